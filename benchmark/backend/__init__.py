@@ -1,0 +1,31 @@
+"""Keras's backend, and the transformations that Keras itself does not offer.
+
+Keras 3 gives one model API over TensorFlow and JAX, but no derivatives of pure functions, no
+Hessian-vector products and no vectorisation over trials. This folder adds them, with the same
+meaning on both frameworks, and is the only place in the project that imports either.
+
+Importing this package is cheap. :func:`select` imports the framework; without it, the framework
+that ``keras.backend.backend()`` names is used at the first call.
+"""
+
+from benchmark.backend.selection import BACKENDS, devices, name, select, versions
+from benchmark.backend.transformations import (
+    Compiled,
+    compile,
+    hessian_vector_product,
+    value_and_grad,
+    vectorize,
+)
+
+__all__ = [
+    "BACKENDS",
+    "Compiled",
+    "compile",
+    "devices",
+    "hessian_vector_product",
+    "name",
+    "select",
+    "value_and_grad",
+    "vectorize",
+    "versions",
+]

@@ -1,0 +1,132 @@
+"""Which framework Keras runs on, chosen once in a process."""
+
+import importlib
+import os
+import platform
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from types import ModuleType
+
+from benchmark.backend.quiet import quiet_start
+
+BACKENDS = ("tensorflow", "jax")
+"""The frameworks that :func:`select` takes."""
+REMEDIES = {
+    "tensorflow": "Install it with: pip install kappabench",
+    "jax": "Install it with: pip install 'kappabench[jax]'",
+}
+
+
+def select(backend: str) -> None:
+    """Choose the framework that Keras runs on, import it, and make it deterministic.
+
+    Call it once, before the first import of Keras: importing TensorFlow takes seconds, so
+    nothing that answers at once (``--help``, ``list``, ``report``) may call it.
+
+    * TensorFlow's start-up log (CPU features, oneDNN, missing CUDA) is silenced, unless
+      ``TF_CPP_MIN_LOG_LEVEL`` is 0 or 1.
+    * Operations are deterministic: the same inputs give bitwise equal outputs on the same
+      machine. Random draws must carry their own seed; there is no global random state.
+      (On a GPU, JAX needs ``XLA_FLAGS=--xla_gpu_deterministic_ops=true`` for it besides.)
+    * float32 means float32: the 10-bit mantissa of TensorFloat-32 is switched off, since a
+      spectrum's tolerance counts on machine epsilon. float64 is available on both frameworks.
+
+    Args:
+        backend: ``"tensorflow"`` or ``"jax"``.
+
+    Raises:
+        ValueError: the name is not one of :data:`BACKENDS`.
+        ModuleNotFoundError: the framework is not installed.
+        RuntimeError: Keras is already imported with another backend.
+
+    Example:
+        >>> select(name())  # a second choice of the same framework changes nothing
+        >>> select("theano")
+        Traceback (most recent call last):
+        ValueError: the backend must be one of tensorflow, jax. Received 'theano'.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"the backend must be one of {', '.join(BACKENDS)}. Received {backend!r}.")
+    if find_spec(backend) is None:
+        raise ModuleNotFoundError(
+            f"the backend must be installed. Received {backend!r}, which is not. "
+            f"{REMEDIES[backend]}",
+            name=backend,
+        )
+    _refuse_second_backend(backend)
+    os.environ["KERAS_BACKEND"] = backend
+    implementation()
+
+
+def name() -> str:
+    """Return the framework in use; imports Keras.
+
+    Raises:
+        RuntimeError: Keras runs on a framework other than :data:`BACKENDS`.
+
+    Example:
+        >>> name() in BACKENDS
+        True
+    """
+    with quiet_start():
+        import keras
+
+    backend = str(keras.backend.backend())
+    if backend not in BACKENDS:
+        raise RuntimeError(
+            f"Keras must run on one of {', '.join(BACKENDS)}. Received {backend!r}. "
+            "Set KERAS_BACKEND, or call benchmark.backend.select before Keras is imported."
+        )
+    return backend
+
+
+def devices() -> list[str]:
+    """Return the devices of the framework in use, accelerators first.
+
+    Example:
+        >>> devices()[-1]
+        'cpu:0'
+    """
+    return list(implementation().devices())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which numbers depend, without importing any framework.
+
+    Returns:
+        The version of Python, and of each package of the numerical stack that is installed.
+
+    Example:
+        >>> versions()["python"] == platform.python_version()
+        True
+    """
+    found = {"python": platform.python_version()}
+    for package in ("keras", "tensorflow", "jax", "jaxlib", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def implementation() -> ModuleType:
+    """Return the module that implements the transformations, its framework set up."""
+    module = importlib.import_module(f"benchmark.backend.{name()}")
+    with quiet_start():
+        module.setup()
+    return module
+
+
+def _refuse_second_backend(backend: str) -> None:
+    if "keras" not in sys.modules:
+        return
+    current = name()
+    if current != backend:
+        raise RuntimeError(
+            "the backend must be selected before Keras is imported. "
+            f"Received {backend!r} while Keras already runs on {current!r}. "
+            f"Start a new process, with KERAS_BACKEND={backend} or this call first."
+        )

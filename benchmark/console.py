@@ -1,0 +1,131 @@
+"""What a person sees in the terminal while a study runs."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Literal, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmark.trial import Direction, Report, TrialResult
+
+Mode = Literal["live", "plain", "quiet"]
+PLAIN_INTERVAL = 5.0
+"""Seconds between two plain lines, so that a log file stays readable."""
+
+
+class StudyProgress:
+    """Live bars on a terminal, a line now and then elsewhere, nothing when quiet.
+
+    Args:
+        console: where it is shown.
+        totals: trials to be run by label, of both phases.
+        direction: whether a smaller or a larger objective is better.
+        objective: the objective's name.
+        mode: ``"live"``, ``"plain"`` or ``"quiet"``.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        totals: Mapping[str, int],
+        direction: Direction,
+        objective: str,
+        mode: Mode,
+    ) -> None:
+        self._console = console
+        self._totals = dict(totals)
+        self._done = dict.fromkeys(totals, 0)
+        self._restored = 0
+        self._best: dict[str, float] = {}
+        self._sign = 1 if direction == "minimize" else -1
+        self._objective = objective
+        self._mode = mode
+        self._started = self._spoken = time.monotonic()
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[best]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[pace]}"),
+            console=console,
+            disable=mode != "live",
+        )
+        self._tasks = {
+            label: self._bars.add_task(label, total=total, best="", pace="")
+            for label, total in totals.items()
+        }
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def restore(self, results: Sequence[TrialResult]) -> None:
+        """Count trials that an earlier execution of the same run has finished."""
+        for result in results:
+            self._count(result)
+            self._bars.update(self._tasks[result.trial.label], advance=1)
+        self._restored = len(results)
+
+    def trial_finished(self, result: TrialResult, reports: Sequence[Report]) -> None:
+        """Show one more finished trial."""
+        self._count(result)
+        label = result.trial.label
+        best = f"best {self._objective} {self._best[label]:.4g}" if label in self._best else ""
+        self._bars.update(self._tasks[label], advance=1, best=best, pace=self.pace())
+        now = time.monotonic()
+        finished = sum(self._done.values()) == sum(self._totals.values())
+        if self._mode == "plain" and (finished or now - self._spoken >= PLAIN_INTERVAL):
+            self._spoken = now
+            self._console.print(self.line(), soft_wrap=True, highlight=False, markup=False)
+
+    def line(self) -> str:
+        """The state in one plain line: trials done, best by label, rate, time left."""
+        done, total = sum(self._done.values()), sum(self._totals.values())
+        best = [f"{label} {value:.4g}" for label, value in self._best.items()]
+        shown = f"best {self._objective}: {', '.join(best)}" if best else "no usable trial yet"
+        return f"{done}/{total} trials, {shown}, {self.pace()}"
+
+    def pace(self) -> str:
+        """Trials per second of this execution, and the time left at that rate."""
+        done = sum(self._done.values())
+        seconds = time.monotonic() - self._started
+        rate = (done - self._restored) / seconds if seconds > 0 else 0.0
+        if rate == 0.0:
+            return ""
+        left = (sum(self._totals.values()) - done) / rate
+        return f"{rate:.2f} trials/s, {duration(left)} left"
+
+    def _count(self, result: TrialResult) -> None:
+        label = result.trial.label
+        self._done[label] += 1
+        value = result.objective
+        if result.trial.phase == "search" and result.status.is_usable and math.isfinite(value):
+            best = self._best.get(label, self._sign * math.inf)
+            self._best[label] = self._sign * min(self._sign * value, self._sign * best)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    Example:
+        >>> duration(7.2), duration(75), duration(4000)
+        ('7 s', '1 min 15 s', '1 h 6 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

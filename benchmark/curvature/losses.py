@@ -1,0 +1,105 @@
+"""The training loss of a Keras model as a pure function of its weights."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+Loss = Callable[..., Tensor]
+MEANS = ("sum_over_batch_size", "mean")
+
+
+def model_loss(model: keras.Model, loss: Any, dtype: str = "float64") -> Loss:
+    """Make the mean training loss of a Keras model a pure function of its weights.
+
+        f(parameters, x, y) = mean over examples of loss(y, model(x)) + the model's own losses
+
+    with the model in inference mode (no dropout, BatchNormalization by its moving averages);
+    its own losses are weight penalties.
+
+    Args:
+        model: a built model. It is not changed: for another ``dtype`` a copy is made, since a
+            float32 model casts whatever it is given to float32.
+        loss: a ``keras.losses.Loss``, a Keras loss name, or a function of (y_true, y_pred).
+        dtype: the arithmetic, ``"float64"`` or ``"float32"``. The default resolves small
+            eigenvalues that float32 drowns in rounding, for at most twice the time.
+
+    Returns:
+        ``f(parameters, x, y, state=())``; ``parameters`` are like
+        ``model.trainable_variables``, and ``state`` like ``model.non_trainable_variables``,
+        which a model with moving averages or random layers needs.
+
+    Raises:
+        ValueError: the loss does not take the mean over examples.
+
+    Example:
+        >>> import numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> f = model_loss(model, "mean_squared_error")
+        >>> weights = [np.array([[2.0]]), np.array([0.0])]
+        >>> float(f(weights, np.array([[1.0], [3.0]]), np.array([[2.0], [7.0]])))
+        0.5
+    """
+    compute_loss = _values(loss)
+    twin = _in_dtype(model, dtype)
+    needs_state = len(twin.non_trainable_variables)
+
+    def f(parameters: Sequence[Tensor], x: Tensor, y: Tensor, state: Sequence[Tensor] = ()) -> Any:
+        if len(state) != needs_state:
+            raise ValueError(
+                f"state must hold {needs_state} tensors. Received {len(state)}. "
+                "Pass the model's non_trainable_variables."
+            )
+        outputs, _, penalties = twin.stateless_call(
+            [ops.convert_to_tensor(parameter, dtype) for parameter in parameters],
+            list(state),
+            ops.convert_to_tensor(x),
+            training=False,
+            return_losses=True,
+        )
+        mean = ops.mean(compute_loss(ops.convert_to_tensor(y), outputs))
+        return sum((ops.cast(penalty, dtype) for penalty in penalties), start=mean)
+
+    return f
+
+
+def _values(loss: Any) -> Loss:
+    """Return the loss of each example, free of the cast to float32 that Keras applies."""
+    found = keras.losses.get(loss)
+    if not isinstance(found, keras.losses.Loss):
+        return found
+    if found.reduction not in MEANS:
+        raise ValueError(
+            f"the loss must have one of the reductions {', '.join(MEANS)}. "
+            f"Received {found.reduction!r} in {found.name}."
+        )
+    return found.call
+
+
+def _in_dtype(model: keras.Model, dtype: str) -> keras.Model:
+    """Return the model computing in ``dtype``: itself, or a copy with other weights."""
+    if all(variable.dtype == dtype for variable in model.trainable_variables):
+        return model
+    serialized = keras.saving.serialize_keras_object(model)
+    serialized.pop("compile_config", None)
+    return keras.saving.deserialize_keras_object(_with_dtype(serialized, dtype))
+
+
+def _with_dtype(entry: Any, dtype: str) -> Any:
+    """Replace every floating-point dtype and policy in a serialised model."""
+    if isinstance(entry, list | tuple):
+        return type(entry)(_with_dtype(item, dtype) for item in entry)
+    if not isinstance(entry, dict):
+        return entry
+    if entry.get("class_name") == "DTypePolicy":
+        return {**entry, "config": {"name": dtype}}
+    return {
+        key: dtype if key == "dtype" and _is_float(value) else _with_dtype(value, dtype)
+        for key, value in entry.items()
+    }
+
+
+def _is_float(value: Any) -> bool:
+    return value in ("float16", "bfloat16", "float32", "float64")

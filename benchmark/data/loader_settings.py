@@ -1,0 +1,147 @@
+"""What a dataset card may say about where its data come from: one class a kind of loader."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+GENERATOR_RESERVED = (
+    "n_samples",
+    "random_state",
+    "coef",
+    "return_X_y",
+    "return_centers",
+    "return_distributions",
+)
+"""Keyword arguments of scikit-learn's generators that the card gives elsewhere or that
+would change what the generator returns."""
+
+
+class Table(BaseModel):
+    """Base of every table of a card: immutable, strict, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ToySettings(Table):
+    """``kind = "scikit_learn"``: one of the datasets that scikit-learn carries.
+
+    Args:
+        dataset: the name after ``load_``. Diabetes is loaded as measured
+            (``scaled=False``): its scaled form is computed at run time, so its last bits,
+            and the checksum with them, would depend on the machine.
+    """
+
+    kind: Literal["scikit_learn"]
+    dataset: Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
+
+
+class GeneratorSettings(Table):
+    """``kind = "scikit_learn_generator"``: random data of ``sklearn.datasets``.
+
+    Args:
+        function: the generator.
+        seed: its ``random_state``.
+        options: its other keyword arguments; ``n_samples`` is the card's ``samples``.
+    """
+
+    kind: Literal["scikit_learn_generator"]
+    function: Literal[
+        "make_blobs",
+        "make_circles",
+        "make_classification",
+        "make_friedman1",
+        "make_friedman2",
+        "make_friedman3",
+        "make_gaussian_quantiles",
+        "make_hastie_10_2",
+        "make_moons",
+        "make_regression",
+        "make_sparse_uncorrelated",
+    ]
+    seed: int = Field(0, ge=0, lt=2**32)
+    options: dict[str, bool | int | float | str | list[float]] = Field(default_factory=dict)
+
+    @field_validator("options")
+    @classmethod
+    def _free(cls, options: dict[str, object]) -> dict[str, object]:
+        for name in GENERATOR_RESERVED:
+            if name in options:
+                raise ValueError(f"options must not hold {name}, which the card itself decides")
+        return options
+
+
+class OpenmlSettings(Table):
+    """``kind = "openml"``: a dataset of OpenML, fetched once into ``datasets/.cache/``.
+
+    Args:
+        data_id: OpenML's number of the dataset, which fixes its version too.
+        target: the column to predict; empty means OpenML's own default target.
+    """
+
+    kind: Literal["openml"]
+    data_id: int = Field(ge=1)
+    target: str = ""
+
+
+class CsvSettings(Table):
+    """``kind = "csv"``: a text file with a row of column names.
+
+    Args:
+        path: the file; a relative path starts at the folder of the card.
+        target: the column to predict.
+        features: the input columns, in this order; empty means all others.
+        separator: the character between columns.
+    """
+
+    kind: Literal["csv"]
+    path: str = Field(min_length=1)
+    target: str = Field(min_length=1)
+    features: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    separator: str = Field(",", min_length=1, max_length=1)
+
+
+class ParquetSettings(Table):
+    """``kind = "parquet"``: an Apache Parquet file.
+
+    Args:
+        path: the file; a relative path starts at the folder of the card.
+        target: the column to predict.
+        features: the input columns, in this order; empty means all others.
+    """
+
+    kind: Literal["parquet"]
+    path: str = Field(min_length=1)
+    target: str = Field(min_length=1)
+    features: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+
+class NpzSettings(Table):
+    """``kind = "npz"``: an archive written by ``numpy.savez``, without pickled objects.
+
+    Args:
+        path: the file; a relative path starts at the folder of the card.
+        inputs: the name of the array of inputs; axes after the first are flattened.
+        target: the name of the array to predict.
+    """
+
+    kind: Literal["npz"]
+    path: str = Field(min_length=1)
+    inputs: str = "x"
+    target: str = "y"
+
+
+LoaderSettings = Annotated[
+    ToySettings | GeneratorSettings | OpenmlSettings | CsvSettings | ParquetSettings | NpzSettings,
+    Field(discriminator="kind"),
+]
+"""The table ``[loader]`` of a card; its ``kind`` decides which keys it may hold."""
+
+SETTINGS: dict[str, type[Table]] = {
+    "csv": CsvSettings,
+    "npz": NpzSettings,
+    "openml": OpenmlSettings,
+    "parquet": ParquetSettings,
+    "scikit_learn": ToySettings,
+    "scikit_learn_generator": GeneratorSettings,
+}
+"""The settings by kind."""

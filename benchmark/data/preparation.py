@@ -1,0 +1,117 @@
+"""From a card to the arrays that a model is trained on."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.cards import DatasetCard, find_card
+from benchmark.data.dataset import load_dataset_file
+from benchmark.data.preprocessing import fit_scaling, target_statistics
+from benchmark.data.split import split_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One part of a prepared dataset; its arrays are read-only.
+
+    Args:
+        x: scaled inputs, float32, shape (n, d).
+        y: int32 labels, or standardised float32 targets, shape (n,).
+        rows: which rows of the dataset they are, int64, ascending, shape (n,).
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[Any]
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A dataset split, scaled and in the precision of training.
+
+    Args:
+        card: what it is.
+        train: what is learned from.
+        validation: what the search is told.
+        test: what is looked at once, at the end.
+        target_mean: mean of the training targets in the card's units; 0 for classes.
+        target_deviation: their deviation; 1 for classes. A prediction p stands for
+            ``p * target_deviation + target_mean`` in the card's units.
+    """
+
+    card: DatasetCard
+    train: Part
+    validation: Part
+    test: Part
+    target_mean: float = 0.0
+    target_deviation: float = 1.0
+
+
+def prepare(
+    name: str,
+    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2),
+    scaling: str = "standard",
+    split_seed: int = 0,
+) -> Prepared:
+    """Load, verify, split and scale a dataset.
+
+    The split is stratified by class for a classification. The scaling, and the mean and
+    deviation that standardise the target of a regression, come from the training part
+    alone: nothing of the other parts leaks into training. The last few results are kept,
+    for many trials share one split.
+
+    Args:
+        name: the name of a card.
+        fractions: shares of train, validation and test, each > 0, with sum 1. The default
+            is the one of ``[problem.split]`` in a study.
+        scaling: ``"none"``, ``"standard"`` or ``"min_max"``.
+        split_seed: seed of the split, ≥ 0.
+
+    Raises:
+        DatasetError: see :func:`benchmark.data.load_dataset`,
+            :func:`benchmark.data.part_sizes`; or the scaling is unknown.
+
+    Example:
+        >>> iris = prepare("iris", (0.6, 0.2, 0.2), "standard", split_seed=1)
+        >>> iris.train.x.shape, np.bincount(iris.test.y).tolist()
+        ((90, 4), [10, 10, 10])
+    """
+    path = find_card(name).resolve()
+    return _prepare(path, path.stat().st_mtime_ns, tuple(fractions), scaling, int(split_seed))
+
+
+# The time of the card's last change is part of the key, so that an edited card is read again.
+@lru_cache(maxsize=4)
+def _prepare(
+    path: Path,
+    modified: int,  # noqa: ARG001
+    fractions: tuple[float, float, float],
+    scaling: str,
+    split_seed: int,
+) -> Prepared:
+    dataset = load_dataset_file(path)
+    card, x, y = dataset.card, dataset.x, dataset.y
+    is_classification = card.task == "classification"
+    parts = split_rows(card.samples, fractions, split_seed, y if is_classification else None)
+    scale = fit_scaling(scaling, x[parts[0]])
+    mean, deviation = (0.0, 1.0) if is_classification else target_statistics(y[parts[0]])
+    targets = y.astype(np.int32) if is_classification else (y - mean) / deviation
+    kind = np.int32 if is_classification else np.float32
+    train, validation, test = (
+        Part(
+            _read_only(scale(x[rows]).astype(np.float32)),
+            _read_only(targets[rows].astype(kind)),
+            _read_only(rows),
+        )
+        for rows in parts
+    )
+    return Prepared(card, train, validation, test, mean, deviation)
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,25 @@
+"""Engines: they train trials and know nothing of studies, samplers or MLflow.
+
+:class:`SequentialEngine` is the plain reference, one trial at a time through the
+public Keras API. Importing this package imports no framework; the class does.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.engine.sequential import SequentialEngine
+    from benchmark.engine.task import trained_model
+
+__all__ = ["SequentialEngine", "trained_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SequentialEngine":
+        from benchmark.engine.sequential import SequentialEngine
+
+        return SequentialEngine
+    if name == "trained_model":
+        from benchmark.engine.task import trained_model
+
+        return trained_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

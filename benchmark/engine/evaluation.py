@@ -1,0 +1,121 @@
+"""Loss, metric, gradient norm and curvature of a model at given weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from benchmark import backend
+from benchmark.curvature import Curvature, HessianOperator, HessianProgram, diagnose, model_loss
+from benchmark.engine.task import Array, Part, Task, mean_metric
+from benchmark.trial import CurvatureRequest
+
+
+class Evaluation:
+    """Judges a model through programs that are compiled once for each shape of data.
+
+    Args:
+        task: the model with its loss, metric and arrays; the weights are handed over
+            at each call, so one instance serves all trials of a structure.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._loss = model_loss(task.model, task.loss, "float32")
+        self._judge = backend.compile(self._values)
+        self._gradient_norm = backend.compile(self._norm_of_gradient)
+        self._hessian: HessianProgram | None = None
+        self._warm: set[tuple[int, int] | None] = set()
+
+    def metrics(self, weights: Sequence[Array], *names: str) -> dict[str, float]:
+        """Return ``<part>_loss`` and ``<part>_<metric>`` of the named parts that exist."""
+        found: dict[str, float] = {}
+        for name in names:
+            part = self._task.parts.get(name)
+            if part is None:
+                continue
+            loss, metric = self._judge(list(weights), part.x, part.y)
+            found[f"{name}_loss"] = float(loss)
+            if self._task.metric:
+                found[f"{name}_{self._task.metric}"] = float(metric)
+        return found
+
+    def gradient_norm(self, weights: Sequence[Array]) -> float:
+        """Return the Euclidean norm of the gradient of the whole training loss."""
+        train = self._task.parts["train"]
+        return float(self._gradient_norm(list(weights), train.x, train.y))
+
+    def curvature(
+        self, weights: Sequence[Array], request: CurvatureRequest, seed: int
+    ) -> Curvature:
+        """Diagnose the Hessian of the training loss over the requested examples.
+
+        Args:
+            weights: where it is taken.
+            request: sizes and limits; ``samples`` draws that many training examples.
+            seed: of the drawn examples and of the Lanczos start vector.
+        """
+        return diagnose(
+            self._operator(weights, request.samples, seed),
+            exact_limit=request.exact_limit,
+            lanczos_steps=request.lanczos_steps,
+            seed=seed,
+        )
+
+    def warm_up(self, request: CurvatureRequest) -> None:
+        """Compile what a trial with this request will call, where that is not done yet."""
+        wanted = (request.samples, request.exact_limit) if request.epochs else None
+        if wanted in self._warm:
+            return
+        self._warm.add(wanted)
+        weights = [ops.convert_to_numpy(v) for v in self._task.model.trainable_variables]
+        self.metrics(weights, *self._task.parts)
+        self.gradient_norm(weights)
+        if wanted is not None:
+            operator = self._operator(weights, request.samples, seed=0)
+            size = operator.shape[0]
+            operator.gradient()
+            if size <= max(request.exact_limit, request.lanczos_steps):
+                operator.matmat(np.zeros((size, 1)))
+            else:
+                operator.matvec(np.zeros(size))
+
+    def _operator(self, weights: Sequence[Array], samples: int, seed: int) -> HessianOperator:
+        """The Hessian over all training examples, or over some drawn ones."""
+        train = self._task.parts["train"]
+        rows = min(samples, len(train.x)) or len(train.x)
+        # The training part is ordered as the dataset is, often by class: draw, do not cut.
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(train.x))[:rows])
+        part = Part(train.x[drawn], train.y[drawn])
+        if self._hessian is None:
+            # In float64, for a spectrum; built at the first need, since it copies the model.
+            self._hessian = HessianProgram(model_loss(self._task.model, self._task.loss))
+        return self._hessian.at(list(weights), part.x, part.y)
+
+    def _values(self, parameters: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        model = self._task.model
+        outputs, _ = model.stateless_call(
+            parameters, list(model.non_trainable_variables), x, training=False
+        )
+        loss = self._task.loss(y, outputs)
+        metric = mean_metric(self._task.metric, y, outputs) if self._task.metric else loss
+        return loss, metric
+
+    def _norm_of_gradient(self, parameters: Any, x: Any, y: Any) -> Any:
+        _, gradients = backend.value_and_grad(self._loss)(parameters, x, y)
+        return ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
+
+
+def distance(new: Sequence[Array], old: Sequence[Array]) -> float:
+    """‖new − old‖ over all variables together, in float64.
+
+    Example:
+        >>> distance([np.array([3.0, 0.0])], [np.array([0.0, 4.0])])
+        5.0
+    """
+    squares = (
+        float(np.sum(np.square(a.astype("float64") - b.astype("float64"))))
+        for a, b in zip(new, old, strict=True)
+    )
+    return float(np.sqrt(sum(squares)))

@@ -1,0 +1,131 @@
+"""What a trial trains: model, loss and arrays, from a dataset or a closed form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from benchmark.data import Prepared, prepare
+from benchmark.models import build_model, initial_weights
+from benchmark.problems import build_problem
+from benchmark.problems.model import mean_value, problem_model
+from benchmark.trial import ClosedFormProblem, Trial
+
+Array = np.ndarray[Any, Any]
+DEFAULT_INITIALIZER = "glorot_uniform"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Inputs and targets of one part of the data, row by row."""
+
+    x: Array
+    y: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A model with what it is trained and judged on.
+
+    Args:
+        model: built and uncompiled; its weights are set by the engine.
+        loss: a Keras loss whose value is the mean over the batch.
+        metric: name of the metric besides the loss, or empty.
+        parts: ``train`` always; ``validation`` and ``test`` where there is a dataset.
+    """
+
+    model: keras.Model
+    loss: keras.losses.Loss
+    metric: str
+    parts: dict[str, Part]
+
+
+class MeanOfOutputs(keras.losses.Loss):
+    """The loss of a closed-form problem: the model's outputs are the values themselves."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Ignore the targets; the base class takes the mean."""
+        return mean_value(y_true, y_pred)
+
+
+def build_loss(name: str) -> keras.losses.Loss:
+    """Return the Keras loss of a study; the models give logits.
+
+    Args:
+        name: a name of ``benchmark.study.LOSSES``.
+    """
+    if name == "sparse_categorical_crossentropy":
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    classes = {
+        "mean_squared_error": keras.losses.MeanSquaredError,
+        "mean_absolute_error": keras.losses.MeanAbsoluteError,
+        "huber": keras.losses.Huber,
+    }
+    return classes[name]()
+
+
+def mean_metric(name: str, y: Any, outputs: Any) -> Any:
+    """Compute a metric as a mean over all rows, in ``keras.ops``.
+
+    Args:
+        name: ``accuracy`` (of logits), ``mean_absolute_error`` or ``mean_squared_error``.
+        y: targets of shape (rows,) or (rows, 1).
+        outputs: outputs of shape (rows, units).
+    """
+    if name == "accuracy":
+        hits = ops.equal(ops.argmax(outputs, axis=-1), ops.cast(ops.reshape(y, (-1,)), "int64"))
+        return ops.mean(ops.cast(hits, outputs.dtype))
+    errors = ops.reshape(outputs, (-1,)) - ops.cast(ops.reshape(y, (-1,)), outputs.dtype)
+    return ops.mean(ops.abs(errors) if name == "mean_absolute_error" else ops.square(errors))
+
+
+def build_task(trial: Trial) -> Task:
+    """Build what a trial trains; the model's weights are still those of Keras."""
+    if isinstance(trial.problem, ClosedFormProblem):
+        problem = build_problem(trial.problem.function, dict(trial.problem.options))
+        rows = np.asarray(problem.data, dtype="float32")
+        train = Part(rows, np.zeros(len(rows), dtype="float32"))
+        return Task(problem_model(problem), MeanOfOutputs(), "", {"train": train})
+    kind = trial.problem
+    data = prepare(kind.dataset, kind.fractions, kind.scaling, kind.split_seed)
+    shape = data.train.x.shape[1:]
+    options = {k: v for k, v in trial.model_options.items() if k != "initializer"}
+    model = build_model(trial.model, shape, data.card.units, options)
+    parts = {name: Part(p.x, _column(p.y)) for name, p in _parts(data)}
+    return Task(model, build_loss(trial.problem.loss), trial.problem.metric, parts)
+
+
+def starting_weights(task: Task, trial: Trial) -> list[Array]:
+    """The initial weights of a trial, the same on every backend and for every optimizer."""
+    if isinstance(trial.problem, ClosedFormProblem):
+        problem = build_problem(trial.problem.function, dict(trial.problem.options))
+        return [np.asarray(problem.start, dtype="float32")]
+    initializer = trial.model_options.get("initializer", DEFAULT_INITIALIZER)
+    fuzz = trial.hyperparameters.get("fuzz")
+    seed = trial.random_seed("initial_weights")
+    return initial_weights(task.model, initializer, fuzz, seed)
+
+
+def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:
+    """Return the Keras model of a trial with the given weights, ready to predict.
+
+    Args:
+        trial: a trial on a dataset.
+        weights: those of the trial's result, in the order of ``model.trainable_variables``.
+    """
+    model = build_task(trial).model
+    for variable, value in zip(model.trainable_variables, weights, strict=True):
+        variable.assign(value)
+    return model
+
+
+def _column(y: Array) -> Array:
+    """Keras compares regression targets with outputs of shape (rows, 1)."""
+    return y if np.issubdtype(y.dtype, np.integer) else y.reshape(-1, 1)
+
+
+def _parts(data: Prepared) -> tuple[tuple[str, Any], ...]:
+    return (("train", data.train), ("validation", data.validation), ("test", data.test))

@@ -1,0 +1,113 @@
+"""What ``list`` lists: names with a sentence, read from tables and cards."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmark.data import card_names, load_card
+from benchmark.models import MODELS
+from benchmark.optimizers import OPTIMIZERS
+from benchmark.problems import PROBLEMS
+from benchmark.results import list_runs
+from benchmark.search import PRUNERS, SAMPLERS
+from benchmark.study_file import StudyError, parse_study, study_files
+
+Row = dict[str, str]
+
+
+def listing(kind: str, results: Path) -> list[Row]:
+    """Return a row for each thing of a kind.
+
+    Args:
+        kind: a value of ``benchmark.run.Kind``.
+        results: the folder of all results, for the runs.
+
+    Example:
+        >>> [row["name"] for row in listing("pruners", Path("results"))][:2]
+        ['none', 'median']
+    """
+    return _LISTINGS[kind](results)
+
+
+def _studies(_: Path) -> list[Row]:
+    rows = []
+    for name, path in study_files().items():
+        try:
+            study = parse_study(path.read_text(encoding="utf-8"), str(path), name)
+            labels = ", ".join(entry.label for entry in study.compare)
+            rows.append({"name": name, "question": study.question, "compares": labels})
+        except StudyError as error:
+            rows.append({"name": name, "question": error.lines[0], "compares": ""})
+    return rows
+
+
+def _datasets(_: Path) -> list[Row]:
+    cards = [load_card(name) for name in card_names()]
+    return [
+        {
+            "name": card.name,
+            "task": card.task,
+            "samples": str(card.samples),
+            "features": str(card.features),
+            "classes": str(card.classes or "–"),
+            "title": card.title,
+        }
+        for card in cards
+    ]
+
+
+def _models(_: Path) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "summary": entry.summary,
+            "options": ", ".join(f"{key} = {value!r}" for key, value in entry.options.items()),
+        }
+        for name, entry in MODELS.items()
+    ]
+
+
+def _optimizers(_: Path) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "summary": entry.summary,
+            "hyperparameters": ", ".join(
+                f"{key} = {one.default:g}" if one.default is not None else key
+                for key, one in entry.hyperparameters.items()
+            ),
+        }
+        for name, entry in OPTIMIZERS.items()
+    ]
+
+
+def _problems(_: Path) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "summary": entry.summary,
+            "options": ", ".join(f"{key} = {value!r}" for key, value in entry.options.items()),
+        }
+        for name, entry in PROBLEMS.items()
+    ]
+
+
+def _runs(results: Path) -> list[Row]:
+    return [
+        {
+            "name": f"{path.parent.name}/{path.name}",
+            "finished": "yes" if (path / "summary.json").is_file() else "no",
+        }
+        for path in list_runs(results)
+    ]
+
+
+_LISTINGS: dict[str, Callable[[Path], list[Row]]] = {
+    "studies": _studies,
+    "datasets": _datasets,
+    "models": _models,
+    "optimizers": _optimizers,
+    "problems": _problems,
+    "samplers": lambda _: [{"name": k, "summary": v} for k, v in SAMPLERS.items()],
+    "pruners": lambda _: [{"name": k, "summary": v} for k, v in PRUNERS.items()],
+    "runs": _runs,
+}

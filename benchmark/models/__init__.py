@@ -1,0 +1,21 @@
+"""Keras models by name, their options and their initial weights.
+
+Importing this package does not import Keras: the tables are read by ``list`` and
+``validate``; Keras is imported when a model is built.
+"""
+
+from benchmark.models.building import build_model
+from benchmark.models.catalogue import MODELS, ModelEntry
+from benchmark.models.initializers import DEFAULT_FUZZ, INITIALIZERS, initial_weights
+from benchmark.models.options import ACTIVATIONS, check_options
+
+__all__ = [
+    "ACTIVATIONS",
+    "DEFAULT_FUZZ",
+    "INITIALIZERS",
+    "MODELS",
+    "ModelEntry",
+    "build_model",
+    "check_options",
+    "initial_weights",
+]

@@ -1,0 +1,53 @@
+"""Building a model by its name."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from benchmark.models.catalogue import MODELS
+from benchmark.models.initializers import initial_weights
+from benchmark.models.options import check_options
+
+if TYPE_CHECKING:
+    import keras
+
+
+def build_model(
+    name: str, input_shape: tuple[int, ...], units: int, options: Mapping[str, Any] | None = None
+) -> "keras.Model":
+    """Build a Keras model that returns logits, with definite initial weights.
+
+    Its weights are those of the option ``initializer`` at its default fuzz and the seed 0;
+    training code assigns the weights of its own fuzz and seed over them, see
+    :func:`benchmark.models.initial_weights`. Keras's global random state is not touched.
+
+    Args:
+        name: a name in ``MODELS``.
+        input_shape: the shape of one example; axes after the first are flattened.
+        units: number of outputs: one a class, or 1 for a regression.
+        options: options of the model that differ from its defaults.
+
+    Returns:
+        A built model from (n, *input_shape) to logits of shape (n, units), without softmax.
+
+    Raises:
+        ValueError: the model or an option is unknown, or a value has the wrong form.
+
+    Example:
+        >>> model = build_model("multilayer_perceptron", (4,), 3, {"hidden": [8]})
+        >>> model.output_shape, [tuple(v.shape) for v in model.trainable_variables]
+        ((None, 3), [(4, 8), (8,), (8, 3), (3,)])
+    """
+    checked = check_options(name, options or {})
+    initializer = checked.pop("initializer")
+    if units < 1 or not input_shape or min(input_shape) < 1:
+        raise ValueError(
+            "units and every axis of input_shape must be >= 1. "
+            f"Received units {units} and input_shape {tuple(input_shape)}."
+        )
+    module, function = MODELS[name].target.split(":")
+    model = getattr(import_module(module), function)(tuple(input_shape), units, **checked)
+    values = initial_weights(model, initializer, None, seed=0)
+    for variable, value in zip(model.trainable_variables, values, strict=True):
+        variable.assign(value)
+    return model

@@ -1,0 +1,175 @@
+"""Initial weights, drawn with NumPy so that they are the same on every backend."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+INITIALIZERS: dict[str, str] = {
+    "truncated_normal": "Gaussian of deviation fuzz, drawn again beyond two deviations.",
+    "uniform": "Uniform on [-fuzz, fuzz].",
+    "glorot_uniform": "Uniform of variance 2 fuzz² / (fan_in + fan_out).",
+    "glorot_normal": "Truncated Gaussian of variance 2 fuzz² / (fan_in + fan_out).",
+    "he_uniform": "Uniform of variance 2 fuzz² / fan_in.",
+    "he_normal": "Truncated Gaussian of variance 2 fuzz² / fan_in.",
+}
+"""The initializers, each with a sentence."""
+
+DEFAULT_FUZZ: dict[str, float] = {
+    "truncated_normal": 0.05,
+    "uniform": 0.05,
+    "glorot_uniform": 1.0,
+    "glorot_normal": 1.0,
+    "he_uniform": 1.0,
+    "he_normal": 1.0,
+}
+"""The usual scale of each: Keras's ``stddev`` of ``TruncatedNormal`` and bound of
+``RandomUniform``; for Glorot and He 1 times the scale of the papers."""
+
+TRUNCATED_DEVIATION = math.sqrt(
+    1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
+)
+"""The deviation of a standard Gaussian cut at ±2, √(1 - 4 φ(2) / (2 Φ(2) - 1)) = 0.8796…;
+Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions, volume 1, section 13.10.1."""
+
+_ZERO = ("bias", "beta")
+_ONE = ("gamma", "scale")
+
+
+class Variable(Protocol):
+    """What is asked of a Keras variable."""
+
+    shape: Any
+    path: str
+
+
+class Model(Protocol):
+    """What is asked of a Keras model."""
+
+    trainable_variables: list[Any]
+
+
+def initial_weights(
+    model: Model, initializer: str, fuzz: float | None, seed: int
+) -> list[NDArray[np.float32]]:
+    """Draw the initial weights of a model.
+
+    For a weight of the shape (…, fan_in', fan_out') with r = the product of the leading
+    axes, fan_in = r fan_in' and fan_out = r fan_out', as in Keras:
+
+    - ``truncated_normal``: N(0, fuzz²) cut at ±2 fuzz (deviation 0.8796 fuzz after the cut).
+    - ``uniform``: U(-fuzz, fuzz).
+    - ``glorot_*``, ``he_*``: mean 0 and deviation fuzz √(2 / (fan_in + fan_out)) or
+      fuzz √(2 / fan_in), as U(-√3 s, √3 s) or as a Gaussian cut at two deviations and
+      widened so that s is its deviation after the cut.
+
+    Biases (and the offset ``beta`` of a normalisation) are 0, its factor ``gamma`` is 1.
+    Weight i is drawn from ``SeedSequence(seed, spawn_key=(i,))``, so it does not depend on
+    the other weights. With one seed, weights of different ``fuzz`` are multiples of each
+    other.
+
+    Args:
+        model: a built model; asked for ``trainable_variables``, their ``shape`` and ``path``.
+        initializer: a name in ``INITIALIZERS``.
+        fuzz: scale, > 0; nothing means ``DEFAULT_FUZZ`` of the initializer.
+        seed: seed of the axis ``initial_weights``, ≥ 0.
+
+    Returns:
+        One float32 array for each of ``model.trainable_variables``, in their order.
+
+    Raises:
+        ValueError: the initializer is unknown, fuzz is not > 0, or a variable is neither a
+            weight nor a bias.
+
+    References:
+        Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
+        networks, 2010; He et al., Delving deep into rectifiers, 2015, equation 10.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> kernel = SimpleNamespace(shape=(4, 3), path="logits/kernel")
+        >>> bias = SimpleNamespace(shape=(3,), path="logits/bias")
+        >>> model = SimpleNamespace(trainable_variables=[kernel, bias])
+        >>> weights = initial_weights(model, "uniform", 0.1, seed=0)
+        >>> weights[0].shape, bool(abs(weights[0]).max() <= 0.1), weights[1].tolist()
+        ((4, 3), True, [0.0, 0.0, 0.0])
+    """
+    if initializer not in INITIALIZERS:
+        raise ValueError(
+            f"initializer must be one of {', '.join(INITIALIZERS)}. Received {initializer!r}."
+        )
+    scale = DEFAULT_FUZZ[initializer] if fuzz is None else float(fuzz)
+    if not 0 < scale < math.inf:
+        raise ValueError(f"fuzz must be > 0 and finite. Received {fuzz!r}.")
+    return [
+        _weight(variable, initializer, scale, np.random.SeedSequence(seed, spawn_key=(index,)))
+        for index, variable in enumerate(model.trainable_variables)
+    ]
+
+
+def _weight(
+    variable: Variable, initializer: str, fuzz: float, seed: np.random.SeedSequence
+) -> NDArray[np.float32]:
+    shape = tuple(int(size) for size in variable.shape)
+    role = variable.path.rsplit("/", 1)[-1]
+    if role in _ZERO:
+        return np.zeros(shape, np.float32)
+    if role in _ONE:
+        return np.ones(shape, np.float32)
+    if len(shape) < 2:
+        raise ValueError(
+            f"a variable must be a weight of two axes or more, or be called one of "
+            f"{', '.join(_ZERO + _ONE)}. Received {variable.path!r} of shape {shape}."
+        )
+    draw = _DRAWS[initializer]
+    return draw(np.random.default_rng(seed), shape, fuzz).astype(np.float32)
+
+
+Shape = tuple[int, ...]
+Draw = Callable[[np.random.Generator, Shape, float], NDArray[np.float64]]
+
+
+def _truncated_normal(
+    random: np.random.Generator, shape: Shape, fuzz: float
+) -> NDArray[np.float64]:
+    values = random.standard_normal(shape)
+    beyond = np.abs(values) > 2
+    while beyond.any():
+        values[beyond] = random.standard_normal(int(beyond.sum()))
+        beyond = np.abs(values) > 2
+    return fuzz * values
+
+
+def _uniform(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:
+    return fuzz * random.uniform(-1.0, 1.0, shape)
+
+
+def _fans(shape: Shape) -> tuple[int, int]:
+    receptive = math.prod(shape[:-2])
+    return receptive * shape[-2], receptive * shape[-1]
+
+
+def _glorot(shape: Shape) -> float:
+    return math.sqrt(2 / sum(_fans(shape)))
+
+
+def _he(shape: Shape) -> float:
+    return math.sqrt(2 / _fans(shape)[0])
+
+
+def _scaled(draw: Draw, deviation_of: Callable[[Shape], float], unit: float) -> Draw:
+    """Return ``draw`` rescaled to a deviation by shape; ``unit`` is its deviation at fuzz 1."""
+    return lambda random, shape, fuzz: draw(random, shape, fuzz * deviation_of(shape) / unit)
+
+
+_UNIFORM_DEVIATION = 1 / math.sqrt(3)
+_DRAWS: dict[str, Draw] = {
+    "truncated_normal": _truncated_normal,
+    "uniform": _uniform,
+    "glorot_uniform": _scaled(_uniform, _glorot, _UNIFORM_DEVIATION),
+    "glorot_normal": _scaled(_truncated_normal, _glorot, TRUNCATED_DEVIATION),
+    "he_uniform": _scaled(_uniform, _he, _UNIFORM_DEVIATION),
+    "he_normal": _scaled(_truncated_normal, _he, TRUNCATED_DEVIATION),
+}

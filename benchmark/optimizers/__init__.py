@@ -1,0 +1,25 @@
+"""Our optimizers, each a Keras ``Optimizer`` whose numeric hyperparameters are variables.
+
+Importing this package does not import Keras: the catalogue answers ``list`` and
+``validate`` at once. A class is imported when it is first asked for; do so
+(``load_optimizer(name)``) before ``keras.saving.load_model`` reads a file that
+was saved with one of them, for that is when Keras learns its name.
+"""
+
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.registry import (
+    CLIPPING,
+    OPTIMIZERS,
+    OptimizerEntry,
+    build_optimizer,
+    load_optimizer,
+)
+
+__all__ = [
+    "CLIPPING",
+    "OPTIMIZERS",
+    "Hyperparameter",
+    "OptimizerEntry",
+    "build_optimizer",
+    "load_optimizer",
+]

@@ -1,0 +1,144 @@
+"""Gradient clipping by pure functions whose threshold may be a tensor.
+
+The order of a step is Keras's: clip, then decoupled weight decay, then the
+update rule. Which kind is used is structural; its threshold ``c`` is a value, so
+one compiled program serves every threshold.
+
+| function | argument of the optimizer | what it bounds |
+|---|---|---|
+| `clip_by_value` | `clipvalue` | every element: −c ≤ gᵢ ≤ c |
+| `clip_by_norm` | `clipnorm` | every variable's Euclidean norm: ‖g‖ ≤ c |
+| `clip_by_global_norm` | `global_clipnorm` | the norm over all variables together |
+
+Non-finite gradients: an infinite element clipped by value becomes ±c and NaN
+stays NaN, each element by itself. A norm is not defined over non-finite
+elements, so there the whole group becomes NaN: the divergence is seen in the
+weights instead of being turned into a harmless looking step. The norm of finite
+gradients never overflows, nor are gradients within the threshold touched.
+
+References: Pascanu, Mikolov, Bengio, On the difficulty of training recurrent
+neural networks, ICML 2013, algorithm 1 (clipping by norm).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+from keras.backend import standardize_dtype
+
+Tensor = Any
+"""A tensor of the backend in use: ``tf.Tensor`` or ``jax.Array``."""
+
+
+def clip_by_value(gradients: Sequence[Tensor], threshold: Tensor) -> list[Tensor]:
+    """Limit every element to [−threshold, threshold].
+
+    Args:
+        gradients: one tensor a variable, of any shape.
+        threshold: a scalar > 0, in units of the gradient.
+
+    Example:
+        >>> from keras import ops
+        >>> [clipped] = clip_by_value([ops.array([-3.0, 0.5])], 1.0)
+        >>> ops.convert_to_numpy(clipped).tolist()
+        [-1.0, 0.5]
+    """
+    return [
+        _limit_elements(gradient, ops.cast(threshold, gradient.dtype)) for gradient in gradients
+    ]
+
+
+def clip_by_norm(gradients: Sequence[Tensor], threshold: Tensor) -> list[Tensor]:
+    """Scale each gradient by itself so that its norm is at most the threshold.
+
+    Args:
+        gradients: one tensor a variable, of any shape.
+        threshold: a scalar > 0, in units of the gradient.
+
+    Example:
+        >>> from keras import ops
+        >>> [clipped] = clip_by_norm([ops.array([3.0, 4.0])], 1.0)
+        >>> ops.convert_to_numpy(clipped).round(3).tolist()
+        [0.6, 0.8]
+    """
+    return [_clip_group([gradient], threshold)[0] for gradient in gradients]
+
+
+def clip_by_global_norm(gradients: Sequence[Tensor], threshold: Tensor) -> list[Tensor]:
+    """Scale all gradients by one factor so that their common norm is at most the threshold.
+
+    Args:
+        gradients: one tensor a variable, of any shape.
+        threshold: a scalar > 0, in units of the gradient.
+
+    Example:
+        >>> from keras import ops
+        >>> clipped = clip_by_global_norm([ops.array([3.0]), ops.array([4.0])], 1.0)
+        >>> [round(float(part[0]), 3) for part in clipped]
+        [0.6, 0.8]
+    """
+    return _clip_group(gradients, threshold)
+
+
+def global_norm(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the Euclidean norm over all elements of all tensors, at least in float32.
+
+    Example:
+        >>> from keras import ops
+        >>> float(global_norm([ops.array([3.0]), ops.array([4.0])]))
+        5.0
+    """
+    unit, relative = _norm_in_units(tensors)
+    return unit * relative
+
+
+def _limit_elements(gradient: Tensor, limit: Tensor) -> Tensor:
+    # Comparisons with NaN are false, so that NaN passes; whether it passes `minimum`
+    # depends on the device.
+    from_above = ops.where(gradient > limit, limit, gradient)
+    return ops.where(from_above < -limit, -limit, from_above)
+
+
+def _clip_group(gradients: Sequence[Tensor], threshold: Tensor) -> list[Tensor]:
+    """Scale a group of gradients together, untouched where within the threshold."""
+    unit, relative = _norm_in_units(gradients)
+    limit = ops.cast(threshold, unit.dtype)
+    exceeds = unit * relative > limit
+    finite = ops.isfinite(unit)
+    clipped = []
+    for gradient in gradients:
+        precise = ops.cast(gradient, unit.dtype)
+        # Divided by the unit first: the norm itself may lie beyond the range.
+        scaled = (precise / unit) * (limit / relative)
+        kept = ops.where(exceeds, scaled, precise)
+        clipped.append(ops.cast(ops.where(finite, kept, float("nan")), gradient.dtype))
+    return clipped
+
+
+def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return a unit and the norm in that unit; the unit is NaN where any element is non-finite.
+
+    The unit is about the largest magnitude, for the square of a float32 number beyond
+    1.8e19 overflows.
+    """
+    dtype = norm_dtype(tensors)
+    precise = [ops.cast(tensor, dtype) for tensor in tensors]
+    largest = ops.max(
+        ops.stack([ops.max(ops.abs(tensor), initial=0.0) for tensor in precise])
+    )
+    finite = ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in precise]))
+    # Not larger than this: compilers divide by multiplying with the reciprocal, which
+    # must not fall below the normal numbers. One where all is zero: 0 / 0 would be NaN.
+    unit = ops.minimum(largest, 2.0**1000 if dtype == "float64" else 2.0**100)
+    unit = ops.where(unit > 0, unit, ops.ones_like(unit))
+    squares = ops.stack([ops.sum(ops.square(tensor / unit)) for tensor in precise])
+    return ops.where(finite, unit, float("nan")), ops.sqrt(ops.sum(squares))
+
+
+def norm_dtype(tensors: Sequence[Tensor]) -> str:
+    """Return the type to take norms in: float64 where any tensor has it, else float32.
+
+    A 16-bit sum of squares loses the small terms.
+    """
+    names = {standardize_dtype(tensor.dtype) for tensor in tensors}
+    return "float64" if "float64" in names else "float32"

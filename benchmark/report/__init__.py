@@ -1,0 +1,17 @@
+"""The report of a run, remade at any time from its folder alone."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.report.page import write_report
+
+__all__ = ["write_report"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import Plotly and its company only when a report is written."""
+    if name == "write_report":
+        from benchmark.report.page import write_report
+
+        return write_report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

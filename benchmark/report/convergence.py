@@ -1,0 +1,205 @@
+"""Figures of how training went on: metrics by epoch, best by budget, time to target."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from benchmark.report.figure import Figure
+from benchmark.report.formatting import listed, number, words
+from benchmark.report.material import Material
+from benchmark.report.theme import axis_of, finished, scale_of
+from benchmark.statistics import (
+    budget_values,
+    expected_best,
+    expected_best_band,
+    time_to_target,
+    usable,
+)
+
+
+def convergence(material: Material, metric: str) -> Figure | None:
+    """Draw a metric by epoch for each label: replicates, or the best trial, and the median.
+
+    Args:
+        material: the run.
+        metric: a metric of its curves.
+    """
+    curves = material.run.curves[material.run.curves["metric"] == metric]
+    plot, seen, ends = go.Figure(), [], []
+    for label in material.labels:
+        trials, kind = material.shown_trials(label)
+        table = _by_epoch(curves, trials)
+        if not len(table):
+            continue
+        median = table.median(axis=1)
+        _add_band(plot, material, label, table)
+        _add_line(plot, material, label, median, kind)
+        _add_search_median(plot, material, label, curves)
+        seen.append(table.to_numpy().ravel())
+        ends.append(f"{label} ends at {number(float(median.iloc[-1]))}")
+    if not seen:
+        return None
+    scale = scale_of(np.concatenate(seen))
+    plot.update_xaxes(title="epoch", rangemode="tozero")
+    plot.update_yaxes(title=words(metric), **axis_of(np.concatenate(seen), scale))
+    return Figure(
+        f"convergence-{metric.replace('_', '-')}",
+        f"{words(metric).capitalize()} by epoch. Thick lines: the best setting of each optimizer, "
+        "the median over its replicates, with a band from the lowest to the highest "
+        "(without replicates, the best trial itself). Thin lines: the median over "
+        "all trials of the search that ran to their end.",
+        f"Line chart of {words(metric)} by epoch, {scale} scale. " + "; ".join(ends) + ".",
+        finished(plot, 420, hovermode="x unified"),
+    )
+
+
+def _by_epoch(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return a row an epoch and a column a trial."""
+    own = curves[curves["trial"].isin(trials["number"])]
+    return own.pivot_table(index="epoch", columns="trial", values="value")
+
+
+def _add_band(plot: go.Figure, material: Material, label: str, table: pd.DataFrame) -> None:
+    if table.shape[1] < 2:
+        return
+    epochs = table.index.to_numpy()
+    plot.add_scatter(
+        x=np.concatenate([epochs, epochs[::-1]]),
+        y=np.concatenate([table.max(axis=1), table.min(axis=1)[::-1]]),
+        fill="toself",
+        fillcolor=material.styles[label].faint(0.18),
+        line={"width": 0},
+        hoverinfo="skip",
+        legendgroup=label,
+        showlegend=False,
+    )
+
+
+def _add_line(
+    plot: go.Figure, material: Material, label: str, values: "pd.Series[Any]", kind: str
+) -> None:
+    style = material.styles[label]
+    plot.add_scatter(
+        x=values.index,
+        y=values,
+        name=label if kind == "replicates" else f"{label} (best trial)",
+        legendgroup=label,
+        mode="lines+markers" if len(values) <= 30 else "lines",
+        line={"color": style.colour, "width": 2.4},
+        marker={"symbol": style.symbol, "size": 6},
+        hovertemplate="%{y:.4g}",
+    )
+
+
+def _add_search_median(
+    plot: go.Figure, material: Material, label: str, curves: pd.DataFrame
+) -> None:
+    search = usable(material.trials[material.trials["label"] == label], "search")
+    median = _by_epoch(curves, search).median(axis=1)
+    if len(search) < 3:
+        return
+    plot.add_scatter(
+        x=median.index,
+        y=median,
+        name=f"{label}, median of the search",
+        legendgroup=label,
+        mode="lines",
+        line={"color": material.styles[label].faint(0.75), "width": 1.2, "dash": "dot"},
+        hovertemplate="%{y:.4g}",
+    )
+
+
+def best_by_budget(material: Material) -> Figure | None:
+    """Draw the expected best objective of k trials for each label.
+
+    Args:
+        material: the run.
+    """
+    plot, ends, seen = go.Figure(), [], []
+    for label in material.labels:
+        values = budget_values(material.trials, label)
+        if len(values) < 2:
+            continue
+        budgets = np.arange(1, len(values) + 1)
+        best = expected_best(values, budgets, material.direction)
+        low, high = expected_best_band(values, budgets, material.direction)
+        style = material.styles[label]
+        plot.add_scatter(
+            x=np.concatenate([budgets, budgets[::-1]]),
+            y=np.concatenate([high, low[::-1]]),
+            fill="toself",
+            fillcolor=style.faint(0.15),
+            line={"width": 0},
+            hoverinfo="skip",
+            legendgroup=label,
+            showlegend=False,
+        )
+        plot.add_scatter(
+            x=budgets,
+            y=best,
+            name=label,
+            legendgroup=label,
+            mode="lines",
+            line={"color": style.colour, "width": 2.4, "dash": style.dash},
+            hovertemplate="%{y:.4g}",
+        )
+        seen += [best, low, high]
+        ends.append(f"{label} from {number(best[0])} to {number(best[-1])}")
+    if not seen:
+        return None
+    plot.update_xaxes(title="trials of the search")
+    plot.update_yaxes(title=f"expected best {words(material.objective)}")
+    values = np.concatenate(seen)
+    plot.update_yaxes(axis_of(values, scale_of(values)))
+    return Figure(
+        "best-by-budget",
+        f"The best {words(material.objective)} to be expected of the first k trials, in closed "
+        "form by order statistics, with a 95 % bootstrap band. Trials are taken as drawn "
+        "independently; a trial that diverged counts as the worst finite one.",
+        f"Line chart of the expected best objective by number of trials: {listed(ends)}.",
+        finished(plot, 380, hovermode="x unified"),
+    )
+
+
+def target_reached(material: Material) -> Figure | None:
+    """Draw which share of each label's trials reached the target by a given cost.
+
+    Args:
+        material: the run.
+    """
+    target = material.study.target
+    if target is None or not len(material.search):
+        return None
+    better = "maximize" if "accuracy" in target.metric else "minimize"
+    times = time_to_target(
+        material.search, material.run.curves, target.metric, target.value, better
+    )
+    plot, ends = go.Figure(), []
+    longest = float(material.search["gradient_evaluations"].max())
+    for label, own in times.groupby("label", sort=False):
+        style = material.styles[str(label)]
+        costs = np.sort(own["gradient_evaluations"].dropna().to_numpy(float))
+        shares = np.arange(1, costs.size + 1) / len(own)
+        reached = costs.size / len(own)
+        plot.add_scatter(
+            x=[0.0, *costs, longest],
+            y=[0.0, *shares, reached],
+            name=str(label),
+            mode="lines",
+            line={"color": style.colour, "width": 2.4, "dash": style.dash, "shape": "hv"},
+            hovertemplate="%{y:.0%}",
+        )
+        ends.append(f"{label} {reached:.0%}")
+    plot.update_xaxes(title="gradient evaluations", rangemode="tozero")
+    plot.update_yaxes(title="share of trials", tickformat=".0%", range=[-0.02, 1.05])
+    goal = f"{words(target.metric)} {'≥' if better == 'maximize' else '≤'} {number(target.value)}"
+    return Figure(
+        "target-reached",
+        f"The share of each optimizer's trials of the search that reached the target, {goal}, "
+        "by the gradients of mini-batches they had computed. The higher and the further to the "
+        "left, the easier the optimizer is to tune.",
+        f"Step chart of the share of trials that reached the target; at the end {listed(ends)}.",
+        finished(plot, 360, hovermode="x unified"),
+    )

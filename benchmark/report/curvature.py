@@ -1,0 +1,286 @@
+"""Figures and table of the curvature of the training loss."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from benchmark.report.figure import Figure
+from benchmark.report.formatting import listed, number
+from benchmark.report.material import Material
+from benchmark.report.theme import axis_of, finished, log_ticks, scale_of
+
+KAPPA, KAPPA_BOUND = "condition_number", "condition_number_lower_bound"
+
+
+@dataclass(frozen=True, slots=True)
+class CurvatureRow:
+    """The curvature of one label's shown trials at one epoch, as text.
+
+    Args:
+        label: the label.
+        epoch: after which epoch it was measured; 0 is the starting point.
+        trials: over how many trials the medians were taken.
+        lambda_max: the largest eigenvalue.
+        lambda_min: the algebraically smallest one.
+        kappa: the condition number, or a bound with its sign.
+        signs: how many eigenvalues are negative, zero and positive.
+        step: the exact step length along the gradient.
+    """
+
+    label: str
+    epoch: int
+    trials: int
+    lambda_max: str
+    lambda_min: str
+    kappa: str
+    signs: str
+    step: str
+
+
+def shown_curvature(material: Material) -> pd.DataFrame:
+    """Return the curvature of the trials whose course is shown, a column a quantity.
+
+    Where a label's shown trials were not measured, those of its trials that were stand in.
+
+    Args:
+        material: the run.
+
+    Returns:
+        A row a trial and epoch with ``label``, ``trial``, ``epoch`` and the quantities.
+    """
+    measured = material.run.curvature
+    if not len(measured):
+        return pd.DataFrame()
+    wide = measured.pivot_table(index=["trial", "epoch"], columns="quantity", values="value")
+    wide = wide.reset_index()
+    wide["label"] = wide["trial"].map(material.trials.set_index("number")["label"])
+    parts = []
+    for label in material.labels:
+        own = wide[wide["label"] == label]
+        shown = own[own["trial"].isin(material.shown_trials(label)[0]["number"])]
+        parts.append(shown if len(shown) else own)
+    return pd.concat(parts, ignore_index=True)
+
+
+def curvature_rows(table: pd.DataFrame) -> list[CurvatureRow]:
+    """Return the table of curvature: each label at its first and last measured epoch.
+
+    Args:
+        table: what :func:`shown_curvature` returned.
+    """
+    if not len(table):
+        return []
+    return [
+        _row(str(label), int(epoch), own[own["epoch"] == epoch])
+        for label, own in table.groupby("label", sort=False)
+        for epoch in dict.fromkeys([own["epoch"].min(), own["epoch"].max()])
+    ]
+
+
+def _row(label: str, epoch: int, own: pd.DataFrame) -> CurvatureRow:
+    def median(name: str) -> float:
+        return float(own[name].median()) if name in own else float("nan")
+
+    signs = [
+        ("≥ " if np.isnan(median(name)) else "") + number(_first(median(name), median(bound)))
+        for name, bound in (
+            ("negative", "negative_at_least"),
+            ("zero", "zero"),
+            ("positive", "positive_at_least"),
+        )
+        if not np.isnan(_first(median(name), median(bound))) or name == "zero"
+    ]
+    return CurvatureRow(
+        label,
+        epoch,
+        len(own),
+        number(median("lambda_max")),
+        number(median("lambda_min")),
+        _kappa(own),
+        " / ".join(sign.replace("≥ –", "–") for sign in signs),
+        number(median("optimal_step")),
+    )
+
+
+def _first(value: float, other: float) -> float:
+    return other if np.isnan(value) else value
+
+
+def _kappa(own: pd.DataFrame) -> str:
+    """The median condition number; a bound as soon as one of the trials only has a bound."""
+    values, is_bound = _condition_numbers(own)
+    if not np.isfinite(values).any():
+        return "–"
+    return ("≥ " if is_bound.any() else "") + number(float(np.nanmedian(values)))
+
+
+def _condition_numbers(own: pd.DataFrame) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    nothing = pd.Series(np.nan, index=own.index)
+    exact = own.get(KAPPA, nothing).to_numpy(float)
+    bound = own.get(KAPPA_BOUND, nothing).to_numpy(float)
+    is_bound = np.isnan(exact) & ~np.isnan(bound)
+    return np.where(is_bound, bound, exact), is_bound
+
+
+def curvature_by_epoch(material: Material, table: pd.DataFrame) -> Figure | None:
+    """Draw the largest eigenvalue and the condition number by epoch.
+
+    Args:
+        material: the run.
+        table: what :func:`shown_curvature` returned.
+    """
+    if not len(table) or table["epoch"].nunique() < 2 or "lambda_max" not in table:
+        return None
+    plot = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
+    ends = []
+    for label, own in table.groupby("label", sort=False):
+        kappa, is_bound = _condition_numbers(own)
+        own = own.assign(kappa=kappa, is_bound=is_bound)  # noqa: PLW2901  # the same rows, wider
+        median = own.groupby("epoch")[["lambda_max", "kappa"]].median()
+        open_markers = own.groupby("epoch")["is_bound"].any().to_numpy()
+        style = material.styles[str(label)]
+        for column, name in enumerate(("lambda_max", "kappa"), start=1):
+            symbols = [
+                f"{style.symbol}-open" if is_open and name == "kappa" else style.symbol
+                for is_open in open_markers
+            ]
+            plot.add_scatter(
+                x=median.index,
+                y=median[name],
+                name=str(label),
+                legendgroup=str(label),
+                showlegend=column == 1,
+                mode="lines+markers",
+                line={"color": style.colour, "width": 2.2, "dash": style.dash},
+                marker={
+                    "symbol": symbols,
+                    "size": 9,
+                    "line": {"width": 1.6, "color": style.colour},
+                },
+                hovertemplate="epoch %{x}: %{y:.4g}",
+                row=1,
+                col=column,
+            )
+        ends.append(f"λmax of {label} ends at {number(float(median['lambda_max'].iloc[-1]))}")
+    largest, kappas = table["lambda_max"], _condition_numbers(table)[0]
+    plot.update_yaxes(title="λmax", **axis_of(largest, scale_of(largest)), row=1, col=1)
+    plot.update_yaxes(title="κ", **axis_of(kappas, "log"), row=1, col=2)
+    plot.update_xaxes(title="epoch")
+    return Figure(
+        "curvature",
+        "Largest eigenvalue λmax of the training loss's Hessian and condition number "
+        "κ = |λ|max / |λ|min by epoch, medians over the trials shown. Open markers: κ is at least "
+        "this; the smallest eigenvalue could not be told from zero.",
+        f"Line charts of the largest Hessian eigenvalue and the condition number by epoch: "
+        f"{listed(ends)}.",
+        finished(plot, 380),
+        wide=True,
+    )
+
+
+def spectrum(material: Material) -> Figure | None:
+    """Draw a histogram of Hessian eigenvalues for one trial of each label.
+
+    Args:
+        material: the run.
+    """
+    spectra = material.run.spectra
+    chosen = {}
+    for label in material.labels:
+        own = material.trials[material.trials["label"] == label]["number"]
+        shown = material.shown_trials(label)[0]["number"]
+        for numbers in (shown, own):
+            measured = spectra[spectra["trial"].isin(numbers)]
+            if len(measured):
+                chosen[label] = measured[measured["trial"] == measured["trial"].min()]
+                break
+    if not chosen:
+        return None
+    plot = make_subplots(
+        rows=len(chosen), cols=1, shared_xaxes=True, vertical_spacing=0.12 / len(chosen)
+    )
+    values = np.concatenate([table["eigenvalue"].to_numpy(float) for table in chosen.values()])
+    unit = _linear_until(values)
+    edges = _edges(values, unit)
+    for row, (label, table) in enumerate(chosen.items(), start=1):
+        _draw_spectrum(plot, material, label, table, scale=(edges, unit), row=row)
+    places, text = _symlog_ticks(edges, unit)
+    plot.update_xaxes(tickvals=places, ticktext=text)
+    plot.update_xaxes(title="eigenvalue (symmetric logarithm)", row=len(chosen), col=1)
+    trials = listed([f"trial {int(t['trial'].iloc[0])} of {label}" for label, t in chosen.items()])
+    return Figure(
+        "spectrum",
+        "How many eigenvalues of the Hessian lie where, at the first (outline) and the last "
+        f"(filled) measured epoch: {trials}. Linear within ±{number(unit, 2)}, logarithmic beyond. "
+        "Where the Hessian was too large for all its eigenvalues, these are Ritz values.",
+        f"Histograms of Hessian eigenvalues, from {number(float(values.min()))} "
+        f"to {number(float(values.max()))}.",
+        finished(plot, 120 + 190 * len(chosen), bargap=0, barmode="overlay"),
+    )
+
+
+def _draw_spectrum(
+    plot: go.Figure,
+    material: Material,
+    label: str,
+    table: pd.DataFrame,
+    *,
+    scale: "tuple[np.ndarray[Any, Any], float]",
+    row: int,
+) -> None:
+    edges, unit = scale
+    style = material.styles[label]
+    epochs = sorted({int(table["epoch"].min()), int(table["epoch"].max())})
+    highest = 1.0
+    for epoch in epochs[::-1]:
+        values = table.loc[table["epoch"] == epoch, "eigenvalue"].to_numpy(float)
+        counts, _ = np.histogram(_symlog(values, unit), edges)
+        highest = max(highest, float(counts.max()))
+        is_last = epoch == epochs[-1]
+        plot.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=np.where(counts > 0, counts, np.nan),
+            width=np.diff(edges),
+            name=f"{label}, epoch {epoch}",
+            marker={
+                "color": style.faint(0.45) if is_last else "rgba(0,0,0,0)",
+                "line": {"width": 0 if is_last else 1.2, "color": style.colour},
+            },
+            hovertemplate="%{y} eigenvalues",
+            row=row,
+            col=1,
+        )
+    ticks = [tick for tick in log_ticks(1.0, 1.5 * highest) if tick == int(tick)]
+    limits = [np.log10(0.6), np.log10(1.5 * highest)]
+    plot.update_yaxes(title=label, type="log", range=limits, tickvals=ticks, row=row, col=1)
+
+
+def _linear_until(values: "np.ndarray[Any, Any]") -> float:
+    """The half-width of the linear middle: a millionth of the largest size, as a power of ten."""
+    largest = float(np.abs(values).max()) or 1.0
+    return float(10.0 ** np.ceil(np.log10(largest) - 6))
+
+
+def _symlog(values: Any, unit: float) -> "np.ndarray[Any, Any]":
+    """sign(x) · log10(1 + |x| / unit): linear near zero, logarithmic far from it."""
+    array = np.asarray(values, dtype=float)
+    return np.asarray(np.sign(array) * np.log10(1 + np.abs(array) / unit))
+
+
+def _edges(values: "np.ndarray[Any, Any]", unit: float) -> "np.ndarray[Any, Any]":
+    low, high = _symlog([min(values.min(), 0.0), max(values.max(), 0.0)], unit)
+    return np.linspace(low - 0.1, high + 0.1, 61)
+
+
+def _symlog_ticks(edges: "np.ndarray[Any, Any]", unit: float) -> tuple[list[float], list[str]]:
+    decades = unit * 10.0 ** np.arange(0, 7)
+    ticks = np.concatenate([-decades[::-1], [0.0], decades])
+    places = _symlog(ticks, unit)
+    kept = (places >= edges[0]) & (places <= edges[-1])
+    # Every second decade: the labels must not run into each other on a phone.
+    kept[1::2] &= ticks[1::2] == 0
+    return list(places[kept]), [number(float(tick), 2) for tick in ticks[kept]]

@@ -1,0 +1,93 @@
+"""Numbers and names as people read them."""
+
+import math
+
+from benchmark.statistics import Interval
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Return a number with a few significant digits; ``–`` where there is none.
+
+    Args:
+        value: the number.
+        digits: how many significant digits.
+
+    Example:
+        >>> number(0.0123456), number(123456.0), number(1.25e-7), number(32.0)
+        ('0.01235', '123456', '1.25 × 10⁻⁷', '32')
+        >>> number(float("nan")), number(float("-inf")), number(-2.5)
+        ('–', '−∞', '−2.5')
+    """
+    if math.isnan(value):
+        return "–"
+    sign = "−" if value < 0 else ""
+    size = abs(value)
+    if math.isinf(size):
+        return sign + "∞"
+    if size == int(size) and size < 1e6:
+        return f"{sign}{int(size)}"
+    if not 1e-4 <= size < 1e6:
+        mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".")
+        return f"{sign}{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(size)))
+    text = f"{size:.{decimals}f}"
+    return sign + (text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def interval(value: Interval) -> str:
+    """Return an interval's ends, or why there are none.
+
+    Args:
+        value: the interval.
+
+    Example:
+        >>> interval(Interval(0.92, 0.895, 0.945, 3, 0.95, "Student t over 3 values"))
+        '0.895 to 0.945'
+        >>> interval(Interval(0.92, float("nan"), float("nan"), 1, 0.95, "one value"))
+        '–'
+    """
+    return f"{number(value.low)} to {number(value.high)}" if value.is_known else "–"
+
+
+def words(name: str) -> str:
+    """Return a name of the program in words.
+
+    Args:
+        name: for instance ``"validation_loss"``.
+
+    Example:
+        >>> words("validation_loss")
+        'validation loss'
+    """
+    return name.replace("_", " ")
+
+
+def listed(items: list[str], last: str = "and") -> str:
+    """Return items as a list in words.
+
+    Args:
+        items: the items.
+        last: the word before the last item.
+
+    Example:
+        >>> listed(["sgd", "momentum", "adam"])
+        'sgd, momentum and adam'
+    """
+    return f" {last} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Args:
+        count: how many.
+        noun: in the singular.
+
+    Example:
+        >>> counted(1, "trial"), counted(0, "replicate")
+        ('1 trial', '0 replicates')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,185 @@
+"""The report as one HTML page that opens offline, and its figures one by one."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from benchmark.report.convergence import best_by_budget, convergence, target_reached
+from benchmark.report.curvature import (
+    curvature_by_epoch,
+    curvature_rows,
+    shown_curvature,
+    spectrum,
+)
+from benchmark.report.figure import Figure
+from benchmark.report.formatting import words
+from benchmark.report.importances import importances
+from benchmark.report.material import Material
+from benchmark.report.sentences import answer, caveats
+from benchmark.report.slices import learning_rate_slice, other_slices, parallel_coordinates
+from benchmark.report.tables import (
+    comparison_rows,
+    environment_rows,
+    label_rows,
+    problem_rows,
+)
+from benchmark.results.files import write_text
+
+FOLDER = Path(__file__).parent
+CONFIGURATION = {
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A headed part of the page with figures.
+
+    Args:
+        identifier: what links point to.
+        title: its heading.
+        figures: its figures.
+        notes: sentences below them.
+    """
+
+    identifier: str
+    title: str
+    figures: list[Figure]
+    notes: list[str]
+
+
+def write_report(run_path: str | Path) -> Path:
+    """Write ``report.html`` and ``figures/`` into a run folder, from that folder alone.
+
+    Neither training nor MLflow nor Keras is needed, and an unfinished run will do.
+
+    Args:
+        run_path: the run folder.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        FileNotFoundError: the folder is no run.
+        StudyError: the frozen study file is no study.
+    """
+    path = Path(run_path)
+    material = Material.read(path)
+    sections = _sections(material)
+    figures = [figure for section in sections for figure in section.figures]
+    page = _render(
+        "page.html.jinja",
+        material=material,
+        sections=sections,
+        numbers={figure.name: index for index, figure in enumerate(figures, start=1)},
+        **_words(material),
+    )
+    write_text(path / "report.html", page)
+    _write_figures(path / "figures", figures)
+    return path / "report.html"
+
+
+def _sections(material: Material) -> list[Section]:
+    metrics = dict.fromkeys([material.objective, "validation_loss", "train_loss"])
+    importance, missing = importances(material)
+    curvature = shown_curvature(material)
+    sections = [
+        ("convergence", "Convergence", [convergence(material, name) for name in metrics], []),
+        ("learning-rate", "Learning rate", [learning_rate_slice(material)], []),
+        (
+            "search-space",
+            "The search space",
+            [parallel_coordinates(material), other_slices(material)],
+            [],
+        ),
+        ("importance", "Which hyperparameters mattered", [importance], missing),
+        (
+            "budget",
+            "Results by budget",
+            [best_by_budget(material), target_reached(material)],
+            [],
+        ),
+        (
+            "curvature",
+            "Curvature",
+            [curvature_by_epoch(material, curvature), spectrum(material)],
+            [],
+        ),
+    ]
+    drawn = [
+        Section(identifier, title, [item for item in figures if item is not None], notes)
+        for identifier, title, figures, notes in sections
+    ]
+    has_table = len(curvature) > 0
+    return [
+        section
+        for section in drawn
+        if section.figures or section.notes or (section.identifier == "curvature" and has_table)
+    ]
+
+
+def _words(material: Material) -> dict[str, Any]:
+    return {
+        "answer": answer(material),
+        "caveats": caveats(material),
+        "labels": label_rows(material),
+        "comparisons": comparison_rows(material),
+        "curvature": curvature_rows(shown_curvature(material)),
+        "environment": environment_rows(material.run.environment),
+        "problem": problem_rows(material),
+        "objective": words(material.objective),
+        "test": words(material.judged_name) if material.judged != "objective" else "",
+        "judged": words(material.judged_name),
+        "any_failed": any(row.counts.get("failed") for row in material.summaries),
+        "better": "lower" if material.direction == "minimize" else "higher",
+    }
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure_json"] = figure_json
+    return environment.get_template(template).render(
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704  # ours
+        script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704  # ours
+        plotly=Markup(get_plotlyjs()),  # noqa: S704  # Plotly's own file
+        configuration=Markup(json.dumps(CONFIGURATION)),  # noqa: S704  # a constant
+        **values,
+    )
+
+
+def figure_json(figure: Figure) -> Markup:
+    """Return a figure as JSON that may stand inside a ``script`` element.
+
+    Args:
+        figure: the figure.
+    """
+    # "</script>" in a label would end the element, whatever quotes it stands in.
+    text = str(figure.plot.to_json()).replace("<", "\\u003c")
+    return Markup(text)  # noqa: S704  # made safe in the line above
+
+
+def _write_figures(folder: Path, figures: Iterable[Figure]) -> None:
+    """Write each figure as a page of its own; they share one copy of Plotly."""
+    folder.mkdir(exist_ok=True)
+    names = {"plotly.min.js"}
+    write_text(folder / "plotly.min.js", get_plotlyjs())
+    for figure in figures:
+        names.add(f"{figure.name}.html")
+        write_text(folder / f"{figure.name}.html", _render("figure.html.jinja", figure=figure))
+    for file in folder.glob("*.html"):  # figures of an earlier report that no longer exist
+        if file.name not in names:
+            file.unlink()

@@ -1,0 +1,141 @@
+"""The tables of the report, as plain text cells."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.report.formatting import interval, number, words
+from benchmark.report.material import Material
+from benchmark.report.sentences import comparison_sentence
+from benchmark.statistics import Interval, LabelSummary
+
+_NAMES = {
+    "created": "started (UTC)",
+    "git_commit": "git commit",
+    "git_changed": "git: files changed since",
+    "memory_gibibytes": "memory (GiB)",
+}
+
+
+def label_rows(material: Material) -> list[dict[str, Any]]:
+    """Return the main table, a row a label.
+
+    Args:
+        material: the run.
+    """
+    return [_label_row(material, row) for row in material.summaries]
+
+
+def _label_row(material: Material, row: LabelSummary) -> dict[str, Any]:
+    counts = row.counts
+    settings = [f"{key} {number(value)}" for key, value in row.configuration.items()]
+    return {
+        "label": row.label,
+        "optimizer": row.optimizer,
+        "colour": material.styles[row.label].colour,
+        "trials": row.trials,
+        "best": number(row.best),
+        "median": number(row.median),
+        "quartiles": f"{number(row.quartiles[0])} to {number(row.quartiles[1])}"
+        if row.quartiles[0] == row.quartiles[0]
+        else "–",
+        "diverged": counts.get("diverged", 0),
+        "pruned": counts.get("pruned", 0),
+        "failed": counts.get("failed", 0),
+        "replicates": _measured(row.replicates),
+        "test": _measured(row.test),
+        "settings": settings,
+        "best_trial": row.best_trial,
+    }
+
+
+def _measured(value: Interval) -> dict[str, Any]:
+    return {
+        "mean": number(value.mean),
+        "interval": interval(value),
+        "count": value.count,
+        "method": value.method,
+    }
+
+
+def comparison_rows(material: Material) -> list[dict[str, Any]]:
+    """Return the table of comparisons, a row a pair of labels.
+
+    Args:
+        material: the run.
+    """
+    return [
+        {
+            "pair": f"{pair.first} − {pair.second}",
+            "difference": number(pair.difference.mean),
+            "interval": interval(pair.difference),
+            "method": pair.difference.method,
+            "verdict": comparison_sentence(pair),
+            "is_shown": bool(pair.better),
+        }
+        for pair in material.comparisons
+    ]
+
+
+def environment_rows(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the environment as names and values.
+
+    Args:
+        environment: what ``environment.json`` holds.
+
+    Example:
+        >>> environment_rows({"cores": 2, "versions": {"numpy": "2.4.0"}})
+        [('cores', '2'), ('versions', 'numpy 2.4.0')]
+    """
+    return [
+        (_NAMES.get(key, words(key)), _text(value))
+        for key, value in environment.items()
+        if value not in ("", [], {}, None)
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value)
+    return str(value)
+
+
+def problem_rows(material: Material) -> list[tuple[str, str]]:
+    """Return what was trained, as names and values.
+
+    Args:
+        material: the run.
+    """
+    study, problem = material.study, material.study.problem
+    rows = [("problem", problem.dataset or problem.function)]
+    if problem.dataset:
+        options = {"name": problem.model.name, **problem.model.options}
+        split = problem.split
+        rows += [
+            ("model", ", ".join(f"{words(key)} {_text(value)}" for key, value in options.items())),
+            (
+                "split",
+                f"{split.train:g} train, {split.validation:g} validation, {split.test:g} test",
+            ),
+            ("scaling", words(problem.preprocessing.scaling)),
+        ]
+    elif problem.options:
+        rows.append(
+            ("options", ", ".join(f"{words(key)} {v:g}" for key, v in problem.options.items()))
+        )
+    budget = study.budget
+    return [
+        *rows,
+        ("objective", f"{material.direction} {words(material.objective)}"),
+        ("training", f"{study.training.epochs} epochs, {words(study.training.sampling)} sampling"),
+        (
+            "search",
+            f"{budget.trials} trials an optimizer, {words(budget.sampler)} sampler, "
+            f"{words(budget.pruner)} pruner".replace("none pruner", "no pruner"),
+        ),
+        ("replicates", str(budget.replicates)),
+        ("seed", str(study.seed)),
+    ]

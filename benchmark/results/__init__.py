@@ -1,0 +1,59 @@
+"""Read and write ``results/<study>/<run>/``, the only input of statistics and report.
+
+The names are loaded when they are first asked for, so that importing this package
+does not import pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.results.lock import RunLockedError
+    from benchmark.results.machine import environment
+    from benchmark.results.reader import (
+        RunNotFoundError,
+        RunTables,
+        find_run,
+        list_runs,
+        read_records,
+        read_run,
+    )
+    from benchmark.results.records import DamagedRecordsError
+    from benchmark.results.writer import RunWriter, load_weights
+
+__all__ = [
+    "DamagedRecordsError",
+    "RunLockedError",
+    "RunNotFoundError",
+    "RunTables",
+    "RunWriter",
+    "environment",
+    "find_run",
+    "list_runs",
+    "load_weights",
+    "read_records",
+    "read_run",
+]
+
+_MODULES = {
+    "DamagedRecordsError": "records",
+    "RunLockedError": "lock",
+    "RunNotFoundError": "reader",
+    "RunTables": "reader",
+    "RunWriter": "writer",
+    "environment": "machine",
+    "find_run": "reader",
+    "list_runs": "reader",
+    "load_weights": "writer",
+    "read_records": "reader",
+    "read_run": "reader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name when the name is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,166 @@
+"""Reading runs: their records, their tables, and which runs there are."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.results import records
+from benchmark.results.files import read_json
+from benchmark.results.records import Record
+from benchmark.results.tables import TABLES, build_tables
+
+
+class RunNotFoundError(LookupError):
+    """No run, or more than one, goes by the given name."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunTables:
+    """All that is known of a run.
+
+    Args:
+        path: the run folder.
+        study_text: the frozen study file.
+        environment: where it ran.
+        trials: a row a trial, sorted by number.
+        curves: a row a metric and epoch of a trial.
+        curvature: a row a curvature quantity and epoch of a trial.
+        spectra: a row an eigenvalue and epoch of a trial, ascending.
+        summary: what the run was finished with; empty for an unfinished run.
+    """
+
+    path: Path
+    study_text: str
+    environment: dict[str, Any]
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    curvature: pd.DataFrame
+    spectra: pd.DataFrame
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """``<study>/<run>``."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run wrote its tables and its summary."""
+        return bool(self.summary) or (self.path / "summary.json").is_file()
+
+
+def read_records(path: str | Path) -> Iterator[Record]:
+    """Yield every finished trial with its reports, in the order they were recorded.
+
+    A last line torn by a kill is passed over. A run may be read while it is written.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        FileNotFoundError: the folder is no run.
+        DamagedRecordsError: a line that is not the last is no record.
+    """
+    for _, record in records.read_lines(_checked(path) / records.FILE):
+        yield record
+
+
+def read_run(path: str | Path) -> RunTables:
+    """Read a run from its Parquet tables, or an unfinished one from its records.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        FileNotFoundError: the folder is no run.
+        DamagedRecordsError: the run is unfinished and a record in the middle is damaged.
+    """
+    folder = _checked(path)
+    files = {name: folder / f"{name}.parquet" for name in TABLES}
+    if (folder / "summary.json").is_file() and all(file.is_file() for file in files.values()):
+        tables = {name: pd.read_parquet(file) for name, file in files.items()}
+    else:
+        tables = build_tables(read_records(folder))
+    return RunTables(
+        path=folder,
+        study_text=(folder / "study.toml").read_text(encoding="utf-8"),
+        environment=read_json(folder / "environment.json"),
+        summary=read_json(folder / "summary.json"),
+        **tables,
+    )
+
+
+def list_runs(root: str | Path) -> list[Path]:
+    """Return the folders of all runs below ``root``, the oldest first.
+
+    Args:
+        root: the folder of all results; one that is not there has no runs.
+    """
+    found = [file.parent for file in Path(root).glob("*/*/study.toml")]
+    return sorted(found, key=lambda path: (_created(path), path.name, path.parent.name))
+
+
+def find_run(root: str | Path, name: str | Path) -> Path:
+    """Return the folder of the run that goes by a name.
+
+    Args:
+        root: the folder of all results.
+        name: a path, ``<study>/<run>``, ``<run>``, ``<study>`` (its latest run),
+            or ``"latest"``; the first of these that fits.
+
+    Raises:
+        RunNotFoundError: no run goes by the name, or runs of several studies do.
+    """
+    for candidate in (Path(name), Path(root) / name):
+        if (candidate / "study.toml").is_file():
+            return candidate
+    runs = list_runs(root)
+    named = [path for path in runs if path.name == str(name)]
+    if len(named) > 1:
+        raise RunNotFoundError(
+            f"a run's name must be unique. Received {str(name)!r}, which is in "
+            f"{_names(named)} of {root}. Write <study>/<run>."
+        )
+    of_study = [path for path in runs if path.parent.name == str(name) or str(name) == "latest"]
+    if named or of_study:
+        return (named or of_study)[-1]
+    raise RunNotFoundError(
+        f"a run must exist. Received {str(name)!r}, and {root} "
+        + (f"holds {_nearest(runs, str(name))}." if runs else "holds no run.")
+        + (" Name one of these, or 'latest'." if runs else " Run a study first.")
+    )
+
+
+def _checked(path: str | Path) -> Path:
+    folder = Path(path)
+    if not (folder / "study.toml").is_file():
+        raise FileNotFoundError(
+            f"a run must be a folder with a study.toml. Received {folder}. "
+            "Name a folder below results/<study>/."
+        )
+    return folder
+
+
+def _created(path: Path) -> str:
+    """The instant of creation, or for a foreign folder its name, which is a time by default."""
+    try:
+        created = json.loads((path / "environment.json").read_text(encoding="utf-8"))["created"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return path.name
+    return str(created)
+
+
+def _names(paths: list[Path]) -> str:
+    return ", ".join(f"{path.parent.name}/{path.name}" for path in paths)
+
+
+def _nearest(runs: list[Path], name: str) -> str:
+    """A few names near to the one that was asked for, else the latest."""
+    names = {f"{path.parent.name}/{path.name}" for path in runs}
+    close = difflib.get_close_matches(name, sorted(names | {path.parent.name for path in runs}), 3)
+    return ", ".join(close) if close else _names(runs[-3:])

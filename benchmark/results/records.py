@@ -1,0 +1,147 @@
+"""A finished trial as one line of JSON, and back to the same frozen values."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from benchmark.trial import (
+    ClosedFormProblem,
+    CurvatureRequest,
+    DatasetProblem,
+    Problem,
+    Report,
+    Settings,
+    Status,
+    Trial,
+    TrialResult,
+)
+
+FILE = "records.jsonl"
+Record = tuple[TrialResult, list[Report]]
+
+
+class DamagedRecordsError(ValueError):
+    """A line in the middle of ``records.jsonl`` cannot be read."""
+
+
+def encode(result: TrialResult, reports: list[Report]) -> bytes:
+    r"""Return a trial's line, its line end included; weights are left out.
+
+    Floats are written with the shortest digits that give the same float back;
+    NaN and the infinities as ``NaN``, ``Infinity`` and ``-Infinity``, which
+    Python's :mod:`json` writes and reads although strict JSON has no word for them.
+
+    Args:
+        result: how the trial ended.
+        reports: what the engine reported of it, in order of epochs.
+    """
+    content = {"result": _plain(result), "reports": [_plain(report) for report in reports]}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """Return the frozen values of one line.
+
+    Args:
+        line: what :func:`encode` returned.
+
+    Raises:
+        ValueError, KeyError, TypeError: the line is torn or no record.
+    """
+    content = json.loads(line)
+    result = content["result"]
+    record = TrialResult(
+        **{
+            **result,
+            "trial": _trial(result["trial"]),
+            "status": Status(result["status"]),
+            "metrics": Settings(result["metrics"]),
+            "seconds": Settings(result["seconds"]),
+        }
+    )
+    return record, [_report(report) for report in content["reports"]]
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
+    """Yield each whole record of a file with the offset in bytes of its end.
+
+    A torn last line, left by a process killed while it wrote, is passed over.
+
+    Args:
+        path: a ``records.jsonl``; one that is not there has no records.
+
+    Raises:
+        DamagedRecordsError: a line that is not the last is no record.
+    """
+    if not path.exists():
+        return
+    end = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            end += len(line)
+            try:
+                if not line.endswith(b"\n"):
+                    return
+                record = decode(line)
+            except (ValueError, KeyError, TypeError) as error:
+                if not file.peek(1):
+                    return
+                raise DamagedRecordsError(
+                    f"each line of {FILE} must be a trial's record. Received {line[:60]!r} "
+                    f"({error}) at line {number} of {path}. Delete that line to keep the others."
+                ) from error
+            yield end, record
+
+
+def _plain(value: Any) -> Any:
+    """Turn a frozen value into what JSON can hold."""
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [item.name for item in fields(value) if item.name != "weights"]
+        plain = {name: _plain(getattr(value, name)) for name in names}
+        if isinstance(value, DatasetProblem | ClosedFormProblem):
+            plain["kind"] = type(value).__name__
+        return plain
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    return value.item() if hasattr(value, "item") else value  # NumPy scalars
+
+
+def _trial(plain: dict[str, Any]) -> Trial:
+    settings = ("model_options", "hyperparameters", "options")
+    curvature = plain["curvature"]
+    return Trial(
+        **{
+            **plain,
+            **{name: Settings(plain[name]) for name in settings},
+            "problem": _problem(plain["problem"]),
+            "curvature": CurvatureRequest(
+                **{**curvature, "epochs": tuple(curvature["epochs"])},
+            ),
+        }
+    )
+
+
+def _problem(plain: dict[str, Any]) -> Problem:
+    content = {key: value for key, value in plain.items() if key != "kind"}
+    if plain["kind"] == ClosedFormProblem.__name__:
+        return ClosedFormProblem(content["function"], Settings(content["options"]))
+    return DatasetProblem(**{**content, "fractions": tuple(content["fractions"])})
+
+
+def _report(plain: dict[str, Any]) -> Report:
+    return Report(
+        **{
+            **plain,
+            "metrics": Settings(plain["metrics"]),
+            "curvature": Settings(plain["curvature"]),
+            "status": Status(plain["status"]),
+            "spectrum": tuple(plain["spectrum"]),
+        }
+    )

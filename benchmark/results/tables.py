@@ -1,0 +1,158 @@
+"""Records as tables: the columns of the Parquet files of a run."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from benchmark.results.records import Record
+from benchmark.trial import Report, Settings, TrialResult
+
+TABLES = ("trials", "curves", "curvature", "spectra")
+_INTEGERS = {
+    "trials": ("number", "seed", "replicate", "epochs", "steps", "samples", "gradient_evaluations"),
+    "curves": ("trial", "epoch", "step", "samples", "gradient_evaluations"),
+    "curvature": ("trial", "epoch"),
+    "spectra": ("trial", "epoch", "index"),
+}
+_STRINGS = {
+    "trials": (
+        "phase",
+        "label",
+        "optimizer",
+        "dataset",
+        "model",
+        "status",
+        "reason",
+        "objective_name",
+        "direction",
+    ),
+    "curves": ("metric",),
+    "curvature": ("quantity",),
+    "spectra": (),
+}
+COLUMNS = {
+    "trials": (
+        "number",
+        "phase",
+        "label",
+        "optimizer",
+        "dataset",
+        "model",
+        "seed",
+        "replicate",
+        "status",
+        "reason",
+        "objective",
+        "objective_name",
+        "direction",
+        "epochs",
+        "steps",
+        "samples",
+        "gradient_evaluations",
+    ),
+    "curves": ("trial", "epoch", "step", "samples", "gradient_evaluations", "metric", "value"),
+    "curvature": ("trial", "epoch", "quantity", "value"),
+    "spectra": ("trial", "epoch", "index", "eigenvalue"),
+}
+"""The columns that every run has; ``trials`` adds ``hp.*``, ``metric.*``, ``option.*``,
+``model.*`` and ``seconds.*`` as its records need them."""
+GROUPS = ("hp.", "metric.", "option.", "model.", "seconds.")
+
+
+def build_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
+    """Return the four tables of a run, sorted, so that equal records give equal tables.
+
+    Args:
+        records: results with their reports, in any order.
+
+    Returns:
+        ``trials`` (a row a trial), ``curves`` (a row a metric and epoch), ``curvature``
+        (a row a quantity and epoch) and ``spectra`` (a row an eigenvalue).
+    """
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    for result, reports in sorted(records, key=lambda record: record[0].trial.number):
+        rows["trials"].append(_trial_row(result))
+        for report in sorted(reports, key=lambda report: report.epoch):
+            rows["curves"] += _curve_rows(report)
+            rows["curvature"] += _curvature_rows(report)
+            rows["spectra"] += _spectrum_rows(report)
+    return {name: _table(name, rows[name]) for name in TABLES}
+
+
+def _trial_row(result: TrialResult) -> dict[str, Any]:
+    trial = result.trial
+    return {
+        "number": trial.number,
+        "phase": trial.phase,
+        "label": trial.label,
+        "optimizer": trial.optimizer,
+        "dataset": trial.problem.name,
+        "model": trial.model,
+        "seed": trial.seed,
+        "replicate": trial.replicate,
+        "status": result.status.value,
+        "reason": result.reason,
+        "objective": result.objective,
+        "objective_name": trial.objective,
+        "direction": trial.direction,
+        "epochs": result.epochs,
+        "steps": result.step,
+        "samples": result.samples,
+        "gradient_evaluations": result.gradient_evaluations,
+        **_named("hp.", trial.hyperparameters),
+        **_named("metric.", result.metrics),
+        **{key: _text(value) for key, value in _named("option.", trial.options).items()},
+        **{key: _text(value) for key, value in _named("model.", trial.model_options).items()},
+        **_named("seconds.", result.seconds),
+    }
+
+
+def _named(prefix: str, settings: Settings) -> dict[str, Any]:
+    return {prefix + name: value for name, value in settings.items()}
+
+
+def _text(value: Any) -> str:
+    """A structural option as text: options of one name may differ in type between models."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _curve_rows(report: Report) -> list[dict[str, Any]]:
+    place = {
+        "trial": report.trial_number,
+        "epoch": report.epoch,
+        "step": report.step,
+        "samples": report.samples,
+        "gradient_evaluations": report.gradient_evaluations,
+    }
+    return [{**place, "metric": name, "value": value} for name, value in report.metrics.items()]
+
+
+def _curvature_rows(report: Report) -> list[dict[str, Any]]:
+    place = {"trial": report.trial_number, "epoch": report.epoch}
+    return [{**place, "quantity": name, "value": value} for name, value in report.curvature.items()]
+
+
+def _spectrum_rows(report: Report) -> list[dict[str, Any]]:
+    place = {"trial": report.trial_number, "epoch": report.epoch}
+    return [
+        {**place, "index": index, "eigenvalue": value}
+        for index, value in enumerate(report.spectrum)
+    ]
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table whose column types do not depend on the values."""
+    found = {key for row in rows for key in row}
+    more = [key for group in GROUPS for key in sorted(found) if key.startswith(group)]
+    table = pd.DataFrame(rows, columns=[*COLUMNS[name], *more])
+    return table.astype({column: _type(name, column) for column in table.columns})
+
+
+def _type(name: str, column: str) -> str:
+    if column in _INTEGERS[name]:
+        return "int64"
+    if column in _STRINGS[name] or column.startswith(("option.", "model.")):
+        return "str"
+    return "float64"

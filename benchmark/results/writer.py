@@ -1,0 +1,301 @@
+"""Writing a run: each finished trial is on the disk before its slot is handed on."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from benchmark.results import records
+from benchmark.results.files import sync_folder, write_atomically, write_json, write_text
+from benchmark.results.lock import RunLock
+from benchmark.results.tables import TABLES, build_tables
+from benchmark.trial import Report, TrialResult
+
+Weights = Sequence[np.ndarray[Any, Any]]
+
+
+class RunWriter:
+    """The one writer of a run folder; :meth:`create` and :meth:`reopen` make it.
+
+    Args:
+        path: the run folder; the writer holds its lock until :meth:`close`.
+
+    Raises:
+        RunLockedError: another process writes this run.
+        DamagedRecordsError: a record that is not the last cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> root = tempfile.mkdtemp()
+        >>> with RunWriter.create(root, "quickstart", "question = 'Which?'", {}, "first") as run:
+        ...     run.finish({"trials": 0})
+        >>> sorted(file.name for file in run.path.glob("*.parquet"))
+        ['curvature.parquet', 'curves.parquet', 'spectra.parquet', 'trials.parquet']
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = RunLock(path)
+        try:
+            self._numbers, end = _numbers_and_end(path / records.FILE)
+            self._file = os.open(path / records.FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.ftruncate(self._file, end)  # drops a line torn by a kill
+        except BaseException:
+            self._lock.release()
+            raise
+        sync_folder(path)
+
+    @classmethod
+    def create(
+        cls,
+        root: str | Path,
+        study_name: str,
+        study_text: str,
+        environment: Mapping[str, Any],
+        run_name: str | None = None,
+    ) -> Self:
+        """Make ``root/study_name/run_name`` with ``study.toml`` and ``environment.json``.
+
+        Args:
+            root: the folder of all results.
+            study_name: the folder of the study's runs.
+            study_text: the study file, kept as it is.
+            environment: what :func:`benchmark.results.environment` returned; the instant
+                of creation is added as ``created`` (UTC).
+            run_name: the folder's name; by default the UTC time, with a suffix where taken.
+
+        Raises:
+            ValueError: a name is empty, or is not the plain name of one folder.
+            FileExistsError: ``run_name`` is taken.
+        """
+        for what, name in (("study_name", study_name), ("run_name", run_name or "run")):
+            if not name or name in (".", "..") or Path(name).name != name or "\\" in name:
+                raise ValueError(
+                    f"{what} must be the plain name of a folder. Received {name!r}. "
+                    "Leave out separators."
+                )
+        folder = Path(root) / study_name
+        now = datetime.now(UTC)
+        path = _new_folder(folder, run_name, now)
+        # Environment first: a folder counts as a run once it has a study.toml.
+        write_json(path / "environment.json", {"created": now.isoformat(), **environment})
+        write_text(path / "study.toml", study_text)
+        sync_folder(folder)
+        return cls(path)
+
+    @classmethod
+    def reopen(cls, path: str | Path) -> Self:
+        """Go on with a run; a record torn by a kill is dropped, all others are kept.
+
+        Args:
+            path: the run folder.
+
+        Raises:
+            FileNotFoundError: the folder is no run.
+            RunLockedError: another process writes this run.
+        """
+        folder = Path(path)
+        if not (folder / "study.toml").is_file():
+            raise FileNotFoundError(
+                f"a run must be a folder with a study.toml. Received {folder}. "
+                "Name a folder below results/<study>/."
+            )
+        return cls(folder)
+
+    @property
+    def name(self) -> str:
+        """``<study>/<run>``, by which :func:`benchmark.results.find_run` finds it."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the trials that are recorded."""
+        return frozenset(self._numbers)
+
+    def append(self, result: TrialResult, reports: Sequence[Report]) -> None:
+        """Record a finished trial; when this returns, it survives a kill and a power cut.
+
+        Args:
+            result: how the trial ended; its weights are not recorded.
+            reports: all reports of this trial.
+
+        Raises:
+            ValueError: the status is not final, the number is recorded already,
+                or a report is of another trial.
+        """
+        number = result.trial.number
+        if not result.status.is_final:
+            raise ValueError(
+                f"a recorded status must be final. Received {result.status.value!r} for trial "
+                f"{number}. Stop the trial first."
+            )
+        if number in self._numbers:
+            raise ValueError(
+                f"a trial must be recorded once. Received number {number} again in {self.path}. "
+                "Number new trials past those in RunWriter.numbers."
+            )
+        others = {report.trial_number for report in reports} - {number}
+        if others:
+            raise ValueError(
+                f"reports must be of the recorded trial {number}. Received reports of "
+                f"{sorted(others)}. Collect reports by trial number."
+            )
+        self._unfinish()
+        self._write(records.encode(result, list(reports)))
+        self._numbers.add(number)
+
+    def save_weights(self, number: int, weights: Weights) -> None:
+        """Keep the final weights of a trial, atomically, as ``weights/trial-000012.npz``.
+
+        Args:
+            number: the trial.
+            weights: one array a variable, in order.
+        """
+        path = self._weights_file(number)
+        path.parent.mkdir(exist_ok=True)
+        arrays = {f"weight_{index:03d}": np.asarray(array) for index, array in enumerate(weights)}
+
+        def write(target: Path) -> None:
+            with target.open("wb") as file:  # a file, since savez adds ".npz" to a bare name
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub knows allow_pickle
+
+        write_atomically(path, write)
+
+    def load_weights(self, number: int) -> tuple[np.ndarray[Any, Any], ...]:
+        """Return the weights that :meth:`save_weights` kept.
+
+        Args:
+            number: the trial.
+
+        Raises:
+            FileNotFoundError: no weights of this trial are kept.
+        """
+        return load_weights(self.path, number)
+
+    def discard_weights(self, number: int) -> None:
+        """Delete the kept weights of a trial, if there are any.
+
+        Args:
+            number: the trial.
+        """
+        self._weights_file(number).unlink(missing_ok=True)
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Write the tables as Parquet, and last of all ``summary.json``.
+
+        The run may be reopened afterwards: the next :meth:`append` takes these
+        files away again, so that they never lag behind the records.
+
+        Args:
+            summary: plain values by name.
+        """
+        tables = build_tables(record for _, record in records.read_lines(self.path / records.FILE))
+        for name, table in tables.items():
+            write_atomically(
+                self.path / f"{name}.parquet",
+                lambda target, table=table: table.to_parquet(target, index=False),  # type: ignore[misc]
+            )
+        write_json(self.path / "summary.json", summary)
+
+    def close(self) -> None:
+        """Release the files and the lock; harmless when done twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _weights_file(self, number: int) -> Path:
+        return weights_file(self.path, number)
+
+    def _unfinish(self) -> None:
+        # The summary goes first: without it a reader takes the records, not the tables.
+        for name in ("summary.json", *(f"{table}.parquet" for table in TABLES)):
+            (self.path / name).unlink(missing_ok=True)
+
+    def _write(self, line: bytes) -> None:
+        end = os.fstat(self._file).st_size
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError:
+            # A full disk must not leave half a line before the next record.
+            os.ftruncate(self._file, end)
+            raise
+
+
+def weights_file(path: Path, number: int) -> Path:
+    """Return where a run keeps the weights of a trial.
+
+    Example:
+        >>> weights_file(Path("run"), 12).as_posix()
+        'run/weights/trial-000012.npz'
+    """
+    return path / "weights" / f"trial-{number:06d}.npz"
+
+
+def load_weights(path: str | Path, number: int) -> tuple[np.ndarray[Any, Any], ...]:
+    """Return the kept weights of a trial of a run, one array a variable.
+
+    Args:
+        path: the run folder.
+        number: the trial.
+
+    Raises:
+        FileNotFoundError: no weights of this trial are kept.
+    """
+    file = weights_file(Path(path), number)
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"weights must have been kept. Received trial {number}, which has none in {path}. "
+            "Only the best trials keep their weights."
+        )
+    with np.load(file, allow_pickle=False) as arrays:
+        return tuple(arrays[name] for name in sorted(arrays.files))
+
+
+def _numbers_and_end(path: Path) -> tuple[set[int], int]:
+    numbers: set[int] = set()
+    end = 0
+    for end, (result, _) in records.read_lines(path):  # noqa: B007  # the last end is wanted
+        numbers.add(result.trial.number)
+    return numbers, end
+
+
+def _new_folder(folder: Path, run_name: str | None, now: datetime) -> Path:
+    """Make a folder that was not there before; two processes never get the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if run_name is not None:
+        try:
+            (folder / run_name).mkdir()
+        except FileExistsError as error:
+            raise FileExistsError(
+                f"run_name must be new. Received {run_name!r}, which is in {folder}. "
+                "Choose another name, or resume that run."
+            ) from error
+        return folder / run_name
+    stem, suffix = now.strftime("%Y-%m-%dT%H-%M-%SZ"), 1
+    while True:
+        path = folder / (stem if suffix == 1 else f"{stem}-{suffix}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            suffix += 1
+        else:
+            return path

@@ -1,0 +1,325 @@
+"""The command line: ``python -m benchmark.run study`` and its companions.
+
+Nothing heavy is imported at the top: ``--help`` must answer at once.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from benchmark.errors import UserError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+DEFAULT_STUDY = "quickstart"
+
+app = typer.Typer(
+    name="kappabench",
+    help="Which optimizer, with which settings, trains a problem best, and why?",
+    epilog="Start with:  python -m benchmark.run study",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+class Backend(StrEnum):
+    """The frameworks that Keras may run on."""
+
+    TENSORFLOW = "tensorflow"
+    JAX = "jax"
+
+
+class Kind(StrEnum):
+    """What ``list`` can list."""
+
+    STUDIES = "studies"
+    DATASETS = "datasets"
+    MODELS = "models"
+    OPTIMIZERS = "optimizers"
+    PROBLEMS = "problems"
+    SAMPLERS = "samplers"
+    PRUNERS = "pruners"
+    RUNS = "runs"
+
+
+ResultsOption = Annotated[
+    Path, typer.Option("--results", help="The folder of all results.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")]
+BackendOption = Annotated[
+    Backend | None,
+    typer.Option(help="The framework; KERAS_BACKEND or tensorflow by default."),
+]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        help="The MLflow store; MLFLOW_TRACKING_URI or sqlite in the results by default.",
+    ),
+]
+RunArgument = Annotated[
+    str, typer.Argument(help="A run: its folder, STUDY/RUN, RUN, a study's latest, or 'latest'.")
+]
+RESULTS = Path("results")
+
+
+@app.command(epilog="Examples:  study  |  study quickstart --seed 3  |  study --resume latest")
+def study(
+    name: Annotated[str, typer.Argument(help="A study file or the name of a study.")] = "",
+    resume: Annotated[
+        str | None, typer.Option(help="Go on with an interrupted run.", metavar="RUN")
+    ] = None,
+    results: ResultsOption = RESULTS,
+    run_name: Annotated[str | None, typer.Option(help="The run's name; the time by default.")] = (
+        None
+    ),
+    seed: Annotated[int | None, typer.Option(help="Another seed than the study's.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Another number of trials.")] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a key, e.g. training.epochs=5; repeatable."
+        ),
+    ] = None,
+    backend: BackendOption = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="An Optuna storage instead of the journal.")
+    ] = None,
+    tracking_uri: TrackingOption = None,
+    tracking: Annotated[
+        bool, typer.Option("--tracking/--no-tracking", help="Mirror the run to MLflow.")
+    ] = True,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study: search, train, record, report. Without NAME, the quickstart."""
+    from benchmark.study_command import StudyRequest, run_study
+
+    changes = [*(override or [])]
+    changes += [f"seed={seed}"] if seed is not None else []
+    changes += [f"budget.trials={trials}"] if trials is not None else []
+    if resume is not None and (name or changes or run_name):
+        bad_input("--resume goes on with the study of that run. Leave out NAME and all changes.")
+    request = StudyRequest(
+        name=name or DEFAULT_STUDY,
+        changes=changes,
+        resume=resume,
+        results=results,
+        run_name=run_name,
+        storage=storage,
+        tracking_uri=_tracking_uri(tracking_uri, results) if tracking else None,
+        quiet=quiet,
+        as_json=as_json,
+    )
+    with user_errors():
+        code = run_study(request, lambda: select_backend(backend))
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example:  validate studies/quickstart.toml")
+def validate(
+    paths: Annotated[list[str], typer.Argument(help="Study files or names of studies.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check study files without running them."""
+    from benchmark.catalogue import catalogue
+    from benchmark.study_file import StudyError, find_study, load_study
+
+    found: dict[str, list[str]] = {}
+    with user_errors():
+        for path in paths:
+            try:
+                load_study(find_study(path), catalogue())
+                found[path] = []
+            except StudyError as error:
+                found[path] = list(error.lines)
+    if as_json:
+        from benchmark.views import print_json
+
+        print_json(found)
+    for path, lines in found.items():
+        if not lines and not as_json:
+            typer.echo(f"{path}: good")
+        for line in lines:
+            typer.echo(line, err=True)
+    if any(found.values()):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command("list", epilog="Examples:  list  |  list optimizers  |  list studies --json")
+def list_kinds(
+    kind: Annotated[Kind | None, typer.Argument(help="What to list; everything if left out.")] = (
+        None
+    ),
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """List studies, datasets, models, optimizers, problems, samplers, pruners or runs."""
+    from benchmark.listing import listing
+
+    with user_errors():
+        kinds = [kind] if kind else list(Kind)
+        found = {one.value: listing(one.value, results) for one in kinds}
+    from benchmark.views import listing_table, print_json
+
+    if as_json:
+        print_json(found)
+        return
+    console = Console()
+    for title, rows in found.items():
+        console.print(listing_table(title, rows))
+
+
+@app.command(epilog="Examples:  show latest  |  show quickstart --trial 12")
+def show(
+    run: RunArgument = "latest",
+    trial: Annotated[int | None, typer.Option(help="Show one trial of it.")] = None,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the results of a run in the terminal."""
+    from benchmark.results import find_run, read_run
+    from benchmark.views import print_json, run_document, run_view, trial_document, trial_view
+
+    with user_errors():
+        tables = read_run(find_run(results, run))
+        if trial is not None and trial not in set(tables.trials["number"]):
+            bad_input(
+                f"--trial must be a finished trial of the run. Received {trial}. "
+                f"`show {run}` shows the best ones."
+            )
+        if as_json:
+            print_json(run_document(tables) if trial is None else trial_document(tables, trial))
+        else:
+            Console().print(run_view(tables) if trial is None else trial_view(tables, trial))
+
+
+@app.command(epilog="Example:  report latest")
+def report(run: RunArgument = "latest", results: ResultsOption = RESULTS) -> None:
+    """Make the report of a run anew, from its folder alone."""
+    from benchmark.report import write_report
+    from benchmark.results import find_run
+
+    with user_errors():
+        typer.echo(write_report(find_run(results, run)))
+
+
+@app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")
+def track(
+    run: RunArgument = "latest",
+    results: ResultsOption = RESULTS,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Send the trials of a run that MLflow does not have yet, from its folder alone."""
+    from benchmark.results import find_run
+
+    with user_errors():
+        path = find_run(results, run)
+        select_backend(None)  # the best models are rebuilt to be logged
+        from benchmark.session import send_run
+
+        uri = _tracking_uri(tracking_uri, results)
+        unsent = send_run(path, uri, lambda text: typer.echo(text, err=True))
+    if unsent:
+        typer.echo(f"{unsent} trials could not be sent to {uri}; try again later.", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"all trials of {path.parent.name}/{path.name} are in MLflow at {uri}")
+
+
+@app.command(epilog="Example:  ui --port 5001")
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The TCP port.")] = 5000,
+    results: ResultsOption = RESULTS,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Open the MLflow user interface on the store of the results, on loopback."""
+    import subprocess
+
+    from benchmark.tracking import ui_command, ui_environment
+
+    with user_errors():
+        uri = _tracking_uri(tracking_uri, results)
+        command = ui_command(uri, port=port)
+        results.mkdir(parents=True, exist_ok=True)
+        typer.echo(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)")
+        code = subprocess.run(command, env=ui_environment(os.environ), check=False).returncode
+    raise typer.Exit(0 if code in (0, -2, INTERRUPTED) else 1)
+
+
+@app.command(epilog="Example:  doctor --backend jax")
+def doctor(
+    results: ResultsOption = RESULTS,
+    backend: BackendOption = None,
+    storage: Annotated[str | None, typer.Option(metavar="URL", help="An Optuna storage.")] = None,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the installation: versions, backend, devices, storage and tracking."""
+    from benchmark.doctor import examine
+    from benchmark.views import doctor_table, print_json
+
+    with user_errors():
+        from benchmark.backend import select
+
+        uri = _tracking_uri(tracking_uri, results)
+        found = examine(_backend_name(backend), results, storage, uri, select)
+    if as_json:
+        print_json({check.name: {"good": check.good, "found": check.found} for check in found})
+    else:
+        Console().print(doctor_table(found))
+    raise typer.Exit(0 if all(check.good for check in found) else 1)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turn what a user can mend into its sentence and exit code 2, without a traceback."""
+    try:
+        yield
+    except UserError as error:
+        bad_input(str(error))
+    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        bad_input(f"a file must be readable and its folder writable. Received {error}.")
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def select_backend(backend: Backend | None) -> None:
+    """Choose the framework before Keras is imported."""
+    from benchmark.backend import select
+
+    try:
+        select(_backend_name(backend))
+    except (ModuleNotFoundError, RuntimeError, ValueError) as error:
+        bad_input(str(error))
+
+
+def _backend_name(backend: Backend | None) -> str:
+    return backend.value if backend else os.environ.get("KERAS_BACKEND") or "tensorflow"
+
+
+def _tracking_uri(option: str | None, results: Path) -> str:
+    from benchmark.tracking import resolve_tracking_uri
+
+    return resolve_tracking_uri(option, os.environ, results)
+
+
+def bad_input(sentence: str) -> NoReturn:
+    """Say what is wrong and leave with exit code 2."""
+    typer.echo(sentence, err=True)
+    raise typer.Exit(BAD_INPUT)
+
+
+if __name__ == "__main__":
+    main()

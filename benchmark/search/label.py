@@ -1,0 +1,232 @@
+"""The search of one compared optimizer."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from benchmark.search.errors import SearchError
+from benchmark.search.samplers import ScrambledSobol
+from benchmark.search.space import SearchSpace
+from benchmark.search.storage import TrialStore
+from benchmark.trial import Direction
+
+
+class LabelSearch:
+    """Asks, prunes and tells for one label, in memory and in a store.
+
+    Samplers and pruners work on an Optuna study in memory; the store is its durable
+    record, from which the study is rebuilt. A trial that was in flight when a process
+    died is rebuilt with its parameters alone: run again, it is not judged by the
+    epochs of its first run, so that its fate is the one it would have met.
+
+    Args:
+        store: the durable records.
+        space: what is searched.
+        direction: of the objective.
+        make_sampler: the sampler that proposes trial k, fresh for each k.
+        pruner: judges the reports.
+        planned: how many trials this label gets.
+        seed: names the study in memory; hyperband draws its brackets from that name,
+            which therefore must hold neither the run nor the label.
+
+    Raises:
+        SearchError: the store holds trials of another search space or budget.
+    """
+
+    def __init__(
+        self,
+        store: TrialStore,
+        space: SearchSpace,
+        direction: Direction,
+        make_sampler: Callable[[int], BaseSampler],
+        pruner: BasePruner,
+        *,
+        planned: int,
+        seed: int,
+    ) -> None:
+        self.space = space
+        self.planned = planned
+        self._store = store
+        self._make_sampler = make_sampler
+        self._records = store.load()
+        self._check_records()
+        self._memory = InMemoryStorage()
+        # Told with a sampler that has no opinion: GridSampler would stop the study.
+        self._no_opinion = RandomSampler(seed=0)
+        self._study = optuna.create_study(
+            storage=self._memory,
+            study_name=str(seed),
+            direction=direction,
+            sampler=self._no_opinion,
+            pruner=pruner,
+        )
+        self._sobol: ScrambledSobol | None = None
+        self._running: dict[int, optuna.Trial] = {}
+        self._waiting: list[int] = []
+        self._has_begun = False
+
+    def _check_records(self) -> None:
+        name = self._store.name
+        if len(self._records) > self.planned:
+            raise SearchError(
+                f"a resumed search must have at least the trials it had. Received a budget of "
+                f"{self.planned} trials where {name} holds {len(self._records)}. "
+                "Resume with the study file of the run."
+            )
+        for record in self._records:
+            if record.distributions != self.space.distributions:
+                raise SearchError(
+                    f"a resumed search must keep its search space. Received "
+                    f"{self.space.distributions} where trial {record.number} of {name} has "
+                    f"{record.distributions}. Resume with the study file of the run."
+                )
+
+    def restore(self, k: int, state: TrialState, value: float | None) -> None:
+        """Tell the store of a trial that ended before a kill and is running there.
+
+        Raises:
+            SearchError: the store does not know the trial, or the search goes on already.
+        """
+        if self._has_begun:
+            raise SearchError(
+                "finished trials must be restored before the first trial is asked for. "
+                f"Received trial {k} of {self._store.name} later. Call restore first."
+            )
+        if k >= len(self._records):
+            raise SearchError(
+                f"a resumed run must have its own search storage. Received a result of trial {k} "
+                f"where {self._store.name} in the storage holds {len(self._records)} trials. "
+                "Resume with the storage that the run was started with."
+            )
+        if self._records[k].state is TrialState.RUNNING:
+            self._store.finish(k, state, value)
+            self._records[k].state = state
+
+    def begin(self) -> None:
+        """Rebuild the study in memory from the store."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        for record in self._store.load():
+            if record.state is TrialState.RUNNING:
+                self._study.enqueue_trial(record.params)
+                trial = self._study.ask(self.space.distributions)
+                self._running[trial.number] = trial
+                self._waiting.append(trial.number)
+            else:
+                self._study.add_trial(_finished(record))
+        self._records = []
+
+    @property
+    def waiting(self) -> int | None:
+        """The first trial that an earlier process left running, if any."""
+        return self._waiting[0] if self._waiting else None
+
+    @property
+    def upcoming(self) -> int | None:
+        """The next trial to propose; nothing once the budget is spent."""
+        k = len(self._memory.get_all_trials(self._study_id, deepcopy=False))
+        return k if k < self.planned else None
+
+    @property
+    def _study_id(self) -> int:
+        return self._memory.get_study_id_from_name(self._study.study_name)
+
+    def take_waiting(self) -> dict[str, float | int]:
+        """Hand out the first trial that was left running, with its own parameters."""
+        return self._parameters(self._running[self._waiting.pop(0)])
+
+    def propose(self, number: int) -> dict[str, float | int]:
+        """Propose the upcoming trial and record it.
+
+        Args:
+            number: its number in the run, kept in the store for people.
+        """
+        k = self.upcoming
+        if k is None:
+            raise SearchError(f"the budget of {self._store.name} is spent")
+        self._study.sampler = self._sampler(k)
+        trial = self._study.ask(self.space.distributions)
+        self._study.sampler = self._no_opinion
+        self._store.create(trial.params, trial.distributions, number)
+        self._running[k] = trial
+        return self._parameters(trial)
+
+    def _sampler(self, k: int) -> BaseSampler:
+        # The Sobol counter lives in the study in memory, so it starts at 0 after a kill.
+        if self._sobol is not None:
+            return self._sobol
+        sampler = self._make_sampler(k)
+        if isinstance(sampler, ScrambledSobol):
+            self._sobol = sampler
+            sampler.skip(self._study, k)
+        return sampler
+
+    def _parameters(self, trial: optuna.Trial) -> dict[str, float | int]:
+        return {**self.space.fixed, **trial.params}
+
+    def is_running(self, k: int) -> bool:
+        """Whether the trial was handed out and is not finished."""
+        return k in self._running and k not in self._waiting
+
+    def report(self, k: int, epoch: int, value: float) -> bool:
+        """Record a finite objective after an epoch; true means: prune.
+
+        An epoch reported before changes nothing and prunes nothing.
+        """
+        trial = self._running[k]
+        if epoch in self._attributes_and_values(k)[1]:
+            return False
+        trial.report(value, epoch)
+        self._store.report(k, epoch, value)
+        before = dict(self._attributes_and_values(k)[0])
+        prune = trial.should_prune()
+        after = self._attributes_and_values(k)[0]
+        # A rung of successive halving is part of what later trials are judged by.
+        noted = {key: after[key] for key in after if before.get(key) != after[key]}
+        self._store.annotate(k, noted)
+        return prune
+
+    def _attributes_and_values(self, k: int) -> tuple[dict[str, Any], dict[int, float]]:
+        trial_id = self._memory.get_trial_id_from_study_id_trial_number(self._study_id, k)
+        frozen = self._memory.get_trial(trial_id)
+        return frozen.system_attrs, frozen.intermediate_values
+
+    def finish(self, k: int, state: TrialState, value: float | None) -> None:
+        """Record how a running trial ended: in the store, then in memory."""
+        self._store.finish(k, state, value)
+        trial = self._running.pop(k)
+        _mark_divergence(trial, value)
+        # Optuna gives a pruned trial its last reported value by itself.
+        self._study.tell(trial, None if state is TrialState.PRUNED else value, state=state)
+
+
+def _finished(record: FrozenTrial) -> FrozenTrial:
+    trial = create_trial(
+        state=record.state,
+        value=record.value,
+        params=record.params,
+        distributions=record.distributions,
+        system_attrs=record.system_attrs,
+        intermediate_values=record.intermediate_values,
+    )
+    _mark_divergence(trial, record.value)
+    return trial
+
+
+def _mark_divergence(trial: optuna.Trial | FrozenTrial, value: float | None) -> None:
+    """Let TPE rank a diverged trial last of all.
+
+    TPE takes any completed trial for better than a pruned one. Under a strict pruner few
+    trials complete, and diverged ones, at ±inf, would count among the good: of 40 proposals
+    in the case of our test 33 then diverge, and 8 with the mark. A violated constraint
+    ranks behind the pruned ones.
+    """
+    if value is not None and math.isinf(value):
+        trial.set_constraint("diverged", 1.0)

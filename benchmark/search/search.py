@@ -1,0 +1,304 @@
+"""Ask and tell over all compared optimizers of a study."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+
+from benchmark.search.errors import SearchError
+from benchmark.search.label import LabelSearch
+from benchmark.search.pruners import make_pruner
+from benchmark.search.samplers import check_grid, make_sampler
+from benchmark.search.space import SearchSpace, make_space
+from benchmark.search.storage import TrialStore, close_storage, open_storage
+from benchmark.search.trials import SearchSettings, build_trial
+from benchmark.study import Study
+from benchmark.trial import Report, Status, Trial, TrialResult, named_seed
+
+
+class Search:
+    """Proposes trials, prunes them and learns from their results.
+
+    One Optuna study for each compared label, named ``<study>/<run>/<label>``. Labels
+    take turns. With L labels, the k-th trial of the label at place i of ``compare``
+    has the number k·L + i, whatever the order in which trials finish.
+
+    The proposal of a trial depends on the study, its seed and the trials told before
+    it was asked for, and on no state that a kill could lose. So random,
+    quasi-random and grid searches propose the same trials for any number of slots;
+    TPE does so for one slot, or where trials end in the same order.
+
+    Args:
+        study: the study.
+        settings: its resolved objective, loss and metric.
+        storage: the run folder, whose ``optuna.journal`` is used, or a database URL.
+        run: the name of the run; by default that of the run folder.
+        resume: whether to go on with the trials of that run in the storage.
+
+    Raises:
+        SearchError: the storage cannot be reached, holds the run already (without
+            ``resume``) or holds other trials (with it); a grid has a dimension
+            without end; ``run`` is missing beside a URL.
+
+    Example:
+        >>> import tempfile
+        >>> from benchmark.search import settings_of
+        >>> study = Study.model_validate({
+        ...     "question": "Which one?", "compare": ["sgd", "adam"],
+        ...     "problem": {"dataset": "iris"},
+        ...     "search": {"common": {"learning_rate": {"low": 0.01, "high": 1.0, "log": True}}},
+        ...     "budget": {"trials": 2},
+        ... })
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     search = Search(study, settings_of(study), folder, run="first")
+        ...     [(trial.number, trial.label) for trial in iter(search.ask, None)]
+        [(0, 'sgd'), (1, 'adam'), (2, 'sgd'), (3, 'adam')]
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        settings: SearchSettings,
+        storage: str | Path,
+        *,
+        run: str = "",
+        resume: bool = False,
+    ) -> None:
+        # Every finished trial is a line at level INFO; people see them in the console.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = study
+        self._settings = settings
+        self._labels = [entry.label for entry in study.compare]
+        spaces = [make_space(study.space(x), settings.integers, x) for x in self._labels]
+        if study.budget.sampler == "grid":
+            for label, space in zip(self._labels, spaces, strict=True):
+                check_grid(space, label)
+        self._storage = open_storage(storage)
+        names = [f"{study.name}/{run or _run_name(storage)}/{label}" for label in self._labels]
+        try:
+            self._searches = [
+                self._label_search(
+                    index,
+                    TrialStore(self._storage, storage, name, settings.direction, resume=resume),
+                    space,
+                )
+                for index, (name, space) in enumerate(zip(names, spaces, strict=True))
+            ]
+        except SearchError:
+            self.close()
+            raise
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many search trials each label gets: the budget, or fewer where a grid is smaller."""
+        return {
+            label: search.planned
+            for label, search in zip(self._labels, self._searches, strict=True)
+        }
+
+    def _label_search(self, index: int, store: TrialStore, space: SearchSpace) -> LabelSearch:
+        budget, seed = self._study.budget, self._study.seed
+        planned = budget.trials
+        if budget.sampler == "grid" or not space.distributions:
+            # Beyond that a trial would repeat another one: same settings, same seeds.
+            planned = min(planned, space.size)
+
+        def sampler_of(k: int) -> BaseSampler:
+            return make_sampler(
+                budget.sampler,
+                space,
+                study_seed=seed,
+                label_index=index,
+                k=k,
+                trials=planned,
+            )
+
+        return LabelSearch(
+            store,
+            space,
+            self._settings.direction,
+            sampler_of,
+            make_pruner(budget.pruner, budget.warmup_epochs, self._study.training.epochs),
+            planned=planned,
+            seed=named_seed(seed, "sampler"),
+        )
+
+    @property
+    def planned(self) -> dict[str, int]:
+        """How many search trials each label gets; a small grid gets no more than its size."""
+        return {
+            label: search.planned
+            for label, search in zip(self._labels, self._searches, strict=True)
+        }
+
+    def restore(self, finished: Iterable[TrialResult]) -> None:
+        """Tell the storage of results that were kept when the process died before telling.
+
+        Trials that are finished in the storage, and replicates, are passed over. To be
+        called on a resumed search before the first ``ask``.
+
+        Args:
+            finished: the results of the run so far.
+
+        Raises:
+            SearchError: a result belongs to no trial of the storage, or ``ask`` was
+                called before.
+        """
+        for result in finished:
+            if result.trial.phase == "search" and result.status is not Status.INTERRUPTED:
+                index, k = self._place(result.trial.number)
+                self._searches[index].restore(k, *_state_and_value(result))
+
+    def ask(self) -> Trial | None:
+        """Return the next trial, or nothing when the budget of every label is spent.
+
+        Trials that an earlier process left unfinished come first, with the number and
+        the hyperparameters that they had.
+
+        Raises:
+            SearchError: the storage fails.
+        """
+        for search in self._searches:
+            search.begin()
+        waiting = [s.waiting for s in self._searches]
+        number = self._first_number(waiting)
+        if number is not None:
+            index, _ = self._place(number)
+            return self._trial(number, self._searches[index].take_waiting())
+        number = self._first_number([s.upcoming for s in self._searches])
+        if number is None:
+            return None
+        index, _ = self._place(number)
+        return self._trial(number, self._searches[index].propose(number))
+
+    def report(self, report: Report) -> bool:
+        """Record the objective after an epoch and say whether to prune the trial.
+
+        The starting point, epochs reported before and non-finite values are not
+        recorded; a replicate is never pruned, nor is a trial after its last epoch.
+
+        Args:
+            report: of a trial that was asked for and not yet told.
+
+        Raises:
+            SearchError: the trial is not running, or the storage fails.
+        """
+        if self._is_replicate(report.trial_number):
+            return False
+        index, k = self._running_place(report.trial_number)
+        value = report.metrics.get(self._settings.objective)
+        if report.epoch == 0 or value is None or not math.isfinite(value):
+            return False
+        prune = self._searches[index].report(k, report.epoch, float(value))
+        is_over = report.status.is_final or report.epoch >= self._study.training.epochs
+        return prune and not is_over
+
+    def tell(self, result: TrialResult) -> None:
+        """Record how a trial ended, durably.
+
+        A diverged or failed trial counts as the worst possible, +inf or -inf, so that
+        the sampler learns to stay away: both storages keep it, and TPE only ranks. An
+        interrupted trial stays unfinished, to be run again by a resumed search.
+
+        Args:
+            result: of a trial that was asked for; replicates are passed over.
+
+        Raises:
+            SearchError: the trial is not running, or the storage fails.
+        """
+        if result.trial.phase == "replicate":
+            return
+        index, k = self._running_place(result.trial.number)
+        if result.status is not Status.INTERRUPTED:
+            self._searches[index].finish(k, *_state_and_value(result))
+
+    def replicates(self, best: Mapping[str, TrialResult]) -> list[Trial]:
+        """Return the trials that train the best setting of each label again.
+
+        Their numbers follow those of the whole search budget, so they do not depend on
+        how many trials were run.
+
+        Args:
+            best: the best usable search result of each label; labels without one get none.
+
+        Example:
+            ``search.replicates({})`` is ``[]``.
+        """
+        trials = []
+        for replicate in range(1, self._study.budget.replicates + 1):
+            for index, label in enumerate(self._labels):
+                if label in best:
+                    round_index = self._study.budget.trials + replicate - 1
+                    trials.append(
+                        build_trial(
+                            self._study,
+                            self._settings,
+                            label,
+                            round_index * len(self._labels) + index,
+                            best[label].trial.hyperparameters,
+                            phase="replicate",
+                            replicate=replicate,
+                        )
+                    )
+        return trials
+
+    def close(self) -> None:
+        """Close the connections to the storage; everything told is there already."""
+        close_storage(self._storage)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _trial(self, number: int, hyperparameters: Mapping[str, float | int]) -> Trial:
+        label = self._labels[self._place(number)[0]]
+        return build_trial(self._study, self._settings, label, number, hyperparameters)
+
+    def _first_number(self, indices: list[int | None]) -> int | None:
+        numbers = [k * len(indices) + i for i, k in enumerate(indices) if k is not None]
+        return min(numbers, default=None)
+
+    def _place(self, number: int) -> tuple[int, int]:
+        k, index = divmod(number, len(self._labels))
+        return index, k
+
+    def _is_replicate(self, number: int) -> bool:
+        return number >= self._study.budget.trials * len(self._labels)
+
+    def _running_place(self, number: int) -> tuple[int, int]:
+        index, k = self._place(number)
+        if not self._searches[index].is_running(k):
+            raise SearchError(
+                f"a trial must be asked for before it is reported or told, and told once. "
+                f"Received trial {number} of {self._labels[index]}, which is not running."
+            )
+        return index, k
+
+
+def _state_and_value(result: TrialResult) -> tuple[TrialState, float | None]:
+    finite = math.isfinite(result.objective)
+    if result.status is Status.PRUNED:
+        return TrialState.PRUNED, result.objective if finite else None
+    if result.status.is_usable and finite:
+        return TrialState.COMPLETE, result.objective
+    return TrialState.COMPLETE, result.trial.worst_objective
+
+
+def _run_name(storage: str | Path) -> str:
+    if isinstance(storage, str) and "://" in storage:
+        raise SearchError(
+            "a search in a database must have the name of its run. Received none. Give `run`."
+        )
+    return Path(storage).resolve().name

@@ -1,0 +1,124 @@
+"""From the dimensions of a study to Optuna's distributions."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from benchmark.search.errors import SearchError
+from benchmark.study import Dimension
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """The search space of one compared optimizer, as Optuna sees it.
+
+    Args:
+        fixed: numbers that every trial has; Optuna is not told of them.
+        distributions: the searched dimensions, ordered by name.
+        points: the values of each finite searched dimension, ascending as written.
+    """
+
+    fixed: dict[str, float | int]
+    distributions: dict[str, BaseDistribution]
+    points: dict[str, list[float | int]]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every dimension lists its values, as a grid needs."""
+        return self.points.keys() == self.distributions.keys()
+
+    @property
+    def size(self) -> int:
+        """How many settings a finite space holds; 1 where everything is fixed."""
+        return math.prod(len(values) for values in self.points.values())
+
+
+def make_space(
+    dimensions: Mapping[str, Dimension], integers: Collection[str], label: str = ""
+) -> SearchSpace:
+    """Translate the dimensions of one compared optimizer.
+
+    Args:
+        dimensions: from ``Study.space(label)``.
+        integers: names of the hyperparameters that are whole numbers.
+        label: named in messages.
+
+    Raises:
+        SearchError: a whole number is given with a fraction.
+
+    Example:
+        >>> space = make_space(
+        ...     {"momentum": Dimension(value=0.9), "batch_size": Dimension(choices=[16, 32])},
+        ...     integers={"batch_size"},
+        ... )
+        >>> space.fixed, space.distributions
+        ({'momentum': 0.9}, {'batch_size': CategoricalDistribution(choices=(16, 32))})
+    """
+    fixed: dict[str, float | int] = {}
+    distributions: dict[str, BaseDistribution] = {}
+    points: dict[str, list[float | int]] = {}
+    for name, dimension in sorted(dimensions.items()):
+        is_whole = name in integers
+        if is_whole:
+            _check_whole(name, dimension, label)
+        if dimension.value is not None:
+            fixed[name] = _number(dimension.value, is_whole)
+            continue
+        distributions[name] = _distribution(dimension, is_whole)
+        values = _points(dimension, is_whole)
+        if values is not None:
+            points[name] = values
+    return SearchSpace(fixed, distributions, points)
+
+
+def _check_whole(name: str, dimension: Dimension, label: str) -> None:
+    numbers = [dimension.value, dimension.low, dimension.high, dimension.step]
+    for number in numbers + (dimension.choices or []):
+        if number is not None and number != int(number):
+            raise SearchError(
+                f"{name} must be a whole number. Received {number} at search.{label}.{name}. "
+                f"Write {round(number)}."
+            )
+
+
+def _number(value: float | int, is_whole: bool) -> float | int:
+    return int(value) if is_whole else float(value)
+
+
+def _distribution(dimension: Dimension, is_whole: bool) -> BaseDistribution:
+    if dimension.choices is not None:
+        return CategoricalDistribution([_number(x, is_whole) for x in dimension.choices])
+    if dimension.low is None or dimension.high is None:
+        raise TypeError("the schema lets no dimension be without value, choices and range")
+    low, high, step = dimension.low, dimension.high, dimension.step
+    if step is not None:
+        # The last grid point: Optuna warns where the step does not divide the range.
+        high = float(_last_point(dimension))
+    if is_whole:
+        return IntDistribution(int(low), int(high), log=dimension.log, step=int(step or 1))
+    return FloatDistribution(low, high, log=dimension.log, step=step)
+
+
+def _points(dimension: Dimension, is_whole: bool) -> list[float | int] | None:
+    if dimension.choices is not None:
+        return [_number(x, is_whole) for x in dimension.choices]
+    if dimension.step is None:
+        return None
+    low, step = Decimal(str(dimension.low)), Decimal(str(dimension.step))
+    count = int((_last_point(dimension) - low) / step)
+    return [_number(float(low + index * step), is_whole) for index in range(count + 1)]
+
+
+def _last_point(dimension: Dimension) -> Decimal:
+    # Decimals, as in Optuna's own check: 0.1 * 3 is beyond 0.3 in binary.
+    low, high = Decimal(str(dimension.low)), Decimal(str(dimension.high))
+    step = Decimal(str(dimension.step))
+    return low + (high - low) // step * step

@@ -1,0 +1,178 @@
+"""From a study to the trials it asks for: pure functions, without Optuna."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark.study import METRICS, Study
+from benchmark.trial import (
+    ClosedFormProblem,
+    CurvatureRequest,
+    DatasetProblem,
+    Direction,
+    Phase,
+    Problem,
+    Settings,
+    Trial,
+    named_seed,
+)
+
+_MINIMIZED = ("loss", "gradient_norm", "update_norm")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """What a study file may leave open and its catalogue settles.
+
+    Args:
+        objective: the reported metric that is optimized, for instance ``validation_loss``.
+        direction: ``"minimize"`` or ``"maximize"``.
+        loss: the Keras loss; empty for closed-form problems.
+        metric: the Keras metric besides the loss; empty for closed-form problems.
+        integers: names of the hyperparameters that are whole numbers.
+    """
+
+    objective: str
+    direction: Direction
+    loss: str = ""
+    metric: str = ""
+    integers: frozenset[str] = frozenset({"batch_size"})
+
+
+def settings_of(
+    study: Study,
+    loss: str = "",
+    metric: str = "",
+    integers: frozenset[str] = frozenset({"batch_size"}),
+) -> SearchSettings:
+    """Return the settings of a study's search; the objective defaults to a loss.
+
+    The default objective is ``validation_loss`` for a dataset and ``train_loss``
+    for a closed-form problem, which has no other part.
+
+    Args:
+        study: the study.
+        loss: the Keras loss of its problem.
+        metric: the Keras metric of its problem.
+        integers: names of the hyperparameters that are whole numbers.
+
+    Raises:
+        ValueError: it is not known whether the objective is better small or large.
+
+    Example:
+        >>> study = Study.model_validate(
+        ...     {"question": "?", "compare": ["sgd"], "problem": {"dataset": "iris"}}
+        ... )
+        >>> settings_of(study).objective
+        'validation_loss'
+    """
+    default = "train_loss" if study.problem.function else "validation_loss"
+    objective = study.problem.objective or default
+    return SearchSettings(objective, direction_of(objective), loss, metric, integers)
+
+
+def direction_of(objective: str) -> Direction:
+    """Return in which direction a reported metric is better.
+
+    Args:
+        objective: a name of :class:`benchmark.trial.Report`'s metrics.
+
+    Raises:
+        ValueError: the name is none of them.
+
+    Example:
+        >>> direction_of("validation_accuracy"), direction_of("train_loss")
+        ('maximize', 'minimize')
+    """
+    part, _, quantity = objective.partition("_")
+    name = quantity if part in ("train", "validation") else objective
+    if name in METRICS:
+        return METRICS[name]
+    if name in _MINIMIZED:
+        return "minimize"
+    known = ", ".join((*_MINIMIZED, *METRICS))
+    raise ValueError(
+        f"the objective must be one of {known}, where it fits after train_ or validation_. "
+        f"Received {objective!r} at problem.objective. Name a metric that a trial reports."
+    )
+
+
+def build_trial(
+    study: Study,
+    settings: SearchSettings,
+    label: str,
+    number: int,
+    hyperparameters: Mapping[str, float | int],
+    *,
+    phase: Phase = "search",
+    replicate: int = 0,
+) -> Trial:
+    """Build the trial that trains one setting of one compared optimizer.
+
+    Args:
+        study: the study.
+        settings: its resolved objective, loss and metric.
+        label: the compared entry.
+        number: the trial's number, unique in its run.
+        hyperparameters: all numbers by name, searched and fixed.
+        phase: ``"search"`` or ``"replicate"``.
+        replicate: index of the initial weights and batch order, ≥ 0.
+
+    Raises:
+        KeyError: the study compares nothing of that label.
+
+    Example:
+        >>> study = Study.model_validate(
+        ...     {"question": "?", "compare": ["sgd"], "problem": {"dataset": "iris"}}
+        ... )
+        >>> trial = build_trial(study, settings_of(study), "sgd", 7, {"learning_rate": 0.1})
+        >>> trial.number, trial.problem.name, trial.hyperparameters
+        (7, 'iris', Settings({'learning_rate': 0.1}))
+    """
+    optimizer = {entry.label: entry.optimizer for entry in study.compare}[label]
+    is_closed_form = bool(study.problem.function)
+    model = study.problem.model
+    return Trial(
+        number=number,
+        phase=phase,
+        problem=_problem(study, settings),
+        model="" if is_closed_form else model.name,
+        model_options=Settings() if is_closed_form else Settings(model.options),
+        label=label,
+        optimizer=optimizer,
+        hyperparameters=Settings(hyperparameters),
+        options=Settings(sampling=study.training.sampling),
+        epochs=study.training.epochs,
+        seed=study.seed,
+        replicate=replicate,
+        curvature=_curvature(study, phase),
+        objective=settings.objective,
+        direction=settings.direction,
+    )
+
+
+def _problem(study: Study, settings: SearchSettings) -> Problem:
+    section = study.problem
+    if section.function:
+        return ClosedFormProblem(section.function, Settings(section.options))
+    return DatasetProblem(
+        dataset=section.dataset,
+        fractions=(section.split.train, section.split.validation, section.split.test),
+        scaling=section.preprocessing.scaling,
+        loss=settings.loss,
+        metric=settings.metric,
+        split_seed=named_seed(study.seed, "split"),
+    )
+
+
+def _curvature(study: Study, phase: Phase) -> CurvatureRequest:
+    section = study.curvature
+    if section.trials not in (phase, "all"):
+        return CurvatureRequest()
+    # Start and end bound the path: what the optimizer met first and where it settled.
+    default = [0, study.training.epochs]
+    return CurvatureRequest(
+        epochs=tuple(default if section.epochs is None else section.epochs),
+        exact_limit=section.exact_limit,
+        lanczos_steps=section.lanczos_steps,
+        samples=section.samples,
+    )

@@ -1,0 +1,359 @@
+"""One run of a study from its text to its report: the parts are joined here."""
+
+import dataclasses
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from benchmark import backend
+from benchmark.catalogue import catalogue
+from benchmark.data import load_card, prepare
+from benchmark.engine import SequentialEngine, trained_model
+from benchmark.execution import Execution, Observer
+from benchmark.problems import build_problem
+from benchmark.results import RunWriter, environment, load_weights, read_records, read_run
+from benchmark.search import Search, SearchSettings, settings_of
+from benchmark.study import Study
+from benchmark.study_file import StudyError, loss_of, metric_of, parse_study
+from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
+from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
+
+CLOSE_SECONDS = 60.0
+"""How long the end of a study waits for an MLflow store that answers slowly."""
+EXAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What the command line decides about a run, beside the study itself.
+
+    Args:
+        results: the folder of all results.
+        storage: an Optuna storage URL, or nothing for the journal in the run folder.
+        tracking_uri: the MLflow store, or nothing for no tracking.
+        notify: shows a sentence to the user.
+    """
+
+    results: Path
+    storage: str | None
+    tracking_uri: str | None
+    notify: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended.
+
+    Args:
+        path: the run folder.
+        finished: whether the whole budget was spent; otherwise the run can be resumed.
+        summary: what ``summary.json`` holds.
+        report: the report, where one was made.
+        unsent: trials that MLflow has not received yet.
+        elapsed: wall-clock seconds of this execution.
+    """
+
+    path: Path
+    finished: bool
+    summary: Mapping[str, Any]
+    report: Path | None
+    unsent: int
+    elapsed: float
+
+
+class Session:
+    """A run that is open for training; :meth:`create` and :meth:`resume` make it.
+
+    Args:
+        writer: the run folder.
+        study: the study of that run.
+        settings: what the command line decided.
+        finished: the results of an earlier execution of the same run.
+    """
+
+    def __init__(
+        self,
+        writer: RunWriter,
+        study: Study,
+        settings: SessionSettings,
+        finished: Sequence[TrialResult] = (),
+        *,
+        resumed: bool = False,
+    ) -> None:
+        self._writer = writer
+        self._study = study
+        self._settings = settings
+        self._resumed = resumed
+        self.finished = tuple(finished)
+        self.search_settings = search_settings(study)
+        self._search = Search(
+            study,
+            self.search_settings,
+            settings.storage or writer.path,
+            run=writer.path.name,
+            resume=resumed,
+        )
+        self._search.restore(self.finished)
+
+    @classmethod
+    def create(cls, text: str, study: Study, settings: SessionSettings, name: str | None) -> Self:
+        """Make a new run folder.
+
+        Args:
+            text: the study file, frozen in the run folder.
+            study: the same, read and checked.
+            settings: what the command line decided.
+            name: the run's name; by default the time.
+        """
+        check_problem_options(study)
+        facts = environment(
+            backend.name(), backend.devices(), seed=study.seed, engine="sequential"
+        )
+        # A storage's password must not reach the disk, so only a harmless address is kept.
+        shared = settings.storage if settings.storage and "@" not in settings.storage else None
+        facts |= {"storage": shared}
+        writer = RunWriter.create(settings.results, study.name, text, facts, name)
+        try:
+            return cls(writer, study, settings)
+        except BaseException:
+            writer.close()
+            raise
+
+    @classmethod
+    def resume(cls, path: Path, settings: SessionSettings) -> Self:
+        """Go on with an interrupted run.
+
+        Args:
+            path: the run folder.
+            settings: as for a new run; without ``storage`` the run's own is taken.
+        """
+        study = study_of_run(path)
+        facts = json.loads((path / "environment.json").read_text(encoding="utf-8"))
+        settings = dataclasses.replace(settings, storage=settings.storage or facts.get("storage"))
+        writer = RunWriter.reopen(path)
+        try:
+            finished = [result for result, _ in read_records(path)]
+            return cls(writer, study, settings, finished, resumed=True)
+        except BaseException:
+            writer.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """``<study>/<run>``."""
+        return self._writer.name
+
+    @property
+    def question(self) -> str:
+        """The question of the study."""
+        return self._study.question
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self._writer.path
+
+    def totals(self) -> dict[str, int]:
+        """Trials of both phases by label."""
+        replicates = self._study.budget.replicates
+        return {label: count + replicates for label, count in self._search.totals.items()}
+
+    def run(self, observers: Sequence[Observer], stop_requested: Callable[[], bool]) -> Outcome:
+        """Train, record, report; returns when the budget is spent or a stop was requested."""
+        started = time.perf_counter()
+        tracker = self._start_tracker()
+        watching = [*observers, *([tracker] if tracker else [])]
+        execution = Execution(
+            SequentialEngine(), self._search, self._writer, watching, stop_requested, self.finished
+        )
+        finished, report, unsent = False, None, 0
+        try:
+            finished = execution.run_search() and execution.run_replicates(
+                self._search.replicates(execution.best)
+            )
+            summary = self._summary(execution, finished)
+            if finished:
+                report = self._finish(summary)
+        finally:
+            if tracker is not None:
+                finish_tracker(tracker, self.path, execution.best.values(), report)
+                unsent = tracker.close(CLOSE_SECONDS)
+            self._search.close()
+            self._writer.close()
+        elapsed = time.perf_counter() - started
+        return Outcome(self.path, finished, summary, report, unsent, elapsed)
+
+    def _start_tracker(self) -> Tracker | None:
+        if self._settings.tracking_uri is None:
+            return None
+        folder = self.path if self._resumed else None
+        return start_tracker(
+            self.path, self._study, self._settings.tracking_uri, self._settings.notify, folder
+        )
+
+    def _finish(self, summary: Mapping[str, Any]) -> Path:
+        from benchmark.report import write_report
+
+        self._writer.finish(summary)
+        return write_report(self.path)
+
+    def _summary(self, execution: Execution, finished: bool) -> dict[str, Any]:
+        results = execution.results.values()
+        seconds: Counter[str] = Counter()
+        for result in results:
+            seconds.update(result.seconds)
+        seconds.update(execution.seconds)
+        return {
+            "study": self._study.name,
+            "run": self.path.name,
+            "question": self._study.question,
+            "finished": finished,
+            "trials": len(results),
+            "by_status": dict(Counter(result.status.value for result in results)),
+            "objective": self.search_settings.objective,
+            "direction": self.search_settings.direction,
+            "best": {label: _plain(result) for label, result in sorted(execution.best.items())},
+            "seconds": {clock: round(value, 3) for clock, value in sorted(seconds.items())},
+        }
+
+
+def _plain(result: TrialResult) -> dict[str, Any]:
+    return {
+        "trial": result.trial.number,
+        "objective": result.objective,
+        "hyperparameters": dict(result.trial.hyperparameters),
+        "metrics": dict(result.metrics),
+    }
+
+
+def check_problem_options(study: Study) -> None:
+    """Build a closed-form problem once, which checks the ranges of its options.
+
+    Raises:
+        StudyError: an option is out of range.
+    """
+    if study.problem.function:
+        try:
+            build_problem(study.problem.function, study.problem.options)
+        except ValueError as error:
+            raise StudyError([f"{error} It stands at problem.options."]) from None
+
+
+def study_of_run(path: Path) -> Study:
+    """Read the frozen study of a run; its name is that of the folder above.
+
+    Args:
+        path: the run folder.
+    """
+    file = path / "study.toml"
+    return parse_study(file.read_text(encoding="utf-8"), str(file), path.parent.name)
+
+
+def search_settings(study: Study) -> SearchSettings:
+    """Resolve what the study left open: loss, metric, objective and direction."""
+    facts = catalogue()
+    integers = {
+        name
+        for entry in study.compare
+        for name, one in facts.optimizers[entry.optimizer].hyperparameters.items()
+        if one.integer
+    }
+    is_closed_form = bool(study.problem.function)
+    return settings_of(
+        study,
+        loss="" if is_closed_form else loss_of(study, facts),
+        metric="" if is_closed_form else metric_of(study, facts),
+        integers=frozenset({"batch_size", *integers}),
+    )
+
+
+def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> int:
+    """Send to MLflow what it lacks of a run, from the run folder alone.
+
+    Args:
+        path: the run folder.
+        uri: the MLflow store.
+        notify: shows a sentence to the user.
+
+    Returns:
+        The number of trials that could not be sent.
+    """
+    tables = read_run(path)
+    tracker = start_tracker(path, study_of_run(path), uri, notify, path)
+    numbers = {entry["trial"] for entry in tables.summary.get("best", {}).values()}
+    best = [result for result, _ in read_records(path) if result.trial.number in numbers]
+    report = path / "report.html"
+    finish_tracker(tracker, path, best, report if tables.is_finished else None)
+    return tracker.close(CLOSE_SECONDS)
+
+
+def start_tracker(
+    path: Path,
+    study: Study,
+    uri: str,
+    notify: Callable[[str], None],
+    resume_from: Path | None,
+) -> Tracker:
+    """Start mirroring a run; experiment and parent run are named by its folders."""
+    tracker = Tracker(uri, path.parent.name, path.name, notify)
+    labels = ", ".join(entry.label for entry in study.compare)
+    tracker.start(
+        study_text=(path / "study.toml").read_text(encoding="utf-8"),
+        # MLflow shows the note as the run's description.
+        tags={"mlflow.note.content": study.question, "compare": labels, "seed": str(study.seed)},
+        dataset=tracked_dataset(study),
+        resume_from=resume_from,
+    )
+    return tracker
+
+
+def finish_tracker(
+    tracker: Tracker, path: Path, best: Iterable[TrialResult], report: Path | None
+) -> None:
+    """Hand over what stands at the end: report, figures and the best models.
+
+    Args:
+        tracker: a started one.
+        path: the run folder.
+        best: the best result of each label.
+        report: the report; nothing where the run was interrupted.
+    """
+    if report is None:
+        tracker.finish(status=Status.INTERRUPTED)
+        return
+    files = [file for file in (report, report.parent / "figures") if file.exists()]
+    models = [
+        logged_model(result.trial, path)
+        for result in best
+        if isinstance(result.trial.problem, DatasetProblem)
+    ]
+    tracker.finish(files, models, Status.COMPLETED)
+
+
+def tracked_dataset(study: Study) -> TrackedDataset | None:
+    """Describe the training part to MLflow; nothing for a closed-form problem."""
+    problem = study.problem
+    if problem.function:
+        return None
+    split = problem.split
+    data = prepare(
+        problem.dataset,
+        (split.train, split.validation, split.test),
+        problem.preprocessing.scaling,
+        named_seed(study.seed, "split"),
+    )
+    card = load_card(problem.dataset)
+    return TrackedDataset(card.name, card.source, data.train.x, data.train.y, card.checksum)
+
+
+def logged_model(trial: Trial, path: Path) -> LoggedModel:
+    """The model of a trial whose weights the run folder keeps, for MLflow."""
+    assert isinstance(trial.problem, DatasetProblem), "a closed form has no model to serve"
+    problem = trial.problem
+    data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
+    model = trained_model(trial, load_weights(path, trial.number))
+    return LoggedModel(trial.label, model, data.validation.x[:EXAMPLE_ROWS], trial.number)

@@ -1,0 +1,53 @@
+"""Statistics of a run's tables: summaries, comparisons, budgets, targets, importance.
+
+Everything here takes tables and plain values and gives plain values; nothing reads
+files, draws or trains.
+"""
+
+from benchmark.statistics.budget import budget_values, expected_best, expected_best_band
+from benchmark.statistics.comparison import Comparison, compare
+from benchmark.statistics.edges import EdgeWarning, edge_warnings
+from benchmark.statistics.importance import Importance, importance_of
+from benchmark.statistics.intervals import Interval, mean_interval
+from benchmark.statistics.labels import (
+    USABLE,
+    LabelSummary,
+    best_of,
+    configuration_of,
+    direction_of,
+    summarize,
+    tested_column,
+    usable,
+)
+from benchmark.statistics.profiles import (
+    algoperf_score,
+    performance_profile,
+    performance_ratios,
+)
+from benchmark.statistics.target import time_to_target
+
+__all__ = [
+    "USABLE",
+    "Comparison",
+    "EdgeWarning",
+    "Importance",
+    "Interval",
+    "LabelSummary",
+    "algoperf_score",
+    "best_of",
+    "budget_values",
+    "compare",
+    "configuration_of",
+    "direction_of",
+    "edge_warnings",
+    "expected_best",
+    "expected_best_band",
+    "importance_of",
+    "mean_interval",
+    "performance_profile",
+    "performance_ratios",
+    "summarize",
+    "tested_column",
+    "time_to_target",
+    "usable",
+]

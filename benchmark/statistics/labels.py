@@ -1,0 +1,152 @@
+"""What the trials of each compared optimizer came to: the main table of a report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from benchmark.statistics.intervals import Interval, mean_interval
+
+Direction = Literal["minimize", "maximize"]
+USABLE = ("completed", "converged")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSummary:
+    """The trials of one label.
+
+    Args:
+        label: the entry of ``compare`` in the study.
+        optimizer: which optimizer it is.
+        trials: finished trials of the search.
+        counts: how many of them ended in each status.
+        best: the best objective of a usable trial; NaN where there is none.
+        best_trial: the number of that trial, or -1.
+        median: of the usable trials' objectives.
+        quartiles: the 25 % and 75 % quantiles of the usable trials' objectives.
+        configuration: the best trial's hyperparameters by name.
+        replicates: the objective over the usable replicates of that configuration.
+        test: the test metric over them; of no value where nothing was tested.
+        replicates_lost: replicates without a usable end.
+    """
+
+    label: str
+    optimizer: str
+    trials: int
+    counts: dict[str, int]
+    best: float
+    best_trial: int
+    median: float
+    quartiles: tuple[float, float]
+    configuration: dict[str, float]
+    replicates: Interval
+    test: Interval
+    replicates_lost: int = 0
+
+
+def summarize(trials: pd.DataFrame, labels: Sequence[str] | None = None) -> list[LabelSummary]:
+    """Return one summary for each label.
+
+    Args:
+        trials: the table ``trials`` of a run.
+        labels: the labels and their order; by default those in the table, as first met.
+
+    Example:
+        >>> summarize(pd.DataFrame(columns=["label", "phase", "status"]), ["adam"])[0].trials
+        0
+    """
+    if labels is None:
+        labels = list(dict.fromkeys(trials["label"]))
+    return [_summary(label, trials[trials["label"] == label]) for label in labels]
+
+
+def direction_of(trials: pd.DataFrame) -> Direction:
+    """Return ``"minimize"`` or ``"maximize"``, the direction of a run's objective.
+
+    Args:
+        trials: the table ``trials`` of a run; an empty one counts as minimized.
+    """
+    maximized = len(trials) and trials["direction"].iloc[0] == "maximize"
+    return "maximize" if maximized else "minimize"
+
+
+def tested_column(trials: pd.DataFrame) -> str:
+    """Return the column with the objective's counterpart on the test part, or ``""``.
+
+    Hyperparameters are chosen by the validation part, so that only the test part says
+    what to expect of new data.
+
+    Args:
+        trials: the table ``trials`` of a run.
+
+    Example:
+        >>> tested_column(pd.DataFrame({"objective_name": ["validation_loss"],
+        ...                           "metric.test_loss": [0.1]}))
+        'metric.test_loss'
+    """
+    if not len(trials):
+        return ""
+    name = "metric." + str(trials["objective_name"].iloc[0]).replace("validation_", "test_", 1)
+    is_test = name.startswith("metric.test_") and name in trials
+    return name if is_test and np.isfinite(trials[name]).any() else ""
+
+
+def usable(trials: pd.DataFrame, phase: str) -> pd.DataFrame:
+    """Return the trials of a phase that ran to their own end with a finite objective.
+
+    Args:
+        trials: the table ``trials`` of a run.
+        phase: ``"search"`` or ``"replicate"``.
+    """
+    kept = trials[(trials["phase"] == phase) & trials["status"].isin(USABLE)]
+    return kept[np.isfinite(kept["objective"])] if len(kept) else kept
+
+
+def best_of(trials: pd.DataFrame) -> "pd.Series | None":
+    """Return the best usable trial of the search, of equal ones the earliest.
+
+    Args:
+        trials: the table ``trials`` of a run, or of one label.
+    """
+    ranked = usable(trials, "search")
+    if not len(ranked):
+        return None
+    order = ranked.sort_values(
+        ["objective", "number"], ascending=[direction_of(trials) == "minimize", True]
+    )
+    return order.iloc[0]
+
+
+def configuration_of(trial: "pd.Series") -> dict[str, float]:
+    """Return a trial's hyperparameters by name, those it does not have left out.
+
+    Args:
+        trial: a row of the table ``trials``.
+    """
+    named = {str(key): value for key, value in trial.items() if str(key).startswith("hp.")}
+    return {key[3:]: float(value) for key, value in named.items() if np.isfinite(value)}
+
+
+def _summary(label: str, trials: pd.DataFrame) -> LabelSummary:
+    search = trials[trials["phase"] == "search"]
+    ranked, repeated = usable(trials, "search"), usable(trials, "replicate")
+    objectives = ranked["objective"].to_numpy(float) if len(ranked) else np.full(1, np.nan)
+    best = best_of(trials)
+    column = tested_column(trials)
+    tested = repeated[column].to_numpy(float) if column else np.empty(0)
+    return LabelSummary(
+        label=label,
+        optimizer=str(trials["optimizer"].iloc[0]) if len(trials) else label,
+        trials=len(search),
+        counts={str(key): int(value) for key, value in search["status"].value_counts().items()},
+        best=float(best["objective"]) if best is not None else np.nan,
+        best_trial=int(best["number"]) if best is not None else -1,
+        median=float(np.median(objectives)),
+        quartiles=(float(np.quantile(objectives, 0.25)), float(np.quantile(objectives, 0.75))),
+        configuration=configuration_of(best) if best is not None else {},
+        replicates=mean_interval(repeated["objective"] if len(repeated) else []),
+        test=mean_interval(tested[np.isfinite(tested)]),
+        replicates_lost=int((trials["phase"] == "replicate").sum()) - len(repeated),
+    )

@@ -1,0 +1,224 @@
+"""What is sent of one trial: names, values and times, as plain Python values."""
+
+import hashlib
+import math
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from benchmark.trial import (
+    CurvatureRequest,
+    DatasetProblem,
+    Report,
+    Settings,
+    Status,
+    Trial,
+    TrialResult,
+)
+
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
+RUN_STATUS: Mapping[Status, RunStatus] = {
+    Status.COMPLETED: "FINISHED",
+    Status.CONVERGED: "FINISHED",
+    Status.DIVERGED: "FAILED",
+    Status.FAILED: "FAILED",
+    Status.PRUNED: "KILLED",
+    Status.INTERRUPTED: "KILLED",
+}
+"""How a final status reads in MLflow, which knows only these three."""
+NAME_LENGTH = 250  # Longer names are refused (mlflow.utils.validation), and so are
+PARAM_LENGTH = 6000  # longer values of params and
+TAG_LENGTH = 8000  # of tags.
+NAMED_NON_FINITE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of one metric.
+
+    Args:
+        key: the metric's name, as MLflow allows it.
+        value: a finite number, or NaN.
+        step: the epoch.
+    """
+
+    key: str
+    value: float
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRun:
+    """One trial as a child run of MLflow.
+
+    Args:
+        name: the name people see, ``adam 12``.
+        tags: optimizer, label, status, seeds and more.
+        params: hyperparameters and structural options.
+        points: curves, curvature and final values.
+        status: how the run ended.
+        start_time: milliseconds since the epoch of Unix time.
+        end_time: the same.
+    """
+
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    points: tuple[Point, ...]
+    status: RunStatus
+    start_time: int
+    end_time: int
+
+
+def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> ChildRun:
+    """Describe a finished trial for MLflow.
+
+    Metrics: each metric of each report and ``curvature/<quantity>`` with the epoch as
+    step; with the last epoch as step the metrics that only the result has
+    (``test_loss`` …), ``objective``, ``steps``, ``samples``, ``gradient_evaluations``
+    and ``seconds/<clock>``. SQL cannot hold an infinity, and MLflow would write
+    1.8e308, which ruins every chart: what is not finite is sent as NaN (a gap) and named
+    with its true value in the tag ``non_finite``.
+
+    Args:
+        result: how the trial ended.
+        reports: its reports, one an epoch.
+        end_time: when it ended, in milliseconds since the epoch of Unix time.
+
+    Example:
+        >>> none = Settings()
+        >>> trial = Trial(12, "search", DatasetProblem("digits"), "linear", none, "adam",
+        ...     "adam", Settings(learning_rate=0.01), none, epochs=1, seed=0)
+        >>> result = TrialResult(trial, Status.COMPLETED, "", 0.5, 1, 9, 9, 9, none, none)
+        >>> report = Report(12, 1, 9, 9, 9, Settings(validation_loss=0.5))
+        >>> run = child_run(result, [report], end_time=1000)
+        >>> run.name, run.params["learning_rate"], run.points[0]
+        ('adam 12', '0.01', Point(key='validation_loss', value=0.5, step=1))
+    """
+    values = [*_curve_values(reports), *_final_values(result, reports)]
+    finite = [_finite_point(key, value, step) for key, value, step in values]
+    seconds = sum(value for value in result.seconds.values() if math.isfinite(value))
+    return ChildRun(
+        name=f"{result.trial.label} {result.trial.number}",
+        tags={**_tags(result), **_non_finite_tag(values)},
+        params=_params(result.trial),
+        points=tuple(finite),
+        status=RUN_STATUS[result.status],
+        start_time=end_time - int(1000 * seconds),
+        end_time=end_time,
+    )
+
+
+def metric_name(name: str) -> str:
+    """Return a name that MLflow accepts: other characters become underscores.
+
+    Allowed are letters, digits, ``_ - . /``, and spaces; a colon is allowed except on Windows,
+    and a name must not resolve to another one when read as a path.
+
+    Example:
+        >>> metric_name("curvature/λ max"), metric_name("a//b:c"), metric_name("../x")
+        ('curvature/λ max', 'a/b_c', 'x')
+    """
+    kept = re.sub(r"[^/\w.\- ]", "_", name)
+    # "/../x" resolves to "/x" for any number of "..".
+    return posixpath.normpath("/" + kept).lstrip("/")[:NAME_LENGTH].rstrip("/") or "_"
+
+
+def seed_group(trial: Trial) -> str:
+    """Name the group of trials that differ in nothing but their seeds.
+
+    In MLflow's charts "group by → seed_group" then averages over seeds.
+
+    Example:
+        >>> trial = Trial(1, "search", DatasetProblem("iris"), "linear", Settings(), "sgd",
+        ...     "sgd", Settings(learning_rate=0.1), Settings(), epochs=2, seed=0)
+        >>> again = replace(trial, number=7, phase="replicate", replicate=2)
+        >>> seed_group(trial) == seed_group(again)
+        True
+    """
+    problem = trial.problem
+    if isinstance(problem, DatasetProblem):
+        problem = replace(problem, split_seed=0)
+    same = replace(
+        trial,
+        number=0,
+        phase="search",
+        problem=problem,
+        seed=0,
+        replicate=0,
+        curvature=CurvatureRequest(),
+    )
+    return f"{trial.label} {hashlib.sha256(repr(same).encode()).hexdigest()[:8]}"
+
+
+def _curve_values(reports: Sequence[Report]) -> Iterator[tuple[str, float, int]]:
+    for report in reports:
+        for name, value in report.metrics.items():
+            yield metric_name(name), float(value), report.epoch
+        for name, value in report.curvature.items():
+            yield metric_name(f"curvature/{name}"), float(value), report.epoch
+
+
+def _final_values(
+    result: TrialResult, reports: Sequence[Report]
+) -> Iterator[tuple[str, float, int]]:
+    drawn = {name for report in reports for name in report.metrics}
+    final = {name: value for name, value in result.metrics.items() if name not in drawn}
+    counts = {
+        "objective": result.objective,
+        "steps": result.step,
+        "samples": result.samples,
+        "gradient_evaluations": result.gradient_evaluations,
+    }
+    clocks = {f"seconds/{clock}": value for clock, value in result.seconds.items()}
+    for name, value in (final | counts | clocks).items():
+        yield metric_name(name), float(value), result.epochs
+
+
+def _finite_point(key: str, value: float, step: int) -> Point:
+    return Point(key, value if math.isfinite(value) else math.nan, step)
+
+
+def _non_finite_tag(values: Sequence[tuple[str, float, int]]) -> dict[str, str]:
+    bad = [
+        f"{key} = {value} after epoch {step}"
+        for key, value, step in values
+        if not math.isfinite(value)
+    ]
+    more = [f"and {len(bad) - NAMED_NON_FINITE} more"] if len(bad) > NAMED_NON_FINITE else []
+    return {"non_finite": "; ".join(bad[:NAMED_NON_FINITE] + more)} if bad else {}
+
+
+def _tags(result: TrialResult) -> dict[str, str]:
+    trial = result.trial
+    tags = {
+        "trial": trial.number,
+        "label": trial.label,
+        "optimizer": trial.optimizer,
+        "status": result.status.value,
+        "reason": result.reason or result.status.sentence,
+        "phase": trial.phase,
+        "seed": trial.seed,
+        "replicate": trial.replicate,
+        "seed_group": seed_group(trial),
+        "objective": trial.objective,
+        "direction": trial.direction,
+    }
+    return {name: str(value)[:TAG_LENGTH] for name, value in tags.items()}
+
+
+def _params(trial: Trial) -> dict[str, str]:
+    options = getattr(trial.problem, "options", Settings())
+    named: dict[str, Any] = {
+        "optimizer": trial.optimizer,
+        "problem": trial.problem.name,
+        **{f"problem.{name}": value for name, value in options.items()},
+        **({"model": trial.model} if trial.model else {}),
+        **{f"model.{name}": value for name, value in trial.model_options.items()},
+        "epochs": trial.epochs,
+        **trial.options,
+        **trial.hyperparameters,
+    }
+    return {metric_name(name): str(value)[:PARAM_LENGTH] for name, value in named.items()}

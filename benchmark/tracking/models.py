@@ -1,0 +1,136 @@
+"""The best model of each compared optimizer, logged so that MLflow can load and serve it."""
+
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+TRIAL_TAG = "trial"
+LABEL_TAG = "label"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedModel:
+    """A trained model to log.
+
+    Args:
+        label: the compared optimizer that trained it.
+        model: a built Keras model without a compiled optimizer or loss.
+        input_example: a few scaled inputs, shape (examples, features), as the model takes them.
+        trial_number: the trial that trained it.
+    """
+
+    label: str
+    model: Any
+    input_example: np.ndarray[Any, Any]
+    trial_number: int
+
+
+def model_name(label: str) -> str:
+    """Return the name under which the model of a label is logged.
+
+    Example:
+        >>> model_name("adam"), model_name("sgd.slow")
+        ('best adam', 'best sgd_slow')
+    """
+    return "best " + re.sub(r"[/:.%\"']", "_", label)
+
+
+def log_model(
+    client: "MlflowClient", experiment_id: str, run_ids: list[str], entry: LoggedModel
+) -> str:
+    """Log one model with its signature, and return its identifier; imports MLflow.
+
+    MLflow's ``keras`` flavour is taken: it saves the ``.keras`` file, which loads on
+    every Keras backend, natively and as a ``pyfunc``. The high-level
+    ``mlflow.keras.log_model`` is not used because it goes through the process-wide
+    active run and tracking URI, and would reopen the finished run.
+
+    A model of the same trial that is already complete is kept; an incomplete one, left
+    by an interruption, is replaced.
+
+    Args:
+        client: the store.
+        experiment_id: the experiment.
+        run_ids: the runs that show the model as output; the first is its source.
+        entry: the model.
+    """
+    name = model_name(entry.label)
+    for known in _known_models(client, experiment_id, run_ids[0], name):
+        if known.tags.get(TRIAL_TAG) == str(entry.trial_number) and str(known.status) == "READY":
+            return str(known.model_id)
+        client.delete_logged_model(known.model_id)
+    logged = client.create_logged_model(
+        experiment_id,
+        name=name,
+        source_run_id=run_ids[0],
+        tags={LABEL_TAG: entry.label, TRIAL_TAG: str(entry.trial_number)},
+        model_type="keras",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        _save(entry, folder, logged.model_id, run_ids[0])
+        client.log_model_artifacts(logged.model_id, folder)
+    _link(client, run_ids, logged.model_id)
+    client.finalize_logged_model(logged.model_id, "READY")
+    return str(logged.model_id)
+
+
+def _known_models(client: "MlflowClient", experiment_id: str, run_id: str, name: str) -> list[Any]:
+    found = client.search_logged_models(
+        [experiment_id], filter_string=f"source_run_id = '{run_id}'", max_results=50
+    )
+    return [model for model in found if model.name == name]
+
+
+def _save(entry: LoggedModel, folder: str, model_id: str, run_id: str) -> None:
+    model = import_module("mlflow.models").Model
+    import_module("mlflow.keras").save_model(
+        entry.model,
+        folder,
+        mlflow_model=model(model_id=model_id, model_uuid=model_id, run_id=run_id),
+        signature=_signature(entry),
+        input_example=entry.input_example,
+        # Given, so that MLflow does not load the model in a new process to find them out.
+        pip_requirements=_requirements(),
+    )
+
+
+def _signature(entry: LoggedModel) -> "ModelSignature":
+    types = import_module("mlflow.types")
+    example = entry.input_example
+    output_shape = tuple(entry.model.compute_output_shape((None, *example.shape[1:])))
+    inputs = types.TensorSpec(example.dtype, (-1, *example.shape[1:]))
+    outputs = types.TensorSpec(np.dtype(entry.model.compute_dtype), (-1, *output_shape[1:]))
+    signature: ModelSignature = import_module("mlflow.models").ModelSignature(
+        inputs=types.Schema([inputs]), outputs=types.Schema([outputs])
+    )
+    return signature
+
+
+def _requirements() -> list[str]:
+    # Looked up, not imported: a model in hand means that its caller has Keras loaded.
+    backend = sys.modules["keras"].config.backend()
+    return [_pinned(module) for module in ("mlflow", "keras", backend, "numpy")]
+
+
+def _pinned(module: str) -> str:
+    try:
+        return f"{module}=={version(module)}"
+    except PackageNotFoundError:  # For instance tensorflow from the distribution tensorflow-cpu.
+        distribution = packages_distributions()[module][0]
+        return f"{distribution}=={version(distribution)}"
+
+
+def _link(client: "MlflowClient", run_ids: list[str], model_id: str) -> None:
+    output = import_module("mlflow.entities").LoggedModelOutput
+    for run_id in run_ids:
+        client.log_outputs(run_id, [output(model_id, step=0)])

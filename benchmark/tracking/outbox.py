@@ -1,0 +1,120 @@
+"""What waits to be sent to MLflow: a queue that two threads share."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Target = TypeVar("Target")
+
+
+@dataclass(slots=True, eq=False)
+class Item(Generic[Target]):
+    """Something to be sent.
+
+    Args:
+        what: its name, for people.
+        send: sends it to the target; blocks, and raises when it could not.
+        trial: the trial's number, if it is one.
+        attempts: how often it failed though the target answered.
+    """
+
+    what: str
+    send: Callable[[Target], None]
+    trial: int | None = None
+    attempts: int = 0
+
+
+class Outbox(Generic[Target]):
+    """A queue whose first item stays until it is done, so that a failure loses nothing.
+
+    One thread calls :meth:`first`, :meth:`done` and :meth:`set_aside`; any may call the rest.
+
+    Args:
+        attempts: after how many failures of its own an item is set aside.
+
+    Example:
+        >>> outbox = Outbox(attempts=1)
+        >>> outbox.put(Item("trial 3", print, trial=3))
+        >>> outbox.set_aside(outbox.first())
+        True
+        >>> outbox.close()
+        >>> outbox.first().what, outbox.trials_left()  # At the end it has one more chance.
+        ('trial 3', 1)
+    """
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._queue: deque[Item[Target]] = deque()
+        self._aside: list[Item[Target]] = []
+        self._changed = threading.Condition()
+        self._had_last_chance = False
+        self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._closed
+
+    def put(self, item: Item[Target]) -> None:
+        """Append an item."""
+        with self._changed:
+            self._queue.append(item)
+            self._changed.notify_all()
+
+    def put_first(self, items: Iterable[Item[Target]]) -> None:
+        """Insert items before the first one, in their order."""
+        with self._changed:
+            self._queue.extendleft(reversed(list(items)))
+            self._changed.notify_all()
+
+    def first(self) -> Item[Target] | None:
+        """Wait for an item and return it; nothing once closed and empty."""
+        with self._changed:
+            while not self._queue:
+                if not self._closed:
+                    self._changed.wait()
+                elif self._aside and not self._had_last_chance:
+                    self._had_last_chance = True
+                    self._queue.extend(self._aside)
+                    self._aside.clear()
+                else:
+                    return None
+            return self._queue[0]
+
+    def done(self, item: Item[Target]) -> None:
+        """Remove an item."""
+        with self._changed:
+            self._queue.remove(item)
+
+    def set_aside(self, item: Item[Target]) -> bool:
+        """Count a failure of an item; returns whether it was set aside for it."""
+        with self._changed:
+            item.attempts += 1
+            if item.attempts < self._attempts:
+                return False
+            self._queue.remove(item)
+            self._aside.append(item)
+            return True
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not beyond :meth:`close`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)
+
+    def close(self) -> None:
+        """Let the sending thread end when it has sent all."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def holds_trials(self) -> bool:
+        """Whether a trial waits, those set aside not counted."""
+        with self._changed:
+            return any(item.trial is not None for item in self._queue)
+
+    def trials_left(self) -> int:
+        """The number of trials that were not sent."""
+        with self._changed:
+            return len({item.trial for item in [*self._queue, *self._aside]} - {None})

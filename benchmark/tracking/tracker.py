@@ -1,0 +1,237 @@
+"""The tracker: finished trials go to MLflow from one background thread, never waited for."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from benchmark.tracking.dataset import TrackedDataset
+from benchmark.tracking.location import public_uri
+from benchmark.tracking.mirror import RunMirror
+from benchmark.tracking.models import LoggedModel
+from benchmark.tracking.outbox import Item, Outbox
+from benchmark.trial import Report, Status, TrialResult
+
+ATTEMPTS = 3
+"""How often an item is offered to a store that answers but fails on it."""
+
+
+class Tracker:
+    """Mirrors the finished trials of one run to MLflow.
+
+    Every method but :meth:`close` returns at once: what is to be sent waits in memory for
+    a daemon thread, which also imports MLflow (seconds) and creates the SQLite store.
+    While the store does not answer, nothing is lost and nothing slows down: sending is
+    tried again after ``backoff[0]`` seconds, then twice as long each time, up to
+    ``backoff[1]``. The first outage is told through ``notify``, and so is its end; later
+    ones are silent. What a store that answers fails on three times is set aside, told
+    once, tried again at the end, and counted by :meth:`close`.
+
+    Sending is idempotent: trials found complete under the parent run are passed over,
+    half-written ones are replaced. So a resumed run continues its parent, and
+    :meth:`mirror` fills a store from the results folder alone.
+
+    Args:
+        uri: the store, see :func:`benchmark.tracking.resolve_tracking_uri`.
+        experiment: the experiment's name: the study.
+        run_name: the parent run's name: the run of the study; unique in the experiment.
+        notify: is called with a sentence, from the background thread.
+        artifact_root: the folder of artifacts where the store is a database; by default
+            ``mlartifacts`` beside a SQLite file. A server decides for itself.
+        backoff: first and longest pause between attempts, in seconds. The default is our
+            own choice: a restarted server is noticed soon, a dead one costs nothing.
+
+    Example:
+        >>> tracker = Tracker("sqlite:////nowhere/mlflow.db", "digits", "run 1", print)
+        >>> tracker.close(timeout=0.0)  # Not started, and nothing was to be sent.
+        0
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        run_name: str,
+        notify: Callable[[str], None],
+        *,
+        artifact_root: Path | None = None,
+        backoff: tuple[float, float] = (0.5, 30.0),
+    ) -> None:
+        self._uri = uri
+        self._experiment = experiment
+        self._run_name = run_name
+        self._notify = notify
+        self._artifact_root = artifact_root
+        self._backoff = backoff
+        self._outbox: Outbox[RunMirror] = Outbox(ATTEMPTS)
+        self._told: set[str] = set()
+        self._thread: threading.Thread | None = None
+
+    def start(
+        self,
+        study_text: str,
+        tags: Mapping[str, str] | None = None,
+        dataset: TrackedDataset | None = None,
+        resume_from: Path | None = None,
+    ) -> None:
+        """Start the thread, which finds or creates the experiment and the parent run.
+
+        Args:
+            study_text: the study file, logged as ``study.toml``.
+            tags: tags of the parent run; ``mlflow.note.content`` is shown as its description.
+            dataset: shown as input of the parent and of each trial.
+            resume_from: the folder of a resumed run, whose trials are sent where missing.
+
+        Raises:
+            RuntimeError: it was started before.
+        """
+        if self._thread is not None:
+            raise RuntimeError("a Tracker must be started once. Make a new one for another run.")
+        mirror = RunMirror(
+            self._uri,
+            experiment=self._experiment,
+            run_name=self._run_name,
+            tags=tags or {},
+            dataset=dataset,
+            artifact_root=self._artifact_root,
+        )
+        first = [Item("the study file", partial(RunMirror.log_study, text=study_text))]
+        if resume_from is not None:
+            first.append(Item("the earlier trials", partial(self._send_folder, folder=resume_from)))
+        self._outbox.put_first(first)
+        self._thread = threading.Thread(
+            target=self._work, args=(mirror,), name="mlflow-tracker", daemon=True
+        )
+        self._thread.start()
+
+    def log_trial(self, result: TrialResult, reports: Sequence[Report]) -> None:
+        """Queue a finished trial as a child run.
+
+        Args:
+            result: how it ended.
+            reports: its reports, one an epoch.
+        """
+        self._outbox.put(_trial_item(result, reports))
+
+    def trial_finished(self, result: TrialResult, reports: Sequence[Report]) -> None:
+        """Do as :meth:`log_trial`: the name under which the execution loop calls observers."""
+        self.log_trial(result, reports)
+
+    def mirror(self, records: Iterable[tuple[TrialResult, Sequence[Report]]]) -> None:
+        """Queue the trials of a run folder, as ``benchmark.results.read_records`` yields them.
+
+        Args:
+            records: each finished trial with its reports.
+        """
+        for result, reports in records:
+            self.log_trial(result, reports)
+
+    def finish(
+        self,
+        artifacts: Sequence[Path] = (),
+        models: Sequence[LoggedModel] = (),
+        status: Status = Status.COMPLETED,
+    ) -> None:
+        """Queue what stands at the end of a run: files, models and the parent's status.
+
+        Args:
+            artifacts: files and folders, for instance the report and its figures.
+            models: the best model of each compared optimizer.
+            status: how the run ended; ``INTERRUPTED`` after Ctrl-C.
+        """
+        for path in artifacts:
+            self._outbox.put(Item(path.name, partial(RunMirror.log_artifact, path=path)))
+        for entry in models:
+            what = f"the best model of {entry.label}"
+            self._outbox.put(Item(what, partial(RunMirror.log_model, entry=entry)))
+        self._outbox.put(Item("the end of the run", partial(RunMirror.finish, status=status)))
+
+    def close(self, timeout: float) -> int:
+        """Wait until all is sent, and end the thread.
+
+        Where the store does not answer, one more attempt is made and the wait is over.
+
+        Args:
+            timeout: how long to wait at most, in seconds.
+
+        Returns:
+            The number of trials not sent. They are in the results folder:
+            :meth:`mirror` sends them later.
+        """
+        self._outbox.close()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._outbox.trials_left()
+
+    def _work(self, mirror: RunMirror) -> None:
+        """Send one item after the other until the tracker is closed."""
+        delay = self._backoff[0]
+        while (item := self._outbox.first()) is not None:
+            try:
+                mirror.connect()
+                item.send(mirror)
+            except Exception as error:  # No failure of the mirror may end the thread.
+                if not self._goes_on_after(item, error, mirror):
+                    return
+                self._outbox.pause(delay)
+                delay = min(2 * delay, self._backoff[1])
+            else:
+                delay = self._backoff[0]
+                self._sent(item)
+
+    def _sent(self, item: Item[RunMirror]) -> None:
+        self._outbox.done(item)
+        if item.trial is not None and not self._outbox.holds_trials():
+            self._outbox.put_first([Item("the live metrics", RunMirror.flush)])
+        if "down" in self._told:
+            self._announce("up", f"MLflow at {public_uri(self._uri)} answers again.")
+
+    def _goes_on_after(self, item: Item[RunMirror], error: Exception, mirror: RunMirror) -> bool:
+        """Tell whose fault a failure is by asking the store something else."""
+        cause = " ".join(str(error).split())[:300] or type(error).__name__
+        is_reachable = mirror.is_reachable()
+        # What was half-written is only known to the store, so it is asked again.
+        mirror.disconnect()
+        if is_reachable:
+            if self._outbox.set_aside(item):
+                self._announce(
+                    "refused", f"MLflow failed on {item.what}, which is set aside: {cause}"
+                )
+            return True
+        self._announce(
+            "down",
+            f"MLflow at {public_uri(self._uri)} does not answer; the study goes on, and its "
+            f"trials are sent later. {cause}",
+        )
+        return not self._outbox.is_closed
+
+    def _announce(self, topic: str, sentence: str) -> None:
+        if topic in self._told:
+            return
+        self._told.add(topic)
+        # A broken terminal must not end the mirroring.
+        with contextlib.suppress(Exception):
+            self._notify(sentence)
+
+    def _send_folder(self, mirror: RunMirror, folder: Path) -> None:
+        read_records = import_module("benchmark.results").read_records
+        missing = [
+            _trial_item(result, reports)
+            for result, reports in read_records(folder)
+            if not mirror.has(result.trial.number)
+        ]
+        # Before whatever waits, so that the end of the run stays the end.
+        self._outbox.put_first(missing)
+
+
+def _trial_item(result: TrialResult, reports: Sequence[Report]) -> Item[RunMirror]:
+    number = result.trial.number
+    # Weights may be large, and the queue may have to hold every trial of a study.
+    kept = replace(result, weights=())
+    now = int(1000 * time.time())
+    send = partial(RunMirror.log_trial, result=kept, reports=tuple(reports), end_time=now)
+    return Item(f"trial {number}", send, trial=number)

@@ -1,0 +1,312 @@
+"""The plain frozen values that travel between search, engine, results and tracking."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Self
+
+import numpy as np
+
+Phase = Literal["search", "replicate"]
+Direction = Literal["minimize", "maximize"]
+AXES = ("split", "initial_weights", "batches", "dropout", "sampler")
+
+
+class Status(StrEnum):
+    """How a trial stands; every value but ``RUNNING`` is final.
+
+    Example:
+        >>> Status.DIVERGED.sentence
+        'the loss became non-finite or passed the divergence bound'
+        >>> Status("completed").is_final, Status.RUNNING.is_final
+        (True, False)
+    """
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    CONVERGED = "converged"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the trial's slot may be handed on."""
+        return self is not Status.RUNNING
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the trial ran to its own end, so that its objective may be ranked."""
+        return self in (Status.COMPLETED, Status.CONVERGED)
+
+    @property
+    def sentence(self) -> str:
+        """What the status means, for people."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Status.RUNNING: "the trial is being trained",
+    Status.COMPLETED: "all epochs were trained",
+    Status.PRUNED: "the pruner stopped a trial that was doing worse than others",
+    Status.CONVERGED: "the stopping rule on the update norm was met",
+    Status.DIVERGED: "the loss became non-finite or passed the divergence bound",
+    Status.FAILED: "an exception stopped the trial",
+    Status.INTERRUPTED: "the study was interrupted while the trial ran",
+}
+
+
+class Settings(Mapping[str, Any]):
+    """An immutable, hashable, picklable mapping, ordered by key.
+
+    Args:
+        entries: names and plain values (numbers, strings, booleans, tuples).
+
+    Example:
+        >>> settings = Settings({"momentum": 0.9, "learning_rate": 0.1})
+        >>> settings
+        Settings({'learning_rate': 0.1, 'momentum': 0.9})
+        >>> hash(settings) == hash(Settings(learning_rate=0.1, momentum=0.9))
+        True
+    """
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        merged = {**(entries or {}), **more}
+        self._entries: dict[str, Any] = {key: _frozen(merged[key]) for key in sorted(merged)}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._entries[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._entries.items()))
+
+    def __repr__(self) -> str:
+        return f"Settings({self._entries!r})"
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
+        return type(self), (self._entries,)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetProblem:
+    """A supervised problem: a dataset card, how it is split and what is minimised.
+
+    Args:
+        dataset: name of a card in ``datasets/``.
+        fractions: shares of the train, validation and test parts; they sum to 1.
+        scaling: ``"none"``, ``"standard"`` (zero mean, unit variance) or
+            ``"min_max"`` (to [0, 1]); fitted on the training part only.
+        loss: a Keras loss name; empty means the usual one of the dataset's task.
+        metric: a Keras metric name besides the loss; empty means the usual one.
+        split_seed: seed of the axis ``split``; trials that share it see the same rows.
+    """
+
+    dataset: str
+    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    scaling: str = "standard"
+    loss: str = ""
+    metric: str = ""
+    split_seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name that tables carry."""
+        return self.dataset
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedFormProblem:
+    """A function with known minimum and Hessian, from :mod:`benchmark.problems`.
+
+    Args:
+        function: a name in ``benchmark.problems.PROBLEMS``.
+        options: the keyword arguments of that problem (``dimension``, ``condition_number`` …).
+    """
+
+    function: str
+    options: Settings = field(default_factory=Settings)
+
+    @property
+    def name(self) -> str:
+        """The name that tables carry."""
+        return self.function
+
+
+Problem = DatasetProblem | ClosedFormProblem
+
+
+@dataclass(frozen=True, slots=True)
+class CurvatureRequest:
+    """Which curvature of the training loss an engine measures during a trial.
+
+    Args:
+        epochs: the epochs after which it is measured; 0 is the starting point.
+        exact_limit: the largest number of parameters whose full Hessian is formed.
+        lanczos_steps: the number of Hessian-vector products beyond that size.
+        samples: how many training examples the Hessian is taken over; 0 means all.
+    """
+
+    epochs: tuple[int, ...] = ()
+    exact_limit: int = 1000
+    lanczos_steps: int = 40
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to train. The result of a trial depends on this value alone.
+
+    Args:
+        number: unique in its run, over all optimizers and both phases.
+        phase: ``"search"`` or ``"replicate"`` (a chosen setting trained again).
+        problem: the dataset or closed-form problem.
+        model: a name in ``benchmark.models.MODELS`` (empty for closed-form problems).
+        model_options: its structural options, for instance ``hidden`` and ``initializer``.
+        label: the entry of ``compare`` in the study, the row of every table.
+        optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``.
+        hyperparameters: numbers by name: those of the optimizer, and ``batch_size``,
+            ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``.
+        options: structural options of training: ``sampling``.
+        epochs: how many passes over the training part at most.
+        seed: the seed of the study.
+        replicate: index of the initial weights and batch order; 0 in the search.
+        curvature: what curvature to measure, and when.
+        objective: the metric of the last report that the search optimizes.
+        direction: ``"minimize"`` or ``"maximize"``.
+    """
+
+    number: int
+    phase: Phase
+    problem: Problem
+    model: str
+    model_options: Settings
+    label: str
+    optimizer: str
+    hyperparameters: Settings
+    options: Settings
+    epochs: int
+    seed: int
+    replicate: int = 0
+    curvature: CurvatureRequest = field(default_factory=CurvatureRequest)
+    objective: str = "validation_loss"
+    direction: Direction = "minimize"
+
+    @property
+    def worst_objective(self) -> float:
+        """What a trial without a finite objective counts as: +inf or -inf, never NaN."""
+        return float("inf") if self.direction == "minimize" else float("-inf")
+
+    def random_seed(self, axis: str) -> int:
+        """Return the seed of this trial's randomness on one axis.
+
+        Common random numbers: optimizer, hyperparameters and trial number do not
+        enter, so that every optimizer sees the same initial weights and batches.
+
+        Args:
+            axis: one of ``AXES``.
+        """
+        return named_seed(self.seed, axis, self.replicate)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an engine says of one trial after one epoch.
+
+    Args:
+        trial_number: the trial.
+        epoch: epochs trained; 0 is the starting point.
+        step: updates of the weights so far.
+        samples: training examples seen so far.
+        gradient_evaluations: gradients of mini-batches so far; each product of the
+            Hessian with a vector counts as one more.
+        metrics: ``train_loss``, ``validation_loss``, ``train_<metric>``,
+            ``validation_<metric>``, ``gradient_norm`` (of the whole training loss),
+            ``update_norm`` (‖W after the epoch − W before it‖).
+        status: ``RUNNING``, or how the trial ended by itself.
+        reason: a sentence on a final status.
+        curvature: quantities by name, empty where none was due.
+        spectrum: the eigenvalues behind them, ascending.
+    """
+
+    trial_number: int
+    epoch: int
+    step: int
+    samples: int
+    gradient_evaluations: int
+    metrics: Settings
+    status: Status = Status.RUNNING
+    reason: str = ""
+    curvature: Settings = field(default_factory=Settings)
+    spectrum: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialResult:
+    """How a trial ended.
+
+    Args:
+        trial: what was trained.
+        status: a final status.
+        reason: a sentence.
+        objective: the value that the search sees, in the study's own units;
+            ±inf (the worst) for a trial that diverged or failed, never NaN.
+        epochs: epochs trained.
+        step: updates of the weights.
+        samples: training examples seen.
+        gradient_evaluations: gradients of mini-batches computed.
+        metrics: the last finite report's metrics and, for a usable status,
+            ``test_loss`` and ``test_<metric>``, computed once at the end.
+        seconds: wall-clock seconds by clock (``compile``, ``train``, ``evaluate``,
+            ``curvature``); not part of the result's identity.
+        weights: the final weights, one array a variable, or nothing.
+    """
+
+    trial: Trial
+    status: Status
+    reason: str
+    objective: float
+    epochs: int
+    step: int
+    samples: int
+    gradient_evaluations: int
+    metrics: Settings
+    seconds: Settings
+    weights: tuple[np.ndarray[Any, Any], ...] = ()
+
+
+def named_seed(study_seed: int, axis: str, *indices: int) -> int:
+    """Derive a 31-bit seed for one named source of randomness.
+
+    Args:
+        study_seed: the seed of the study, ≥ 0.
+        axis: one of ``AXES``; different axes give independent streams.
+        indices: further non-negative coordinates, for instance the replicate.
+
+    Raises:
+        ValueError: the axis is unknown.
+
+    Example:
+        >>> named_seed(1, "split") == named_seed(1, "split")
+        True
+        >>> named_seed(1, "split") == named_seed(1, "batches")
+        False
+    """
+    if axis not in AXES:
+        raise ValueError(f"the axis must be one of {', '.join(AXES)}. Received {axis!r}.")
+    key = (AXES.index(axis), *indices)
+    sequence = np.random.SeedSequence(study_seed, spawn_key=key)
+    # Keras, Optuna and scikit-learn all take 31-bit seeds; 32 bits overflow in Optuna.
+    return int(sequence.generate_state(1)[0] >> np.uint32(1))

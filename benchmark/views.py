@@ -1,0 +1,184 @@
+"""Tables for the terminal, and the same facts as JSON."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from benchmark.doctor import Check
+    from benchmark.results import RunTables
+
+
+def number(value: float) -> str:
+    """A number in four significant digits.
+
+    Example:
+        >>> number(0.123456), number(float("inf")), number(12.0)
+        ('0.1235', 'inf', '12')
+    """
+    return f"{value:.4g}"
+
+
+def listing_table(title: str, rows: Sequence[Mapping[str, str]]) -> RenderableType:
+    """Return a table of what ``list`` found.
+
+    Args:
+        title: the kind.
+        rows: as made by :func:`benchmark.listing.listing`.
+    """
+    if not rows:
+        return Text(f"no {title} yet", style="dim")
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in rows[0]:
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
+    for row in rows:
+        table.add_row(*(Text(row[column]) for column in rows[0]))
+    return table
+
+
+def summary_table(summary: Mapping[str, Any]) -> Table:
+    """Return the best trial of each label, as a finished study shows it.
+
+    Args:
+        summary: what ``summary.json`` holds.
+    """
+    table = Table(title=f"best {summary['objective']}", title_justify="left")
+    for column in ("label", "objective", "trial", "hyperparameters"):
+        table.add_column(column, overflow="fold")
+    for label, best in summary["best"].items():
+        chosen = ", ".join(f"{k} {number(v)}" for k, v in best["hyperparameters"].items())
+        table.add_row(label, number(best["objective"]), str(best["trial"]), chosen)
+    return table
+
+
+def run_view(tables: "RunTables") -> RenderableType:
+    """Return what ``show`` shows of a run.
+
+    Args:
+        tables: the run.
+    """
+    from benchmark.statistics import summarize
+
+    table = Table(title=tables.name, title_justify="left", title_style="bold")
+    for column in ("label", "trials", "best", "of trial", "median", "quartiles", "replicates"):
+        table.add_column(column)
+    table.add_column("diverged, pruned, failed")
+    for one in summarize(tables.trials):
+        interval = one.replicates
+        table.add_row(
+            one.label,
+            str(one.trials),
+            number(one.best),
+            str(one.best_trial),
+            number(one.median),
+            " to ".join(number(value) for value in one.quartiles),
+            f"{number(interval.mean)} [{number(interval.low)}, {number(interval.high)}]",
+            ", ".join(str(one.counts.get(x, 0)) for x in ("diverged", "pruned", "failed")),
+        )
+    finished = "finished" if tables.is_finished else "unfinished: it can be resumed"
+    return Group(table, Text(f"{finished}; {tables.path}"))
+
+
+def run_document(tables: "RunTables") -> dict[str, Any]:
+    """Return a run as plain values: its summary and every trial.
+
+    Args:
+        tables: the run.
+    """
+    return {
+        "run": tables.name,
+        "path": str(tables.path),
+        "finished": tables.is_finished,
+        "summary": tables.summary,
+        "trials": [
+            {key: value for key, value in row.items() if not _is_missing(value)}
+            for row in tables.trials.to_dict("records")
+        ],
+    }
+
+
+def trial_view(tables: "RunTables", trial: int) -> RenderableType:
+    """Return what ``show --trial`` shows: the trial's row and its curves.
+
+    Args:
+        tables: the run.
+        trial: a trial's number.
+    """
+    document = trial_document(tables, trial)
+    facts = Table(title=f"{tables.name} trial {trial}", title_justify="left", show_header=False)
+    for key, value in document["trial"].items():
+        facts.add_row(str(key), number(value) if isinstance(value, float) else str(value))
+    curves = Table(title="curves", title_justify="left")
+    rows: list[dict[str, Any]] = document["curves"]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        curves.add_column(name, justify="right")
+    for row in rows:
+        curves.add_row(*(number(row[name]) if name in row else "" for name in names))
+    return Group(facts, curves)
+
+
+def trial_document(tables: "RunTables", trial: int) -> dict[str, Any]:
+    """Return a trial as plain values: its row, and a row an epoch of its curves.
+
+    Args:
+        tables: the run.
+        trial: a trial's number.
+    """
+    (row,) = tables.trials[tables.trials["number"] == trial].to_dict("records")
+    epochs: dict[int, dict[str, Any]] = {}
+    for table, name in ((tables.curves, "metric"), (tables.curvature, "quantity")):
+        for entry in table[table["trial"] == trial].to_dict("records"):
+            found = epochs.setdefault(entry["epoch"], {"epoch": entry["epoch"]})
+            found[entry[name]] = entry["value"]
+    return {
+        "trial": {str(key): value for key, value in row.items() if not _is_missing(value)},
+        "curves": [epochs[epoch] for epoch in sorted(epochs)],
+    }
+
+
+def doctor_table(checks: "Sequence[Check]") -> Table:
+    """Return the findings of ``doctor``.
+
+    Args:
+        checks: what was examined.
+    """
+    table = Table(show_header=False)
+    for check in checks:
+        mark = Text("good", style="green") if check.good else Text("bad", style="red")
+        table.add_row(mark, check.name, Text(check.found, overflow="fold"))
+    return table
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; infinities become strings, for JSON has none.
+
+    Example:
+        >>> print_json({"objective": float("inf")})
+        {
+          "objective": "inf"
+        }
+    """
+    sys.stdout.write(json.dumps(_json_ready(document), indent=2, ensure_ascii=False) + "\n")
+
+
+def _json_ready(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json_ready(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_ready(one) for one in value]
+    if hasattr(value, "item"):  # a NumPy number
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))

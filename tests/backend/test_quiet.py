@@ -1,0 +1,33 @@
+"""Holding back notices while a framework starts."""
+
+import os
+
+import pytest
+
+from benchmark.backend.quiet import quiet_start
+
+NOTICE = b"I0000 00:00:1795352752.122435 10425 port.cc:153] oneDNN custom operations are on.\n"
+
+
+def test_notices_are_dropped_and_other_lines_kept(capfd, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    with quiet_start():
+        os.write(2, NOTICE)
+        os.write(2, b"a real message\n")
+    assert capfd.readouterr().err == "a real message\n"
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
+
+
+def test_everything_is_shown_if_the_start_fails(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    with pytest.raises(ImportError), quiet_start():
+        os.write(2, NOTICE)
+        raise ImportError
+    assert capfd.readouterr().err == NOTICE.decode()
+
+
+def test_nothing_is_held_back_where_notices_are_asked_for(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    with quiet_start():
+        os.write(2, NOTICE)
+        assert capfd.readouterr().err == NOTICE.decode()

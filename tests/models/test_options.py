@@ -1,0 +1,81 @@
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from benchmark.models import ACTIVATIONS, DEFAULT_FUZZ, INITIALIZERS, MODELS, check_options
+
+
+def test_tables_and_checks_need_no_keras() -> None:
+    code = (
+        "import sys, benchmark.models as m; [m.check_options(n, {}) for n in m.MODELS];"
+        "heavy = {'sklearn', 'pandas', 'keras', 'tensorflow', 'jax', 'scipy'};"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_defaults_pass_their_own_check(name: str) -> None:
+    entry = MODELS[name]
+    assert check_options(name, {}) == dict(entry.options)
+    assert check_options(name, entry.options) == dict(entry.options)
+    assert entry.summary.endswith(".")
+
+
+def test_given_options_win_and_lists_become_tuples() -> None:
+    given = {"hidden": [8, 4], "initializer": "he_normal"}
+    assert check_options("multilayer_perceptron", given) == {
+        "hidden": (8, 4),
+        "activation": "relu",
+        "initializer": "he_normal",
+    }
+
+
+def test_tables_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        MODELS["linear"].options["initializer"] = "he_normal"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (
+            "multilayer_perceptrn",
+            {},
+            "model must be one of linear, .*Did you mean `multilayer_perc",
+        ),
+        (
+            "linear",
+            {"hidden": [3]},
+            "an option of linear must be one of initializer. Received 'hidden'",
+        ),
+        ("multilayer_perceptron", {"hiden": [3]}, "Received 'hiden'. Did you mean `hidden`"),
+        ("multilayer_perceptron", {"hidden": []}, r"hidden must be a list of .* Received \[\]"),
+        ("multilayer_perceptron", {"hidden": 64}, r"Received 64. Write for instance \[64, 32\]"),
+        ("multilayer_perceptron", {"hidden": [8, 0]}, r"Received \[8, 0\]"),
+        ("multilayer_perceptron", {"hidden": (8, 2.0)}, r"Received \[8, 2.0\]"),
+        ("multilayer_perceptron", {"hidden": [True]}, r"Received \[True\]"),
+        ("multilayer_perceptron", {"hidden": "64"}, "Received '64'"),
+        ("multilayer_perceptron", {"activation": "rellu"}, "activation must .*Did you mean `relu"),
+        ("multilayer_perceptron", {"activation": 3}, "Received 3"),
+        ("multilayer_perceptron", {"activation": ["relu"]}, r"Received \['relu'\]"),
+        ("linear", {"initializer": "glorot"}, "initializer must be one of .*Did you mean `glorot_"),
+        ("linear", {"initializer": None}, "initializer must be one of .*Received None"),
+    ],
+)
+def test_wrong_options_are_refused(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_options(name, options)
+
+
+def test_every_initializer_has_a_usual_fuzz() -> None:
+    assert set(DEFAULT_FUZZ) == set(INITIALIZERS)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations_are_those_of_keras(activation: str) -> None:
+    import keras
+
+    assert keras.activations.get(activation) is getattr(keras.activations, activation)

@@ -1,0 +1,68 @@
+"""The table of problems: names, options and refusals."""
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from benchmark.problems import PROBLEMS, build_problem
+
+
+def test_listing_imports_no_keras():
+    code = "import sys, benchmark.problems as p; print(len(p.PROBLEMS), 'keras' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.split() == [str(len(PROBLEMS)), "False"]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_options_and_defaults_are_those_of_the_class(name):
+    module, _, class_name = PROBLEMS[name].target.partition(":")
+    problem_class = getattr(import_module(module), class_name)
+    signature = inspect.signature(problem_class).parameters
+    assert {key: p.default for key, p in signature.items()} == dict(PROBLEMS[name].options)
+    assert problem_class.name == name
+    assert build_problem(name).options == PROBLEMS[name].options
+
+
+REFUSED = [
+    (
+        "quadratc",
+        {},
+        r"the problem must be one of .* Received 'quadratc'. Did you mean 'quadratic'",
+    ),
+    ("beale", {"dimension": 2}, r"an option of beale must be one of \(it has none\)"),
+    ("quadratic", {"dimension": 2.5}, r"quadratic.dimension must be an integer. Received 2.5"),
+    ("quadratic", {"dimension": True}, r"quadratic.dimension must be an integer. Received True"),
+    ("quadratic", {"condition_number": "big"}, r"condition_number must be a number"),
+    ("quadratic", {"condition_number": 0.5}, r"condition_number must be finite and ≥ 1. Rec.* 0.5"),
+    ("quadratic", {"dimension": 0}, r"dimension must be ≥ 1"),
+    ("quadratic", {"dimension": 1}, r"condition_number must be 1 where dimension is 1"),
+    ("quadratic", {"largest_eigenvalue": 0}, r"largest_eigenvalue must be finite and > 0"),
+    ("quadratic", {"seed": -1}, r"seed must be ≥ 0"),
+    ("rosenbrock", {"dimension": 1}, r"dimension must be ≥ 2"),
+    ("saddle", {"offset": 0.0}, r"offset must be finite and > 0. Received 0.0 .* problem saddle"),
+    ("deep_linear_chain", {"layers": 1}, r"layers must be ≥ 2"),
+    ("deep_linear_chain", {"width": 0}, r"width must be ≥ 1"),
+    (
+        "deep_linear_chain",
+        {"smallest_eigenvalue": 2.0},
+        r"largest_eigenvalue must be .* ≥ smallest",
+    ),
+    ("deep_linear_chain", {"smallest_eigenvalue": -1.0}, r"smallest_eigenvalue must be > 0"),
+    ("noisy_quadratic", {"dimension": 9}, r"dimension must be ≥ 10"),
+    ("noisy_quadratic", {"noise": float("nan")}, r"noise must be finite and > 0"),
+    ("noisy_quadratic", {"seed": 2**32}, r"seed must be in \[0, 2³² − 2\]"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "message"), REFUSED)
+def test_refusals_name_the_rule_and_the_value(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        build_problem(name, options)
+
+
+def test_whole_floats_count_as_integers():
+    assert build_problem("rosenbrock", {"dimension": 3.0}).dimension == 3

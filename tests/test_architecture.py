@@ -1,0 +1,176 @@
+"""ARCHITECTURE.md's import table and the limits of size, enforced on the source."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests import source_tree
+from tests.source_tree import PACKAGE, ROOT, Import, import_table
+
+TOP_MODULES = sorted({source_tree.top_module(path) for path in source_tree.source_files()} - {""})
+FRAMEWORKS = {"keras", "tensorflow", "jax", "sklearn", "optuna", "mlflow", "ray"}
+
+# What importing a module must not load, directly or through what it imports: the "never"
+# that keeps `--help`, `list`, `validate` and `report` quick. Others may load frameworks.
+MUST_NOT_LOAD = {
+    "console": FRAMEWORKS | {"pandas", "plotly"},
+    "execution": FRAMEWORKS | {"pandas", "plotly"},
+    "resources": FRAMEWORKS | {"numpy", "pandas", "plotly", "pydantic"},
+    "report": {"keras", "tensorflow", "jax", "mlflow", "ray"},
+    "results": FRAMEWORKS,
+    "run": FRAMEWORKS | {"pandas", "plotly"},
+    "search": {"keras", "tensorflow", "jax", "mlflow", "ray"},
+    "statistics": {"keras", "tensorflow", "jax", "mlflow", "ray"},
+    "study": FRAMEWORKS | {"pandas", "plotly"},
+    "study_file": FRAMEWORKS | {"pandas", "plotly"},
+    "tracking": {"keras", "tensorflow", "jax", "optuna", "ray"},
+    "trial": FRAMEWORKS | {"pandas", "plotly"},
+} | {
+    package: {"keras", "tensorflow", "jax", "sklearn", "optuna", "mlflow", "ray"}
+    for package in source_tree.promised_light()
+}
+
+MOST_LINES_OF_A_FUNCTION = 60  # its docstring apart
+MOST_LINES_OF_A_FILE = 400
+# Longer for a stated reason: {"benchmark/x.py": "…", "benchmark/x.py:function": "…"}.
+LONGER: dict[str, str] = {}
+
+
+def describe(problems: list[str]) -> str:
+    return "\n".join(problems)
+
+
+def forbidden(path: Path, found: Import) -> str | None:
+    """Say why a file may not import a name, or None if it may."""
+    module = source_tree.top_module(path)
+    first, _, rest = found.name.partition(".")
+    if module == "":
+        return f"{found.place} imports {found.name}, but benchmark/__init__.py imports nothing"
+    rule = import_table()[module]
+    if first != "benchmark":
+        allowed = first in sys.stdlib_module_names or first in rule.outside
+        return None if allowed else f"{found.place} imports {found.name} ({module} may not)"
+    target = rest.split(".")[0]
+    if target in {"", module} or target in rule.project or "all" in rule.project:
+        return None
+    return f"{found.place} imports benchmark.{target} ({module} may not)"
+
+
+def test_table_is_read() -> None:
+    table = import_table()
+    assert table["engine"].project >= {"trial", "data", "backend"}
+    assert "sklearn" in table["data"].outside
+    assert table["execution"].outside == frozenset()
+    assert set(source_tree.promised_light()) >= {"optimizers", "models", "problems", "data"}
+
+
+@pytest.mark.parametrize("module", TOP_MODULES)
+def test_every_module_has_a_row(module: str) -> None:
+    assert module in import_table(), f"add {module} to the import table of ARCHITECTURE.md"
+
+
+@pytest.mark.parametrize("module", TOP_MODULES)
+def test_imports_follow_the_table(module: str) -> None:
+    files = [path for path in source_tree.source_files() if source_tree.top_module(path) == module]
+    problems = [forbidden(path, found) for path in files for found in source_tree.imports(path)]
+    assert not any(problems), describe([problem for problem in problems if problem])
+
+
+def test_package_root_imports_nothing() -> None:
+    assert source_tree.imports(PACKAGE / "__init__.py") == []
+
+
+def test_nobody_imports_run() -> None:
+    users = [
+        found.place
+        for path in source_tree.source_files()
+        for found in source_tree.imports(path)
+        if found.name.split(".")[:2] == ["benchmark", "run"]
+        and source_tree.top_module(path) not in {"run", "__main__"}
+    ]
+    assert not users, describe(users)
+
+
+def test_frameworks_are_imported_in_backend_only() -> None:
+    users = [
+        f"{found.place} imports {found.name}"
+        for path in source_tree.source_files()
+        if source_tree.top_module(path) != "backend"
+        for found in source_tree.imports(path)
+        if found.name.split(".")[0] in {"tensorflow", "jax", "jaxlib"}
+    ]
+    assert not users, describe(users)
+
+
+def test_no_relative_imports() -> None:
+    # `imports` reads absolute ones only; a relative one would slip through the table.
+    users = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in source_tree.source_files()
+        for node in ast.walk(source_tree.parsed(path))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not users, describe(users)
+
+
+def test_no_import_cycles() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in source_tree.source_files():
+        name = source_tree.module_name(path)
+        # An import inside a function counts: deferring a cycle does not remove it.
+        targets = {found.name for found in source_tree.imports(path)}
+        graph[name] = {target for target in targets if target.split(".")[0] == "benchmark"}
+        graph[name].discard(name)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def loaded_by(module: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after importing a module."""
+    program = f"import json, sys, benchmark.{module}; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+@pytest.mark.parametrize("module", sorted(MUST_NOT_LOAD))
+def test_import_stays_light(module: str) -> None:
+    if module not in TOP_MODULES:
+        pytest.skip(f"benchmark.{module} does not exist")
+    heavy = loaded_by(module) & MUST_NOT_LOAD[module]
+    assert not heavy, f"import benchmark.{module} loads {sorted(heavy)}"
+
+
+@pytest.mark.parametrize("path", source_tree.source_files(), ids=source_tree.module_name)
+def test_sizes(path: Path) -> None:
+    place = str(path.relative_to(ROOT))
+    problems = []
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if lines > MOST_LINES_OF_A_FILE and place not in LONGER:
+        problems.append(f"{place} has {lines} lines; split it.")
+    for function in source_tree.functions(source_tree.parsed(path)):
+        length = source_tree.body_lines(function)
+        if length > MOST_LINES_OF_A_FUNCTION and f"{place}:{function.name}" not in LONGER:
+            problems.append(f"{place}:{function.lineno} {function.name} has {length} lines.")
+    assert not problems, describe(problems)
+
+
+def test_exceptions_from_sizes_are_needed() -> None:
+    for place, reason in LONGER.items():
+        assert reason.endswith("."), f"give the reason for {place} in a sentence"
+        assert (ROOT / place.split(":")[0]).is_file(), f"{place} is gone; remove its exception"

@@ -1,0 +1,248 @@
+"""Study files: each mistake is refused with file, key, value, rule and remedy."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from benchmark.study_file import (
+    Catalogue,
+    StudyError,
+    TrainingHyperparameter,
+    find_study,
+    load_study,
+    parse_study,
+    study_files,
+)
+
+GOOD = """
+question = "Which?"
+compare = ["sgd", { label = "fast", optimizer = "adam" }]
+seed = 1
+
+[problem]
+dataset = "digits"
+
+[training]
+epochs = 3
+
+[search.common]
+batch_size = { choices = [16, 32] }
+
+[search.sgd]
+learning_rate = { low = 0.001, high = 1.0, log = true }
+"""
+
+
+@dataclass
+class Dataset:
+    samples: int
+    task: str
+
+
+@dataclass
+class Optimizer:
+    hyperparameters: dict[str, TrainingHyperparameter] = field(default_factory=dict)
+    full_batch: bool = False
+
+
+def check_model(name, options):
+    if "hiden" in options:
+        raise ValueError("an option of multilayer_perceptron must be hidden. Received 'hiden'.")
+
+
+CATALOGUE = Catalogue(
+    datasets={"digits": Dataset(1797, "classification"), "diabetes": Dataset(442, "regression")},
+    models=["multilayer_perceptron", "linear"],
+    optimizers={
+        "sgd": Optimizer({"learning_rate": TrainingHyperparameter(0)}),
+        "adam": Optimizer(
+            {
+                "learning_rate": TrainingHyperparameter(0),
+                "beta_1": TrainingHyperparameter(0, 1, low_included=True),
+            }
+        ),
+        "gradient_descent": Optimizer(
+            {"learning_rate": TrainingHyperparameter(0)}, full_batch=True
+        ),
+    },
+    problems=["quadratic"],
+    check_model=check_model,
+    check_problem=lambda name, options: None,
+    train_size=lambda samples, fractions: int(samples * fractions[0]),
+)
+
+
+def load(tmp_path, text):
+    path = tmp_path / "x.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_study(path, CATALOGUE)
+
+
+def test_a_good_file_is_read(tmp_path):
+    study = load(tmp_path, GOOD)
+    assert study.name == "x"
+    assert [(entry.label, entry.optimizer) for entry in study.compare] == [
+        ("sgd", "sgd"),
+        ("fast", "adam"),
+    ]
+    assert set(study.space("sgd")) == {"batch_size", "learning_rate"}
+    assert set(study.space("fast")) == {"batch_size"}
+
+
+REFUSALS = {
+    "misspelt hyperparameter": (
+        ("learning_rate =", "learnin_rate ="),
+        ["Received 'learnin_rate' at search.sgd.learnin_rate in", "Did you mean `learning_rate`?"],
+    ),
+    "unknown key": (
+        ("epochs = 3", "epoch = 3"),
+        ["Received 'epoch' at training.epoch in", "Did you mean `epochs`?"],
+    ),
+    "unknown table": (
+        ("[training]", "[trainin]"),
+        ["the key must be one of", "at trainin in", "Did you mean `training`?"],
+    ),
+    "wrong type": (("epochs = 3", 'epochs = "3"'), ["epochs must be", "'3' at training.epochs in"]),
+    "boolean for a number": (("seed = 1", "seed = true"), ["seed must be", "True at seed in"]),
+    "low above high": (
+        ("low = 0.001, high = 1.0", "low = 2.0, high = 1.0"),
+        ["low must be < high", "at search.sgd.learning_rate in"],
+    ),
+    "low equal to high": (("low = 0.001, high = 1.0", "low = 1, high = 1"), ["low must be < high"]),
+    "log from zero": (
+        ("low = 0.001, high", "low = 0.0, high"),
+        ["low must be > 0 where log = true", "at search.sgd.learning_rate in"],
+    ),
+    "log from below zero": (
+        ("low = 0.001, high", "low = -0.1, high"),
+        ["low must be > 0 where log = true"],
+    ),
+    "half a range": (
+        ("low = 0.001, high = 1.0, log = true", "low = 0.001"),
+        ["a range must have both low and high"],
+    ),
+    "learning rate below zero": (
+        ("learning_rate = { low = 0.001, high = 1.0, log = true }", "learning_rate = -0.1"),
+        ["learning_rate must be > 0. Received -0.1 at search.sgd.learning_rate in"],
+    ),
+    "batch above the training set": (
+        ("[16, 32]", "[16, 3200]"),
+        ["batch_size must be <= 1078", "Received 3200 at search.common.batch_size in"],
+    ),
+    "batch of a half": (("[16, 32]", "[16, 32.5]"), ["batch_size must be a whole number", "32.5"]),
+    "batch of none": (("[16, 32]", "[0, 32]"), ["batch_size must be >= 1. Received 0"]),
+    "empty choices": (("[16, 32]", "[]"), ["choices must be a list of one or more"]),
+    "unknown dataset": (
+        ('"digits"', '"digit"'),
+        ["dataset must be one of diabetes, digits", "'digit' at problem.dataset in", "`digits`"],
+    ),
+    "unknown optimizer": (
+        ('["sgd"', '["sdg"'),
+        ["'sdg' at compare[0] in", "Did you mean `sgd`?"],
+    ),
+    "unknown model": (
+        ("[training]", '[problem.model]\nname = "perceptron"\n[training]'),
+        ["'perceptron' at problem.model.name in", "`multilayer_perceptron`"],
+    ),
+    "unknown model option": (
+        ("[training]", "[problem.model]\nhiden = [3]\n[training]"),
+        ["Received 'hiden'", "at problem.model in"],
+    ),
+    "unknown metric": (
+        ("[training]", '[target]\nmetric = "accuracy"\nvalue = 0.9\n[training]'),
+        ["'accuracy' at target.metric in", "validation_accuracy"],
+    ),
+    "unknown sampler": (
+        ("[training]", '[budget]\nsampler = "tpee"\n[training]'),
+        ["sampler must be one of tpe", "'tpee' at budget.sampler in", "Did you mean `tpe`?"],
+    ),
+    "range with the grid sampler": (
+        ("[training]", '[budget]\nsampler = "grid"\n[training]'),
+        ["the grid sampler needs finite dimensions", "Add step"],
+    ),
+    "the word clipping": (
+        ("[search.sgd]", "[search.sgd]\nclipping = 1.0"),
+        ["spelled as in Keras", "global_clipnorm"],
+    ),
+    "two kinds of clipping": (
+        ("[search.sgd]", "[search.sgd]\nclipnorm = 1.0\nclipvalue = 1.0"),
+        ["at most one of clipvalue, clipnorm, global_clipnorm"],
+    ),
+    "a space for nobody": (
+        ("[search.sgd]", "[search.momentum]"),
+        ["momentum must be one of common, fast, sgd"],
+    ),
+    "two equal labels": (('"sgd", {', '"sgd", "sgd", {'), ["labels must differ", "compare[1]"]),
+    "no question": (('question = "Which?"', ""), ["question must be given"]),
+    "no problem": (("[problem]\ndataset", "[problems]\ndataset"), ["problem must be given"]),
+    "split beyond the whole": (
+        ("[training]", "[problem.split]\ntrain = 0.9\n[training]"),
+        ["train + validation + test must be 1", "at problem.split in"],
+    ),
+    "not a number": (("high = 1.0", "high = nan"), ["high must be", "finite"]),
+    "not TOML": (("epochs = 3", "epochs 3"), ["a study must be valid TOML", "line 10"]),
+    "accuracy of a regression": (
+        ('"digits"', '"diabetes"\nmetric = "accuracy"'),
+        ["the metric of a regression must be an error"],
+    ),
+    "loss of another task": (
+        ('"digits"', '"digits"\nloss = "mean_squared_error"'),
+        ["'mean_squared_error' at problem.loss in"],
+    ),
+    "batch size of a full-batch method": (
+        (
+            'compare = ["sgd"',
+            'search.gradient_descent.batch_size = 8\ncompare = ["gradient_descent", "sgd"',
+        ),
+        ["gradient_descent works on the full batch"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_mistake_is_refused_with_place_and_remedy(tmp_path, name):
+    (old, new), expected = REFUSALS[name]
+    assert old in GOOD
+    with pytest.raises(StudyError) as caught:
+        load(tmp_path, GOOD.replace(old, new, 1))
+    message = str(caught.value)
+    assert "x.toml" in message and "Received" in message
+    for part in expected:
+        assert part in message, message
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    text = GOOD.replace('"digits"', '"digit"').replace('"sgd",', '"sdg",')
+    with pytest.raises(StudyError) as caught:
+        load(tmp_path, text)
+    assert len(caught.value.lines) >= 2
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(StudyError, match="readable UTF-8 file"):
+        load_study(tmp_path / "none.toml", CATALOGUE)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(StudyError, match="readable UTF-8 file"):
+        load_study(tmp_path / "binary.toml", CATALOGUE)
+
+
+def test_a_name_in_the_current_folder_wins_over_a_shipped_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_study("quickstart") == study_files()["quickstart"]
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "quickstart.toml").write_text(GOOD)
+    assert find_study("quickstart").resolve() == tmp_path / "studies" / "quickstart.toml"
+    (tmp_path / "quickstart.toml").write_text(GOOD)
+    assert find_study("quickstart").resolve() == tmp_path / "quickstart.toml"
+
+
+def test_an_unknown_study_is_refused_with_the_nearest_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match="Did you mean `quickstart`"):
+        find_study("quickstar")
+
+
+def test_every_shipped_study_has_the_right_shape():
+    for name, path in study_files().items():
+        study = parse_study(path.read_text(encoding="utf-8"), str(path), name)
+        assert study.question.endswith("?")

@@ -1,0 +1,255 @@
+"""The thread, with a scripted store: no trial is lost, repeated or waited for."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.tracking import Tracker, tracker
+from benchmark.tracking.outbox import Item, Outbox
+
+Make = Callable[..., Any]
+
+
+class ScriptedStore:
+    """Stands for RunMirror; fails as a list of outcomes says, one outcome an operation."""
+
+    def __init__(self, outcomes: list[str]) -> None:
+        self.outcomes: Iterator[str] = iter(outcomes)
+        self.written: list[int] = []
+        self.reachable = True
+        self.refused: set[int] = set()
+
+    def connect(self) -> None:
+        self._next()
+
+    def disconnect(self) -> None:
+        pass
+
+    def is_reachable(self) -> bool:
+        return self.reachable
+
+    def has(self, number: int) -> bool:
+        return number in self.written
+
+    def log_trial(self, result: Any, reports: Any, end_time: int) -> None:
+        if result.trial.number in self.refused:
+            raise ValueError("this one never")
+        self._next()
+        if not self.has(result.trial.number):
+            self.written.append(result.trial.number)
+
+    def nothing(self, **_: Any) -> None:
+        pass
+
+    log_study = flush = finish = log_artifact = log_model = nothing
+
+    def _next(self) -> None:
+        outcome = next(self.outcomes, "works")
+        self.reachable = outcome != "down"
+        if outcome != "works":
+            raise ConnectionError(outcome)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], ScriptedStore]:
+    """Put a scripted store in the place of MLflow."""
+    return lambda outcomes: _install(monkeypatch, outcomes)
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, outcomes: list[str]) -> ScriptedStore:
+    store = ScriptedStore(outcomes)
+
+    class Mirror:
+        """Has the methods that the tracker's items name."""
+
+        def __new__(cls, *_: Any, **__: Any) -> Any:
+            return store
+
+    for name in ("log_study", "log_trial", "flush", "finish", "log_artifact", "log_model"):
+        setattr(Mirror, name, _forward(name))
+    monkeypatch.setattr(tracker, "RunMirror", Mirror)
+    return store
+
+
+def _forward(name: str) -> Callable[..., None]:
+    return lambda store, **arguments: getattr(store, name)(**arguments)
+
+
+def _until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return condition()
+
+
+@given(
+    outcomes=st.lists(st.sampled_from(["works", "down"]), max_size=12),
+    numbers=st.lists(st.integers(0, 5), max_size=8),
+)
+@settings(max_examples=40, deadline=None)  # Threads: a single example may wait for its turn.
+def test_every_trial_arrives_once_and_in_order_whatever_outages(
+    make: Make, outcomes: list[str], numbers: list[int]
+) -> None:
+    told: list[str] = []
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        store = _install(monkeypatch, outcomes)
+        mirror = Tracker("http://h:1", "study", "run", told.append, backoff=(0.0, 0.0))
+        mirror.start("")
+        for number in [*numbers, 99]:
+            mirror.log_trial(*make(number))
+        wanted = list(dict.fromkeys([*numbers, 99]))
+        # When the last one is there, no trial waits, so that no outage can leave one behind.
+        assert _until(lambda: 99 in store.written)
+        assert mirror.close(timeout=10.0) == 0
+    assert store.written == wanted
+    assert len([sentence for sentence in told if "does not answer" in sentence]) <= 1
+    assert len([sentence for sentence in told if "answers again" in sentence]) <= 1
+
+
+def test_outage_and_return_are_told_once(
+    make: Make, scripted: Callable[[list[str]], ScriptedStore]
+) -> None:
+    outages = ["down"] * 4 + ["works"] * 3 + ["down"] * 3
+    store = scripted(outages)
+    told: list[str] = []
+    mirror = Tracker("http://me:pw@h:1", "study", "run", told.append, backoff=(0.0, 0.0))
+    mirror.start("")
+    for number in range(6):
+        mirror.log_trial(*make(number))
+    assert _until(lambda: len(store.written) == 6)
+    assert mirror.close(timeout=10.0) == 0
+    assert told == [
+        "MLflow at http://h:1 does not answer; the study goes on, and its trials are sent later. "
+        "down",
+        "MLflow at http://h:1 answers again.",
+    ]
+
+
+def test_refused_trial_is_told_set_aside_and_counted(
+    make: Make, scripted: Callable[[list[str]], ScriptedStore]
+) -> None:
+    store = scripted([])
+    store.refused = {1}
+    told: list[str] = []
+    mirror = Tracker("http://h:1", "study", "run", told.append, backoff=(0.0, 0.0))
+    mirror.start("")
+    for number in range(3):
+        mirror.log_trial(*make(number))
+    assert mirror.close(timeout=10.0) == 1
+    assert store.written == [0, 2]
+    assert told == ["MLflow failed on trial 1, which is set aside: this one never"]
+
+
+def test_nothing_waits_while_the_store_hangs(
+    make: Make, scripted: Callable[[list[str]], ScriptedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = scripted([])
+    hang = threading.Event()
+    monkeypatch.setattr(store, "connect", lambda: hang.wait(60.0))
+    record = make(1, epochs=100)
+    mirror = Tracker("http://h:1", "study", "run", lambda _: None)
+    begin = time.perf_counter()
+    mirror.start("text")
+    for _ in range(1000):
+        mirror.log_trial(*record)
+    mirror.finish()
+    queued = time.perf_counter() - begin
+    unsent = mirror.close(timeout=0.1)
+    closed = time.perf_counter() - begin - queued
+    hang.set()
+    assert unsent == 1  # One trial, though queued a thousand times.
+    # 1000 trials take 10 ms here; a hundred times as much still shows that nobody waited 60 s.
+    assert queued < 1.0
+    assert closed < 2.0
+
+
+def test_close_gives_up_at_once_where_the_store_is_down(
+    make: Make, scripted: Callable[[list[str]], ScriptedStore]
+) -> None:
+    scripted(["down"] * 1000)
+    mirror = Tracker("http://h:1", "study", "run", lambda _: None, backoff=(60.0, 60.0))
+    mirror.start("")
+    mirror.log_trial(*make(1))
+    mirror.log_trial(*make(2))
+    begin = time.perf_counter()
+    assert mirror.close(timeout=30.0) == 2
+    # Well under the 60 s of backoff that close interrupts and the 30 s that it may wait.
+    assert time.perf_counter() - begin < 5.0
+
+
+def test_a_failing_notify_does_not_stop_the_mirror(
+    make: Make, scripted: Callable[[list[str]], ScriptedStore]
+) -> None:
+    def broken(sentence: str) -> None:
+        raise OSError("no terminal")
+
+    store = scripted(["down"])
+    mirror = Tracker("http://h:1", "study", "run", broken, backoff=(0.0, 0.0))
+    mirror.start("")
+    mirror.log_trial(*make(1))
+    assert _until(lambda: store.written == [1])
+    assert mirror.close(timeout=10.0) == 0
+
+
+def test_weights_are_not_held_in_the_queue(make: Make) -> None:
+    import gc
+    import weakref
+    from dataclasses import replace
+
+    import numpy as np
+
+    result, reports = make(1)
+    weights = np.zeros(3)
+    held = weakref.ref(weights)
+    mirror = Tracker("http://h:1", "study", "run", lambda _: None)
+    mirror.log_trial(replace(result, weights=(weights,)), reports)
+    del weights
+    gc.collect()
+    assert held() is None
+
+
+def test_starting_twice_is_refused(scripted: Callable[[list[str]], ScriptedStore]) -> None:
+    scripted([])
+    mirror = Tracker("http://h:1", "study", "run", lambda _: None)
+    mirror.start("")
+    with pytest.raises(RuntimeError, match="must be started once"):
+        mirror.start("")
+    assert mirror.close(timeout=10.0) == 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=20))
+def test_outbox_keeps_the_order_of_a_list(operations: list[tuple[bool, int]]) -> None:
+    outbox: Outbox[None] = Outbox(attempts=1)
+    expected: list[str] = []
+    for at_front, name in operations:
+        item: Item[None] = Item(str(name), lambda _: None)
+        if at_front:
+            outbox.put_first([item])
+            expected.insert(0, str(name))
+        else:
+            outbox.put(item)
+            expected.append(str(name))
+    outbox.close()
+    taken = []
+    while (first := outbox.first()) is not None:
+        taken.append(first.what)
+        outbox.done(first)
+    assert taken == expected
+
+
+def test_importing_the_package_imports_neither_mlflow_nor_pandas() -> None:
+    code = (
+        "import sys, benchmark.tracking;"
+        "print(sorted({'mlflow', 'pandas', 'keras', 'optuna'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
