@@ -100,7 +100,7 @@ def study(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study: search, train, record, report. Without NAME, the quickstart."""
-    from benchmark.study_command import StudyRequest, run_study
+    from benchmark.commands.study import StudyRequest, run_study
 
     changes = [*(override or [])]
     changes += [f"seed={seed}"] if seed is not None else []
@@ -141,7 +141,7 @@ def validate(
             except StudyError as error:
                 found[path] = list(error.lines)
     if as_json:
-        from benchmark.views import print_json
+        from benchmark.commands.views import print_json
 
         print_json(found)
     for path, lines in found.items():
@@ -162,12 +162,12 @@ def list_kinds(
     as_json: JsonOption = False,
 ) -> None:
     """List studies, datasets, models, optimizers, problems, samplers, pruners or runs."""
-    from benchmark.listing import listing
+    from benchmark.commands.listing import listing
 
     with user_errors():
         kinds = [kind] if kind else list(Kind)
         found = {one.value: listing(one.value, results) for one in kinds}
-    from benchmark.views import listing_table, print_json
+    from benchmark.commands.views import listing_table, print_json
 
     if as_json:
         print_json(found)
@@ -186,7 +186,7 @@ def show(
 ) -> None:
     """Show the results of a run in the terminal."""
     from benchmark.results import find_run, read_run
-    from benchmark.views import print_json, run_document, run_view, trial_document, trial_view
+    from benchmark.commands.views import print_json, run_document, run_view, trial_document, trial_view
 
     with user_errors():
         tables = read_run(find_run(results, run))
@@ -262,8 +262,8 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check the installation: versions, backend, devices, storage and tracking."""
-    from benchmark.doctor import examine
-    from benchmark.views import doctor_table, print_json
+    from benchmark.commands.doctor import examine
+    from benchmark.commands.views import doctor_table, print_json
 
     with user_errors():
         from benchmark.backend import select

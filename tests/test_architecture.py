@@ -19,7 +19,7 @@ FRAMEWORKS = {"keras", "tensorflow", "jax", "sklearn", "optuna", "mlflow", "ray"
 # What importing a module must not load, directly or through what it imports: the "never"
 # that keeps `--help`, `list`, `validate` and `report` quick. Others may load frameworks.
 MUST_NOT_LOAD = {
-    "console": FRAMEWORKS | {"pandas", "plotly"},
+    "commands": FRAMEWORKS | {"pandas", "plotly"},
     "execution": FRAMEWORKS | {"pandas", "plotly"},
     "resources": FRAMEWORKS | {"numpy", "pandas", "plotly", "pydantic"},
     "report": {"keras", "tensorflow", "jax", "mlflow", "ray"},

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from benchmark import __version__
-from tests.source_tree import PACKAGE, ROOT
+from tests.source_tree import IMPORT_NAMES, PACKAGE, ROOT, imports, source_files
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 SUPPORTED = ("3.11", "3.12", "3.13")
@@ -73,6 +73,16 @@ def test_oldest_constraints_are_the_lower_bounds() -> None:
             assert pinned[name] == lower_bound(requirement), f"run `tox -e constraints`: {name}"
         else:
             assert name == "jax", f"run `tox -e constraints`: {name} is not pinned"
+
+
+def test_dependencies_are_what_the_package_imports() -> None:
+    runtime = {IMPORT_NAMES.get(need.name, need.name) for need in runtime_requirements()}
+    extras = {IMPORT_NAMES.get(need.name, need.name) for need in all_requirements()}
+    found = {one.name.split(".")[0] for path in source_files() for one in imports(path)}
+    outside = found - set(sys.stdlib_module_names) - {"benchmark"}
+    assert outside <= extras, f"declare {sorted(outside - extras)} in pyproject.toml"
+    assert runtime <= outside, f"nothing imports {sorted(runtime - outside)}"
+    assert outside - runtime <= {"jax", "ray"}, "only these are extras"
 
 
 @pytest.mark.parametrize("name", ["constraints.txt", "constraints-oldest.txt", "pyproject.toml"])

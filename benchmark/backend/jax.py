@@ -1,5 +1,6 @@
 """The transformations on JAX."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,13 @@ def setup() -> None:
     """Make float64 available, float32 exact, and operations deterministic."""
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_matmul_precision", "highest")
+    # Keras rounds results of float64 operations to float32 on JAX, even where JAX itself keeps
+    # them, and has no public switch. A Keras without this table is noticed by whoever needs
+    # float64: `HessianProgram` refuses a loss that does not keep it.
+    with contextlib.suppress(ImportError, AttributeError):
+        from keras.src.backend.common import dtypes
+
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 
 def devices() -> list[str]:

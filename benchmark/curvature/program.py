@@ -30,6 +30,7 @@ class HessianProgram:
 
     Raises:
         ValueError: a size is below 1, or the dtype is another.
+        TypeError: at the first use, the loss returns another dtype.
 
     Example:
         >>> program = HessianProgram(lambda parameters, x, y: ops.sum(parameters[0] ** 4))
@@ -56,10 +57,16 @@ class HessianProgram:
         self.chunk_size = chunk_size
         self.block_size = block_size
         self.dtype = dtype
-        product = backend.hessian_vector_product(loss)
+
+        def checked(parameters: Any, *data: Any) -> Tensor:
+            value = loss(parameters, *data)
+            _require_dtype(value, dtype)
+            return value
+
+        product = backend.hessian_vector_product(checked)
 
         def flat_gradient(parameters: Any, *data: Any) -> tuple[Tensor, Tensor]:
-            value, gradients = backend.value_and_grad(loss)(parameters, *data)
+            value, gradients = backend.value_and_grad(checked)(parameters, *data)
             return value, _join(gradients)
 
         def flat_product(parameters: Any, vector: Any, *data: Any) -> Tensor:
@@ -118,6 +125,16 @@ class HessianProgram:
         tensor = ops.convert_to_tensor(given)
         is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype))
         return ops.cast(tensor, self.dtype) if is_float else tensor
+
+
+def _require_dtype(value: Tensor, dtype: str) -> None:
+    found = keras.backend.standardize_dtype(value.dtype)
+    if found != dtype:
+        # Silently, a tolerance for zero would be a billion times too small.
+        raise TypeError(
+            f"the loss must keep the arithmetic of its program, {dtype}. Received {found}. "
+            "Give benchmark.curvature.model_loss and HessianProgram the same dtype."
+        )
 
 
 def _split(vector: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:

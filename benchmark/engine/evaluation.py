@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -69,7 +70,7 @@ class Evaluation:
         if wanted in self._warm:
             return
         self._warm.add(wanted)
-        weights = [ops.convert_to_numpy(v) for v in self._task.model.trainable_variables]
+        weights = values_of(self._task.model)
         self.metrics(weights, *self._task.parts)
         self.gradient_norm(weights)
         if wanted is not None:
@@ -105,6 +106,12 @@ class Evaluation:
     def _norm_of_gradient(self, parameters: Any, x: Any, y: Any) -> Any:
         _, gradients = backend.value_and_grad(self._loss)(parameters, x, y)
         return ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
+
+
+def values_of(model: keras.Model) -> list[Array]:
+    """Copy the trainable weights of a model."""
+    # Not ops.convert_to_numpy: NumPy 2 warns of how Keras copies a variable.
+    return [np.asarray(variable.value).copy() for variable in model.trainable_variables]
 
 
 def distance(new: Sequence[Array], old: Sequence[Array]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from benchmark.data import epoch_batches
-from benchmark.engine.evaluation import Evaluation, distance
+from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.task import Array, Task, build_task, starting_weights
 from benchmark.optimizers import OPTIMIZERS, build_optimizer
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
@@ -257,8 +257,7 @@ class SequentialEngine:
         )
 
     def _weights(self, slot: Slot) -> list[Array]:
-        variables = self._of(slot).task.model.trainable_variables
-        return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+        return values_of(self._of(slot).task.model)
 
     @staticmethod
     def _of(slot: Slot) -> Structure:

@@ -123,9 +123,7 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """
     dtype = norm_dtype(tensors)
     precise = [ops.cast(tensor, dtype) for tensor in tensors]
-    largest = ops.max(
-        ops.stack([ops.max(ops.abs(tensor), initial=0.0) for tensor in precise])
-    )
+    largest = ops.max(ops.stack([ops.max(ops.abs(tensor), initial=0.0) for tensor in precise]))
     finite = ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in precise]))
     # Not larger than this: compilers divide by multiplying with the reciprocal, which
     # must not fall below the normal numbers. One where all is zero: 0 / 0 would be NaN.

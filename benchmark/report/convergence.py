@@ -36,8 +36,8 @@ def convergence(material: Material, metric: str) -> Figure | None:
         median = table.median(axis=1)
         _add_band(plot, material, label, table)
         _add_line(plot, material, label, median, kind)
-        _add_search_median(plot, material, label, curves)
-        seen.append(table.to_numpy().ravel())
+        thin = _add_search_median(plot, material, label, curves)
+        seen.append(np.concatenate([table.to_numpy().ravel(), thin]))
         ends.append(f"{label} ends at {number(float(median.iloc[-1]))}")
     if not seen:
         return None
@@ -95,11 +95,11 @@ def _add_line(
 
 def _add_search_median(
     plot: go.Figure, material: Material, label: str, curves: pd.DataFrame
-) -> None:
+) -> "np.ndarray[Any, Any]":
     search = usable(material.trials[material.trials["label"] == label], "search")
     median = _by_epoch(curves, search).median(axis=1)
     if len(search) < 3:
-        return
+        return np.empty(0)
     plot.add_scatter(
         x=median.index,
         y=median,
@@ -109,6 +109,7 @@ def _add_search_median(
         line={"color": material.styles[label].faint(0.75), "width": 1.2, "dash": "dot"},
         hovertemplate="%{y:.4g}",
     )
+    return np.asarray(median, dtype=float)
 
 
 def best_by_budget(material: Material) -> Figure | None:

@@ -172,9 +172,9 @@ def curvature_by_epoch(material: Material, table: pd.DataFrame) -> Figure | None
     plot.update_xaxes(title="epoch")
     return Figure(
         "curvature",
-        "Largest eigenvalue λmax of the training loss's Hessian and condition number "
-        "κ = |λ|max / |λ|min by epoch, medians over the trials shown. Open markers: κ is at least "
-        "this; the smallest eigenvalue could not be told from zero.",
+        "Largest eigenvalue λmax of the training loss's Hessian and condition number κ, the "
+        "largest over the smallest |λ|, by epoch; medians over the trials shown. Open markers: κ "
+        "is at least this; the smallest eigenvalue could not be told from zero.",
         f"Line charts of the largest Hessian eigenvalue and the condition number by epoch: "
         f"{listed(ends)}.",
         finished(plot, 380),

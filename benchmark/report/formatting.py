@@ -15,8 +15,8 @@ def number(value: float, digits: int = 4) -> str:
         digits: how many significant digits.
 
     Example:
-        >>> number(0.0123456), number(123456.0), number(1.25e-7), number(32.0)
-        ('0.01235', '123456', '1.25 × 10⁻⁷', '32')
+        >>> number(0.0123456), number(123456.0), number(1.25e-7), number(1e-9)
+        ('0.01235', '123456', '1.25 × 10⁻⁷', '10⁻⁹')
         >>> number(float("nan")), number(float("-inf")), number(-2.5)
         ('–', '−∞', '−2.5')
     """
@@ -31,7 +31,8 @@ def number(value: float, digits: int = 4) -> str:
     if not 1e-4 <= size < 1e6:
         mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".")
-        return f"{sign}{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+        power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+        return f"{sign}{power}" if mantissa == "1" else f"{sign}{mantissa} × {power}"
     decimals = max(0, digits - 1 - math.floor(math.log10(size)))
     text = f"{size:.{decimals}f}"
     return sign + (text.rstrip("0").rstrip(".") if "." in text else text)

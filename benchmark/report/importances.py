@@ -39,6 +39,7 @@ def importances(material: Material) -> tuple[Figure | None, list[str]]:
         )
         ends.append(f"for {label} mostly {names[-1]} ({item.values[names[-1]]:.0%})")
     plot.update_xaxes(title="share of importance", tickformat=".0%", rangemode="tozero")
+    plot.update_yaxes(categoryorder="total ascending", showgrid=False)
     names_shown = {name for item in shown.values() for name in item.values}
     height = 130 + len(names_shown) * (14 + 16 * len(shown))
     methods = listed([f"{label}: {item.method}" for label, item in shown.items()])

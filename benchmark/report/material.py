@@ -15,10 +15,10 @@ from benchmark.statistics import (
     Comparison,
     LabelSummary,
     best_of,
+    column_on_test,
     compare,
     direction_of,
     summarize,
-    tested_column,
     usable,
 )
 from benchmark.study import Study
@@ -102,7 +102,7 @@ class Material:
     @cached_property
     def judged(self) -> str:
         """The column by which labels are compared: on the test part where there is one."""
-        return tested_column(self.trials) or "objective"
+        return column_on_test(self.trials) or "objective"
 
     @cached_property
     def judged_name(self) -> str:

@@ -21,8 +21,9 @@ from benchmark.report.figure import Figure
 from benchmark.report.formatting import words
 from benchmark.report.importances import importances
 from benchmark.report.material import Material
+from benchmark.report.parallel import parallel_coordinates
 from benchmark.report.sentences import answer, caveats
-from benchmark.report.slices import learning_rate_slice, other_slices, parallel_coordinates
+from benchmark.report.slices import learning_rate_slice, other_slices
 from benchmark.report.tables import (
     comparison_rows,
     environment_rows,
@@ -35,7 +36,14 @@ FOLDER = Path(__file__).parent
 CONFIGURATION = {
     "responsive": True,
     "displaylogo": False,
-    "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    "modeBarButtonsToRemove": [
+        "sendChartToCloud",
+        "lasso2d",
+        "select2d",
+        "autoScale2d",
+        "zoomIn2d",
+        "zoomOut2d",
+    ],
 }
 
 

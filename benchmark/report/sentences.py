@@ -60,15 +60,28 @@ def _measured(material: Material, row: LabelSummary) -> Interval:
 
 
 def _verdict(material: Material, ranked: list[LabelSummary], value: str) -> str:
+    """Say who came first, and from whom it is shown to differ.
+
+    A label whose interval of differences includes 0, or that has none, is tied.
+    """
     best = ranked[0].label
     tied = [
         row.label for row in ranked[1:] if _pair(material, best, row.label).better not in {best}
     ]
     others = [row.label for row in ranked[1:] if row.label not in tied]
     if not tied:
-        return f"{best} is better than {listed(others)}: it reached {value}."
+        against = listed([_reached(material, row) for row in ranked[1:]])
+        return f"{best} is better than {listed(others)}: it reached {value}, against {against}."
     shown = f" It is better than {listed(others)}." if others else ""
-    return f"{best} came first with {value}, but no difference from {listed(tied)} is shown.{shown}"
+    reached = listed([_reached(material, row) for row in ranked[1:] if row.label in tied])
+    return f"{best} came first with {value}, but no difference from {reached} is shown.{shown}"
+
+
+def _reached(material: Material, row: LabelSummary) -> str:
+    measured = _measured(material, row)
+    if not measured.count:
+        return row.label
+    return f"{row.label} with {number(measured.mean)}{_in_brackets(measured)}"
 
 
 def _pair(material: Material, first: str, second: str) -> Comparison:
@@ -164,8 +177,8 @@ def _replicate_caveats(material: Material) -> list[str]:
     found = []
     if counts and min(counts) < FEW_REPLICATES:
         found.append(
-            f"Only {counted(min(counts), 'replicate')} of the best settings: intervals are wide or "
-            f"missing. {FEW_REPLICATES} or more are advisable."
+            f"{_only(min(counts))} of the best settings: intervals are wide or missing. "
+            f"{FEW_REPLICATES} or more are advisable."
         )
     if len(material.labels) > 2 and any(pair.difference.is_known for pair in material.comparisons):
         found.append(
@@ -173,6 +186,10 @@ def _replicate_caveats(material: Material) -> list[str]:
             "pairs, some differences are shown by chance."
         )
     return found
+
+
+def _only(count: int) -> str:
+    return f"Only {counted(count, 'replicate')}" if count else "No replicates"
 
 
 def _space_caveats(material: Material) -> list[str]:

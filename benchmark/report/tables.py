@@ -87,7 +87,7 @@ def environment_rows(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
         [('cores', '2'), ('versions', 'numpy 2.4.0')]
     """
     return [
-        (_NAMES.get(key, words(key)), _text(value))
+        (_NAMES.get(key, words(key)), str(value)[:19] if key == "created" else _text(value))
         for key, value in environment.items()
         if value not in ("", [], {}, None)
     ]
@@ -112,10 +112,10 @@ def problem_rows(material: Material) -> list[tuple[str, str]]:
     study, problem = material.study, material.study.problem
     rows = [("problem", problem.dataset or problem.function)]
     if problem.dataset:
-        options = {"name": problem.model.name, **problem.model.options}
+        options = [f"{words(key)} {_text(value)}" for key, value in problem.model.options.items()]
         split = problem.split
         rows += [
-            ("model", ", ".join(f"{words(key)} {_text(value)}" for key, value in options.items())),
+            ("model", ", ".join([problem.model.name, *options])),
             (
                 "split",
                 f"{split.train:g} train, {split.validation:g} validation, {split.test:g} test",

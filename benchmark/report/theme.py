@@ -132,15 +132,34 @@ def axis_of(values: Any, scale: str, margin: float = 0.06) -> dict[str, Any]:
         ['0.001', '0.002', '0.005', '0.01', '0.02', '0.05', '0.1']
     """
     low, high = limits_of(values, scale, margin)
-    if scale == "linear":
-        return {"type": "linear", "range": [low, high]}
-    ticks = log_ticks(low, high)
+    is_log = scale == "log"
+    ticks = log_ticks(low, high) if is_log else linear_ticks(low, high)
     return {
-        "type": "log",
-        "range": [math.log10(low), math.log10(high)],
+        "type": scale,
+        "range": [math.log10(low), math.log10(high)] if is_log else [low, high],
         "tickvals": ticks,
-        "ticktext": [number(tick, 2) for tick in ticks],
+        "ticktext": [number(tick) for tick in ticks],
     }
+
+
+def linear_ticks(low: float, high: float) -> list[float]:
+    """Return some five round numbers between the ends of a linear axis.
+
+    Args:
+        low: lower end.
+        high: upper end.
+
+    Example:
+        >>> linear_ticks(-0.06, 1.06)
+        [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    """
+    raw = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = min((1, 2, 5, 10), key=lambda digit: abs(digit * power - raw)) * power
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    # Rounding to the step's own digits: 3 * 0.1 is 0.30000000000000004.
+    digits = max(0, 1 - math.floor(math.log10(step)))
+    return [round(index * step, digits) for index in range(first, last + 1)]
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         read_run,
     )
     from benchmark.results.records import DamagedRecordsError
-    from benchmark.results.writer import RunWriter, load_weights
+    from benchmark.results.weights import load_weights
+    from benchmark.results.writer import RunWriter
 
 __all__ = [
     "DamagedRecordsError",
@@ -44,7 +45,7 @@ _MODULES = {
     "environment": "machine",
     "find_run": "reader",
     "list_runs": "reader",
-    "load_weights": "writer",
+    "load_weights": "weights",
     "read_records": "reader",
     "read_run": "reader",
 }

@@ -74,7 +74,7 @@ def _commit() -> dict[str, Any]:
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
-        done = subprocess.run(  # noqa: S603  # the arguments are constants of this module
+        done = subprocess.run(  # the arguments are constants of this module
             command, capture_output=True, text=True, timeout=10, check=True
         )
         return done.stdout.strip()

@@ -13,9 +13,8 @@ from benchmark.results import records
 from benchmark.results.files import sync_folder, write_atomically, write_json, write_text
 from benchmark.results.lock import RunLock
 from benchmark.results.tables import TABLES, build_tables
+from benchmark.results.weights import Weights, load_weights, save_weights, weights_file
 from benchmark.trial import Report, TrialResult
-
-Weights = Sequence[np.ndarray[Any, Any]]
 
 
 class RunWriter:
@@ -155,15 +154,7 @@ class RunWriter:
             number: the trial.
             weights: one array a variable, in order.
         """
-        path = self._weights_file(number)
-        path.parent.mkdir(exist_ok=True)
-        arrays = {f"weight_{index:03d}": np.asarray(array) for index, array in enumerate(weights)}
-
-        def write(target: Path) -> None:
-            with target.open("wb") as file:  # a file, since savez adds ".npz" to a bare name
-                np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub knows allow_pickle
-
-        write_atomically(path, write)
+        save_weights(self.path, number, weights)
 
     def load_weights(self, number: int) -> tuple[np.ndarray[Any, Any], ...]:
         """Return the weights that :meth:`save_weights` kept.
@@ -182,7 +173,7 @@ class RunWriter:
         Args:
             number: the trial.
         """
-        self._weights_file(number).unlink(missing_ok=True)
+        weights_file(self.path, number).unlink(missing_ok=True)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the tables as Parquet, and last of all ``summary.json``.
@@ -219,9 +210,6 @@ class RunWriter:
     ) -> None:
         self.close()
 
-    def _weights_file(self, number: int) -> Path:
-        return weights_file(self.path, number)
-
     def _unfinish(self) -> None:
         # The summary goes first: without it a reader takes the records, not the tables.
         for name in ("summary.json", *(f"{table}.parquet" for table in TABLES)):
@@ -238,36 +226,6 @@ class RunWriter:
             # A full disk must not leave half a line before the next record.
             os.ftruncate(self._file, end)
             raise
-
-
-def weights_file(path: Path, number: int) -> Path:
-    """Return where a run keeps the weights of a trial.
-
-    Example:
-        >>> weights_file(Path("run"), 12).as_posix()
-        'run/weights/trial-000012.npz'
-    """
-    return path / "weights" / f"trial-{number:06d}.npz"
-
-
-def load_weights(path: str | Path, number: int) -> tuple[np.ndarray[Any, Any], ...]:
-    """Return the kept weights of a trial of a run, one array a variable.
-
-    Args:
-        path: the run folder.
-        number: the trial.
-
-    Raises:
-        FileNotFoundError: no weights of this trial are kept.
-    """
-    file = weights_file(Path(path), number)
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"weights must have been kept. Received trial {number}, which has none in {path}. "
-            "Only the best trials keep their weights."
-        )
-    with np.load(file, allow_pickle=False) as arrays:
-        return tuple(arrays[name] for name in sorted(arrays.files))
 
 
 def _numbers_and_end(path: Path) -> tuple[set[int], int]:

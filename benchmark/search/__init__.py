@@ -50,7 +50,7 @@ PRUNERS: dict[PrunerName, str] = {
 def __getattr__(name: str) -> Any:
     """Import :class:`Search`, and with it Optuna, on first use (PEP 562)."""
     if name == "Search":
-        from benchmark.search.search import Search  # noqa: PLC0415 - Optuna takes 0.3 s
+        from benchmark.search.search import Search
 
         return Search
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,10 +13,10 @@ from benchmark.statistics.labels import (
     USABLE,
     LabelSummary,
     best_of,
+    column_on_test,
     configuration_of,
     direction_of,
     summarize,
-    tested_column,
     usable,
 )
 from benchmark.statistics.profiles import (
@@ -36,6 +36,7 @@ __all__ = [
     "algoperf_score",
     "best_of",
     "budget_values",
+    "column_on_test",
     "compare",
     "configuration_of",
     "direction_of",
@@ -47,7 +48,6 @@ __all__ = [
     "performance_profile",
     "performance_ratios",
     "summarize",
-    "tested_column",
     "time_to_target",
     "usable",
 ]

@@ -72,7 +72,7 @@ def direction_of(trials: pd.DataFrame) -> Direction:
     return "maximize" if maximized else "minimize"
 
 
-def tested_column(trials: pd.DataFrame) -> str:
+def column_on_test(trials: pd.DataFrame) -> str:
     """Return the column with the objective's counterpart on the test part, or ``""``.
 
     Hyperparameters are chosen by the validation part, so that only the test part says
@@ -82,7 +82,7 @@ def tested_column(trials: pd.DataFrame) -> str:
         trials: the table ``trials`` of a run.
 
     Example:
-        >>> tested_column(pd.DataFrame({"objective_name": ["validation_loss"],
+        >>> column_on_test(pd.DataFrame({"objective_name": ["validation_loss"],
         ...                           "metric.test_loss": [0.1]}))
         'metric.test_loss'
     """
@@ -134,7 +134,7 @@ def _summary(label: str, trials: pd.DataFrame) -> LabelSummary:
     ranked, repeated = usable(trials, "search"), usable(trials, "replicate")
     objectives = ranked["objective"].to_numpy(float) if len(ranked) else np.full(1, np.nan)
     best = best_of(trials)
-    column = tested_column(trials)
+    column = column_on_test(trials)
     tested = repeated[column].to_numpy(float) if column else np.empty(0)
     return LabelSummary(
         label=label,

@@ -109,24 +109,27 @@ class Case:
         return getattr(keras.optimizers, name)(**arguments, **further)
 
 
-ADAM = {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-4}
-BALL = {"learning_rate": 0.05, "momentum": 0.8}
+# Numbers that float32 holds exactly: Keras on TensorFlow rounds its Python floats to
+# float32 even where it computes in float64.
+PLAIN = {"learning_rate": 2.0**-4}
+BALL = {"learning_rate": 2.0**-4, "momentum": 0.75}
+ADAM = {"learning_rate": 2.0**-4, "beta_1": 0.75, "beta_2": 0.9375, "epsilon": 2.0**-13}
 CASES = [
     Case(
         "gradient_descent",
         "gradient_descent",
-        {"learning_rate": 0.05},
+        PLAIN,
         descent_points,
-        ("SGD", {"learning_rate": 0.05}),
+        ("SGD", PLAIN),
         1e-3,
         {"tolerance": 0.0},
     ),
     Case(
         "sgd",
         "sgd",
-        {"learning_rate": 0.05},
+        PLAIN,
         descent_points,
-        ("SGD", {"learning_rate": 0.05}),
+        ("SGD", PLAIN),
         1e-3,
     ),
     Case("sgd_momentum", "sgd", BALL, heavy_ball_points, ("SGD", BALL), 5e-4),

@@ -18,9 +18,7 @@ from benchmark.optimizers.clipping import (
 )
 
 # Whole float32 range but for subnormals, which TensorFlow and XLA flush to zero.
-ELEMENTS = st.floats(
-    width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False
-)
+ELEMENTS = st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False)
 # Few shapes: JAX compiles every operation for each new one.
 GRADIENTS = st.lists(
     st.sampled_from([(1,), (4,), (2, 3)]).flatmap(
@@ -49,10 +47,7 @@ def check_norm_clipping(before: Any, after: Any, threshold: float) -> None:
         # Same direction, and the norm is the threshold. In units of the largest element
         # anything below the smallest normal number, 1.2e-38, is lost.
         lost = 1.2e-38 * max(threshold, 1.0)
-        np.testing.assert_allclose(
-            after, before * (threshold / norm), rtol=ROUNDING, atol=2 * lost
-        )
-
+        np.testing.assert_allclose(after, before * (threshold / norm), rtol=ROUNDING, atol=2 * lost)
 
 
 @settings(max_examples=40, deadline=None)

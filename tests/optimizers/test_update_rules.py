@@ -41,9 +41,9 @@ def test_follows_the_numpy_loop_in_float32(case: Any, follow: Any, bumpy: Any) -
 def test_takes_the_steps_of_keras_in_float64(
     case: Any, follow: Any, bumpy: Any, clipping: dict[str, float]
 ) -> None:
-    # Adam's running means of Keras use the Python float β, ours the stored float64: equal.
     ours = follow(case.build(**clipping), START, bumpy, 20)
     theirs = follow(case.build_twin(**clipping), START, bumpy, 20)
+    # 20 steps of float64 rounding, in another order of operations.
     np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)
 
 

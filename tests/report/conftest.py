@@ -162,7 +162,8 @@ def _report(
     }
     gradient = model.gradient(weights)
     metrics["gradient_norm"] = float(np.linalg.norm(gradient))
-    curvature, spectrum = {}, ()
+    curvature: dict[str, float] = {}
+    spectrum: tuple[float, ...] = ()
     if epoch in trial.curvature.epochs:
         hessian = model.hessian(weights)
         values = np.linalg.eigvalsh(hessian)

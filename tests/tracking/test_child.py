@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.tracking.child import child_run, metric_name, seed_group
+from benchmark.tracking.child import ChildRun, child_run, metric_name, seed_group
 from benchmark.trial import ClosedFormProblem, Settings, Status
 
 Make = Callable[..., Any]
+
+
+def _child(record: tuple[Any, Any]) -> ChildRun:
+    result, reports = record
+    return child_run(result, reports, end_time=0)
 
 
 @given(st.text(max_size=300))
@@ -33,7 +38,7 @@ def test_allowed_names_are_kept(name: str) -> None:
 
 def test_curves_have_the_epoch_as_step(make: Make) -> None:
     result, reports = make(3, epochs=2, curvature={"lambda_max": 4.0})
-    points = {(p.key, p.step): p.value for p in child_run(result, reports, 0).points}
+    points = {(p.key, p.step): p.value for p in child_run(result, reports, end_time=0).points}
     assert [points["validation_loss", epoch] for epoch in range(3)] == [1 / 4, 1 / 5, 1 / 6]
     assert [points["curvature/lambda_max", epoch] for epoch in range(3)] == [4.0, 4.0, 4.0]
     assert points["test_loss", 2] == 0.25
@@ -43,7 +48,7 @@ def test_curves_have_the_epoch_as_step(make: Make) -> None:
 
 
 def test_no_metric_has_two_values_at_one_step(make: Make) -> None:
-    keys = [(point.key, point.step) for point in child_run(*make(1), 0).points]
+    keys = [(point.key, point.step) for point in _child(make(1)).points]
     assert len(keys) == len(set(keys))
 
 
@@ -61,7 +66,7 @@ def test_what_is_not_finite_becomes_nan_and_is_named(make: Make) -> None:
 
 def test_long_lists_of_non_finite_values_are_cut(make: Make) -> None:
     result, reports = make(1, epochs=99, metrics={"train_loss": math.nan})
-    assert child_run(result, reports, 0).tags["non_finite"].endswith("; and 90 more")
+    assert child_run(result, reports, end_time=0).tags["non_finite"].endswith("; and 90 more")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_long_lists_of_non_finite_values_are_cut(make: Make) -> None:
     ],
 )
 def test_status_is_translated_and_kept_as_tag(make: Make, status: Status, run_status: str) -> None:
-    child = child_run(*make(1, status=status), 0)
+    child = _child(make(1, status=status))
     assert child.status == run_status
     assert child.tags["status"] == status.value
     assert child.tags["reason"] == status.sentence
@@ -107,7 +112,7 @@ def test_closed_form_problems_have_their_options_as_params(make: Make) -> None:
     result, reports = make(1)
     problem = ClosedFormProblem("quadratic", Settings(condition_number=100.0))
     trial = replace(result.trial, problem=problem, model="", model_options=Settings())
-    params = child_run(replace(result, trial=trial), reports, 0).params
+    params = child_run(replace(result, trial=trial), reports, end_time=0).params
     assert params["problem"] == "quadratic"
     assert params["problem.condition_number"] == "100.0"
     assert "model" not in params

@@ -14,7 +14,7 @@ from benchmark.tracking.client import open_client
 from benchmark.tracking.models import model_name
 
 # MLflow and Keras use what SQLAlchemy and NumPy deprecate; nothing of ours does.
-pytestmark = pytest.mark.filterwarnings("ignore:::mlflow")
+pytestmark = pytest.mark.filterwarnings("ignore:::(mlflow|keras)")
 Make = Callable[..., Any]
 EXAMPLE = np.linspace(-1.0, 1.0, 12, dtype=np.float32).reshape(3, 4)
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from benchmark.doctor import Check
+    from benchmark.commands.doctor import Check
     from benchmark.results import RunTables
 
 
@@ -30,7 +30,7 @@ def listing_table(title: str, rows: Sequence[Mapping[str, str]]) -> RenderableTy
 
     Args:
         title: the kind.
-        rows: as made by :func:`benchmark.listing.listing`.
+        rows: as made by :func:`benchmark.commands.listing.listing`.
     """
     if not rows:
         return Text(f"no {title} yet", style="dim")

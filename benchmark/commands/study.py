@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from benchmark.catalogue import catalogue
-from benchmark.console import Mode, StudyProgress, duration
-from benchmark.interruption import Interruption
+from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.commands.interruption import Interruption
 from benchmark.results import find_run
 from benchmark.study_changes import changed_study
 
@@ -90,7 +90,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[], None]) -> int:
             progress.restore(session.finished)
             outcome = session.run([progress], lambda: interruption.requested)
     if request.as_json:
-        from benchmark.views import print_json
+        from benchmark.commands.views import print_json
 
         print_json({**outcome.summary, "path": str(outcome.path), "report": str(outcome.report)})
     return _tell_outcome(outcome, request, console, tell)
@@ -131,7 +131,7 @@ def _tell_outcome(
         return INTERRUPTED
     summary = outcome.summary
     if not request.quiet and not request.as_json:
-        from benchmark.views import summary_table
+        from benchmark.commands.views import summary_table
 
         console.print(summary_table(summary))
     total = duration(outcome.elapsed)

@@ -1,0 +1,1 @@
+"""What the commands of :mod:`benchmark.run` do, and what they show in the terminal."""

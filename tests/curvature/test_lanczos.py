@@ -1,0 +1,131 @@
+"""Lanczos' method on spectra that are known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse.linalg import aslinearoperator
+
+from benchmark.curvature import lanczos
+
+SPECTRA = {
+    "gaps": np.r_[-8.0, -3.0, np.linspace(-0.1, 0.1, 193), 2.0, 5.0, 11.0, 30.0, 70.0],
+    "cluster at the top": np.r_[np.linspace(0, 1, 190), 100 + 1e-3 * np.arange(10)],
+    "log-spaced": np.geomspace(1e-6, 1e2, 200),
+    "one far away": np.r_[np.zeros(150), np.linspace(0, 1, 49), 1e6],
+}
+
+
+def rotated(spectrum, seed=0):
+    """A dense matrix with the given spectrum."""
+    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(len(spectrum), len(spectrum))))
+    matrix = (q * spectrum) @ q.T
+    return (matrix + matrix.T) / 2
+
+
+@pytest.fixture(params=SPECTRA, ids=str)
+def spectrum(request):
+    return SPECTRA[request.param]
+
+
+def test_every_ritz_value_has_an_eigenvalue_within_its_residual(spectrum):
+    found = lanczos(aslinearoperator(rotated(spectrum)), 40)
+    distance = np.abs(found.ritz_values[:, None] - spectrum[None, :]).min(axis=1)
+    rounding = 1e-13 * np.abs(spectrum).max()
+    assert (distance <= found.residuals + rounding).all()
+
+
+def test_residuals_are_those_of_the_ritz_vectors(spectrum):
+    """‖H y − θ y‖ computed from a basis built by plain Gram-Schmidt on the Krylov space."""
+    matrix, steps, seed = rotated(spectrum), 12, 3
+    found = lanczos(aslinearoperator(matrix), steps, seed)
+    start = np.random.default_rng(seed).standard_normal(len(spectrum))
+    basis = [start / np.linalg.norm(start)]
+    while len(basis) < steps:
+        vector = matrix @ basis[-1]
+        for _ in range(3):
+            for other in basis:
+                vector = vector - (other @ vector) * other
+        basis.append(vector / np.linalg.norm(vector))
+    q = np.array(basis).T
+    theta, s = np.linalg.eigh(q.T @ matrix @ q)
+    residuals = np.linalg.norm(matrix @ q @ s - (q @ s) * theta, axis=0)
+    scale = np.abs(spectrum).max()
+    np.testing.assert_allclose(found.ritz_values, theta, atol=1e-11 * scale, rtol=0)
+    np.testing.assert_allclose(found.residuals, residuals, atol=1e-11 * scale, rtol=0)
+
+
+def test_ritz_values_interlace(spectrum):
+    """Cauchy: the k-th smallest (largest) Ritz value is not below (above) the eigenvalue."""
+    found = lanczos(aslinearoperator(rotated(spectrum)), 60)
+    rounding = 1e-13 * np.abs(spectrum).max()
+    ordered = np.sort(spectrum)
+    assert (found.ritz_values >= ordered[: found.steps] - rounding).all()
+    assert (found.ritz_values <= ordered[-found.steps :] + rounding).all()
+
+
+def test_well_separated_ends_are_found_once_each():
+    """200 products on a spectrum whose ends converge within 20: without ghosts."""
+    spectrum = SPECTRA["gaps"]
+    found = lanczos(aslinearoperator(rotated(spectrum)), 150)
+    top, bottom = found.ritz_values[-5:], found.ritz_values[:2]
+    np.testing.assert_allclose(top, [2.0, 5.0, 11.0, 30.0, 70.0], rtol=1e-12)
+    np.testing.assert_allclose(bottom, [-8.0, -3.0], rtol=1e-12)
+    assert np.abs(found.ritz_values[2:-5]).max() <= 0.1 + 1e-12
+
+
+def test_as_many_steps_as_parameters_give_the_whole_spectrum(spectrum):
+    found = lanczos(aslinearoperator(rotated(spectrum)), 10_000)
+    assert found.steps == len(spectrum)
+    scale = np.abs(spectrum).max()
+    np.testing.assert_allclose(found.ritz_values, np.sort(spectrum), atol=1e-12 * scale, rtol=0)
+    np.testing.assert_allclose(found.residuals, 0, atol=1e-12 * scale)
+
+
+def test_breakdown_restarts_and_counts_copies():
+    """Three distinct eigenvalues: each Krylov space has three dimensions."""
+    spectrum = np.r_[np.full(20, -1.0), np.full(30, 2.0), np.full(5, 7.0)]
+    found = lanczos(aslinearoperator(rotated(spectrum)), 12)
+    assert found.restarts >= 3
+    values, counts = np.unique(found.ritz_values.round(10), return_counts=True)
+    assert values.tolist() == [-1.0, 2.0, 7.0]
+    assert (counts >= 3).all()
+    np.testing.assert_allclose(found.residuals, 0, atol=1e-12)
+
+
+def test_the_zero_matrix_and_one_dimension():
+    zero = lanczos(aslinearoperator(np.zeros((6, 6))), 4)
+    assert not zero.ritz_values.any()
+    assert not zero.residuals.any()
+    single = lanczos(aslinearoperator(np.array([[-3.0]])), 5)
+    assert single.ritz_values == pytest.approx([-3.0])
+    assert single.residuals.tolist() == [0.0]
+
+
+def test_the_seed_decides_the_result():
+    operator = aslinearoperator(rotated(SPECTRA["log-spaced"]))
+    first, again, other = (lanczos(operator, 10, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.ritz_values, again.ritz_values)
+    assert (first.ritz_values != other.ritz_values).any()
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match=r"steps must be ≥ 1. Received 0 in lanczos"):
+        lanczos(aslinearoperator(np.eye(2)), 0)
+    with pytest.raises(FloatingPointError, match="must be finite"):
+        lanczos(aslinearoperator(np.full((2, 2), np.nan)), 2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(-100, 100), min_size=1, max_size=30),
+    st.integers(1, 35),
+    st.integers(0, 5),
+)
+def test_counts_never_exceed_the_truth(entries, steps, seed):
+    spectrum = np.array(entries)
+    found = lanczos(aslinearoperator(np.diag(spectrum)), steps, seed)
+    tolerance = 1e-12 * max(np.abs(spectrum).max(), 1e-300)
+    for level in (-50.0, -1.0, 1.0, 50.0):
+        assert (found.ritz_values < level - tolerance).sum() <= (spectrum < level).sum()
+        assert (found.ritz_values > level + tolerance).sum() <= (spectrum > level).sum()

@@ -1,0 +1,123 @@
+"""Hessian products of a Keras network against differences of a gradient written by hand."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from scipy.sparse.linalg import eigsh
+
+from benchmark.curvature import HessianProgram, exact_eigenvalues, lanczos, model_loss
+
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def flat(parts):
+    return np.concatenate([np.asarray(part, np.float64).ravel() for part in parts])
+
+
+@pytest.fixture(scope="module")
+def operator(network, program):
+    return program.at(network.weights, network.x, network.y)
+
+
+def test_the_gradient_equals_backpropagation_by_hand(network, operator):
+    expected = network.reference_gradient(flat(network.weights))
+    np.testing.assert_allclose(operator.gradient(), expected, rtol=1e-10, atol=1e-13)
+
+
+def test_the_value_is_the_loss_that_keras_trains(network, operator):
+    network.model.set_weights(network.weights)
+    expected = LOSS(network.y, network.model(network.x))
+    # Keras computes it in float32.
+    assert operator.value() == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_hessian_equals_differences_of_the_gradient(network, operator):
+    spectrum = exact_eigenvalues(operator)
+    reference = network.reference_hessian()
+    # Fourth-order differences: step⁴ × a fifth derivative, and 1e-16 / step of rounding.
+    np.testing.assert_allclose(spectrum.hessian, reference, atol=1e-10, rtol=0)
+    expected = np.linalg.eigvalsh((reference + reference.T) / 2)
+    np.testing.assert_allclose(spectrum.eigenvalues, expected, atol=1e-10, rtol=0)
+    assert spectrum.asymmetry < 1e-14
+
+
+def test_matvec_matmat_and_scipy_agree(network, operator):
+    vectors = np.random.default_rng(0).normal(size=(operator.shape[0], 50))
+    before = operator.products
+    products = operator.matmat(vectors)
+    assert operator.products == before + 50
+    for column in (0, 42, 43, 49):  # both sides of the border between two blocks
+        single = operator.matvec(vectors[:, column])
+        np.testing.assert_allclose(products[:, column], single, atol=1e-13, rtol=0)
+    assert operator.products == before + 54
+    largest = eigsh(operator.to_scipy(), k=1, which="LA", return_eigenvectors=False)
+    found = lanczos(operator, 60)
+    assert found.ritz_values[-1] == pytest.approx(largest[0], rel=1e-9)
+
+
+def test_chunks_change_nothing(network, operator):
+    chunked = HessianProgram(model_loss(network.model, LOSS), chunk_size=64, block_size=8)
+    other = chunked.at(network.weights, network.x, network.y)
+    vectors = np.random.default_rng(1).normal(size=(operator.shape[0], 10))
+    # The order of summation differs.
+    tolerance = {"rtol": 1e-12, "atol": 1e-14}
+    np.testing.assert_allclose(other.gradient(), operator.gradient(), **tolerance)
+    np.testing.assert_allclose(other.matmat(vectors), operator.matmat(vectors), **tolerance)
+    assert other.value() == pytest.approx(operator.value(), rel=1e-13)
+    # 150 = 2 × 64 + 22: two shapes of chunks, each compiled once for two functions.
+    assert chunked.compilations == 4
+    assert other.products == 10
+
+
+def test_float32_agrees_within_its_precision(network, operator):
+    single = HessianProgram(model_loss(network.model, LOSS, dtype="float32"), dtype="float32")
+    other = single.at(network.weights, network.x, network.y)
+    vector = np.random.default_rng(2).normal(size=operator.shape[0])
+    expected = operator.matvec(vector)
+    # Sums of 150 examples in float32, relative to the largest entry.
+    scale = 1e-5 * np.abs(expected).max()
+    np.testing.assert_allclose(other.matvec(vector), expected, atol=scale, rtol=0)
+    assert other.epsilon == np.finfo(np.float32).eps
+    assert other.matvec(vector).dtype == np.float64
+
+
+def test_new_weights_and_data_compile_nothing(network):
+    program = HessianProgram(model_loss(network.model, LOSS), block_size=16)
+    generator = np.random.default_rng(3)
+    results = []
+    for scale in (0.1, 0.5, 1.0):
+        weights = [scale * weight for weight in network.weights]
+        rows = generator.permutation(len(network.x))[:100]
+        operator = program.at(weights, network.x[rows], network.y[rows])
+        operator.gradient()
+        results.append(exact_eigenvalues(operator).eigenvalues)
+        lanczos(operator, 5)
+        assert program.compilations == 3
+    assert np.abs(results[0] - results[2]).max() > 1e-3
+
+
+def test_keras_variables_are_taken_as_they_are(network, program, operator):
+    network.model.set_weights(network.weights)
+    other = program.at(network.model.trainable_variables, network.x, network.y)
+    np.testing.assert_array_equal(other.gradient(), operator.gradient())
+
+
+def test_two_products_are_bitwise_equal(operator):
+    vector = np.random.default_rng(4).normal(size=operator.shape[0])
+    np.testing.assert_array_equal(operator.matvec(vector), operator.matvec(vector))
+
+
+def test_refusals(network, program, operator):
+    with pytest.raises(ValueError, match=r"must have 172 entries.*Received 3"):
+        operator.matvec(np.zeros(3))
+    with pytest.raises(ValueError, match=r"must have 172 entries"):
+        operator.matmat(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match=r"same number of examples.*Received 150 and 149"):
+        program.at(network.weights, network.x, network.y[1:])
+    with pytest.raises(ValueError, match=r"at least one"):
+        program.at(network.weights, network.x[:0], network.y[:0])
+    with pytest.raises(ValueError, match=r"chunk_size must be ≥ 1. Received 0"):
+        HessianProgram(ops.sum, chunk_size=0)
+    with pytest.raises(ValueError, match=r"dtype must be float32 or float64. Received 'float16'"):
+        HessianProgram(ops.sum, dtype="float16")

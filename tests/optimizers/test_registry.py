@@ -1,0 +1,107 @@
+"""The catalogue: complete, light to import, and clear about mistakes."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from benchmark.optimizers import (
+    CLIPPING,
+    OPTIMIZERS,
+    Hyperparameter,
+    OptimizerEntry,
+    build_optimizer,
+    load_optimizer,
+)
+from benchmark.optimizers.base import Optimizer
+
+ENTRIES = list(OPTIMIZERS.items())
+NAMES = list(OPTIMIZERS)
+NUMBERS = [
+    (f"{name}.{key}", number)
+    for name, entry in ENTRIES
+    for key, number in entry.hyperparameters.items()
+] + list(CLIPPING.items())
+
+
+def test_the_catalogue_imports_no_framework() -> None:
+    code = (
+        "import sys, benchmark.optimizers\n"
+        "print(sorted({'keras', 'tensorflow', 'jax', 'numpy', 'sklearn'} & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=NAMES)
+def test_an_entry_agrees_with_its_class(name: str, entry: OptimizerEntry) -> None:
+    loaded = load_optimizer(name)
+    assert issubclass(loaded, Optimizer)
+    arguments = inspect.signature(loaded).parameters
+    for key, number in entry.hyperparameters.items():
+        assert arguments[key].default == number.default
+    built = build_optimizer(name)
+    defaults = {key: number.default for key, number in entry.hyperparameters.items()}
+    assert built.hyperparameters == defaults
+
+
+@pytest.mark.parametrize(("name", "number"), NUMBERS, ids=[name for name, _ in NUMBERS])
+def test_default_and_search_space_obey_the_rule(name: str, number: Hyperparameter) -> None:
+    assert number.source
+    assert set(number.space) == {"low", "high", "log"}
+    low, high = number.space["low"], number.space["high"]
+    assert low < high
+    assert number.allows(low)
+    assert number.allows(high)
+    assert low > 0 or not number.space["log"]
+    if number.default is not None:
+        assert low <= number.default <= high
+
+
+def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ValueError, match=r"Received 'nestrov'. Did you mean 'nesterov'\?"):
+        load_optimizer("nestrov")
+    with pytest.raises(ValueError, match="Choose from gradient_descent, sgd, momentum"):
+        load_optimizer("zzz")
+
+
+def test_an_unknown_hyperparameter_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ValueError, match=r"Received 'beta1'. Did you mean 'beta_1'\?"):
+        build_optimizer("adam", {"beta1": 0.9})
+    with pytest.raises(ValueError, match=r"Received 'clip_norm'. Did you mean 'clipnorm'\?"):
+        build_optimizer("adam", {}, {"clip_norm": 1.0})
+    with pytest.raises(ValueError, match=r"this SGD must .* Received 'momentum'. Choose from"):
+        build_optimizer("sgd").set_hyperparameters({"momentum": 0.9})
+
+
+def test_the_sentence_names_rule_value_and_remedy() -> None:
+    with pytest.raises(ValueError, match=r"^learning_rate must be > 0. Received -0.1. Give for"):
+        build_optimizer("sgd", {"learning_rate": -0.1})
+    with pytest.raises(ValueError, match=r"^momentum must be >= 0 and < 1. Received 1. Give for"):
+        build_optimizer("momentum", {"momentum": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("number", "rule", "allowed", "refused"),
+    [
+        (Hyperparameter(None), "a finite number", [-1e9, 0.0], [float("inf"), float("nan")]),
+        (Hyperparameter(0.5, 0, 1), "> 0 and < 1", [0.5], [0.0, 1.0]),
+        (Hyperparameter(0.5, 0, 1, True, True), ">= 0 and <= 1", [0.0, 1.0], [-0.1, 1.1]),
+        (Hyperparameter(5, 1, integer=True), "a whole number and > 1", [2, 3.0], [1, 2.5]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_rules(
+    number: Hyperparameter, rule: str, allowed: list[float], refused: list[float]
+) -> None:
+    assert number.rule == rule
+    assert all(number.allows(value) for value in allowed)
+    assert not any(number.allows(value) for value in refused)
+
+
+def test_booleans_are_no_numbers() -> None:
+    with pytest.raises(TypeError, match="learning_rate must be a number. Received True"):
+        build_optimizer("sgd", {"learning_rate": True})

@@ -1,0 +1,232 @@
+"""Tests of the report: it is remade from the folder alone, whatever the run is like."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.report import write_report
+from benchmark.report.curvature import _symlog, _symlog_ticks
+from benchmark.report.material import Material
+from benchmark.report.sentences import answer, caveats
+from benchmark.results import RunWriter, find_run
+from benchmark.statistics import summarize
+
+MakeRun = Callable[..., Path]
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, with a check that they are closed in order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self.plots: dict[str, Any] = {}
+        self._plot = ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = {key: value or "" for key, value in attrs}
+        self.elements.append((tag, named))
+        self._plot = named.get("data-plot", "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._plot:
+            self.plots[self._plot] = json.loads(data)
+            self._plot = ""
+        elif self.open and self.open[-1] not in {"script", "style"}:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [named for name, named in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def full_run(make_run: MakeRun) -> Path:
+    path = make_run()
+    write_report(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(full_run: Path) -> Page:
+    return Page(full_run / "report.html")
+
+
+def test_report_has_every_part(page: Page) -> None:
+    sections = [named["id"] for named in page.all("section")]
+    assert sections == [
+        "optimizers", "comparison", "convergence", "learning-rate", "search-space",
+        "importance", "budget", "curvature", "caveats", "setting",
+    ]  # fmt: skip
+    assert sorted(page.plots) == [
+        "plot-best-by-budget", "plot-convergence-train-loss", "plot-convergence-validation-loss",
+        "plot-curvature", "plot-importance", "plot-learning-rate", "plot-other-hyperparameters",
+        "plot-parallel-coordinates", "plot-spectrum", "plot-target-reached",
+    ]  # fmt: skip
+    links = {named["href"] for named in page.all("a") if named["href"].startswith("#")}
+    assert links >= {f"#{section}" for section in sections}
+
+
+def test_report_fetches_nothing_and_carries_plotly_once(page: Page, full_run: Path) -> None:
+    for tag, named in page.elements:
+        if tag != "a":
+            assert "src" not in named
+            assert "href" not in named
+    text = (full_run / "report.html").read_text(encoding="utf-8")
+    assert text.count("plotly.js v") == 1
+    assert "default-src 'none'" in text
+    assert all((full_run / named["href"]).is_file() for named in page.all("a")
+               if named["href"].startswith("figures/"))  # fmt: skip
+
+
+def test_tables_say_what_statistics_found(page: Page, full_run: Path) -> None:
+    material = Material.read(full_run)
+    for row in summarize(material.trials):
+        assert f"{row.best:.4g}" in page.text
+        assert f"best setting (trial {row.best_trial})" in page.text
+        assert f"{row.replicates.low:.4g} to {row.replicates.high:.4g}" in page.text
+        assert row.replicates.count == 5
+    assert material.study.question in page.text
+    for sentence in (*answer(material), *caveats(material)):
+        assert sentence in page.text
+
+
+def test_figures_can_be_read_without_seeing_them(page: Page) -> None:
+    plots = [named for named in page.all("div") if named.get("class") == "plot"]
+    assert all(named["role"] == "img" and len(named["aria-label"]) > 30 for named in plots)
+    assert len(page.all("figcaption")) == len(page.all("figure")) == len(plots)
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert page.all("html")[0]["lang"] == "en"
+    assert all("scope" in named for named in page.all("th"))
+
+
+def test_learning_rate_slice_holds_every_trial(page: Page, full_run: Path) -> None:
+    material = Material.read(full_run)
+    plot = page.plots["plot-learning-rate"]
+    numbers = [int(row[0]) for trace in plot["data"] for row in _array(trace.get("customdata", []))]
+    assert sorted(numbers) == sorted(material.search["number"])
+    assert plot["layout"]["xaxis"]["type"] == "log"
+    top = plot["layout"]["yaxis"]["ticktext"][-1]
+    assert top == "not finite"  # where diverged trials are marked, above all finite ones
+    finite = material.search["objective"][np.isfinite(material.search["objective"])]
+    assert plot["layout"]["yaxis"]["tickvals"][-1] > finite.max()
+
+
+def _array(value: Any) -> list[Any]:
+    """Plotly writes arrays as lists, or as base64 where they are numbers."""
+    return value if isinstance(value, list) else []
+
+
+def test_remaking_the_report_gives_the_same_page(full_run: Path) -> None:
+    before = {file.name: file.read_bytes() for file in full_run.rglob("*.html")}
+    (full_run / "figures" / "former.html").write_text("of an earlier version")
+    assert write_report(full_run) == full_run / "report.html"
+    assert {file.name: file.read_bytes() for file in full_run.rglob("*.html")} == before
+
+
+def test_single_figures_share_one_plotly(full_run: Path) -> None:
+    for file in (full_run / "figures").glob("*.html"):
+        single = Page(file)
+        assert [named["src"] for named in single.all("script") if "src" in named] == [
+            "plotly.min.js"
+        ]
+        assert len(single.plots) == 1
+    assert (full_run / "figures" / "plotly.min.js").stat().st_size > 1e6
+
+
+def test_report_needs_neither_keras_nor_mlflow(full_run: Path) -> None:
+    code = (
+        "import sys; from benchmark.report import write_report; write_report(sys.argv[1]);"
+        "sys.exit(str({'keras', 'tensorflow', 'jax', 'mlflow', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(full_run)], check=False, capture_output=True, text=True
+    )
+    assert done.stderr.strip() == "set()"
+
+
+def test_html_in_a_study_is_shown_and_not_obeyed(tmp_path: Path, full_run: Path) -> None:
+    question = "<script>alert(1)</script> & </script>?"
+    text = (full_run / "study.toml").read_text(encoding="utf-8")
+    text = re.sub(r'question = ".*"', f'question = "{question}"', text)
+    with RunWriter.create(tmp_path, "study", text, {"note": "<b>"}, "run") as run:
+        found = Page(write_report(run.path))
+    assert question in found.text
+    assert "<b>" in found.text
+    assert "alert(1)" not in [named.get("src") for named in found.all("script")]
+    assert not found.all("b")
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "accuracy": {"objective": "validation_accuracy", "trials": 12},
+    "diverged": {"diverging": True, "trials": 3},
+    "no trials": {"trials": 0, "replicates": 0, "is_finished": False},
+    "one optimizer": {"labels": ("adam",), "trials": 12},
+    "unfinished": {"replicates": 0, "trials": 5, "is_finished": False},
+    "one replicate": {"replicates": 1, "trials": 5},
+    "one trial": {"replicates": 0, "trials": 1},
+}
+SENTENCES = {
+    "accuracy": ("test accuracy of",),
+    "diverged": ("None of the 6 trials ran to its end", "3 of 3 trials of adam diverged"),
+    "no trials": ("No trial has finished yet", "The run is not finished"),
+    "one optimizer": ("over 5 replicates of its best setting",),
+    "unfinished": ("nothing says how far chance alone", "No replicates of the best settings"),
+    "one replicate": ("too few replicates in common",),
+    "one trial": ("importance needs 10 finished trials at least, and there are 1",),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_unusual_runs_have_a_report_that_says_so(name: str, make_run: MakeRun) -> None:
+    found = Page(write_report(make_run(**CASES[name])))
+    for sentence in SENTENCES[name]:
+        assert sentence in found.text
+    assert "nan" not in found.text.lower().split()
+    assert not re.search(r"\binf\b", found.text)
+
+
+def test_closed_form_problems_need_no_metric(closed_form_run: Path) -> None:
+    found = Page(write_report(closed_form_run))
+    assert "sgd reached the best train loss" in found.text
+    assert "closed-form function" in found.text
+    assert "plot-convergence-train-loss" in found.plots
+
+
+def test_report_is_made_by_relative_path(full_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(full_run)
+    assert "wine-softmax" in Page(write_report(find_run("absent", "."))).text
+
+
+def test_symmetric_logarithm_is_odd_and_grows() -> None:
+    values = np.array([-1e3, -1.0, -1e-9, 0.0, 1e-9, 1.0, 1e3])
+    mapped = _symlog(values, 1e-6)
+    assert np.all(np.diff(mapped) > 0)
+    np.testing.assert_allclose(mapped, -mapped[::-1])
+    assert mapped[-1] == pytest.approx(math.log10(1 + 1e9))
+    places, text = _symlog_ticks(np.array([-2.0, 7.0]), 1e-6)
+    assert text[places.index(0.0)] == "0"
+    assert places == sorted(places)

@@ -1,0 +1,383 @@
+"""Tests of summaries, intervals and comparisons against independent calculations."""
+
+import itertools
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from benchmark.statistics import (
+    algoperf_score,
+    budget_values,
+    column_on_test,
+    compare,
+    edge_warnings,
+    expected_best,
+    expected_best_band,
+    importance_of,
+    mean_interval,
+    performance_profile,
+    performance_ratios,
+    summarize,
+    time_to_target,
+)
+
+COLUMNS = {
+    "phase": "search", "label": "sgd", "optimizer": "sgd", "replicate": 0, "status": "completed",
+    "objective_name": "validation_loss", "direction": "minimize",
+}  # fmt: skip
+FINITE = st.floats(-1e6, 1e6)
+
+
+def table(*rows: dict[str, Any]) -> pd.DataFrame:
+    """Trials from what distinguishes them."""
+    return pd.DataFrame([{"number": index, **COLUMNS, **row} for index, row in enumerate(rows)])
+
+
+# Intervals
+
+
+def test_few_values_get_the_t_interval() -> None:
+    found = mean_interval([1.0, 2.0, 4.0])
+    # t quantile of 2 degrees of freedom from a printed table, sample deviation by hand.
+    half = 4.302653 * math.sqrt(((4 / 3) ** 2 + (1 / 3) ** 2 + (5 / 3) ** 2) / 2) / math.sqrt(3)
+    assert found.mean == pytest.approx(7 / 3)
+    assert (found.low, found.high) == pytest.approx((7 / 3 - half, 7 / 3 + half), rel=1e-6)
+    assert found.method == "Student t over 3 values"
+    assert found.includes(2.0)
+    assert not found.includes(100.0)
+
+
+def bca_reference(values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """The 95 % BCa interval of a mean by the formulas of Efron (1987), in a plain loop."""
+    rng, normal = np.random.default_rng(9), stats.norm
+    means = np.array([rng.choice(values, len(values)).mean() for _ in range(20_000)])
+    bias = normal.ppf((means < values.mean()).mean())
+    left_out = np.array([np.delete(values, index).mean() for index in range(len(values))])
+    apart = left_out.mean() - left_out
+    acceleration = (apart**3).sum() / (6 * (apart**2).sum() ** 1.5)
+    shares = []
+    for quantile in (0.025, 0.975):
+        moved = bias + normal.ppf(quantile)
+        shares.append(normal.cdf(bias + moved / (1 - acceleration * moved)))
+    low, high = np.quantile(means, shares)
+    return float(low), float(high)
+
+
+def test_many_values_get_the_bootstrap_interval() -> None:
+    values = np.random.default_rng(1).exponential(size=60)
+    found = mean_interval(values)
+    assert found.method == "BCa bootstrap over 60 values"
+    # Both resample 9,999 times or more: an end, a quantile of the resampled means, is then
+    # known to a few per cent of their standard deviation.
+    tolerance = 0.1 * stats.sem(values)
+    assert (found.low, found.high) == pytest.approx(bca_reference(values), abs=tolerance)
+    assert found.high - found.mean > found.mean - found.low
+    assert mean_interval(values) == found
+
+
+@pytest.mark.parametrize(("count", "rate"), [(5, 0.95), (25, 0.95)])
+def test_intervals_cover_the_mean_as_often_as_they_say(count: int, rate: float) -> None:
+    rng = np.random.default_rng(0)
+    trials = 400 if count < 20 else 60
+    covered = sum(mean_interval(rng.normal(size=count)).includes(0.0) for _ in range(trials))
+    # Four standard errors of a binomial share, and 2 % for the bootstrap's own narrowness.
+    tolerance = 4 * math.sqrt(rate * (1 - rate) / trials) + (0.02 if count >= 20 else 0)
+    assert covered / trials == pytest.approx(rate, abs=tolerance)
+
+
+def test_degenerate_samples_have_no_or_an_empty_interval() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert mean_interval([]).count == 0
+        one, equal = mean_interval([2.0]), mean_interval([2.0] * 30)
+    assert (one.mean, one.is_known, one.includes(1e9)) == (2.0, False, True)
+    assert (equal.low, equal.high) == (2.0, 2.0)
+    with pytest.raises(ValueError, match=r"values must be finite\. Received inf"):
+        mean_interval([1.0, math.inf])
+    with pytest.raises(ValueError, match=r"level must be in \(0, 1\)\. Received 95"):
+        mean_interval([1.0], level=95)
+
+
+# Summaries
+
+
+def test_summary_counts_and_ranks_usable_trials_only() -> None:
+    trials = table(
+        {"objective": 0.5, "hp.learning_rate": 0.1, "hp.beta_1": math.nan},
+        {"objective": 0.2, "hp.learning_rate": 0.2, "hp.beta_1": math.nan, "status": "converged"},
+        {"objective": 0.9, "hp.learning_rate": 0.3},
+        {"objective": 0.0, "status": "pruned"},
+        {"objective": math.inf, "status": "diverged"},
+        {"objective": 0.3, "phase": "replicate", "replicate": 1},
+        {"objective": 0.5, "phase": "replicate", "replicate": 2},
+        {"objective": math.inf, "phase": "replicate", "replicate": 3, "status": "diverged"},
+    )
+    (row,) = summarize(trials)
+    assert (row.trials, row.best, row.best_trial, row.median) == (5, 0.2, 1, 0.5)
+    assert row.quartiles == pytest.approx((0.35, 0.7))
+    assert row.counts == {"completed": 2, "converged": 1, "pruned": 1, "diverged": 1}
+    assert row.configuration == {"learning_rate": 0.2}
+    assert (row.replicates.mean, row.replicates.count, row.replicates_lost) == (0.4, 2, 1)
+    assert row.test.count == 0
+
+
+def test_best_is_the_largest_where_maximized_and_the_earliest_of_equals() -> None:
+    up = {"direction": "maximize", "objective_name": "validation_accuracy"}
+    trials = table(*({**up, "objective": value} for value in (0.5, 0.9, 0.9)))
+    assert summarize(trials)[0].best_trial == 1
+
+
+def test_tests_metric_is_the_objectives_own() -> None:
+    trials = table(
+        {"objective": 0.1, "metric.test_loss": 0.2, "phase": "replicate"},
+        {"objective": 0.1, "metric.test_loss": 0.4, "phase": "replicate"},
+    )
+    assert column_on_test(trials) == "metric.test_loss"
+    assert summarize(trials)[0].test.mean == pytest.approx(0.3)
+    assert column_on_test(trials.assign(objective_name="train_loss")) == ""
+    assert column_on_test(trials.iloc[:0]) == ""
+
+
+def test_a_label_without_trials_is_a_row_of_nothing() -> None:
+    (row,) = summarize(table({"objective": 1.0}).iloc[:0], ["adam"])
+    assert (row.trials, row.best_trial, row.configuration) == (0, -1, {})
+    assert math.isnan(row.best)
+    assert math.isnan(row.median)
+
+
+# Comparisons
+
+
+def replicates(label: str, values: dict[int, float], direction: str = "minimize") -> list[Any]:
+    return [
+        {"label": label, "phase": "replicate", "replicate": index, "objective": value,
+         "direction": direction}
+        for index, value in values.items()
+    ]  # fmt: skip
+
+
+def test_comparison_is_paired_by_replicate() -> None:
+    shared = np.random.default_rng(0).normal(scale=10, size=6)  # what the pairs have in common
+    noise = np.random.default_rng(1).normal(scale=0.01, size=6)
+    first = {index: float(value) for index, value in enumerate(shared)}
+    second = {index: float(value + 0.1 + noise[index]) for index, value in enumerate(shared)}
+    second[99] = 1000.0  # no partner: left out
+    rows = replicates("a", first) + replicates("b", second)
+    (found,) = compare(table(*rows), "objective")
+    oracle = stats.ttest_rel(list(first.values()), [second[index] for index in range(6)])
+    ends = oracle.confidence_interval(0.95)
+    assert (found.difference.low, found.difference.high) == pytest.approx((ends.low, ends.high))
+    assert found.better == "a"
+    assert found.difference.method == "Student t over 6 pairs"
+    maximized = [{**row, "direction": "maximize"} for row in rows]
+    assert compare(table(*maximized), "objective")[0].better == "b"
+
+
+def test_no_difference_is_shown_where_the_interval_holds_zero() -> None:
+    rows = replicates("a", {1: 1.0, 2: 2.0, 3: 3.0}) + replicates("b", {1: 1.1, 2: 1.9, 3: 3.1})
+    assert compare(table(*rows), "objective")[0].better == ""
+
+
+def test_too_few_replicates_show_nothing() -> None:
+    one = replicates("a", {1: 1.0}) + replicates("b", {1: 9.0})
+    (found,) = compare(table(*one), "objective")
+    assert (found.better, found.difference.count) == ("", 1)
+    (found,) = compare(table({"objective": 1.0}), "objective", ["a", "b"])
+    assert (found.better, found.difference.count) == ("", 0)
+
+
+def test_every_pair_is_compared_once() -> None:
+    rows = [row for label in "abc" for row in replicates(label, {1: 1.0, 2: 2.0})]
+    pairs = [(found.first, found.second) for found in compare(table(*rows), "objective")]
+    assert pairs == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
+# Budgets
+
+
+@given(st.lists(FINITE, min_size=1, max_size=4), st.integers(1, 4))
+def test_expected_best_is_the_mean_over_all_draws(values: list[float], budget: int) -> None:
+    draws = [min(draw) for draw in itertools.product(values, repeat=budget)]
+    found = expected_best(values, [budget])[0]
+    assert found == pytest.approx(np.mean(draws), rel=1e-9, abs=1e-6)
+    upward = expected_best(values, [budget], "maximize")[0]
+    draws = [max(draw) for draw in itertools.product(values, repeat=budget)]
+    assert upward == pytest.approx(np.mean(draws), rel=1e-9, abs=1e-6)
+
+
+def test_expected_best_agrees_with_the_bootstrap() -> None:
+    rng = np.random.default_rng(3)
+    values, budgets = rng.lognormal(size=30), np.array([1, 2, 5, 10])
+    drawn = rng.choice(values, size=(100_000, 10))
+    simulated = np.minimum.accumulate(drawn, axis=1)[:, budgets - 1]
+    error = simulated.std(axis=0) / math.sqrt(len(drawn))
+    # Five standard errors of the simulation.
+    assert np.all(np.abs(expected_best(values, budgets) - simulated.mean(axis=0)) < 5 * error)
+
+
+def test_band_holds_the_curve_and_narrows() -> None:
+    values, budgets = np.random.default_rng(3).uniform(size=40), np.arange(1, 41)
+    best = expected_best(values, budgets)
+    low, high = expected_best_band(values, budgets)
+    assert np.all((low <= best) & (best <= high))
+    assert high[-1] - low[-1] < high[0] - low[0]
+    assert np.all(np.diff(best) <= 0)
+
+
+def test_budget_counts_trials_that_found_nothing_as_the_worst() -> None:
+    trials = table(
+        {"objective": 0.5},
+        {"objective": math.inf, "status": "diverged"},
+        {"objective": 0.7, "status": "pruned"},
+        {"objective": 2.0, "label": "adam"},
+        {"objective": 0.1, "status": "interrupted"},
+        {"objective": 0.1, "phase": "replicate"},
+    )
+    assert budget_values(trials, "sgd").tolist() == [0.5, 2.0, 0.7]
+    assert budget_values(trials.iloc[1:2], "sgd").tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "budgets", "message"),
+    [([], [1], "one or more finite"), ([math.inf], [1], "finite"), ([1.0], [0], r">= 1")],
+)
+def test_impossible_budgets_are_refused(
+    values: list[float], budgets: list[int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        expected_best(values, budgets)
+
+
+# Time to target, profiles
+
+
+def test_time_to_target_is_the_first_epoch_that_reaches_it() -> None:
+    trials = table({"objective": 0.1}, {"objective": 0.1})
+    curves = pd.DataFrame(
+        [
+            {"trial": trial, "epoch": epoch, "step": 10 * epoch, "samples": 320 * epoch,
+             "gradient_evaluations": 11 * epoch, "metric": metric, "value": value}
+            for trial, values in enumerate([(0.9, 0.5, 0.6, 0.2), (0.9, math.nan, 0.8, 0.7)])
+            for epoch, value in enumerate(values)
+            for metric in ("validation_loss", "train_loss")
+        ]
+    )  # fmt: skip
+    found = time_to_target(trials, curves, "validation_loss", 0.5, "minimize")
+    assert found["step"].tolist()[0] == 10
+    assert found["gradient_evaluations"].tolist()[0] == 11
+    assert np.isnan(found["epoch"][1])
+    upward = time_to_target(trials, curves, "validation_loss", 0.9, "maximize")
+    assert upward["epoch"].tolist() == [0, 0]
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.lists(st.floats(0.1, 100) | st.just(math.inf), min_size=3, max_size=3), min_size=1)
+)
+def test_score_is_the_integral_of_the_profile(costs: list[list[float]]) -> None:
+    tau = np.linspace(1, 4, 6001)
+    profile = performance_profile(costs, tau)
+    # The trapezoid rule misses each step of the profile by half a grid cell at most.
+    score = np.trapezoid(profile, tau, axis=0) / 3
+    assert algoperf_score(costs) == pytest.approx(score, abs=1e-3)
+    assert np.all(np.diff(profile, axis=0) >= 0)
+
+
+def test_profile_of_a_problem_that_nobody_solved() -> None:
+    costs = [[1.0, 3.0], [math.inf, math.nan]]
+    assert performance_ratios(costs).tolist() == [[1.0, 3.0], [math.inf, math.inf]]
+    assert performance_profile(costs, [1e9])[0].tolist() == [0.5, 0.5]
+    assert algoperf_score(costs).tolist() == pytest.approx([0.5, 1 / 6])
+
+
+@pytest.mark.parametrize(
+    ("costs", "tau_max", "message"),
+    [([1.0], 4, "shape"), ([[0.0]], 4, "> 0"), ([[1.0]], 1, "tau_max must be > 1")],
+)
+def test_impossible_costs_are_refused(costs: Any, tau_max: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        algoperf_score(costs, tau_max)
+
+
+# Importance, edges
+
+SPACE: dict[str, dict[str, Any]] = {
+    "learning_rate": {"low": 1e-4, "high": 1.0, "log": True},
+    "batch_size": {"choices": [16, 32, 64, 128]},
+    "momentum": {"low": 0.0, "high": 0.9},
+    "fuzz": {"value": 0.05},
+}
+
+
+def searched(count: int, direction: str = "minimize") -> pd.DataFrame:
+    """Trials whose objective depends on the learning rate alone; the worst diverge."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(count):
+        exponent = rng.uniform(-4, 0)
+        loss = (exponent + 2) ** 2
+        diverges = loss > 3
+        objective = math.inf if diverges else loss
+        rows.append(
+            {"hp.learning_rate": 10**exponent, "hp.batch_size": float(rng.choice([16, 64, 128])),
+             "hp.momentum": rng.uniform(0, 0.9), "hp.fuzz": 0.05,
+             "objective": objective if direction == "minimize" else -objective,
+             "status": "diverged" if diverges else "completed", "direction": direction}
+        )  # fmt: skip
+    return table(*rows)
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_importance_finds_what_matters(direction: str, capfd: pytest.CaptureFixture[str]) -> None:
+    found = importance_of(searched(60, direction), "sgd", SPACE)
+    assert next(iter(found.values)) == "learning_rate"
+    assert found.values["learning_rate"] > 0.5
+    assert sum(found.values.values()) == pytest.approx(1)
+    assert set(found.values) == {"learning_rate", "batch_size", "momentum"}
+    assert found.trials == 60
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_importance_says_why_there_is_none() -> None:
+    assert "10 finished trials at least, and there are 9" in (
+        importance_of(searched(9), "sgd", SPACE).reason
+    )
+    assert "fewer than two" in importance_of(searched(20), "sgd", {"fuzz": SPACE["fuzz"]}).reason
+    same = searched(20).assign(objective=1.0)
+    assert "same objective" in importance_of(same, "sgd", SPACE).reason
+    diverged = searched(20).assign(objective=math.inf, status="diverged")
+    assert "there are 0" in importance_of(diverged, "sgd", SPACE).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "end"),
+    [
+        ("learning_rate", 1e-4 * 10**0.19, "low"),  # 4.75 % of the four decades
+        ("learning_rate", 1e-4 * 10**0.21, None),
+        ("learning_rate", 0.9, "high"),
+        ("learning_rate", 0.05, None),
+        ("momentum", 0.88, "high"),
+        ("momentum", 0.84, None),
+        ("batch_size", 16.0, "low"),
+        ("batch_size", 128.0, "high"),
+        ("batch_size", 32.0, None),
+    ],
+)
+def test_edges_are_judged_on_the_dimensions_scale(name: str, value: float, end: str) -> None:
+    trials = table({"objective": 0.1, f"hp.{name}": value}, {"objective": 0.2, f"hp.{name}": 0.5})
+    found = edge_warnings(trials, {"sgd": SPACE})
+    assert [warning.end for warning in found] == ([end] if end else [])
+
+
+def test_two_choices_and_fixed_values_have_no_edge() -> None:
+    trials = table({"objective": 0.1, "hp.batch_size": 16.0, "hp.fuzz": 0.05})
+    assert edge_warnings(trials, {"sgd": {"batch_size": {"choices": [16, 32]}}}) == []
+    assert edge_warnings(trials, {"sgd": SPACE, "adam": SPACE})[0].name == "batch_size"
