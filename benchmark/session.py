@@ -13,7 +13,7 @@ from benchmark import backend
 from benchmark.catalogue import catalogue
 from benchmark.data import load_card, prepare
 from benchmark.engine import SequentialEngine, trained_model
-from benchmark.execution import Execution, Observer
+from benchmark.execution import Engine, Execution, Observer
 from benchmark.problems import build_problem
 from benchmark.results import RunWriter, environment, load_weights, read_records, read_run
 from benchmark.search import Search, SearchSettings, settings_of
@@ -162,13 +162,29 @@ class Session:
         replicates = self._study.budget.replicates
         return {label: count + replicates for label, count in self._search.totals.items()}
 
-    def run(self, observers: Sequence[Observer], stop_requested: Callable[[], bool]) -> Outcome:
-        """Train, record, report; returns when the budget is spent or a stop was requested."""
+    def run(
+        self,
+        observers: Sequence[Observer],
+        stop_requested: Callable[[], bool],
+        engine: Engine | None = None,
+    ) -> Outcome:
+        """Train, record, report; returns when the budget is spent or a stop was requested.
+
+        Args:
+            observers: are told of each finished trial.
+            stop_requested: asked after every epoch.
+            engine: what trains; by default a sequential engine of its own.
+        """
         started = time.perf_counter()
         tracker = self._start_tracker()
         watching = [*observers, *([tracker] if tracker else [])]
         execution = Execution(
-            SequentialEngine(), self._search, self._writer, watching, stop_requested, self.finished
+            engine or SequentialEngine(),
+            self._search,
+            self._writer,
+            watching,
+            stop_requested,
+            self.finished,
         )
         finished, report, unsent = False, None, 0
         try:

@@ -12,6 +12,8 @@ Function = Callable[..., Any]
 
 def setup() -> None:
     """Make float64 available, float32 exact, and operations deterministic."""
+    # Training stays in float32, dtypes being explicit in Keras; only its sparse categorical
+    # cross-entropy then sums over classes in float64.
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_matmul_precision", "highest")
     # Keras rounds results of float64 operations to float32 on JAX, even where JAX itself keeps

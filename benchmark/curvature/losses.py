@@ -60,6 +60,10 @@ def model_loss(model: keras.Model, loss: Any, dtype: str = "float64") -> Loss:
             return_losses=True,
         )
         mean = ops.mean(compute_loss(ops.convert_to_tensor(y), outputs))
+        if dtype == "float32":
+            # Keras's one-hot targets are float64 on JAX. (Never the other way: a float32 loss
+            # cast to float64 would hide its rounding.)
+            mean = ops.cast(mean, dtype)
         return sum((ops.cast(penalty, dtype) for penalty in penalties), start=mean)
 
     return f

@@ -171,6 +171,8 @@ class Optimizer(keras.optimizers.Optimizer):
         The variables stay the same objects, so a compiled model can be used for the
         next trial once its own weights are set.
         """
+        if not self.built:
+            return
         kept = {id(variable) for variable in self._adjustable.values()}
         for variable in self.variables:
             if id(variable) not in kept:  # averages and accumulators of Keras's base too

@@ -61,7 +61,7 @@ class NoisyQuadratic(Problem):
         self.start = np.ones(dimension)
         self.minimum = self.data.astype(np.float64).mean(axis=0)
         spread = self.data.astype(np.float64) - self.minimum
-        self.optimum = float(np.einsum("ni,ij,nj->", spread, self._matrix, spread) / samples / 2)
+        self.optimum = float(np.sum((spread @ self._matrix) * spread) / samples / 2)
 
     @staticmethod
     def _draw(seed: int, samples: int, dimension: int, noise: float) -> np.ndarray:

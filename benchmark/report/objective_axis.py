@@ -83,7 +83,16 @@ class ObjectiveAxis:
         if self.shelf is None:
             return
         ends = [self._value(end) for end in self.shelf]
-        plot.add_hrect(y0=ends[0], y1=ends[1], fillcolor=RULE, line_width=0, layer="below", **place)
+        plot.add_hrect(
+            y0=ends[0],
+            y1=ends[1],
+            fillcolor=RULE,
+            opacity=0.5,
+            line_width=0,
+            layer="below",
+            exclude_empty_subplots=False,
+            **place,
+        )
 
     def _value(self, position: float) -> float:
         return float(10**position) if self.scale == "log" else position

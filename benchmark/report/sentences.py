@@ -143,7 +143,7 @@ def _run_caveats(material: Material) -> list[str]:
 def _status_caveats(material: Material) -> list[str]:
     sentences = {
         "diverged": "diverged; the medians leave them out",
-        "pruned": "pruned before their end; best and median leave them out",
+        "pruned": "were pruned before their end; best and median leave them out",
         "failed": "failed with an exception; see the reasons in trials.parquet",
     }
     found = []

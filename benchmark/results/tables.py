@@ -147,7 +147,10 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     found = {key for row in rows for key in row}
     more = [key for group in GROUPS for key in sorted(found) if key.startswith(group)]
     table = pd.DataFrame(rows, columns=[*COLUMNS[name], *more])
-    return table.astype({column: _type(name, column) for column in table.columns})
+    types = {column: _type(name, column) for column in table.columns}
+    # A missing text is "nan" in pandas 2 and missing in pandas 3: an empty one is equal in both.
+    missing = {column: "" for column, kind in types.items() if kind == "str"}
+    return table.fillna(missing).astype(types)
 
 
 def _type(name: str, column: str) -> str:

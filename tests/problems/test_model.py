@@ -41,7 +41,7 @@ def test_the_training_loss_is_the_mean_over_the_batch():
     model.compile(keras.optimizers.SGD(0.0), loss=mean_value)
     loss = model.evaluate(problem.data, np.zeros(40), batch_size=40, verbose=0)
     offset = problem.start - problem.data.astype(np.float64)
-    expected = np.einsum("ni,ij,nj->", offset, problem.hessian(problem.start), offset) / 80
+    expected = np.sum((offset @ problem.hessian(problem.start)) * offset) / 80
     # Keras keeps the mean of losses in float32.
     assert loss == pytest.approx(expected, rel=1e-6)
 

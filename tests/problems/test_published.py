@@ -17,7 +17,7 @@ def test_noisy_quadratic_is_the_problem_of_deepobs():
     # The published run drops the last batch: 7 batches of 128.
     test_points = problem.test_data[:896].astype(np.float64)
     offset = problem.start - test_points
-    loss = np.einsum("ni,ij,nj->", offset, problem.hessian(problem.start), offset) / 2 / 896
+    loss = np.sum((offset @ problem.hessian(problem.start)) * offset) / 2 / 896
     # Published in float32 (353.44676), rebuilt in float64 (353.44677): seven figures.
     assert loss == pytest.approx(353.44676, abs=2e-5)
 
@@ -33,8 +33,10 @@ def test_noisy_quadratic_follows_the_published_training_curve():
     for epoch in range(1, 101):
         for mean in means:
             theta = theta - 1.5849e-2 * hessian @ (theta - mean)
+        if epoch not in (1, 10, 100):
+            continue
         offset = theta - test_points
-        losses[epoch] = np.einsum("ni,ij,nj->", offset, hessian, offset) / 2 / 896
+        losses[epoch] = np.sum((offset @ hessian) * offset) / 2 / 896
     # The mean of ten independent rebuilds is within 0.22 of the published run, with a standard
     # deviation of 0.16 over batch orders; three deviations around that mean.
     for epoch, expected in ((1, 105.23), (10, 92.89), (100, 87.30)):

@@ -34,9 +34,8 @@ TABLES = ("trials", "curves", "curvature", "spectra")
 def record(number: int, *, adam: bool = False) -> tuple[TrialResult, list[Report]]:
     """A diverged trial of SGD on digits, or a completed one of Adam on a quadratic."""
     problem = ClosedFormProblem("quadratic") if adam else DatasetProblem("digits")
-    hp = (
-        Settings(learning_rate=0.1, beta_1=0.9) if adam else Settings(learning_rate=9, batch_size=8)
-    )
+    own = {"learning_rate": 0.1, "beta_1": 0.9} if adam else {"learning_rate": 9, "batch_size": 8}
+    label = "adam" if adam else "sgd"
     trial = Trial(
         number, "search", problem, "linear", Settings(hidden=(8,), bias=True),
         label, label, Settings(own), Settings(sampling="shuffle"), 1, 3,

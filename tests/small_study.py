@@ -1,0 +1,96 @@
+"""A study small enough to be run many times, and how to run it in this process."""
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark import backend
+from benchmark.catalogue import catalogue
+from benchmark.engine import SequentialEngine
+from benchmark.session import Outcome, Session, SessionSettings
+from benchmark.study_changes import changed_study
+
+TEXT = """
+question = "Which of the two trains softmax regression on iris better?"
+compare = ["momentum", "adam"]
+seed = 5
+
+[problem]
+dataset = "iris"
+
+[problem.model]
+name = "linear"
+initializer = "truncated_normal"
+
+[training]
+epochs = 3
+
+[search.common]
+batch_size = { choices = [16, 32] }
+global_clipnorm = { low = 0.1, high = 10.0, log = true }
+fuzz = { low = 0.01, high = 1.0, log = true }
+
+[search.momentum]
+learning_rate = { low = 1e-3, high = 1.0, log = true }
+momentum = { low = 0.0, high = 0.99 }
+
+[search.adam]
+learning_rate = { low = 1e-4, high = 1e-1, log = true }
+
+[budget]
+trials = 6
+replicates = 2
+pruner = "median"
+warmup_epochs = 1
+
+[curvature]
+epochs = [0, 3]
+"""
+TRIALS = 2 * (6 + 2)
+
+
+def write_study(folder: Path) -> Path:
+    """Write the study as ``small.toml`` into a folder."""
+    path = folder / "small.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def open_session(folder: Path, *changes: str, storage: str | None = None) -> Session:
+    """Make a new run of the study below ``folder/results``, without MLflow."""
+    backend.select(backend.name())
+    changed = changed_study(str(write_study(folder)), changes, catalogue())
+    settings = session_settings(folder, storage)
+    return Session.create(changed.text, changed.study, settings, None)
+
+
+def session_settings(folder: Path, storage: str | None = None) -> SessionSettings:
+    """Settings of a session below a folder, without MLflow."""
+    return SessionSettings(folder / "results", storage, None, print)
+
+
+@cache
+def engine() -> SequentialEngine:
+    """One engine for all runs, since compiling takes longer than training this study.
+
+    That a result does not depend on what an engine trained before is tested in
+    ``tests/engine`` with fresh engines.
+    """
+    return SequentialEngine()
+
+
+def run_session(folder: Path, *changes: str, storage: str | None = None) -> Outcome:
+    """Run the study to its end."""
+    return open_session(folder, *changes, storage=storage).run([], lambda: False, engine())
+
+
+def tables_of(path: Path) -> dict[str, pd.DataFrame]:
+    """The tables that must be equal between two runs: wall-clock columns are left out."""
+    found = {
+        name: pd.read_parquet(path / f"{name}.parquet")
+        for name in ("trials", "curves", "curvature", "spectra")
+    }
+    clocks = [column for column in found["trials"] if column.startswith("seconds")]
+    found["trials"] = found["trials"].drop(columns=clocks)
+    return found

@@ -1,0 +1,138 @@
+"""A whole run: repeatable, resumable, and the same on any storage."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmark.results import load_weights, read_records
+from benchmark.search import SearchError
+from benchmark.session import Session
+from benchmark.study_file import StudyError
+from tests.small_study import (
+    TRIALS,
+    engine,
+    open_session,
+    run_session,
+    session_settings,
+    tables_of,
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """The folder of a run that went to its end without interruption."""
+    return run_session(tmp_path_factory.mktemp("finished")).path
+
+
+def assert_same_tables(one: Path, other: Path) -> None:
+    expected, found = tables_of(one), tables_of(other)
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(found[name], table, check_exact=True, obj=name)
+
+
+def test_a_finished_run_has_every_file_and_trial(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names >= {
+        "study.toml",
+        "environment.json",
+        "trials.parquet",
+        "curves.parquet",
+        "curvature.parquet",
+        "spectra.parquet",
+        "optuna.journal",
+        "summary.json",
+        "report.html",
+        "figures",
+    }
+    trials = pd.read_parquet(finished / "trials.parquet")
+    assert trials["number"].tolist() == list(range(TRIALS))
+    assert set(trials["phase"]) == {"search", "replicate"}
+    searched = {"learning_rate", "momentum", "batch_size", "global_clipnorm", "fuzz"}
+    assert {f"hp.{name}" for name in searched} <= set(trials.columns)
+    summary = json.loads((finished / "summary.json").read_text())
+    assert summary["finished"] and summary["trials"] == TRIALS
+    assert set(summary["seconds"]) >= {"compile", "train", "evaluate", "curvature", "search", "log"}
+
+
+def test_replicates_train_the_best_setting_from_weights_of_their_own(finished):
+    trials = pd.read_parquet(finished / "trials.parquet")
+    for label, group in trials.groupby("label"):
+        search = group[(group["phase"] == "search") & (group["status"] == "completed")]
+        best = search.sort_values(["objective", "number"]).iloc[0]
+        replicates = group[group["phase"] == "replicate"]
+        assert replicates["replicate"].tolist() == [1, 2], label
+        assert (replicates["hp.learning_rate"] == best["hp.learning_rate"]).all()
+        assert replicates["objective"].nunique() == 2
+        assert len(load_weights(finished, best["number"])) == 2
+        kept = {path.name for path in (finished / "weights").iterdir()}
+        assert f"trial-{best['number']:06d}.npz" in kept
+        assert len(kept) == 2
+
+
+def test_the_same_study_and_seed_gives_the_same_tables(finished, tmp_path):
+    again = run_session(tmp_path)
+    assert_same_tables(finished, again.path)
+
+
+def test_another_seed_gives_other_tables(finished, tmp_path):
+    other = run_session(tmp_path, "seed=6", "budget.trials=1", "budget.replicates=0")
+    one, two = tables_of(finished)["trials"], tables_of(other.path)["trials"]
+    assert one["objective"].iloc[0] != two["objective"].iloc[0]
+
+
+@pytest.mark.parametrize("stop_after", [1, 13])
+def test_an_interrupted_run_resumed_equals_an_uninterrupted_one(finished, tmp_path, stop_after):
+    session = open_session(tmp_path)
+    path = session.path
+    outcome = session.run([], lambda: len(list(read_records(path))) >= stop_after, engine())
+    assert not outcome.finished and outcome.report is None
+    assert len(list(read_records(path))) == stop_after
+    resumed = Session.resume(path, session_settings(tmp_path))
+    assert len(resumed.finished) == stop_after
+    assert resumed.run([], lambda: False, engine()).finished
+    assert_same_tables(finished, path)
+
+
+def test_a_sqlite_storage_gives_the_same_tables_and_is_found_on_resume(finished, tmp_path):
+    storage = f"sqlite:///{tmp_path / 'optuna.db'}"
+    session = open_session(tmp_path, storage=storage)
+    path = session.path
+    assert not session.run([], lambda: len(list(read_records(path))) >= 3, engine()).finished
+    # The address stands in the run folder, so that resuming needs no --storage.
+    assert Session.resume(path, session_settings(tmp_path)).run([], lambda: False, engine()).finished
+    assert not (path / "optuna.journal").exists()
+    assert_same_tables(finished, path)
+
+
+def test_a_finished_run_resumed_trains_nothing(finished):
+    before = tables_of(finished)
+    session = Session.resume(finished, session_settings(finished.parents[2]))
+    outcome = session.run([], lambda: False, engine())
+    assert outcome.finished and outcome.summary["trials"] == TRIALS
+    pd.testing.assert_frame_equal(tables_of(finished)["trials"], before["trials"])
+
+
+def test_a_storage_that_cannot_be_reached_is_a_sentence(tmp_path):
+    with pytest.raises(SearchError, match="storage must be reachable"):
+        open_session(tmp_path, storage=f"sqlite:///{tmp_path}/no/such/folder/optuna.db")
+
+
+def test_the_password_of_a_storage_does_not_reach_the_disk(tmp_path):
+    with pytest.raises(SearchError) as caught:
+        open_session(tmp_path, storage="postgresql://ada:secret@127.0.0.1:1/studies")
+    assert "secret" not in str(caught.value)
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or b"secret" not in file.read_bytes()
+
+
+def test_an_option_out_of_range_is_refused_before_a_run_is_made(tmp_path):
+    changes = [
+        'problem={function="quadratic",options={condition_number=0.5}}',
+        "search={}",
+        'compare=["sgd"]',
+    ]
+    with pytest.raises(StudyError, match="condition_number"):
+        open_session(tmp_path, *changes)
+    assert not list((tmp_path / "results").glob("*/*"))
