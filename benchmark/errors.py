@@ -13,13 +13,13 @@ class UserError(Exception):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a question that offers the nearest known word, or nothing.
+    """Return a question that offers the nearest known word, to follow a sentence, or nothing.
 
     Example:
         >>> did_you_mean("learnin_rate", ["learning_rate", "momentum"])
-        'Did you mean `learning_rate`?'
+        ' Did you mean `learning_rate`?'
         >>> did_you_mean("warmth", ["learning_rate", "momentum"])
         ''
     """
     near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean `{near[0]}`?" if near else ""
+    return f" Did you mean `{near[0]}`?" if near else ""

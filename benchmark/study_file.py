@@ -120,7 +120,7 @@ def find_study(name: str) -> Path:
         return known[name]
     raise StudyError(
         [
-            f"a study must be a TOML file or the name of a study. Received {name!r}. "
+            f"a study must be a TOML file or the name of a study. Received {name!r}."
             f"{did_you_mean(name, known)} `python -m benchmark.run list studies` shows them all."
         ]
     )

@@ -41,7 +41,7 @@ class Mistake:
             return f"{self.sentence.rstrip('. ')}, {place}"
         received = "nothing" if self.received is None else repr(self.received)
         text = f"{self.rule}. Received {received} {place}"
-        return f"{text} {self.remedy}".rstrip()
+        return f"{text} {self.remedy.strip()}".rstrip()
 
 
 def mistakes_of(error: ValidationError) -> Iterator[Mistake]:

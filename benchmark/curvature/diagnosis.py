@@ -22,7 +22,7 @@ class Curvature:
             - ``lambda_max``, ``lambda_min``: the algebraically largest and smallest eigenvalue,
               or the outermost Ritz values, which lie inside the spectrum.
             - ``lambda_max_residual``, ``lambda_min_residual`` (Lanczos): an eigenvalue lies
-              within this distance of the Ritz value.
+              within this distance of the Ritz value, rounding included.
             - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|.
             - ``tolerance``: n × machine epsilon × ``lambda_abs_max``, within which an
               eigenvalue counts as zero.
@@ -63,7 +63,7 @@ def diagnose(
     Args:
         operator: the Hessian at given weights.
         exact_limit: the largest number of parameters whose full Hessian is formed, ≥ 0. The
-            default costs well under a second for small networks on two CPU cores.
+            default costs about a second for a digits network on two CPU cores.
         lanczos_steps: products beyond that size, ≥ 1; 34 resolved the ten largest eigenvalues
             of a digits network of 4,810 parameters.
         seed: of Lanczos' start vector.

@@ -1,14 +1,12 @@
 """The Hessian at a point, as a linear operator."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from keras import ops
 from scipy.sparse.linalg import LinearOperator
-
-if TYPE_CHECKING:
-    from benchmark.curvature.program import HessianProgram
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Tensor = Any
@@ -26,6 +24,25 @@ class SymmetricOperator(Protocol):
 
     def matmat(self, matrix: Array) -> Array:
         """H V for V of shape (n, k)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derivatives:
+    """The compiled functions of a :class:`benchmark.curvature.HessianProgram`.
+
+    Args:
+        gradient: ``(parameters, *data) -> (loss, gradient)``, the gradient flat.
+        product: ``(parameters, vector, *data) -> H v``, both flat.
+        products: ``(parameters, rows, *data)`` -> H v for each of ``block_size`` rows v.
+        block_size: how many vectors ``products`` takes.
+        dtype: of all tensors.
+    """
+
+    gradient: Callable[..., tuple[Tensor, Tensor]]
+    product: Callable[..., Tensor]
+    products: Callable[..., Tensor]
+    block_size: int
+    dtype: str
 
 
 class HessianOperator:
@@ -50,11 +67,11 @@ class HessianOperator:
 
     def __init__(
         self,
-        program: "HessianProgram",
+        derivatives: Derivatives,
         parameters: Sequence[Tensor],
         chunks: Sequence[tuple[float, list[Tensor]]],
     ) -> None:
-        self._program = program
+        self._derivatives = derivatives
         self._parameters = list(parameters)
         self._chunks = chunks
         self._value_and_gradient: tuple[float, Array] | None = None
@@ -70,7 +87,7 @@ class HessianOperator:
     @property
     def epsilon(self) -> float:
         """Machine epsilon of the arithmetic inside."""
-        return float(np.finfo(self._program.dtype).eps)
+        return float(np.finfo(self._derivatives.dtype).eps)
 
     def value(self) -> float:
         """Return the mean loss over all data."""
@@ -89,7 +106,7 @@ class HessianOperator:
         flat = np.ravel(vector)
         self._check(flat.shape[0])
         self.products += 1
-        return self._sum_over_chunks(self._program.product, self._tensor(flat))
+        return self._sum_over_chunks(self._derivatives.product, self._tensor(flat))
 
     def matmat(self, matrix: Array) -> Array:
         """Return H V for the columns of V, shape (n, k), by blocks of vectorised products.
@@ -99,14 +116,14 @@ class HessianOperator:
         """
         self._check(matrix.shape[0])
         rows = np.asarray(matrix, np.float64).T
-        size = self._program.block_size
+        size = self._derivatives.block_size
         result = np.empty_like(rows)
         for first in range(0, len(rows), size):
             block = rows[first : first + size]
             # The last block is filled with zeros, so that its shape compiles nothing new.
             filled = np.zeros((size, self._size))
             filled[: len(block)] = block
-            products = self._sum_over_chunks(self._program.products, self._tensor(filled))
+            products = self._sum_over_chunks(self._derivatives.products, self._tensor(filled))
             result[first : first + size] = products[: len(block)]
         self.products += len(rows)
         return result.T
@@ -130,7 +147,7 @@ class HessianOperator:
             )
 
     def _tensor(self, array: Array) -> Tensor:
-        return ops.convert_to_tensor(array, dtype=self._program.dtype)
+        return ops.convert_to_tensor(array, dtype=self._derivatives.dtype)
 
     def _sum_over_chunks(self, product: Any, vectors: Tensor) -> Array:
         total: Array | float = 0.0
@@ -143,7 +160,7 @@ class HessianOperator:
         if self._value_and_gradient is None:
             value, gradient = 0.0, np.zeros(self._size)
             for weight, data in self._chunks:
-                part, slope = self._program.gradient(self._parameters, *data)
+                part, slope = self._derivatives.gradient(self._parameters, *data)
                 value += weight * float(ops.convert_to_numpy(part))
                 gradient += weight * np.asarray(ops.convert_to_numpy(slope), np.float64)
             self._value_and_gradient = value, gradient

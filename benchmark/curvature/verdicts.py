@@ -64,28 +64,31 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
     """Judge Ritz values: extremes with residuals, bounds for κ and for the counts.
 
     Ritz values lie inside the spectrum, so max |θ| ≤ max |λ|, and each θᵢ has an eigenvalue
-    within its residual rᵢ; hence κ ≥ max |θ| / min (|θᵢ| + rᵢ).
+    within its residual rᵢ (with the tolerance for rounding); hence κ ≥ max |θ| / min (|θᵢ| + rᵢ).
 
     Args:
         found: fewer Ritz values than there are eigenvalues.
         relative_tolerance: what counts as zero, as a share of max |θ|: n × machine epsilon.
     """
-    values, residuals = found.ritz_values, found.residuals
-    quantities = _extremes(values, relative_tolerance) | {
+    values = found.ritz_values
+    quantities = _extremes(values, relative_tolerance)
+    largest, tolerance = quantities["lambda_abs_max"], quantities["tolerance"]
+    # A residual of 1e-30 says that the method has converged, not that products are so exact.
+    residuals = found.residuals + tolerance
+    quantities |= {
         "exact": 0.0,
         "lambda_max_residual": float(residuals[-1]),
         "lambda_min_residual": float(residuals[0]),
     }
-    largest, tolerance = quantities["lambda_abs_max"], quantities["tolerance"]
     steps = f"{found.steps} Lanczos steps"
     if not values.any() and not residuals.any():
         # A random vector is almost surely in no null space but that of the zero matrix.
         sentence = f"The Hessian is zero: {steps} from random vectors found nothing else."
         return Verdict(quantities, values, "zero", (sentence,))
     negative, positive = int((values < -tolerance).sum()), int((values > tolerance).sum())
-    bound = largest / (float((np.abs(values) + residuals).min()) + tolerance)
+    bound = max(1.0, largest / float((np.abs(values) + residuals).min()))
     quantities |= {
-        "condition_number_lower_bound": max(bound, 1.0),
+        "condition_number_lower_bound": bound,
         "negative_at_least": float(negative),
         "positive_at_least": float(positive),
     }
@@ -98,7 +101,7 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
         f"The Hessian is indefinite: {counts}."
         if indefinite
         else f"{steps} found {counts}: definiteness cannot be determined.",
-        f"κ ≥ {max(bound, 1.0):.2g}: the smallest eigenvalue cannot be resolved by {steps}.",
+        f"κ ≥ {bound:.2g}: the smallest eigenvalue cannot be resolved by {steps}.",
     )
     definiteness = "indefinite" if indefinite else "undetermined"
     return Verdict(quantities, values, definiteness, sentences)

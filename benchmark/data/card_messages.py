@@ -1,28 +1,16 @@
 """The error of this package, and sentences for mistakes in a dataset card."""
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from benchmark.errors import UserError, did_you_mean
 
-class DatasetError(ValueError):
+
+class DatasetError(UserError, ValueError):
     """A dataset that cannot be found, read, trusted or split; its text says why and what to do."""
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a question that offers the nearest known word, or nothing.
-
-    Example:
-        >>> did_you_mean("digit", ["digits", "iris"])
-        ' Did you mean `digits`?'
-        >>> did_you_mean("zebra", ["digits", "iris"])
-        ''
-    """
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean `{near[0]}`?" if near else ""
 
 
 def card_error(

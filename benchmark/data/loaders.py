@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import sklearn.datasets
 
-from benchmark.data.card_messages import DatasetError, did_you_mean
+from benchmark.data.card_messages import DatasetError
+from benchmark.errors import did_you_mean
 from benchmark.data.cards import DatasetCard
 from benchmark.data.loader_settings import (
     CsvSettings,

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
-from benchmark.data.card_messages import DatasetError, did_you_mean
+from benchmark.data.card_messages import DatasetError
+from benchmark.errors import did_you_mean
 
 Matrix = NDArray[np.float64]
 SCALERS: dict[str, Callable[[], "FunctionTransformer | MinMaxScaler | StandardScaler"]] = {

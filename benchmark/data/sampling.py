@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.card_messages import did_you_mean
+from benchmark.errors import did_you_mean
 
 Batches = list[NDArray[np.int64]]
 

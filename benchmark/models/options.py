@@ -1,9 +1,9 @@
 """Checking the options of a model, without Keras."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from benchmark.errors import did_you_mean
 from benchmark.models.catalogue import MODELS
 from benchmark.models.initializers import INITIALIZERS
 
@@ -77,8 +77,7 @@ def require_one_of(what: str, value: object, known: Iterable[str]) -> None:
     words = list(known)
     if isinstance(value, str) and value in words:
         return
-    near = difflib.get_close_matches(str(value), words, n=1)
-    offer = f" Did you mean `{near[0]}`?" if near else ""
+    offer = did_you_mean(str(value), words)
     raise ValueError(f"{what} must be one of {', '.join(words)}. Received {value!r}.{offer}")
 
 

@@ -121,7 +121,7 @@ class Optimizer(keras.optimizers.Optimizer):
         self,
         shared: State,
         updates: list[Tensor],
-        hyperparameters: State,  # noqa: ARG002 - for the rules of subclasses
+        hyperparameters: State,
     ) -> tuple[State, list[Tensor]]:
         """Return the new shared state and the updates, seen over all variables together.
 
@@ -290,8 +290,7 @@ class Optimizer(keras.optimizers.Optimizer):
         return id(variable)
 
     def _rule_of(self, name: str) -> Hyperparameter:
-        table = {**self.hyperparameter_table, **CLIPPING, "weight_decay": _WEIGHT_DECAY}
-        return table[name]
+        return {**self.hyperparameter_table, **CLIPPING, "weight_decay": _WEIGHT_DECAY}[name]
 
     def _unknown_sentence(self, name: str) -> str:
         return (

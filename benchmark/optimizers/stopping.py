@@ -27,7 +27,7 @@ class StopOnConvergence(keras.callbacks.Callback):
         True
     """
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Refuse models whose optimizer has no stopping rule."""
         optimizer = self.model.optimizer
         if not isinstance(optimizer, GradientDescent):
@@ -39,8 +39,8 @@ class StopOnConvergence(keras.callbacks.Callback):
 
     def on_epoch_end(
         self,
-        epoch: int,  # noqa: ARG002 - Keras's signature
-        logs: dict[str, Any] | None = None,  # noqa: ARG002
+        epoch: int,
+        logs: dict[str, Any] | None = None,
     ) -> None:
         """Stop the model's training if its optimizer has converged."""
         if bool(self.model.optimizer.converged.value):

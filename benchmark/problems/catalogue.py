@@ -1,10 +1,11 @@
 """The table of problems, and how one of them is built."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from benchmark.errors import did_you_mean
 
 if TYPE_CHECKING:
     from benchmark.problems.base import Problem
@@ -89,7 +90,7 @@ def build_problem(name: str, options: Mapping[str, Any] | None = None) -> "Probl
         >>> build_problem("quadratic", {"dimensions": 2})
         Traceback (most recent call last):
         ValueError: an option of quadratic must be one of dimension, condition_number, \
-largest_eigenvalue, seed. Received 'dimensions'. Did you mean 'dimension'?
+largest_eigenvalue, seed. Received 'dimensions'. Did you mean `dimension`?
     """
     chosen = check_problem(name, options or {})
     module, _, class_name = PROBLEMS[name].target.partition(":")
@@ -133,7 +134,5 @@ def _number(place: str, value: Any, *, integer: bool) -> float | int:
 
 
 def _unknown(what: str, value: str, known: Mapping[str, Any]) -> str:
-    guess = difflib.get_close_matches(value, known, n=1)
-    remedy = f" Did you mean {guess[0]!r}?" if guess else ""
     names = ", ".join(known) if known else "(it has none)"
-    return f"{what} must be one of {names}. Received {value!r}.{remedy}"
+    return f"{what} must be one of {names}. Received {value!r}.{did_you_mean(value, known)}"

@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from benchmark.errors import UserError
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -12,7 +14,7 @@ else:
 FILE = "run.lock"
 
 
-class RunLockedError(RuntimeError):
+class RunLockedError(UserError, RuntimeError):
     """Another process is writing the run."""
 
 

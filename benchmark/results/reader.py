@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.errors import UserError
 from benchmark.results import records
 from benchmark.results.files import read_json
 from benchmark.results.records import Record
 from benchmark.results.tables import TABLES, build_tables
 
 
-class RunNotFoundError(LookupError):
+class RunNotFoundError(UserError, LookupError):
     """No run, or more than one, goes by the given name."""
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from benchmark.errors import UserError
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
@@ -23,7 +24,7 @@ FILE = "records.jsonl"
 Record = tuple[TrialResult, list[Report]]
 
 
-class DamagedRecordsError(ValueError):
+class DamagedRecordsError(UserError, ValueError):
     """A line in the middle of ``records.jsonl`` cannot be read."""
 
 

@@ -65,10 +65,10 @@ class ScrambledSobol(QMCSampler):
 def make_sampler(
     name: SamplerName,
     space: SearchSpace,
+    k: int,
     *,
     study_seed: int,
     label_index: int,
-    k: int,
     trials: int,
 ) -> BaseSampler:
     """Make the sampler that proposes one trial.
@@ -81,9 +81,9 @@ def make_sampler(
     Args:
         name: a key of ``benchmark.search.SAMPLERS``.
         space: the search space of the label.
+        k: index of the trial within its label, ≥ 0.
         study_seed: the seed of the study.
         label_index: the place of the label in ``compare``.
-        k: index of the trial within its label, ≥ 0.
         trials: how many trials the label gets.
 
     Raises:

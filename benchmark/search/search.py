@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import optuna
-from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from benchmark.search.errors import SearchError
@@ -78,8 +78,8 @@ class Search:
         if study.budget.sampler == "grid":
             for label, space in zip(self._labels, spaces, strict=True):
                 check_grid(space, label)
-        self._storage = open_storage(storage)
         names = [f"{study.name}/{run or _run_name(storage)}/{label}" for label in self._labels]
+        self._storage = open_storage(storage)
         try:
             self._searches = [
                 self._label_search(
@@ -89,7 +89,7 @@ class Search:
                 )
                 for index, (name, space) in enumerate(zip(names, spaces, strict=True))
             ]
-        except SearchError:
+        except BaseException:
             self.close()
             raise
 
@@ -107,34 +107,22 @@ class Search:
         if budget.sampler == "grid" or not space.distributions:
             # Beyond that a trial would repeat another one: same settings, same seeds.
             planned = min(planned, space.size)
-
-        def sampler_of(k: int) -> BaseSampler:
-            return make_sampler(
-                budget.sampler,
-                space,
-                study_seed=seed,
-                label_index=index,
-                k=k,
-                trials=planned,
-            )
-
         return LabelSearch(
             store,
             space,
             self._settings.direction,
-            sampler_of,
+            partial(
+                make_sampler,
+                budget.sampler,
+                space,
+                study_seed=seed,
+                label_index=index,
+                trials=planned,
+            ),
             make_pruner(budget.pruner, budget.warmup_epochs, self._study.training.epochs),
             planned=planned,
             seed=named_seed(seed, "sampler"),
         )
-
-    @property
-    def planned(self) -> dict[str, int]:
-        """How many search trials each label gets; a small grid gets no more than its size."""
-        return {
-            label: search.planned
-            for label, search in zip(self._labels, self._searches, strict=True)
-        }
 
     def restore(self, finished: Iterable[TrialResult]) -> None:
         """Tell the storage of results that were kept when the process died before telling.
@@ -165,16 +153,13 @@ class Search:
         """
         for search in self._searches:
             search.begin()
-        waiting = [s.waiting for s in self._searches]
-        number = self._first_number(waiting)
+        number = self._first_number([s.waiting for s in self._searches])
         if number is not None:
-            index, _ = self._place(number)
-            return self._trial(number, self._searches[index].take_waiting())
+            return self._trial(number, self._searches[self._place(number)[0]].take_waiting())
         number = self._first_number([s.upcoming for s in self._searches])
         if number is None:
             return None
-        index, _ = self._place(number)
-        return self._trial(number, self._searches[index].propose(number))
+        return self._trial(number, self._searches[self._place(number)[0]].propose(number))
 
     def report(self, report: Report) -> bool:
         """Record the objective after an epoch and say whether to prune the trial.
@@ -226,8 +211,6 @@ class Search:
         Args:
             best: the best usable search result of each label; labels without one get none.
 
-        Example:
-            ``search.replicates({})`` is ``[]``.
         """
         trials = []
         for replicate in range(1, self._study.budget.replicates + 1):

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from benchmark.errors import UserError
+
 STORE_FILE = "mlflow.db"
 ARTIFACT_FOLDER = "mlartifacts"
+
+
+class TrackingError(UserError, ValueError):
+    """A tracking store that cannot be used as asked."""
 
 
 def default_tracking_uri(results_root: Path) -> str:
@@ -110,14 +116,14 @@ def ui_command(
         artifact_root: the folder of artifacts; by default the one beside a SQLite file.
 
     Raises:
-        ValueError: the store is already a server, which has its own interface.
+        TrackingError: the store is already a server, which has its own interface.
 
     Example:
         >>> ui_command("sqlite:////data/mlflow.db", port=5001)[1:6]
         ['-m', 'mlflow', 'ui', '--backend-store-uri', 'sqlite:////data/mlflow.db']
     """
     if is_server(uri):
-        raise ValueError(
+        raise TrackingError(
             f"the store of ui must be a database or a folder. Received the server {uri}; "
             "open that address in a browser."
         )

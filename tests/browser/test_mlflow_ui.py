@@ -137,13 +137,14 @@ def _wait_for(address: str, seconds: float) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """Start Chromium; the test is skipped on a contributor's machine without it."""
-    sync_api = pytest.importorskip("playwright.sync_api")
+    from playwright.sync_api import sync_playwright
+
     if not Path(CHROMIUM).exists():
         message = "needs Chromium; on Debian: apt-get install chromium"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()

@@ -85,6 +85,12 @@ def network() -> Network:
 
 
 @pytest.fixture(scope="session")
+def reference(network: Network) -> Array:
+    """The network's Hessian by central differences, 172 × 172."""
+    return network.reference_hessian()
+
+
+@pytest.fixture(scope="session")
 def program(network: Network) -> HessianProgram:
     """The compiled derivatives of the network's loss, in float64 and one chunk."""
     return HessianProgram(model_loss(network.model, LOSS), block_size=43)

@@ -8,9 +8,6 @@ from keras import ops
 from benchmark import backend
 from benchmark.curvature import HessianProgram, exact_eigenvalues, model_loss
 
-# Keras 3.15's variables lack NumPy 2's `copy` keyword; Keras itself converts them.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def weights_of(model, seed=0):
     generator = np.random.default_rng(seed)

@@ -32,9 +32,8 @@ def test_the_value_is_the_loss_that_keras_trains(network, operator):
     assert operator.value() == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_the_hessian_equals_differences_of_the_gradient(network, operator):
+def test_the_hessian_equals_differences_of_the_gradient(operator, reference):
     spectrum = exact_eigenvalues(operator)
-    reference = network.reference_hessian()
     # Fourth-order differences: step⁴ × a fifth derivative, and 1e-16 / step of rounding.
     np.testing.assert_allclose(spectrum.hessian, reference, atol=1e-10, rtol=0)
     expected = np.linalg.eigvalsh((reference + reference.T) / 2)
@@ -70,9 +69,12 @@ def test_chunks_change_nothing():
     chunked = HessianProgram(regression, chunk_size=20, block_size=8)
     other = chunked.at(weights, x, y)
     # The order of summation differs.
-    tolerance = {"rtol": 1e-12, "atol": 1e-14}
-    np.testing.assert_allclose(other.gradient(), whole.gradient(), **tolerance)
-    np.testing.assert_allclose(other.matmat(vectors), whole.matmat(vectors), **tolerance)
+    pairs = [
+        (other.gradient(), whole.gradient()),
+        (other.matmat(vectors), whole.matmat(vectors)),
+    ]
+    for found, expected in pairs:
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
     assert other.value() == pytest.approx(whole.value(), rel=1e-13)
     # 50 = 2 × 20 + 10: two shapes of chunks, each compiled once for two functions.
     assert chunked.compilations == 4

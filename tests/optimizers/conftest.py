@@ -183,15 +183,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Let Keras compute in float64, JAX included."""
-    usual = keras.config.floatx()
+    usual, policy = keras.config.floatx(), keras.config.dtype_policy()
     is_jax = keras.backend.backend() == "jax"
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     if is_jax:
         import jax
 
         jax.config.update("jax_enable_x64", True)
     yield
     keras.config.set_floatx(usual)
+    keras.config.set_dtype_policy(policy)
     if is_jax:
         jax.config.update("jax_enable_x64", False)
 

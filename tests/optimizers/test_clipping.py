@@ -115,5 +115,5 @@ def test_a_new_threshold_takes_effect_and_its_rule_holds() -> None:
 
 
 def test_two_kinds_of_clipping_are_refused() -> None:
-    with pytest.raises(ValueError, match="at most one kind .* clipnorm and clipvalue. Leave out"):
+    with pytest.raises(ValueError, match=r"at most one kind .* clipnorm and clipvalue. Leave out"):
         build_optimizer("sgd", {}, {"clipnorm": 1.0, "clipvalue": 1.0})

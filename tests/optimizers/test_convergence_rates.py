@@ -59,13 +59,9 @@ def test_contraction_a_step(name: str, numbers: Any, rate: float, follow: Any) -
         assert measured > rate
 
 
-def test_the_three_rates_are_those_of_the_table() -> None:
-    assert [round(float(row.values[2]), 4) for row in RATES] == [0.9231, 0.6667, 0.8]
-
-
 MOMENTUM, BETA_1 = 0.75, 0.5
 LIMITS = [
-    pytest.param("gradient_descent", {"tolerance": 0.0}, 2.0, 1.0, id="gradient_descent"),
+    # SGD and GradientDescent share their rule; the latter's norms only cost time here.
     pytest.param("sgd", {}, 2.0, 1.0, id="sgd"),
     pytest.param("momentum", {"momentum": MOMENTUM}, 2 + 2 * MOMENTUM, 1.0, id="heavy_ball"),
     pytest.param(

@@ -19,7 +19,13 @@ ALPHA = 1e-4  # MLPClassifier's default L2 penalty ½ α ‖W‖² / n of a batc
 SGD = {"solver": "sgd", "learning_rate_init": 0.2}
 ROWS = [
     pytest.param(
-        "sgd", {"learning_rate": 0.2}, {**SGD, "momentum": 0.0}, 0.956038, 0.243802, id="sgd"
+        "sgd",
+        {"learning_rate": 0.2},
+        {**SGD, "momentum": 0.0},
+        0.956038,
+        0.243802,
+        id="sgd",
+        marks=pytest.mark.slow,
     ),
     pytest.param(
         "momentum",
@@ -28,6 +34,7 @@ ROWS = [
         0.992766,
         0.041297,
         id="momentum",
+        marks=pytest.mark.slow,
     ),
     pytest.param(
         "nesterov",

@@ -103,5 +103,5 @@ def test_rules(
 
 
 def test_booleans_are_no_numbers() -> None:
-    with pytest.raises(TypeError, match="learning_rate must be a number. Received True"):
+    with pytest.raises(TypeError, match=r"learning_rate must be a number. Received True"):
         build_optimizer("sgd", {"learning_rate": True})

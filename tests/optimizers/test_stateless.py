@@ -21,7 +21,6 @@ def vectorized(function: Callable[..., Any], *arguments: Any) -> Any:
 
     mapped = tf.function(
         lambda *inputs: tf.vectorized_map(lambda inner: function(*inner), inputs),
-        jit_compile=True,
     )
     return mapped(*arguments)
 
@@ -35,7 +34,7 @@ def test_equals_apply_and_leaves_the_variables_alone(case: Any) -> None:
     start = [rng.normal(size=shape).astype("float32") for shape in SHAPES]
     gradients = [keras.ops.convert_to_tensor(value + 1) for value in start]
     optimizer = case.build(clipnorm=1.0)
-    with pytest.raises(ValueError, match="must be built before stateless_apply. Call"):
+    with pytest.raises(ValueError, match=r"must be built before stateless_apply. Call"):
         optimizer.stateless_apply([], gradients, start)
     variables = [keras.Variable(value) for value in start]
     optimizer.build(variables)
@@ -66,7 +65,7 @@ def test_one_program_trains_trials_with_their_own_hyperparameters(case: Any) -> 
             own[place] = (numbers[name] * factors).astype("float32")
 
     def train(own: Any, weights: Any, gradients: Any) -> Any:
-        for _ in range(3):
+        for _ in range(2):
             weights, own = optimizer.stateless_apply(own, gradients, weights)
         return weights
 
@@ -74,10 +73,10 @@ def test_one_program_trains_trials_with_their_own_hyperparameters(case: Any) -> 
     for trial, factor in enumerate(factors):
         alone = case.build(**{name: float(value * factor) for name, value in numbers.items()})
         variables = [keras.Variable(start[trial]) for start in starts]
-        for _ in range(3):
+        for _ in range(2):
             alone.apply([keras.ops.convert_to_tensor(g[trial]) for g in gradients], variables)
         for mapped, variable in zip(together, variables, strict=True):
-            # XLA fuses multiplications with additions: a rounding or two of 6e-8.
+            # Compilers fuse multiplications with additions: a rounding or two of 6e-8.
             np.testing.assert_allclose(mapped[trial], variable.numpy(), rtol=1e-5, atol=1e-6)
 
 
@@ -97,7 +96,7 @@ def test_keras_arguments_of_the_base_still_work(case: Any) -> None:
                 optimizer.apply([keras.ops.convert_to_tensor(start + t)], [weights])
             results.append(weights.numpy())
         # Four float32 roundings; for Adam see the departure in its docstring.
-        np.testing.assert_allclose(*results, rtol=2e-5, err_msg=str(arguments))
+        np.testing.assert_allclose(results[0], results[1], rtol=2e-5, err_msg=str(arguments))
 
 
 @pytest.mark.parametrize("clipping", [{}, {"clipnorm": 0.05}], ids=["unclipped", "clipped"])

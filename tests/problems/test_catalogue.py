@@ -31,7 +31,7 @@ REFUSED = [
     (
         "quadratc",
         {},
-        r"the problem must be one of .* Received 'quadratc'. Did you mean 'quadratic'",
+        r"the problem must be one of .* Received 'quadratc'. Did you mean .quadratic.",
     ),
     ("beale", {"dimension": 2}, r"an option of beale must be one of \(it has none\)"),
     ("quadratic", {"dimension": 2.5}, r"quadratic.dimension must be an integer. Received 2.5"),

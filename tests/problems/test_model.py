@@ -7,9 +7,6 @@ import pytest
 from benchmark.problems import PROBLEMS, build_problem
 from benchmark.problems.model import mean_value, problem_model
 
-# Keras 3.15's variables lack NumPy 2's `copy` keyword; Keras itself converts them.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_model_starts_at_the_start_with_one_weight(name):

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from benchmark.problems import build_problem
+from benchmark.problems.deep_linear_chain import DeepLinearChain
+from benchmark.problems.noisy_quadratic import NoisyQuadratic
+from benchmark.problems.saddle import Saddle
 
 
 def test_noisy_quadratic_is_the_problem_of_deepobs():
     """DeepOBS quadratic_deep (Schneider et al., ICLR 2019): spectrum and initial test loss."""
-    problem = build_problem("noisy_quadratic")
+    problem = NoisyQuadratic()
     spectrum = np.linalg.eigvalsh(problem.hessian(problem.start))
     assert spectrum[0] == pytest.approx(0.0055221171, rel=1e-8)
     assert spectrum[-1] == pytest.approx(53.1290154, rel=1e-8)
@@ -24,7 +27,7 @@ def test_noisy_quadratic_is_the_problem_of_deepobs():
 
 def test_noisy_quadratic_follows_the_published_training_curve():
     """SGD with learning rate 1.5849e-2: published test losses, and a rebuild with its spread."""
-    problem = build_problem("noisy_quadratic")
+    problem = NoisyQuadratic()
     hessian = problem.hessian(problem.start)
     test_points = problem.test_data[:896].astype(np.float64)
     order = np.random.default_rng(0).permutation(1000)[:896].reshape(7, 128)
@@ -45,7 +48,7 @@ def test_noisy_quadratic_follows_the_published_training_curve():
 
 @pytest.mark.parametrize("layers", [2, 3, 5])
 def test_a_deep_chain_raises_eigenvalues_to_the_depth(layers):
-    chain = build_problem("deep_linear_chain", {"layers": layers, "width": 3})
+    chain = DeepLinearChain(layers=layers, width=3)
     expected = chain.eigenvalues**layers
     found = np.linalg.eigvalsh(chain.end_to_end(chain.start))
     np.testing.assert_allclose(found, expected, rtol=1e-13)
@@ -53,10 +56,7 @@ def test_a_deep_chain_raises_eigenvalues_to_the_depth(layers):
 
 @pytest.mark.parametrize("layers", [2, 4, 7])
 def test_the_gradient_of_a_deep_chain_scales_with_depth_minus_one(layers):
-    chain = build_problem(
-        "deep_linear_chain",
-        {"layers": layers, "width": 4, "smallest_eigenvalue": 0.3, "largest_eigenvalue": 1.8},
-    )
+    chain = DeepLinearChain(layers=layers, width=4, smallest_eigenvalue=0.3, largest_eigenvalue=1.8)
     first = chain.gradient(chain.start).reshape(layers, 4, 4)[0]
     along = chain.rotation.T @ first @ chain.rotation
     power = chain.eigenvalues ** (layers - 1)
@@ -66,14 +66,14 @@ def test_the_gradient_of_a_deep_chain_scales_with_depth_minus_one(layers):
 
 
 def test_the_minimum_of_a_deep_chain_is_flat_in_all_but_one_direction_in_n():
-    chain = build_problem("deep_linear_chain", {"layers": 4, "width": 3})
+    chain = DeepLinearChain(layers=4, width=3)
     spectrum = np.linalg.eigvalsh(chain.hessian(chain.minimum))
     np.testing.assert_allclose(spectrum[:27], 0, atol=1e-14)
     np.testing.assert_allclose(spectrum[27:], 4, rtol=1e-14)
 
 
 def test_the_saddle_has_one_escape_direction():
-    saddle = build_problem("saddle", {"positive_curvature": 3.0, "negative_curvature": 2.0})
+    saddle = Saddle(positive_curvature=3.0, negative_curvature=2.0)
     np.testing.assert_array_equal(saddle.gradient(saddle.saddle_point), 0)
     np.testing.assert_array_equal(np.diag(saddle.hessian(saddle.saddle_point)), [3.0, -2.0])
     np.testing.assert_allclose(np.diag(saddle.hessian(saddle.minimum)), [3.0, 4.0])

@@ -184,7 +184,7 @@ def test_labels_take_turns_and_numbers_follow_place(tmp_path: Path) -> None:
     trials = list(iter(search.ask, None))
     assert [trial.number for trial in trials] == list(range(12))
     assert [trial.label for trial in trials] == ["sgd", "momentum"] * 6
-    assert search.planned == {"sgd": 6, "momentum": 6}
+    assert search.totals == {"sgd": 6, "momentum": 6}
 
 
 def test_hyperparameters_are_fixed_and_searched_ones_together(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_everything_fixed_is_trained_once(tmp_path: Path) -> None:
     given = study().model_copy(update={"search": {}})
     search = open_search(given, tmp_path)
     assert [trial.number for trial in iter(search.ask, None)] == [0, 1]
-    assert search.planned == {"sgd": 1, "momentum": 1}
+    assert search.totals == {"sgd": 1, "momentum": 1}
 
 
 @pytest.mark.parametrize("sampler", ["random", "quasi_random"])
@@ -466,7 +466,7 @@ def resume_until_done(given: Study, place: str | Path, results: dict[int, TrialR
 @pytest.mark.parametrize("pruner", ["successive_halving", "median"])
 @given(deaths=strategies.lists(strategies.integers(0, 25), min_size=1, max_size=4))
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -1,0 +1,287 @@
+"""The command line as a user types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from benchmark.results import read_records
+from benchmark.run import app
+from tests.small_study import TRIALS, tables_of, write_study
+
+ROOT = Path(__file__).parents[1]
+SEARCHED = 12
+"""Trials of the search of the small study."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the program in a folder, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmark.run", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def wait_for_trials(folder: Path, count: int, process: subprocess.Popen[str]) -> Path:
+    """Wait until a running study has recorded that many trials; returns its folder."""
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        for file in folder.glob("results/small/*/records.jsonl"):
+            if file.read_bytes().count(b"\n") >= count:
+                return file.parent
+        time.sleep(0.02)
+    pytest.fail(f"the study did not record {count} trials: {finish(process)}")
+
+
+def call(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_killed_and_resumed_no_finished_trial_is_lost_or_repeated(tmp_path):
+    write_study(tmp_path)
+    killed = start(tmp_path, "study", "small.toml", "--set", "training.epochs=20")
+    path = wait_for_trials(tmp_path, 4, killed)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    before = {result.trial.number: result for result, _ in read_records(path)}
+    assert 4 <= len(before) < TRIALS
+
+    code, output, errors = finish(start(tmp_path, "study", "--resume", str(path)))
+    assert code == 0, output + errors
+    trials = pd.read_parquet(path / "trials.parquet")
+    assert trials["number"].tolist() == list(range(TRIALS))
+    after = {result.trial.number: result for result, _ in read_records(path)}
+    for number, result in before.items():
+        assert after[number].trial == result.trial
+        assert after[number].objective == result.objective
+        # The clock shows that it is the same record, not the trial trained again.
+        assert after[number].seconds == result.seconds
+    _assert_mlflow_has_every_trial_once(tmp_path, trials)
+
+
+def _assert_mlflow_has_every_trial_once(folder: Path, trials: pd.DataFrame) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder / 'results' / 'mlflow.db'}")
+    (experiment,) = client.search_experiments(filter_string="name = 'small'")
+    runs = client.search_runs([experiment.experiment_id], max_results=200)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert len(parents) == 1 and parents[0].info.status == "FINISHED"
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
+    numbers = sorted(int(run.data.tags["trial"]) for run in children)
+    assert numbers == trials["number"].tolist()
+
+
+def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path):
+    write_study(tmp_path)
+    process = start(tmp_path, "study", "small.toml", "--no-tracking", "--set", "training.epochs=40")
+    path = wait_for_trials(tmp_path, 2, process)
+    os.killpg(process.pid, signal.SIGINT)
+    code, _, errors = finish(process)
+    assert code == 130, errors
+    assert "Traceback" not in errors
+    resume = f"python -m benchmark.run study --resume {path.relative_to(tmp_path)}"
+    assert resume in errors
+    assert len(list(read_records(path))) >= 2
+    assert not (path / "summary.json").exists()
+
+
+def test_the_summary_as_json_is_the_only_thing_on_standard_output(tmp_path):
+    write_study(tmp_path)
+    changes = ("--trials", "1", "--set", "budget.replicates=0", "--seed", "3")
+    code, output, errors = finish(
+        start(tmp_path, "study", "small.toml", "--json", "--run-name", "one", *changes)
+    )
+    assert code == 0, errors
+    document = json.loads(output)
+    assert document["trials"] == 2 and document["run"] == "one"
+    assert Path(tmp_path, document["report"]).is_file()
+    assert "trials" in errors  # progress goes to standard error
+    frozen = (tmp_path / "results" / "small" / "one" / "study.toml").read_text()
+    assert "seed = 3" in frozen and "trials = 1" in frozen
+
+
+BAD_INPUT = {
+    "no such study": (["study", "no_such"], "a study must be a TOML file"),
+    "no such run": (["study", "--resume", "no_such"], "a run must exist"),
+    "change of a resumed run": (["study", "--resume", "x", "--seed", "1"], "Leave out NAME"),
+    "change without value": (["study", "quickstart", "--set", "seed"], "must be KEY=VALUE"),
+    "change of an unknown key": (
+        ["study", "quickstart", "--set", "training.epoch=1"],
+        "Did you mean `epochs`?",
+    ),
+    "change through a value": (["study", "quickstart", "--set", "seed.x=1"], "through tables"),
+    "negative seed": (["study", "quickstart", "--seed", "-1"], "seed must be >= 0. Received -1"),
+    "run to show": (["show", "no_such"], "a run must exist"),
+    "run to report": (["report", "no_such"], "a run must exist"),
+    "run to track": (["track", "no_such"], "a run must exist"),
+    "study to validate": (["validate", "no_such"], "a study must be a TOML file"),
+    "thing to list": (["list", "everything"], "everything"),
+    "unknown option": (["study", "--no-such-option"], "No such option"),
+    "server to open": (["ui", "--tracking-uri", "http://127.0.0.1:1"], "already"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_exit_code_2_with_a_sentence(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    arguments, expected = BAD_INPUT[name]
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert expected in " ".join((result.output + result.stderr).split())
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.glob("results/*/*"))
+
+
+def test_help_of_every_command_has_an_example():
+    for command in ("study", "validate", "list", "show", "report", "track", "ui", "doctor"):
+        result = call(command, "--help")
+        assert result.exit_code == 0
+        assert "Example" in result.output, command
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys; sys.argv = ['run', '--help']\n"
+        "from benchmark.run import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=True,
+    )
+    heavy = {"tensorflow", "jax", "keras", "numpy", "pandas", "sklearn", "optuna", "mlflow"}
+    heavy |= {"scipy", "plotly", "pydantic", "pyarrow", "ray"}
+    loaded = set(json.loads(done.stderr.strip().splitlines()[-1].replace("'", '"')))
+    assert not loaded & heavy
+    assert "doctor" in done.stdout
+
+
+def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call("list", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    names = {kind: {row["name"] for row in rows} for kind, rows in found.items()}
+    assert names["studies"] >= {"quickstart", "regression", "stopping_rule", "quadratic"}
+    assert names["datasets"] == {"digits", "iris", "wine", "breast_cancer", "diabetes"}
+    assert names["models"] == {"linear", "multilayer_perceptron"}
+    assert names["optimizers"] >= {"gradient_descent", "sgd", "momentum", "nesterov", "adam"}
+    assert names["samplers"] == {"tpe", "random", "quasi_random", "grid"}
+    assert names["pruners"] == {"none", "median", "successive_halving", "hyperband"}
+    assert names["runs"] == set()
+    assert "quickstart" in call("list", "studies").output
+
+
+def test_shipped_studies_are_valid(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["quickstart", "regression", "stopping_rule", "quadratic"]
+    result = call("validate", *names)
+    assert result.exit_code == 0, result.output
+    assert result.output.split() == [word for name in names for word in (f"{name}:", "good")]
+
+
+def test_validate_tells_good_from_bad_and_runs_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good = write_study(tmp_path)
+    bad = tmp_path / "bad.toml"
+    bad.write_text(good.read_text().replace("learning_rate", "learnin_rate", 1))
+    result = call("validate", "small.toml", "bad.toml", "--json")
+    assert result.exit_code == 2
+    document = json.loads(result.stdout)
+    assert document["small.toml"] == []
+    assert "learnin_rate" in document["bad.toml"][0]
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.fixture(scope="module")
+def finished_folder(tmp_path_factory):
+    """A folder whose ``results`` hold one finished run."""
+    from tests.small_study import run_session
+
+    folder = tmp_path_factory.mktemp("finished")
+    run_session(folder)
+    return folder
+
+
+def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):
+    monkeypatch.chdir(finished_folder)
+    document = json.loads(call("show", "--json").stdout)
+    assert document["finished"] and len(document["trials"]) == TRIALS
+    shown = call("show", "small")
+    assert "momentum" in shown.output and "adam" in shown.output
+    trial = json.loads(call("show", "latest", "--trial", "0", "--json").stdout)
+    assert [row["epoch"] for row in trial["curves"]] == [0, 1, 2, 3]
+    assert trial["trial"]["label"] == "momentum"
+    assert "train_loss" in call("show", "latest", "--trial", "0").output
+    missing = call("show", "latest", "--trial", "999")
+    assert missing.exit_code == 2 and "must be a finished trial" in missing.output + missing.stderr
+
+
+def test_a_report_is_made_anew_from_the_folder_alone(finished_folder, monkeypatch):
+    monkeypatch.chdir(finished_folder)
+    (run,) = finished_folder.glob("results/small/*")
+    tables = tables_of(run)
+    report = run / "report.html"
+    report.unlink()
+    result = call("report", "latest")
+    assert result.exit_code == 0, result.output
+    assert "softmax regression on iris" in report.read_text(encoding="utf-8")
+    pd.testing.assert_frame_equal(tables_of(run)["trials"], tables["trials"])
+
+
+def test_track_sends_a_run_that_was_not_tracked(finished_folder, monkeypatch):
+    monkeypatch.chdir(finished_folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for _ in range(2):  # the second time nothing is sent twice
+        result = call("track", "latest")
+        assert result.exit_code == 0, result.output
+    (run,) = finished_folder.glob("results/small/*")
+    _assert_mlflow_has_every_trial_once(finished_folder, pd.read_parquet(run / "trials.parquet"))
+
+
+def test_doctor_finds_this_installation_good(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    result = call("doctor", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert set(document) >= {"python", "keras", "backend", "devices", "storage", "tracking"}
+    assert document["backend"]["found"] == os.environ["KERAS_BACKEND"]
+
+
+def test_doctor_says_what_does_not_answer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    storage = f"sqlite:///{tmp_path}/no/such/optuna.db"
+    result = call("doctor", "--json", "--storage", storage)
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert not document["storage"]["good"]
+    assert "storage must be reachable" in document["storage"]["found"]
