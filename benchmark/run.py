@@ -172,7 +172,7 @@ def list_kinds(
     if as_json:
         print_json(found)
         return
-    console = Console()
+    console = terminal()
     for title, rows in found.items():
         console.print(listing_table(title, rows))
 
@@ -198,7 +198,7 @@ def show(
         if as_json:
             print_json(run_document(tables) if trial is None else trial_document(tables, trial))
         else:
-            Console().print(run_view(tables) if trial is None else trial_view(tables, trial))
+            terminal().print(run_view(tables) if trial is None else trial_view(tables, trial))
 
 
 @app.command(epilog="Example:  report latest")
@@ -273,7 +273,7 @@ def doctor(
     if as_json:
         print_json({check.name: {"good": check.good, "found": check.found} for check in found})
     else:
-        Console().print(doctor_table(found))
+        terminal().print(doctor_table(found))
     raise typer.Exit(0 if all(check.good for check in found) else 1)
 
 
@@ -313,6 +313,12 @@ def _tracking_uri(option: str | None, results: Path) -> str:
     from benchmark.tracking import resolve_tracking_uri
 
     return resolve_tracking_uri(option, os.environ, results)
+
+
+def terminal() -> Console:
+    """The terminal, or a file wide enough that no column is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
 
 
 def bad_input(sentence: str) -> NoReturn:

@@ -7,6 +7,7 @@ names file, key, value, rule and remedy.
 """
 
 import math
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -95,7 +96,7 @@ class Dimension(Section):
             raise ValueError("low must be > 0 where log = true")
         if self.step is not None and self.log:
             raise ValueError("step must stand without log = true")
-        if self.step is not None and not 0 < self.step <= self.high - self.low:
+        if self.step is not None and not 0 < self.step <= _exact(self.high) - _exact(self.low):
             raise ValueError("step must be > 0 and at most high - low")
 
     @property
@@ -115,8 +116,8 @@ class Dimension(Section):
         """All points of the dimension, or ``None`` for a continuous range.
 
         Example:
-            >>> Dimension(low=0.0, high=0.9, step=0.45).grid
-            [0.0, 0.45, 0.9]
+            >>> Dimension(low=0.1, high=0.3, step=0.1).grid
+            [0.1, 0.2, 0.3]
         """
         if self.value is not None:
             return [self.value]
@@ -124,9 +125,15 @@ class Dimension(Section):
             return self.choices
         if self.step is None or self.low is None or self.high is None:
             return None
-        # A hair more than the quotient: 0.9 / 0.3 is 2.9999999999999996.
-        count = math.floor((self.high - self.low) / self.step * (1 + 1e-12))
-        return [self.low + index * self.step for index in range(count + 1)]
+        low, high, step = _exact(self.low), _exact(self.high), _exact(self.step)
+        is_whole = all(isinstance(number, int) for number in (self.low, self.step))
+        points = (low + index * step for index in range(int((high - low) / step) + 1))
+        return [int(point) if is_whole else float(point) for point in points]
+
+
+def _exact(number: float | int) -> Decimal:
+    """The number as it was written: in binary, 0.3 - 0.1 is less than 0.2."""
+    return Decimal(str(number))
 
 
 def _as_dimension(value: Any) -> Any:

@@ -140,7 +140,7 @@ BAD_INPUT = {
     "study to validate": (["validate", "no_such"], "a study must be a TOML file"),
     "thing to list": (["list", "everything"], "everything"),
     "unknown option": (["study", "--no-such-option"], "No such option"),
-    "server to open": (["ui", "--tracking-uri", "http://127.0.0.1:1"], "already"),
+    "server to open": (["ui", "--tracking-uri", "http://127.0.0.1:1"], "open that address"),
 }
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark import __version__
 from benchmark.errors import UserError
 
-PACKAGES = ("kappabench", "keras", "tensorflow", "jax", "optuna", "mlflow", "scikit-learn", "ray")
+PACKAGES = ("keras", "tensorflow", "jax", "optuna", "mlflow", "scikit-learn", "ray")
 OPTIONAL = ("jax", "ray")
 TRACKING_SECONDS = 10.0
 
@@ -45,6 +46,7 @@ def examine(
         select_backend: imports the framework.
     """
     return [
+        Check("kappabench", True, __version__),
         Check("python", True, platform.python_version()),
         *_packages(),
         *_backend(backend, select_backend),

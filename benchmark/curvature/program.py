@@ -76,10 +76,9 @@ class HessianProgram:
             axes = (None, 0, *(None for _ in data))
             return backend.vectorize(flat_product, axes)(parameters, vectors, *data)
 
-        self._compiled = [
-            backend.compile(function) for function in (flat_gradient, flat_product, flat_products)
-        ]
-        self._derivatives = Derivatives(*self._compiled, block_size=block_size, dtype=dtype)
+        gradient, one, many = map(backend.compile, (flat_gradient, flat_product, flat_products))
+        self._compiled = (gradient, one, many)
+        self._derivatives = Derivatives(gradient, one, many, block_size, dtype)
 
     @property
     def compilations(self) -> int:

@@ -86,8 +86,9 @@ _ADAM = {
         default=1e-7,
         low=0.0,
         space={"low": 1e-10, "high": 1.0, "log": True},
-        source="default: keras.optimizers.Adam (the paper has 1e-8); space: Choi et al. 2019, "
-        "On Empirical Comparisons of Optimizers for Deep Learning, appendix on search spaces",
+        source="default: keras.optimizers.Adam (the paper has 1e-8); space: our choice, up to 1 "
+        "because large values, which turn Adam towards momentum, can win: Choi et al. 2019, "
+        "On Empirical Comparisons of Optimizers for Deep Learning",
     ),
 }
 
@@ -123,8 +124,8 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
 
 _SEARCHED_THRESHOLDS = {"low": 1e-2, "high": 10.0, "log": True}
 _THRESHOLD_SOURCE = (
-    "space: our choice, two decades below and one above the threshold 1 that Pascanu, Mikolov, "
-    "Bengio 2013 report as a good start, section 3.2"
+    "space: our choice, three decades around the norms of gradients that are usual with scaled "
+    "inputs; Pascanu, Mikolov, Bengio 2013, section 3.2, advise to start from that norm"
 )
 CLIPPING: dict[str, Hyperparameter] = {
     kind: Hyperparameter(

@@ -1,9 +1,9 @@
 """MLflow's own interface, on a store that the tracker filled, in headless Chromium."""
 
-import contextlib
 import math
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -109,16 +109,15 @@ def address(uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
+            start_new_session=True,
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}/health", seconds=90.0)
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=15.0)
-        server.kill()
-        server.wait(timeout=15.0)
+        # The whole group: MLflow 3.9 does not hand the signal on to its worker.
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30.0)
 
 
 def _wait_for(address: str, seconds: float) -> None:

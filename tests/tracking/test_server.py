@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -42,17 +43,15 @@ def start_server(store: Any, port: int, tmp_path: Path) -> Iterator[Callable[[],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=tmp_path,
+                start_new_session=True,
             )
         started.append(process)
 
     yield start
     for process in started:
-        process.terminate()
-        try:
-            process.wait(timeout=15.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=15.0)
+        # The whole group: MLflow 3.9 does not hand the signal on to its worker.
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30.0)
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:
