@@ -1,7 +1,12 @@
 """The one place where MLflow's client is imported and configured."""
 
+import contextlib
 import os
+import shutil
+import tempfile
+import time
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.tracking.location import sqlite_file
@@ -21,6 +26,8 @@ SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """Environment variables for MLflow; those that the user has set are left alone."""
+CREATING = ".creating-"
+STALE_SECONDS = 3600.0
 
 
 def open_client(uri: str) -> "MlflowClient":
@@ -33,8 +40,30 @@ def open_client(uri: str) -> "MlflowClient":
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    mlflow = import_module("mlflow")
     file = sqlite_file(uri)
-    if file is not None:
+    if file is not None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-    client: MlflowClient = import_module("mlflow").MlflowClient(tracking_uri=uri)
+        _create(file, mlflow.MlflowClient)
+    client: MlflowClient = mlflow.MlflowClient(tracking_uri=uri)
     return client
+
+
+def _create(file: Path, client: "type[MlflowClient]") -> None:
+    """Create a SQLite store aside and put it in place when it is whole.
+
+    MLflow builds its tables in dozens of migrations over some seconds. A process killed
+    between two of them would leave a file that no later one can open or repair.
+    """
+    for stale in file.parent.glob(f"{CREATING}*"):
+        if time.time() - stale.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(stale, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=CREATING, dir=file.parent))
+    try:
+        created = folder / file.name
+        client(tracking_uri=f"sqlite:///{created.as_posix()}").search_experiments(max_results=1)
+        # Where another process was faster, its store is the one: link refuses to replace.
+        with contextlib.suppress(FileExistsError):
+            os.link(created, file)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
