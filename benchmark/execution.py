@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from benchmark.trial import Report, Status, Trial, TrialResult
 
@@ -49,7 +49,7 @@ class Writer(Protocol):
     def append(self, result: TrialResult, reports: Sequence[Report]) -> None:
         """Store a finished trial, durably."""
 
-    def save_weights(self, number: int, weights: Sequence[object]) -> object:
+    def save_weights(self, number: int, weights: Sequence[Any]) -> None:
         """Keep the weights of a trial."""
 
     def discard_weights(self, number: int) -> None:

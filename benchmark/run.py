@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -185,8 +185,14 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show the results of a run in the terminal."""
+    from benchmark.commands.views import (
+        print_json,
+        run_document,
+        run_view,
+        trial_document,
+        trial_view,
+    )
     from benchmark.results import find_run, read_run
-    from benchmark.commands.views import print_json, run_document, run_view, trial_document, trial_view
 
     with user_errors():
         tables = read_run(find_run(results, run))
@@ -223,7 +229,7 @@ def track(
     with user_errors():
         path = find_run(results, run)
         select_backend(None)  # the best models are rebuilt to be logged
-        from benchmark.session import send_run
+        from benchmark.mirroring import send_run
 
         uri = _tracking_uri(tracking_uri, results)
         unsent = send_run(path, uri, lambda text: typer.echo(text, err=True))

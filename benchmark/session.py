@@ -4,27 +4,24 @@ import dataclasses
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from benchmark import backend
 from benchmark.catalogue import catalogue
-from benchmark.data import load_card, prepare
-from benchmark.engine import SequentialEngine, trained_model
+from benchmark.engine import SequentialEngine
 from benchmark.execution import Engine, Execution, Observer
+from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.problems import build_problem
-from benchmark.results import RunWriter, environment, load_weights, read_records, read_run
+from benchmark.results import RunWriter, environment, read_records
 from benchmark.search import Search, SearchSettings, settings_of
 from benchmark.study import Study
-from benchmark.study_file import StudyError, loss_of, metric_of, parse_study
-from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
-from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
-
-CLOSE_SECONDS = 60.0
-"""How long the end of a study waits for an MLflow store that answers slowly."""
-EXAMPLE_ROWS = 5
+from benchmark.study_checks import loss_of, metric_of
+from benchmark.study_file import StudyError, study_of_run
+from benchmark.tracking import Tracker
+from benchmark.trial import TrialResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +107,7 @@ class Session:
             name: the run's name; by default the time.
         """
         check_problem_options(study)
-        facts = environment(
-            backend.name(), backend.devices(), seed=study.seed, engine="sequential"
-        )
+        facts = environment(backend.name(), backend.devices(), seed=study.seed, engine="sequential")
         # A storage's password must not reach the disk, so only a harmless address is kept.
         shared = settings.storage if settings.storage and "@" not in settings.storage else None
         facts |= {"storage": shared}
@@ -259,16 +254,6 @@ def check_problem_options(study: Study) -> None:
             raise StudyError([f"{error} It stands at problem.options."]) from None
 
 
-def study_of_run(path: Path) -> Study:
-    """Read the frozen study of a run; its name is that of the folder above.
-
-    Args:
-        path: the run folder.
-    """
-    file = path / "study.toml"
-    return parse_study(file.read_text(encoding="utf-8"), str(file), path.parent.name)
-
-
 def search_settings(study: Study) -> SearchSettings:
     """Resolve what the study left open: loss, metric, objective and direction."""
     facts = catalogue()
@@ -285,91 +270,3 @@ def search_settings(study: Study) -> SearchSettings:
         metric="" if is_closed_form else metric_of(study, facts),
         integers=frozenset({"batch_size", *integers}),
     )
-
-
-def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> int:
-    """Send to MLflow what it lacks of a run, from the run folder alone.
-
-    Args:
-        path: the run folder.
-        uri: the MLflow store.
-        notify: shows a sentence to the user.
-
-    Returns:
-        The number of trials that could not be sent.
-    """
-    tables = read_run(path)
-    tracker = start_tracker(path, study_of_run(path), uri, notify, path)
-    numbers = {entry["trial"] for entry in tables.summary.get("best", {}).values()}
-    best = [result for result, _ in read_records(path) if result.trial.number in numbers]
-    report = path / "report.html"
-    finish_tracker(tracker, path, best, report if tables.is_finished else None)
-    return tracker.close(CLOSE_SECONDS)
-
-
-def start_tracker(
-    path: Path,
-    study: Study,
-    uri: str,
-    notify: Callable[[str], None],
-    resume_from: Path | None,
-) -> Tracker:
-    """Start mirroring a run; experiment and parent run are named by its folders."""
-    tracker = Tracker(uri, path.parent.name, path.name, notify)
-    labels = ", ".join(entry.label for entry in study.compare)
-    tracker.start(
-        study_text=(path / "study.toml").read_text(encoding="utf-8"),
-        # MLflow shows the note as the run's description.
-        tags={"mlflow.note.content": study.question, "compare": labels, "seed": str(study.seed)},
-        dataset=tracked_dataset(study),
-        resume_from=resume_from,
-    )
-    return tracker
-
-
-def finish_tracker(
-    tracker: Tracker, path: Path, best: Iterable[TrialResult], report: Path | None
-) -> None:
-    """Hand over what stands at the end: report, figures and the best models.
-
-    Args:
-        tracker: a started one.
-        path: the run folder.
-        best: the best result of each label.
-        report: the report; nothing where the run was interrupted.
-    """
-    if report is None:
-        tracker.finish(status=Status.INTERRUPTED)
-        return
-    files = [file for file in (report, report.parent / "figures") if file.exists()]
-    models = [
-        logged_model(result.trial, path)
-        for result in best
-        if isinstance(result.trial.problem, DatasetProblem)
-    ]
-    tracker.finish(files, models, Status.COMPLETED)
-
-
-def tracked_dataset(study: Study) -> TrackedDataset | None:
-    """Describe the training part to MLflow; nothing for a closed-form problem."""
-    problem = study.problem
-    if problem.function:
-        return None
-    split = problem.split
-    data = prepare(
-        problem.dataset,
-        (split.train, split.validation, split.test),
-        problem.preprocessing.scaling,
-        named_seed(study.seed, "split"),
-    )
-    card = load_card(problem.dataset)
-    return TrackedDataset(card.name, card.source, data.train.x, data.train.y, card.checksum)
-
-
-def logged_model(trial: Trial, path: Path) -> LoggedModel:
-    """The model of a trial whose weights the run folder keeps, for MLflow."""
-    assert isinstance(trial.problem, DatasetProblem), "a closed form has no model to serve"
-    problem = trial.problem
-    data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
-    model = trained_model(trial, load_weights(path, trial.number))
-    return LoggedModel(trial.label, model, data.validation.x[:EXAMPLE_ROWS], trial.number)

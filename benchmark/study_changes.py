@@ -8,14 +8,8 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from benchmark.study import Study
-from benchmark.study_file import (
-    Catalogue,
-    StudyError,
-    check_study,
-    find_study,
-    load_study,
-    parse_study,
-)
+from benchmark.study_checks import Catalogue, check_study
+from benchmark.study_file import StudyError, find_study, load_study, parse_study
 
 DEFAULT_SEARCHED = ("learning_rate", "momentum")
 """Searched over their default spaces by an optimizer that no table of the study is about."""
@@ -66,8 +60,10 @@ def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise StudyError(
-            [f"a change must be KEY=VALUE. Received {change!r} at --set. "
-             "Write for instance --set training.epochs=5."]
+            [
+                f"a change must be KEY=VALUE. Received {change!r} at --set. "
+                "Write for instance --set training.epochs=5."
+            ]
         )
     table: object = document
     for part in parts[:-1]:
@@ -75,8 +71,10 @@ def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
         table = table.setdefault(part, tomlkit.table())
         if not isinstance(table, dict):
             raise StudyError(
-                [f"the key of a change must lead through tables. Received {change!r} at --set, "
-                 f"where {part} is a value."]
+                [
+                    f"the key of a change must lead through tables. Received {change!r} at --set, "
+                    f"where {part} is a value."
+                ]
             )
     assert isinstance(table, dict)
     table[parts[-1]] = _value(value.strip())
@@ -90,9 +88,7 @@ def _value(text: str) -> object:
         return text
 
 
-def _complete_spaces(
-    document: tomlkit.TOMLDocument, study: Study, catalogue: Catalogue
-) -> None:
+def _complete_spaces(document: tomlkit.TOMLDocument, study: Study, catalogue: Catalogue) -> None:
     """Write default search spaces into the text, so that a resumed run finds the same."""
     for entry in study.compare:
         if entry.label in study.search:

@@ -33,8 +33,8 @@ class Mistake:
         """The mistake in one line, with the file it stands in.
 
         Example:
-            >>> Mistake("search.sgd.learning_rate", "learning_rate must be > 0", -0.1).line("x.toml")
-            'learning_rate must be > 0. Received -0.1 at search.sgd.learning_rate in x.toml.'
+            >>> Mistake("training.epochs", "epochs must be >= 1", 0).line("x.toml")
+            'epochs must be >= 1. Received 0 at training.epochs in x.toml.'
         """
         place = f"at {self.key} in {source}."
         if self.sentence:
@@ -77,7 +77,9 @@ def _mistake(key: str, location: list[int | str], entry: dict[str, Any]) -> Mist
     if kind in ("model_type", "dict_type"):
         return Mistake(key, f"{name} must be {_form(location)}", received)
     if kind == "literal_error":
-        known = [word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ",").split(",")]
+        known = [
+            word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ",").split(",")
+        ]
         rule = f"{name} must be one of {', '.join(known)}"
         return Mistake(key, rule, received, did_you_mean(str(received), known))
     message = entry["msg"].replace("Input should be ", "").replace("greater than", ">")

@@ -91,6 +91,6 @@ def tables_of(path: Path) -> dict[str, pd.DataFrame]:
         name: pd.read_parquet(path / f"{name}.parquet")
         for name in ("trials", "curves", "curvature", "spectra")
     }
-    clocks = [column for column in found["trials"] if column.startswith("seconds")]
+    clocks = [column for column in found["trials"] if str(column).startswith("seconds")]
     found["trials"] = found["trials"].drop(columns=clocks)
     return found

@@ -8,6 +8,7 @@ import pytest
 from benchmark.execution import Execution
 from benchmark.trial import (
     DatasetProblem,
+    Phase,
     Report,
     Settings,
     Status,
@@ -18,7 +19,7 @@ from benchmark.trial import (
 PROBLEM = DatasetProblem("digits", metric="accuracy", loss="sparse_categorical_crossentropy")
 
 
-def make_trial(number: int, phase: str = "search", label: str = "sgd") -> Trial:
+def make_trial(number: int, phase: Phase = "search", label: str = "sgd") -> Trial:
     return Trial(
         number=number,
         phase=phase,

@@ -101,7 +101,9 @@ def test_a_sqlite_storage_gives_the_same_tables_and_is_found_on_resume(finished,
     path = session.path
     assert not session.run([], lambda: len(list(read_records(path))) >= 3, engine()).finished
     # The address stands in the run folder, so that resuming needs no --storage.
-    assert Session.resume(path, session_settings(tmp_path)).run([], lambda: False, engine()).finished
+    assert (
+        Session.resume(path, session_settings(tmp_path)).run([], lambda: False, engine()).finished
+    )
     assert not (path / "optuna.journal").exists()
     assert_same_tables(finished, path)
 

@@ -4,15 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from benchmark.study_file import (
-    Catalogue,
-    StudyError,
-    TrainingHyperparameter,
-    find_study,
-    load_study,
-    parse_study,
-    study_files,
-)
+from benchmark.study_checks import Catalogue, TrainingHyperparameter
+from benchmark.study_file import StudyError, find_study, load_study, parse_study, study_files
 
 GOOD = """
 question = "Which?"

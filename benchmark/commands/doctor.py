@@ -51,7 +51,7 @@ def examine(
         *_packages(),
         *_backend(backend, select_backend),
         _results(results),
-        _storage(storage, results),
+        _storage(storage),
         _tracking(tracking_uri),
     ]
 
@@ -76,7 +76,9 @@ def _backend(name: str, select_backend: Callable[[str], None]) -> Iterator[Check
 
 
 def _results(results: Path) -> Check:
-    place = next(path for path in (results.absolute(), *results.absolute().parents) if path.exists())
+    place = next(
+        path for path in (results.absolute(), *results.absolute().parents) if path.exists()
+    )
     probe = place / ".kappabench-doctor"
     try:
         probe.touch()
@@ -86,7 +88,7 @@ def _results(results: Path) -> Check:
     return Check("results", True, f"{results} can be written")
 
 
-def _storage(storage: str | None, results: Path) -> Check:
+def _storage(storage: str | None) -> Check:
     if storage is None:
         return Check("storage", True, "a journal file in each run folder")
     from benchmark.search.storage import close_storage, name_of, open_storage

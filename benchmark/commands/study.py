@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from benchmark.catalogue import catalogue
-from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.commands.interruption import Interruption
+from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.results import find_run
 from benchmark.study_changes import changed_study
 
@@ -123,10 +123,9 @@ def _tell_outcome(
             highlight=False,
         )
     if not outcome.finished:
-        print(
+        sys.stderr.write(
             f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {command('study --resume', outcome.path)}",
-            file=sys.stderr,
+            f"  {command('study --resume', outcome.path)}\n"
         )
         return INTERRUPTED
     summary = outcome.summary
@@ -141,7 +140,7 @@ def _tell_outcome(
     if request.tracking_uri:
         tell(f"MLflow    {command('ui', None)}")
     if set(summary["by_status"]) <= {"failed"}:
-        print("every trial failed; the reasons stand in the report", file=sys.stderr)
+        sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
         return FAILED
     return DONE
 

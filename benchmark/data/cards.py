@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from benchmark.data.card_messages import DatasetError, card_error
-from benchmark.errors import did_you_mean
 from benchmark.data.loader_settings import SETTINGS, LoaderSettings, Table
+from benchmark.errors import did_you_mean
 from benchmark.resources import shipped
 
 

@@ -11,7 +11,6 @@ import pandas as pd
 import sklearn.datasets
 
 from benchmark.data.card_messages import DatasetError
-from benchmark.errors import did_you_mean
 from benchmark.data.cards import DatasetCard
 from benchmark.data.loader_settings import (
     CsvSettings,
@@ -21,6 +20,7 @@ from benchmark.data.loader_settings import (
     ParquetSettings,
     ToySettings,
 )
+from benchmark.errors import did_you_mean
 
 Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 CACHE = Path("datasets") / ".cache"

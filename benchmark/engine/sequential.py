@@ -11,12 +11,11 @@ import keras
 from benchmark.data import epoch_batches
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.task import Array, Task, build_task, starting_weights
-from benchmark.optimizers import OPTIMIZERS, build_optimizer
+from benchmark.optimizers import CLIPPING, OPTIMIZERS, build_optimizer
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
 
 DIVERGENCE_FACTOR = 1e3
 """A training loss above this multiple of the loss at the start counts as divergence."""
-CLIPPING = ("clipvalue", "clipnorm", "global_clipnorm")
 DEFAULT_BATCH_SIZE = 32
 
 

@@ -8,12 +8,12 @@ was saved with one of them, for that is when Keras learns its name.
 
 from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.registry import (
-    CLIPPING,
     OPTIMIZERS,
     OptimizerEntry,
     build_optimizer,
     load_optimizer,
 )
+from benchmark.optimizers.thresholds import CLIPPING
 
 __all__ = [
     "CLIPPING",

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from benchmark.errors import did_you_mean
 from benchmark.optimizers import clipping
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.registry import CLIPPING, suggestion
 from benchmark.optimizers.tensors import State, Tensor, assign_all, dense, plain_number, precision
+from benchmark.optimizers.thresholds import CLIPPING
 from benchmark.optimizers.variables import number_variable, slot_variables, state_variables
 
 _CLIP: dict[str, Callable[[Sequence[Tensor], Tensor], list[Tensor]]] = {
@@ -294,6 +295,7 @@ class Optimizer(keras.optimizers.Optimizer):
 
     def _unknown_sentence(self, name: str) -> str:
         return (
-            f"a hyperparameter of this {type(self).__name__} must be one of those it was "
-            f"built with. Received {name!r}. {suggestion(name, self._adjustable)}"
+            f"a hyperparameter of this {type(self).__name__} must be one of those it was built "
+            f"with, {', '.join(self._adjustable)}. Received {name!r}."
+            f"{did_you_mean(name, self._adjustable)}"
         )

@@ -4,13 +4,14 @@ Read by ``list`` and ``validate``, so nothing here imports Keras; a class is
 imported when :func:`load_optimizer` is first asked for it.
 """
 
-import difflib
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from benchmark.errors import did_you_mean
 from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.thresholds import CLIPPING
 
 if TYPE_CHECKING:
     from benchmark.optimizers.base import Optimizer
@@ -122,19 +123,6 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
 }
 """Every optimizer by the name that a study file uses."""
 
-_SEARCHED_THRESHOLDS = {"low": 1e-2, "high": 10.0, "log": True}
-_THRESHOLD_SOURCE = (
-    "space: our choice, three decades around the norms of gradients that are usual with scaled "
-    "inputs; Pascanu, Mikolov, Bengio 2013, section 3.2, advise to start from that norm"
-)
-CLIPPING: dict[str, Hyperparameter] = {
-    kind: Hyperparameter(
-        default=None, low=0.0, space=_SEARCHED_THRESHOLDS, source=_THRESHOLD_SOURCE
-    )
-    for kind in ("clipvalue", "clipnorm", "global_clipnorm")
-}
-"""The kinds of gradient clipping, each a threshold in units of the gradient."""
-
 
 def load_optimizer(name: str) -> type["Optimizer"]:
     """Return the class of an optimizer; imports Keras.
@@ -149,12 +137,13 @@ def load_optimizer(name: str) -> type["Optimizer"]:
         >>> load_optimizer("sdg")
         Traceback (most recent call last):
             ...
-        ValueError: the optimizer must be one of OPTIMIZERS. Received 'sdg'. Did you mean 'sgd'?
+        ValueError: the optimizer must be one of gradient_descent, sgd, momentum, nesterov, adam. \
+Received 'sdg'. Did you mean `sgd`?
     """
     if name not in OPTIMIZERS:
         raise ValueError(
-            f"the optimizer must be one of OPTIMIZERS. Received {name!r}. "
-            + suggestion(name, OPTIMIZERS)
+            f"the optimizer must be one of {', '.join(OPTIMIZERS)}. Received {name!r}."
+            + did_you_mean(name, OPTIMIZERS)
         )
     module, _, class_name = OPTIMIZERS[name].target.partition(":")
     loaded: type[Optimizer] = getattr(importlib.import_module(module), class_name)
@@ -193,25 +182,11 @@ def build_optimizer(
     return optimizer_class(**given, **thresholds)
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return "Did you mean …?" for a near miss, or else the list of what there is.
-
-    Example:
-        >>> suggestion("beta1", ["beta_1", "beta_2"])
-        "Did you mean 'beta_1'?"
-        >>> suggestion("warmth", ["beta_1", "beta_2"])
-        'Choose from beta_1, beta_2.'
-    """
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Choose from {', '.join(names)}."
-
-
 def _refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
     names = list(known)
     for name in given:
         if name not in names:
             raise ValueError(
-                f"{what} must be one of {', '.join(names)}. Received {name!r}. "
-                + suggestion(name, names)
+                f"{what} must be one of {', '.join(names)}. Received {name!r}."
+                + did_you_mean(name, names)
             )

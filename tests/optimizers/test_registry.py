@@ -62,18 +62,18 @@ def test_default_and_search_space_obey_the_rule(name: str, number: Hyperparamete
 
 
 def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ValueError, match=r"Received 'nestrov'. Did you mean 'nesterov'\?"):
+    with pytest.raises(ValueError, match=r"Received 'nestrov'. Did you mean `nesterov`\?"):
         load_optimizer("nestrov")
-    with pytest.raises(ValueError, match="Choose from gradient_descent, sgd, momentum"):
+    with pytest.raises(ValueError, match="one of gradient_descent, sgd, momentum"):
         load_optimizer("zzz")
 
 
 def test_an_unknown_hyperparameter_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ValueError, match=r"Received 'beta1'. Did you mean 'beta_1'\?"):
+    with pytest.raises(ValueError, match=r"Received 'beta1'. Did you mean `beta_1`\?"):
         build_optimizer("adam", {"beta1": 0.9})
-    with pytest.raises(ValueError, match=r"Received 'clip_norm'. Did you mean 'clipnorm'\?"):
+    with pytest.raises(ValueError, match=r"Received 'clip_norm'. Did you mean `clipnorm`\?"):
         build_optimizer("adam", {}, {"clip_norm": 1.0})
-    with pytest.raises(ValueError, match=r"this SGD must .* Received 'momentum'. Choose from"):
+    with pytest.raises(ValueError, match=r"this SGD must .* with, learning_rate. Received 'momentum'"):
         build_optimizer("sgd").set_hyperparameters({"momentum": 0.9})
 
 
