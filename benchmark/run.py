@@ -246,17 +246,18 @@ def ui(
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Open the MLflow user interface on the store of the results, on loopback."""
-    import subprocess
-
+    from benchmark.commands.serving import serve
     from benchmark.tracking import ui_command, ui_environment
 
     with user_errors():
         uri = _tracking_uri(tracking_uri, results)
         command = ui_command(uri, port=port)
         results.mkdir(parents=True, exist_ok=True)
-        typer.echo(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)")
-        code = subprocess.run(command, env=ui_environment(os.environ), check=False).returncode
-    raise typer.Exit(0 if code in (0, -2, INTERRUPTED) else 1)
+        # Without the parameter MLflow opens its pages on language models.
+        page = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
+        typer.echo(f"MLflow on {page} (Ctrl-C ends it)")
+        code = serve(command, ui_environment(os.environ))
+    raise typer.Exit(code)
 
 
 @app.command(epilog="Example:  doctor --backend jax")

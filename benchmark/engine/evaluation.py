@@ -36,7 +36,7 @@ class Evaluation:
             part = self._task.parts.get(name)
             if part is None:
                 continue
-            loss, metric = self._judge(list(weights), part.x, part.y)
+            loss, metric = self._judge(list(weights), self._state(), part.x, part.y)
             found[f"{name}_loss"] = float(loss)
             if self._task.metric:
                 found[f"{name}_{self._task.metric}"] = float(metric)
@@ -45,7 +45,7 @@ class Evaluation:
     def gradient_norm(self, weights: Sequence[Array]) -> float:
         """Return the Euclidean norm of the gradient of the whole training loss."""
         train = self._task.parts["train"]
-        return float(self._gradient_norm(list(weights), train.x, train.y))
+        return float(self._gradient_norm(list(weights), self._state(), train.x, train.y))
 
     def curvature(
         self, weights: Sequence[Array], request: CurvatureRequest, seed: int
@@ -92,19 +92,20 @@ class Evaluation:
         if self._hessian is None:
             # In float64, for a spectrum; built at the first need, since it copies the model.
             self._hessian = HessianProgram(model_loss(self._task.model, self._task.loss))
-        return self._hessian.at(list(weights), part.x, part.y)
+        return self._hessian.at(list(weights), part.x, part.y, self._state())
 
-    def _values(self, parameters: Any, x: Any, y: Any) -> tuple[Any, Any]:
-        model = self._task.model
-        outputs, _ = model.stateless_call(
-            parameters, list(model.non_trainable_variables), x, training=False
-        )
+    def _state(self) -> list[Any]:
+        """What the model keeps besides weights; an argument, or a program would freeze it."""
+        return [np.asarray(v.value) for v in self._task.model.non_trainable_variables]
+
+    def _values(self, parameters: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        outputs, _ = self._task.model.stateless_call(parameters, state, x, training=False)
         loss = self._task.loss(y, outputs)
         metric = mean_metric(self._task.metric, y, outputs) if self._task.metric else loss
         return loss, metric
 
-    def _norm_of_gradient(self, parameters: Any, x: Any, y: Any) -> Any:
-        _, gradients = backend.value_and_grad(self._loss)(parameters, x, y)
+    def _norm_of_gradient(self, parameters: Any, state: Any, x: Any, y: Any) -> Any:
+        _, gradients = backend.value_and_grad(self._loss)(parameters, x, y, state)
         return ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
 
 
