@@ -4,18 +4,14 @@ Nothing heavy is imported at the top: ``--help`` must answer at once.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from benchmark.errors import UserError
+from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
 
-BAD_INPUT, INTERRUPTED = 2, 130
 DEFAULT_STUDY = "quickstart"
 
 app = typer.Typer(
@@ -289,19 +285,6 @@ def main() -> None:
     app()
 
 
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """Turn what a user can mend into its sentence and exit code 2, without a traceback."""
-    try:
-        yield
-    except UserError as error:
-        bad_input(str(error))
-    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        bad_input(f"a file must be readable and its folder writable. Received {error}.")
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-
-
 def select_backend(backend: Backend | None) -> None:
     """Choose the framework before Keras is imported."""
     from benchmark.backend import select
@@ -320,18 +303,6 @@ def _tracking_uri(option: str | None, results: Path) -> str:
     from benchmark.tracking import resolve_tracking_uri
 
     return resolve_tracking_uri(option, os.environ, results)
-
-
-def terminal() -> Console:
-    """The terminal, or a file wide enough that no column is cut."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
-
-
-def bad_input(sentence: str) -> NoReturn:
-    """Say what is wrong and leave with exit code 2."""
-    typer.echo(sentence, err=True)
-    raise typer.Exit(BAD_INPUT)
 
 
 if __name__ == "__main__":

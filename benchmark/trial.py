@@ -230,8 +230,8 @@ class Report:
         epoch: epochs trained; 0 is the starting point.
         step: updates of the weights so far.
         samples: training examples seen so far.
-        gradient_evaluations: gradients of mini-batches so far; each product of the
-            Hessian with a vector counts as one more.
+        gradient_evaluations: gradients of mini-batches that the optimizer has used so
+            far; what is computed to watch a trial (evaluation, curvature) is not counted.
         metrics: ``train_loss``, ``validation_loss``, ``train_<metric>``,
             ``validation_<metric>``, ``gradient_norm`` (of the whole training loss),
             ``update_norm`` (‖W after the epoch − W before it‖).

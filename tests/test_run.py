@@ -92,6 +92,9 @@ def _assert_mlflow_has_every_trial_once(folder: Path, trials: pd.DataFrame) -> N
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
     numbers = sorted(int(run.data.tags["trial"]) for run in children)
     assert numbers == trials["number"].tolist()
+    models = client.search_logged_models([experiment.experiment_id])
+    assert sorted(model.name for model in models) == ["best adam", "best momentum"]
+    assert {str(model.status) for model in models} == {"READY"}
 
 
 def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path):

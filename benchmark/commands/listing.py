@@ -1,12 +1,12 @@
 """What ``list`` lists: names with a sentence, read from tables and cards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmark.data import card_names, load_card
-from benchmark.models import MODELS
+from benchmark.models import MODELS, ModelEntry
 from benchmark.optimizers import OPTIMIZERS
-from benchmark.problems import PROBLEMS
+from benchmark.problems import PROBLEMS, ProblemEntry
 from benchmark.results import list_runs
 from benchmark.search import PRUNERS, SAMPLERS
 from benchmark.study_file import StudyError, parse_study, study_files
@@ -55,14 +55,14 @@ def _datasets(_: Path) -> list[Row]:
     ]
 
 
-def _models(_: Path) -> list[Row]:
+def _with_options(table: Mapping[str, ModelEntry | ProblemEntry]) -> list[Row]:
     return [
         {
             "name": name,
             "summary": entry.summary,
             "options": ", ".join(f"{key} = {value!r}" for key, value in entry.options.items()),
         }
-        for name, entry in MODELS.items()
+        for name, entry in table.items()
     ]
 
 
@@ -80,17 +80,6 @@ def _optimizers(_: Path) -> list[Row]:
     ]
 
 
-def _problems(_: Path) -> list[Row]:
-    return [
-        {
-            "name": name,
-            "summary": entry.summary,
-            "options": ", ".join(f"{key} = {value!r}" for key, value in entry.options.items()),
-        }
-        for name, entry in PROBLEMS.items()
-    ]
-
-
 def _runs(results: Path) -> list[Row]:
     return [
         {
@@ -104,9 +93,9 @@ def _runs(results: Path) -> list[Row]:
 _LISTINGS: dict[str, Callable[[Path], list[Row]]] = {
     "studies": _studies,
     "datasets": _datasets,
-    "models": _models,
+    "models": lambda _: _with_options(MODELS),
     "optimizers": _optimizers,
-    "problems": _problems,
+    "problems": lambda _: _with_options(PROBLEMS),
     "samplers": lambda _: [{"name": k, "summary": v} for k, v in SAMPLERS.items()],
     "pruners": lambda _: [{"name": k, "summary": v} for k, v in PRUNERS.items()],
     "runs": _runs,
