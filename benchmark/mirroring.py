@@ -11,7 +11,7 @@ from benchmark.study_file import study_of_run
 from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
 from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
 
-CLOSE_SECONDS = 60.0
+CLOSE_SECONDS = 300.0
 """How long the end of a study waits for an MLflow store that answers slowly."""
 EXAMPLE_ROWS = 5
 
