@@ -115,7 +115,7 @@ def study(
         as_json=as_json,
     )
     with user_errors():
-        code = run_study(request, lambda: select_backend(backend))
+        code = run_study(request, lambda recorded: select_backend(backend, recorded))
     raise typer.Exit(code)
 
 
@@ -285,12 +285,17 @@ def main() -> None:
     app()
 
 
-def select_backend(backend: Backend | None) -> None:
-    """Choose the framework before Keras is imported."""
+def select_backend(backend: Backend | None, recorded: str = "") -> None:
+    """Choose the framework before Keras is imported; a resumed run keeps its own."""
     from benchmark.backend import select
 
+    if backend and recorded and backend.value != recorded:
+        bad_input(
+            f"a run must be resumed on the backend it began on, {recorded}. "
+            f"Received --backend {backend.value}. Leave it out."
+        )
     try:
-        select(_backend_name(backend))
+        select(recorded or _backend_name(backend))
     except (ModuleNotFoundError, RuntimeError, ValueError) as error:
         bad_input(str(error))
 

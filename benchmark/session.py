@@ -1,7 +1,6 @@
 """One run of a study from its text to its report: the parts are joined here."""
 
 import dataclasses
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from benchmark.engine import SequentialEngine
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.problems import build_problem
-from benchmark.results import RunWriter, environment, read_records
+from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Search, SearchSettings, settings_of
 from benchmark.study import Study
 from benchmark.study_checks import loss_of, metric_of
@@ -127,8 +126,8 @@ class Session:
             settings: as for a new run; without ``storage`` the run's own is taken.
         """
         study = study_of_run(path)
-        facts = json.loads((path / "environment.json").read_text(encoding="utf-8"))
-        settings = dataclasses.replace(settings, storage=settings.storage or facts.get("storage"))
+        storage = settings.storage or read_environment(path).get("storage")
+        settings = dataclasses.replace(settings, storage=storage)
         writer = RunWriter.reopen(path)
         try:
             finished = [result for result, _ in read_records(path)]

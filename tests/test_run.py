@@ -234,6 +234,14 @@ def finished_folder(tmp_path_factory):
     return folder
 
 
+def test_a_run_is_resumed_on_its_own_backend_only(finished_folder, monkeypatch):
+    monkeypatch.chdir(finished_folder)
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[os.environ["KERAS_BACKEND"]]
+    result = call("study", "--resume", "small", "--backend", other, "--no-tracking")
+    assert result.exit_code == 2
+    assert "must be resumed on the backend it began on" in result.output
+
+
 def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):
     monkeypatch.chdir(finished_folder)
     document = json.loads(call("show", "--json").stdout)

@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
-from benchmark.results import find_run
+from benchmark.results import find_run, read_environment
 from benchmark.study_changes import changed_study
 
 if TYPE_CHECKING:
@@ -47,13 +47,14 @@ class StudyRequest:
     as_json: bool
 
 
-def run_study(request: StudyRequest, select_backend: Callable[[], None]) -> int:
+def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> int:
     """Run or resume a study and return the exit code.
 
     Args:
         request: what the user asked for.
-        select_backend: chooses the framework; called once everything is checked that
-            can be checked without it, for its import takes seconds.
+        select_backend: chooses the framework, given that of the resumed run or nothing;
+            called once everything is checked that can be checked without it, for its
+            import takes seconds.
 
     Raises:
         UserError: something that the user can mend.
@@ -64,7 +65,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[], None]) -> int:
     path = find_run(request.results, request.resume) if request.resume else None
     tell("Starting: importing the framework takes a few seconds.")
     with Interruption() as interruption:
-        select_backend()
+        select_backend(str(read_environment(path).get("backend", "")) if path else "")
         from benchmark.session import Session, SessionSettings
 
         settings = SessionSettings(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         RunTables,
         find_run,
         list_runs,
+        read_environment,
         read_records,
         read_run,
     )
@@ -32,6 +33,7 @@ __all__ = [
     "find_run",
     "list_runs",
     "load_weights",
+    "read_environment",
     "read_records",
     "read_run",
 ]
@@ -46,6 +48,7 @@ _MODULES = {
     "find_run": "reader",
     "list_runs": "reader",
     "load_weights": "weights",
+    "read_environment": "reader",
     "read_records": "reader",
     "read_run": "reader",
 }

@@ -90,10 +90,28 @@ def read_run(path: str | Path) -> RunTables:
     return RunTables(
         path=folder,
         study_text=(folder / "study.toml").read_text(encoding="utf-8"),
-        environment=read_json(folder / "environment.json"),
+        environment=read_environment(folder),
         summary=read_json(folder / "summary.json"),
         **tables,
     )
+
+
+def read_environment(path: str | Path) -> dict[str, Any]:
+    """Return where a run was begun: backend, versions, storage, as it was recorded.
+
+    Args:
+        path: the run folder; one without that file gives nothing.
+
+    Raises:
+        DamagedRecordsError: the file is not what the program wrote.
+    """
+    try:
+        return read_json(Path(path) / "environment.json")
+    except ValueError as error:
+        raise records.DamagedRecordsError(
+            f"environment.json must be readable. Received {error} in {path}. "
+            "Restore the file, or begin a new run."
+        ) from None
 
 
 def list_runs(root: str | Path) -> list[Path]:
