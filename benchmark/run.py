@@ -101,7 +101,7 @@ def study(
     changes = [*(override or [])]
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"budget.trials={trials}"] if trials is not None else []
-    if resume is not None and (name or changes or run_name):
+    if resume is not None and (name or changes or run_name is not None):
         bad_input("--resume goes on with the study of that run. Leave out NAME and all changes.")
     request = StudyRequest(
         name=name or DEFAULT_STUDY,
@@ -110,7 +110,8 @@ def study(
         results=results,
         run_name=run_name,
         storage=storage,
-        tracking_uri=_tracking_uri(tracking_uri, results) if tracking else None,
+        tracking_uri=tracking_uri,
+        tracking=tracking,
         quiet=quiet,
         as_json=as_json,
     )

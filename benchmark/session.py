@@ -114,7 +114,7 @@ class Session:
         try:
             return cls(writer, study, settings)
         except BaseException:
-            writer.close()
+            writer.abandon()  # or `latest` would be a run without a trial
             raise
 
     @classmethod

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path):
     code, _, errors = finish(process)
     assert code == 130, errors
     assert "Traceback" not in errors
-    resume = f"python -m benchmark.run study --resume {path.relative_to(tmp_path)}"
+    resume = f"python -m benchmark.run study --resume {path.relative_to(tmp_path)} --no-tracking"
     assert resume in errors
     assert len(list(read_records(path))) >= 2
     assert not (path / "summary.json").exists()
@@ -137,6 +138,15 @@ BAD_INPUT = {
     ),
     "change through a value": (["study", "quickstart", "--set", "seed.x=1"], "through tables"),
     "negative seed": (["study", "quickstart", "--seed", "-1"], "seed must be >= 0. Received -1"),
+    "resuming nothing": (["study", "--resume", ""], "a run must exist"),
+    "run name with a separator": (["study", "--run-name", "a/b"], "run_name must be"),
+    "run name that means another": (["study", "--run-name", "latest"], "run_name must be"),
+    "run name without letters": (["study", "--run-name", ""], "run_name must be"),
+    "run name of 300 letters": (["study", "--run-name", "a" * 300], "run_name must be"),
+    "results that cannot be written": (
+        ["study", "--no-tracking", "--results", "/proc/no_such"],
+        "folders writable",
+    ),
     "run to show": (["show", "no_such"], "a run must exist"),
     "run to report": (["report", "no_such"], "a run must exist"),
     "run to track": (["track", "no_such"], "a run must exist"),
@@ -234,12 +244,40 @@ def finished_folder(tmp_path_factory):
     return folder
 
 
-def test_a_run_is_resumed_on_its_own_backend_only(finished_folder, monkeypatch):
-    monkeypatch.chdir(finished_folder)
+def test_a_run_is_resumed_on_its_own_backend_only(finished_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished_folder / "results", tmp_path / "results")
+    for summary in tmp_path.glob("results/small/*/summary.json"):
+        summary.unlink()  # a run without one is unfinished
     other = {"tensorflow": "jax", "jax": "tensorflow"}[os.environ["KERAS_BACKEND"]]
     result = call("study", "--resume", "small", "--backend", other, "--no-tracking")
     assert result.exit_code == 2
     assert "must be resumed on the backend it began on" in result.output
+
+
+def test_a_finished_run_resumed_stays_as_it_is(finished_folder, monkeypatch):
+    monkeypatch.chdir(finished_folder)
+    (run,) = finished_folder.glob("results/small/*")
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    result = call("study", "--resume", "small")
+    assert result.exit_code == 0 and "finished already" in result.output
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+
+def test_damaged_files_of_a_run_are_sentences_or_made_anew(finished_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished_folder / "results", tmp_path / "results")
+    (run,) = tmp_path.glob("results/small/*")
+    (run / "trials.parquet").write_bytes(b"no parquet")
+    assert len(json.loads(call("show", "--json").stdout)["trials"]) == TRIALS
+    (run / "summary.json").write_text("{")
+    assert len(json.loads(call("show", "--json").stdout)["trials"]) == TRIALS
+    for content in ("{", "[]"):
+        (run / "environment.json").write_text(content)
+        for command in (["show"], ["report"], ["study", "--resume", "latest"]):
+            result = call(*command)
+            assert result.exit_code == 2, (command, result.output)
+            assert "environment.json must be readable" in result.output
 
 
 def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):

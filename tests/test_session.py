@@ -1,6 +1,7 @@
 """A whole run: repeatable, resumable, and the same on any storage."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -137,4 +138,32 @@ def test_an_option_out_of_range_is_refused_before_a_run_is_made(tmp_path):
     ]
     with pytest.raises(StudyError, match="condition_number"):
         open_session(tmp_path, *changes)
+    assert not list((tmp_path / "results").glob("*/*"))
+
+
+def test_a_copied_run_folder_can_be_resumed(finished, tmp_path):
+    session = open_session(tmp_path)
+    path = session.path
+    assert not session.run([], lambda: len(list(read_records(path))) >= 3, engine()).finished
+    copy = tmp_path / "elsewhere" / "small" / "copy"
+    shutil.copytree(path, copy)
+    outcome = Session.resume(copy, session_settings(tmp_path)).run([], lambda: False, engine())
+    assert outcome.finished
+    assert_same_tables(finished, copy)
+
+
+def test_a_run_whose_records_were_lost_is_refused(tmp_path):
+    session = open_session(tmp_path)
+    path = session.path
+    session.run([], lambda: len(list(read_records(path))) >= 3, engine())
+    records = path / "records.jsonl"
+    records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:1]))
+    with pytest.raises(SearchError, match=r"Restore records\.jsonl"):
+        Session.resume(path, session_settings(tmp_path))
+    assert len(list(read_records(path))) == 1
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):
+    with pytest.raises(SearchError):
+        open_session(tmp_path, storage="nonsense://x")
     assert not list((tmp_path / "results").glob("*/*"))

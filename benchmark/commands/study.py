@@ -1,18 +1,21 @@
 """What the command ``study`` does, from its options to its exit code."""
 
+import os
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
-from benchmark.results import find_run, read_environment
+from benchmark.results import check_run_name, find_run, read_environment, read_summary
 from benchmark.study_changes import changed_study
+from benchmark.tracking import resolve_tracking_uri
 
 if TYPE_CHECKING:
     from benchmark.session import Outcome
@@ -31,7 +34,8 @@ class StudyRequest:
         results: the folder of all results.
         run_name: the new run's name; the time by default.
         storage: an Optuna storage URL, or nothing for the journal in the run folder.
-        tracking_uri: the MLflow store, or nothing for no tracking.
+        tracking_uri: the MLflow store, or nothing for the usual one.
+        tracking: whether the run is mirrored to MLflow at all.
         quiet: print only what went wrong.
         as_json: print the summary as JSON, and progress to standard error.
     """
@@ -43,6 +47,7 @@ class StudyRequest:
     run_name: str | None
     storage: str | None
     tracking_uri: str | None
+    tracking: bool
     quiet: bool
     as_json: bool
 
@@ -61,17 +66,28 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     """
     console = Console(stderr=request.as_json)
     tell = _teller(console, request.quiet)
-    new = None if request.resume else changed_study(request.name, request.changes, catalogue())
-    path = find_run(request.results, request.resume) if request.resume else None
+    path = None if request.resume is None else find_run(request.results, request.resume)
+    if path and (summary := read_summary(path)):
+        tell(f"The run {path} is finished already: nothing is left to train.")
+        if request.as_json:
+            _print_summary(summary, path, path / "report.html")
+        return DONE
+    new = None
+    if path is None:
+        new = changed_study(request.name, request.changes, catalogue())
+        check_run_name(request.results, new.study.name, request.run_name)
+    # A run found by its folder keeps its MLflow store beside it, wherever this is called.
+    results = path.absolute().parent.parent if path else request.results
+    tracking_uri = _tracking_uri(request, results)
     tell("Starting: importing the framework takes a few seconds.")
     with Interruption() as interruption:
         select_backend(str(read_environment(path).get("backend", "")) if path else "")
         from benchmark.session import Session, SessionSettings
 
         settings = SessionSettings(
-            request.results,
+            results,
             request.storage,
-            request.tracking_uri,
+            tracking_uri,
             lambda text: console.print(text, style="yellow", highlight=False, markup=False),
         )
         if new is not None:
@@ -91,10 +107,20 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             progress.restore(session.finished)
             outcome = session.run([progress], lambda: interruption.requested)
     if request.as_json:
-        from benchmark.commands.views import print_json
+        _print_summary(outcome.summary, outcome.path, outcome.report)
+    return _tell_outcome(outcome, request, tracking_uri, console, tell)
 
-        print_json({**outcome.summary, "path": str(outcome.path), "report": str(outcome.report)})
-    return _tell_outcome(outcome, request, console, tell)
+
+def _print_summary(summary: Mapping[str, Any], path: Path, report: Path | None) -> None:
+    from benchmark.commands.views import print_json
+
+    print_json({**summary, "path": str(path), "report": str(report) if report else None})
+
+
+def _tracking_uri(request: StudyRequest, results: Path) -> str | None:
+    if not request.tracking:
+        return None
+    return resolve_tracking_uri(request.tracking_uri, os.environ, results)
 
 
 def _mode(console: Console, quiet: bool) -> Mode:
@@ -112,21 +138,29 @@ def _teller(console: Console, quiet: bool) -> Callable[[str], None]:
 
 
 def _tell_outcome(
-    outcome: "Outcome", request: StudyRequest, console: Console, tell: Callable[[str], None]
+    outcome: "Outcome",
+    request: StudyRequest,
+    tracking_uri: str | None,
+    console: Console,
+    tell: Callable[[str], None],
 ) -> int:
     """Say where everything is, and how to go on; return the exit code."""
+    place = ["--tracking-uri", request.tracking_uri] if request.tracking_uri else []
     if outcome.unsent:
         console.print(
             f"{outcome.unsent} trials are not in MLflow yet; they are safe in the run folder. "
-            f"Send them with: {command('track', outcome.path)}",
+            f"Send them with: {command('track', outcome.path, *place)}",
             style="yellow",
             soft_wrap=True,
             highlight=False,
         )
     if not outcome.finished:
+        options = [*place, *([] if request.tracking else ["--no-tracking"])]
+        # A storage with a password is not recorded, and not printed either.
+        options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
         sys.stderr.write(
             f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {command('study --resume', outcome.path)}\n"
+            f"  {command('study', '--resume', outcome.path, *options)}\n"
         )
         return INTERRUPTED
     summary = outcome.summary
@@ -134,23 +168,25 @@ def _tell_outcome(
         from benchmark.commands.views import summary_table
 
         console.print(summary_table(summary))
-    total = duration(outcome.elapsed)
-    tell(f"{summary['trials']} trials in {total} after the framework's import")
+    tell(f"{summary['trials']} trials in {duration(outcome.elapsed)} after the framework's import")
     tell(f"report    {outcome.report}")
     tell(f"results   {outcome.path}")
-    if request.tracking_uri:
-        tell(f"MLflow    {command('ui', None)}")
-    if set(summary["by_status"]) <= {"failed"}:
+    if tracking_uri:
+        folder = outcome.path.parent.parent
+        where = [] if folder == Path("results") else ["--results", str(folder)]
+        is_server = tracking_uri.startswith("http")
+        tell(f"MLflow    {tracking_uri if is_server else command('ui', *where, *place)}")
+    if summary["by_status"] and set(summary["by_status"]) <= {"failed"}:
         sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
         return FAILED
     return DONE
 
 
-def command(verb: str, path: Path | None) -> str:
+def command(*words: str | Path) -> str:
     """Return a command line that the user can paste.
 
     Example:
-        >>> command("study --resume", Path("results/quickstart/first"))
+        >>> command("study", "--resume", Path("results/quickstart/first"))
         'python -m benchmark.run study --resume results/quickstart/first'
     """
-    return f"python -m benchmark.run {verb} {path or ''}".rstrip()
+    return shlex.join(["python", "-m", "benchmark.run", *map(str, words)])

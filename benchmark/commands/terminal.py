@@ -19,8 +19,8 @@ def user_errors() -> Iterator[None]:
         yield
     except UserError as error:
         bad_input(str(error))
-    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        bad_input(f"a file must be readable and its folder writable. Received {error}.")
+    except OSError as error:
+        bad_input(f"files must be readable and folders writable. Received: {error}.")
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmark.results.lock import RunLockedError
     from benchmark.results.machine import environment
+    from benchmark.results.names import check_run_name
     from benchmark.results.reader import (
         RunNotFoundError,
         RunTables,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         read_environment,
         read_records,
         read_run,
+        read_summary,
     )
     from benchmark.results.records import DamagedRecordsError
     from benchmark.results.weights import load_weights
@@ -29,6 +31,7 @@ __all__ = [
     "RunNotFoundError",
     "RunTables",
     "RunWriter",
+    "check_run_name",
     "environment",
     "find_run",
     "list_runs",
@@ -36,6 +39,7 @@ __all__ = [
     "read_environment",
     "read_records",
     "read_run",
+    "read_summary",
 ]
 
 _MODULES = {
@@ -48,7 +52,9 @@ _MODULES = {
     "find_run": "reader",
     "list_runs": "reader",
     "load_weights": "weights",
+    "check_run_name": "names",
     "read_environment": "reader",
+    "read_summary": "reader",
     "read_records": "reader",
     "read_run": "reader",
 }

@@ -82,16 +82,16 @@ def read_run(path: str | Path) -> RunTables:
         DamagedRecordsError: the run is unfinished and a record in the middle is damaged.
     """
     folder = _checked(path)
-    files = {name: folder / f"{name}.parquet" for name in TABLES}
-    if (folder / "summary.json").is_file() and all(file.is_file() for file in files.values()):
-        tables = {name: pd.read_parquet(file) for name, file in files.items()}
-    else:
+    summary = read_summary(folder)
+    is_finished = (folder / "summary.json").is_file()
+    tables = _read_tables(folder) if is_finished else None
+    if tables is None:
         tables = build_tables(read_records(folder))
     return RunTables(
         path=folder,
         study_text=(folder / "study.toml").read_text(encoding="utf-8"),
         environment=read_environment(folder),
-        summary=read_json(folder / "summary.json"),
+        summary=summary,
         **tables,
     )
 
@@ -106,12 +106,38 @@ def read_environment(path: str | Path) -> dict[str, Any]:
         DamagedRecordsError: the file is not what the program wrote.
     """
     try:
-        return read_json(Path(path) / "environment.json")
+        found = read_json(Path(path) / "environment.json")
+        if not isinstance(found, dict):
+            raise ValueError(f"a {type(found).__name__} for a table")
     except ValueError as error:
         raise records.DamagedRecordsError(
             f"environment.json must be readable. Received {error} in {path}. "
             "Restore the file, or begin a new run."
         ) from None
+    return found
+
+
+def read_summary(path: str | Path) -> dict[str, Any]:
+    """Return what a run was finished with; nothing for an unfinished one.
+
+    A summary that cannot be read counts as none: the records hold everything.
+
+    Args:
+        path: the run folder.
+    """
+    try:
+        found = read_json(Path(path) / "summary.json")
+    except ValueError:
+        return {}
+    return found if type(found) is dict else {}
+
+
+def _read_tables(folder: Path) -> dict[str, pd.DataFrame] | None:
+    """Return the Parquet tables, or nothing where one is missing or damaged."""
+    try:
+        return {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    except (OSError, ValueError):  # pyarrow's errors are ValueErrors
+        return None
 
 
 def list_runs(root: str | Path) -> list[Path]:

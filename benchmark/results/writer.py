@@ -1,6 +1,7 @@
 """Writing a run: each finished trial is on the disk before its slot is handed on."""
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,6 +192,12 @@ class RunWriter:
                 lambda target, table=table: table.to_parquet(target, index=False),  # type: ignore[misc]
             )
         write_json(self.path / "summary.json", summary)
+
+    def abandon(self) -> None:
+        """Close a run that could not begin, and take its folder away; no trial may be in it."""
+        self.close()
+        if not self._numbers:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def close(self) -> None:
         """Release the files and the lock; harmless when done twice."""

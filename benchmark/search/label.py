@@ -69,6 +69,7 @@ class LabelSearch:
         self._sobol: ScrambledSobol | None = None
         self._running: dict[int, optuna.Trial] = {}
         self._waiting: list[int] = []
+        self._restored: set[int] = set()
         self._has_begun = False
 
     def _check_records(self) -> None:
@@ -107,6 +108,22 @@ class LabelSearch:
         if self._records[k].state is TrialState.RUNNING:
             self._store.finish(k, state, value)
             self._records[k].state = state
+        self._restored.add(k)
+
+    def check_restored(self) -> None:
+        """Refuse a storage that knows more finished trials than the run's results do.
+
+        Raises:
+            SearchError: a finished trial of the storage was not restored.
+        """
+        finished = {record.number for record in self._records if record.state.is_finished()}
+        lost = sorted(finished - self._restored)
+        if lost:
+            raise SearchError(
+                f"a resumed run must have the result of every trial that its search storage has "
+                f"finished. Received none for trials {lost} of {self._store.name}. Restore "
+                "records.jsonl of the run, or begin a new run."
+            )
 
     def begin(self) -> None:
         """Rebuild the study in memory from the store."""

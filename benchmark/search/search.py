@@ -24,9 +24,10 @@ from benchmark.trial import Report, Status, Trial, TrialResult, named_seed
 class Search:
     """Proposes trials, prunes them and learns from their results.
 
-    One Optuna study for each compared label, named ``<study>/<run>/<label>``. Labels
-    take turns. With L labels, the k-th trial of the label at place i of ``compare``
-    has the number k·L + i, whatever the order in which trials finish.
+    One Optuna study for each compared label, named by the label in the journal of a run
+    folder and ``<study>/<run>/<label>`` in a database. Labels take turns.
+    With L labels, the k-th trial of the label at place i of ``compare`` has the number
+    k·L + i, whatever the order in which trials finish.
 
     The proposal of a trial depends on the study, its seed and the trials told before
     it was asked for, and on no state that a kill could lose. So random,
@@ -37,7 +38,7 @@ class Search:
         study: the study.
         settings: its resolved objective, loss and metric.
         storage: the run folder, whose ``optuna.journal`` is used, or a database URL.
-        run: the name of the run; by default that of the run folder.
+        run: the name of the run; needed where the storage is a database.
         resume: whether to go on with the trials of that run in the storage.
 
     Raises:
@@ -78,7 +79,10 @@ class Search:
         if study.budget.sampler == "grid":
             for label, space in zip(self._labels, spaces, strict=True):
                 check_grid(space, label)
-        names = [f"{study.name}/{run or _run_name(storage)}/{label}" for label in self._labels]
+        # The journal of a run folder holds that run alone: without the run's name in it, a
+        # copied or renamed folder can be resumed.
+        prefix = f"{study.name}/{_named(run)}/" if _is_url(storage) else ""
+        names = [prefix + label for label in self._labels]
         self._storage = open_storage(storage)
         try:
             self._searches = [
@@ -134,13 +138,15 @@ class Search:
             finished: the results of the run so far.
 
         Raises:
-            SearchError: a result belongs to no trial of the storage, or ``ask`` was
-                called before.
+            SearchError: a result belongs to no trial of the storage, a finished trial of the
+                storage has no result, or ``ask`` was called before.
         """
         for result in finished:
             if result.trial.phase == "search" and result.status is not Status.INTERRUPTED:
                 index, k = self._place(result.trial.number)
                 self._searches[index].restore(k, *_state_and_value(result))
+        for search in self._searches:
+            search.check_restored()
 
     def ask(self) -> Trial | None:
         """Return the next trial, or nothing when the budget of every label is spent.
@@ -279,9 +285,13 @@ def _state_and_value(result: TrialResult) -> tuple[TrialState, float | None]:
     return TrialState.COMPLETE, result.trial.worst_objective
 
 
-def _run_name(storage: str | Path) -> str:
-    if isinstance(storage, str) and "://" in storage:
+def _is_url(storage: str | Path) -> bool:
+    return isinstance(storage, str) and "://" in storage
+
+
+def _named(run: str) -> str:
+    if not run:
         raise SearchError(
             "a search in a database must have the name of its run. Received none. Give `run`."
         )
-    return Path(storage).resolve().name
+    return run

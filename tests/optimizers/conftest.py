@@ -185,17 +185,19 @@ def float64() -> Iterator[None]:
     """Let Keras compute in float64, JAX included."""
     usual, policy = keras.config.floatx(), keras.config.dtype_policy()
     is_jax = keras.backend.backend() == "jax"
+    wide = False
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     if is_jax:
         import jax
 
+        wide = bool(jax.config.jax_enable_x64)
         jax.config.update("jax_enable_x64", True)
     yield
     keras.config.set_floatx(usual)
     keras.config.set_dtype_policy(policy)
     if is_jax:
-        jax.config.update("jax_enable_x64", False)
+        jax.config.update("jax_enable_x64", wide)
 
 
 @pytest.fixture(scope="session")

@@ -169,7 +169,8 @@ def places(tmp_path: Path) -> Callable[[str], str | Path]:
 def states(place: str | Path, label: str) -> list[optuna.trial.FrozenTrial]:
     """What anyone reads from the storage with Optuna alone."""
     storage = open_storage(place)
-    trials = optuna.load_study(study_name=f"small/run/{label}", storage=storage).get_trials()
+    name = label if isinstance(place, Path) else f"small/run/{label}"
+    trials = optuna.load_study(study_name=name, storage=storage).get_trials()
     if isinstance(storage, optuna.storages.RDBStorage):
         storage.remove_session()
         storage.engine.dispose()
@@ -311,7 +312,7 @@ def test_worst_of_a_maximized_objective_is_minus_infinity(tmp_path: Path) -> Non
     assert (trial.objective, trial.direction) == ("validation_accuracy", "maximize")
     search.tell(result_of(trial, Status.DIVERGED, math.nan))
     assert states(tmp_path, "sgd")[0].value == -math.inf
-    loaded = optuna.load_study(study_name="small/run/sgd", storage=open_storage(tmp_path))
+    loaded = optuna.load_study(study_name="sgd", storage=open_storage(tmp_path))
     assert loaded.direction is optuna.study.StudyDirection.MAXIMIZE
 
 
@@ -640,7 +641,7 @@ def test_lock_of_a_killed_process_is_broken(tmp_path: Path) -> None:
 def test_a_run_is_not_started_twice(kind: str, places: Callable[[str], str | Path]) -> None:
     place = places(kind)
     open_search(study(), place).close()
-    with pytest.raises(SearchError, match=r"Received 'small/run/sgd'.*--resume RUN"):
+    with pytest.raises(SearchError, match=r"Received '.*sgd'.*--resume RUN"):
         open_search(study(), place)
 
 
@@ -652,7 +653,7 @@ def test_resuming_another_space_or_budget_is_refused(tmp_path: Path) -> None:
     other["search"]["common"]["learning_rate"]["high"] = 5.0
     with pytest.raises(SearchError, match="must keep its search space"):
         open_search(Study.model_validate(other), tmp_path, resume=True)
-    with pytest.raises(SearchError, match="budget of 1 trials where small/run/sgd holds 2"):
+    with pytest.raises(SearchError, match="budget of 1 trials where sgd holds 2"):
         open_search(study(trials=1), tmp_path, resume=True)
 
 
