@@ -7,7 +7,7 @@ from benchmark.data import card_names, load_card, part_sizes
 from benchmark.models import MODELS, check_options
 from benchmark.optimizers import OPTIMIZERS
 from benchmark.problems import PROBLEMS, check_problem
-from benchmark.study_checks import Catalogue
+from benchmark.study_facts import Catalogue
 
 
 def catalogue() -> Catalogue:

@@ -5,18 +5,18 @@ from pathlib import Path
 
 from benchmark.data import load_card, prepare
 from benchmark.engine import trained_model
-from benchmark.results import load_weights, read_records, read_run
+from benchmark.results import load_weights, read_environment, read_records, read_run
 from benchmark.study import Study
 from benchmark.study_file import study_of_run
-from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
+from benchmark.tracking import LoggedModel, TrackedDataset, Tracker, Unsent
 from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
 
 CLOSE_SECONDS = 300.0
-"""How long the end of a study waits for an MLflow store that answers slowly."""
+"""How long the end of a study waits for an MLflow store that makes no progress."""
 EXAMPLE_ROWS = 5
 
 
-def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> int:
+def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> Unsent:
     """Send to MLflow what it lacks of a run, from the run folder alone.
 
     Args:
@@ -25,7 +25,7 @@ def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> int:
         notify: shows a sentence to the user.
 
     Returns:
-        The number of trials that could not be sent.
+        What could not be sent.
     """
     tables = read_run(path)
     tracker = start_tracker(path, study_of_run(path), uri, notify, path)
@@ -44,7 +44,9 @@ def start_tracker(
     resume_from: Path | None,
 ) -> Tracker:
     """Start mirroring a run; experiment and parent run are named by its folders."""
-    tracker = Tracker(uri, path.parent.name, path.name, notify)
+    # Folders of before there were identities have none.
+    identity = str(read_environment(path).get("identity") or path.name)
+    tracker = Tracker(uri, path.parent.name, path.name, notify, identity=identity)
     labels = ", ".join(entry.label for entry in study.compare)
     tracker.start(
         study_text=(path / "study.toml").read_text(encoding="utf-8"),

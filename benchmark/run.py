@@ -227,13 +227,19 @@ def track(
         path = find_run(results, run)
         select_backend(None)  # the best models are rebuilt to be logged
         from benchmark.mirroring import send_run
+        from benchmark.tracking import public_uri
 
         uri = _tracking_uri(tracking_uri, results)
         unsent = send_run(path, uri, lambda text: typer.echo(text, err=True))
+        name, place = f"{path.parent.name}/{path.name}", public_uri(uri)
     if unsent:
-        typer.echo(f"{unsent} trials could not be sent to {uri}; try again later.", err=True)
+        typer.echo(
+            f"MLflow at {place} did not receive all of {name}. Not sent: {unsent}. "
+            "Try again when it answers.",
+            err=True,
+        )
         raise typer.Exit(1)
-    typer.echo(f"all trials of {path.parent.name}/{path.name} are in MLflow at {uri}")
+    typer.echo(f"all trials of {name} are in MLflow at {place}")
 
 
 @app.command(epilog="Example:  ui --port 5001")

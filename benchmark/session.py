@@ -19,7 +19,7 @@ from benchmark.search import Search, SearchSettings, settings_of
 from benchmark.study import Study
 from benchmark.study_checks import loss_of, metric_of
 from benchmark.study_file import StudyError, study_of_run
-from benchmark.tracking import Tracker
+from benchmark.tracking import Tracker, Unsent
 from benchmark.trial import TrialResult
 
 
@@ -49,7 +49,7 @@ class Outcome:
         finished: whether the whole budget was spent; otherwise the run can be resumed.
         summary: what ``summary.json`` holds.
         report: the report, where one was made.
-        unsent: trials that MLflow has not received yet.
+        unsent: what MLflow has not received yet; true where there is anything.
         elapsed: wall-clock seconds of this execution.
     """
 
@@ -57,7 +57,7 @@ class Outcome:
     finished: bool
     summary: Mapping[str, Any]
     report: Path | None
-    unsent: int
+    unsent: Unsent
     elapsed: float
 
 
@@ -180,7 +180,7 @@ class Session:
             stop_requested,
             self.finished,
         )
-        finished, report, unsent = False, None, 0
+        finished, report, unsent = False, None, Unsent()
         try:
             finished = execution.run_search() and execution.run_replicates(
                 self._search.replicates(execution.best)

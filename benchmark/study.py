@@ -7,10 +7,18 @@ names file, key, value, rule and remedy.
 """
 
 import math
-from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from benchmark.study_dimension import Dimension, Number, RuleError, Section, Space
 
 Sampling = Literal["shuffle", "round_robin", "bernoulli", "with_replacement", "full_batch"]
 Scaling = Literal["none", "standard", "min_max"]
@@ -27,122 +35,31 @@ LOSSES = {
     "regression": ("mean_squared_error", "mean_absolute_error", "huber"),
 }
 """The Keras losses a study may name, by task; the first is the default."""
-DEFAULT_METRIC = {"classification": "accuracy", "regression": "mean_absolute_error"}
+TASK_METRICS = {
+    "classification": ("accuracy",),
+    "regression": ("mean_absolute_error", "mean_squared_error"),
+}
+"""The metrics that fit a task."""
+DEFAULT_METRIC = {task: metrics[0] for task, metrics in TASK_METRICS.items()}
 SHIPPED_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+RESERVED_NAME = "latest"
+"""What the command line calls the newest run, so that nothing else may be called it."""
+MOST = 1_000_000_000
+"""The largest count of anything: far beyond what ends, and far within 64 bits."""
 
 
-class Section(BaseModel):
-    """Base of every table of a study file: immutable, strict, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Dimension(Section):
-    """One dimension of a search space: fixed, a range, or choices.
-
-    Args:
-        value: a fixed number.
-        low: lower end, included.
-        high: upper end, included.
-        log: search on a logarithmic scale; needs ``low > 0``.
-        step: the distance between grid points; not together with ``log``.
-        choices: the numbers to choose from.
-
-    Example:
-        >>> Dimension(low=1e-3, high=1.0, log=True).is_fixed
-        False
-        >>> Dimension(value=0.9).extremes
-        (0.9, 0.9)
-    """
-
-    value: float | int | None = None
-    low: float | int | None = None
-    high: float | int | None = None
-    log: bool = False
-    step: float | int | None = None
-    choices: list[float | int] | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        given = [
-            self.value is not None,
-            self.choices is not None,
-            self.low is not None or self.high is not None,
-        ]
-        if sum(given) != 1:
-            raise ValueError(
-                "a dimension must be one of: a number, {low, high, log, step}, or {choices}"
-            )
-        if self.choices is not None:
-            self._check_choices(self.choices)
-        elif self.value is None:
-            self._check_range()
-        elif self.log or self.step is not None:
-            raise ValueError("a fixed value must stand without log and step")
-        return self
-
-    def _check_choices(self, choices: list[float | int]) -> None:
-        if not choices or len(set(choices)) != len(choices):
-            raise ValueError("choices must be a list of one or more different numbers")
-        if self.log or self.step is not None:
-            raise ValueError("choices must stand without log and step")
-
-    def _check_range(self) -> None:
-        if self.low is None or self.high is None:
-            raise ValueError("a range must have both low and high")
-        if self.low >= self.high:
-            raise ValueError("low must be < high")
-        if self.log and self.low <= 0:
-            raise ValueError("low must be > 0 where log = true")
-        if self.step is not None and self.log:
-            raise ValueError("step must stand without log = true")
-        if self.step is not None and not 0 < self.step <= _exact(self.high) - _exact(self.low):
-            raise ValueError("step must be > 0 and at most high - low")
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether nothing is searched here."""
-        return self.value is not None
-
-    @property
-    def extremes(self) -> tuple[float, float]:
-        """The smallest and the largest number of this dimension."""
-        numbers = [x for x in (self.value, self.low, self.high) if x is not None]
-        numbers += self.choices or []
-        return min(numbers), max(numbers)
-
-    @property
-    def grid(self) -> list[float | int] | None:
-        """All points of the dimension, or ``None`` for a continuous range.
-
-        Example:
-            >>> Dimension(low=0.1, high=0.3, step=0.1).grid
-            [0.1, 0.2, 0.3]
-        """
-        if self.value is not None:
-            return [self.value]
-        if self.choices is not None:
-            return self.choices
-        if self.step is None or self.low is None or self.high is None:
-            return None
-        low, high, step = _exact(self.low), _exact(self.high), _exact(self.step)
-        is_whole = all(isinstance(number, int) for number in (self.low, self.step))
-        points = (low + index * step for index in range(int((high - low) / step) + 1))
-        return [int(point) if is_whole else float(point) for point in points]
+def _not_reserved(name: str) -> str:
+    if name == RESERVED_NAME:
+        raise RuleError(
+            f"a name must differ from {RESERVED_NAME!r}, which stands for the newest run",
+            repr(name),
+            "Take another name.",
+        )
+    return name
 
 
-def _exact(number: float | int) -> Decimal:
-    """The number as it was written: in binary, 0.3 - 0.1 is less than 0.2."""
-    return Decimal(str(number))
-
-
-def _as_dimension(value: Any) -> Any:
-    """Let a bare number stand for a fixed dimension."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"value": value} if is_number else value
-
-
-Space = dict[str, Annotated[Dimension, BeforeValidator(_as_dimension)]]
+Name = Annotated[str, Field(pattern=SHIPPED_NAME), AfterValidator(_not_reserved)]
+Count = Annotated[int, Field(le=MOST)]
 
 
 class Compared(Section):
@@ -153,7 +70,7 @@ class Compared(Section):
         optimizer: which optimizer it is.
     """
 
-    label: str = Field(pattern=SHIPPED_NAME)
+    label: Name
     optimizer: str
 
 
@@ -172,7 +89,12 @@ class SplitSection(Section):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if not math.isclose(self.train + self.validation + self.test, 1.0, abs_tol=1e-9):
-            raise ValueError("train + validation + test must be 1")
+            shares = (self.train, self.validation, self.test)
+            raise RuleError(
+                "train + validation + test must be 1",
+                " + ".join(str(share) for share in shares) + f" = {sum(shares):.10g}",
+                "Give all three, for instance 0.6, 0.2 and 0.2.",
+            )
         return self
 
 
@@ -200,7 +122,7 @@ class ProblemSection(Section):
 
     dataset: str = ""
     function: str = ""
-    options: dict[str, float | int] = Field(default_factory=dict)
+    options: dict[str, Number] = Field(default_factory=dict)
     split: SplitSection = SplitSection()
     preprocessing: PreprocessingSection = PreprocessingSection()
     model: ModelSection = ModelSection()
@@ -211,42 +133,46 @@ class ProblemSection(Section):
     @model_validator(mode="after")
     def _dataset_or_function(self) -> Self:
         if bool(self.dataset) == bool(self.function):
-            raise ValueError("a problem must name exactly one of dataset and function")
+            raise RuleError(
+                "a problem must name exactly one of dataset and function",
+                f"{self.dataset!r} and {self.function!r}" if self.dataset else "neither",
+                "Remove one of them." if self.dataset else "Add one of them.",
+            )
         return self
 
 
 class TrainingSection(Section):
     """``[training]``: what every trial shares."""
 
-    epochs: int = Field(20, ge=1)
+    epochs: Count = Field(20, ge=1)
     sampling: Sampling = "shuffle"
 
 
 class BudgetSection(Section):
     """``[budget]``: how much is spent on each compared optimizer."""
 
-    trials: int = Field(20, ge=1)
-    replicates: int = Field(3, ge=0)
+    trials: Count = Field(20, ge=1)
+    replicates: Count = Field(3, ge=0)
     sampler: SamplerName = "tpe"
     pruner: PrunerName = "none"
-    warmup_epochs: int = Field(3, ge=0)
+    warmup_epochs: Count = Field(3, ge=0)
 
 
 class TargetSection(Section):
     """``[target]``: the value of a metric that counts as solved."""
 
     metric: str
-    value: float
+    value: Number
 
 
 class CurvatureSection(Section):
     """``[curvature]``: what curvature to measure, in which trials, after which epochs."""
 
     trials: Literal["none", "replicate", "search", "all"] = "replicate"
-    epochs: list[Annotated[int, Field(ge=0)]] | None = None
-    exact_limit: int = Field(1000, ge=0)
-    lanczos_steps: int = Field(40, ge=2)
-    samples: int = Field(0, ge=0)
+    epochs: list[Annotated[Count, Field(ge=0)]] | None = None
+    exact_limit: Count = Field(1000, ge=0)
+    lanczos_steps: Count = Field(40, ge=2)
+    samples: Count = Field(0, ge=0)
 
 
 class Study(Section):
@@ -256,14 +182,15 @@ class Study(Section):
         name: the file's name without ending.
         question: the question in a sentence.
         compare: the optimizers compared: names, or tables of ``label`` and ``optimizer``.
-        seed: the seed from which every other seed is derived.
+        seed: the seed from which every other seed is derived, < 2⁶³: the results keep it as
+            a 64-bit integer.
         search: search spaces: ``common`` and one by the label of each compared optimizer.
     """
 
-    name: str = Field("study", pattern=SHIPPED_NAME)
-    question: str = Field(min_length=1)
+    name: Name = "study"
+    question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     compare: list[Annotated[Compared, BeforeValidator(_as_compared)]] = Field(min_length=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     problem: ProblemSection
     training: TrainingSection = TrainingSection()
     search: dict[str, Space] = Field(default_factory=dict)

@@ -1,18 +1,18 @@
 """The text of a study as it will be run: the file, changed from the command line."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
 
 from benchmark.study import Study
-from benchmark.study_checks import Catalogue, check_study
-from benchmark.study_file import StudyError, find_study, load_study, parse_study
-
-DEFAULT_SEARCHED = ("learning_rate", "momentum")
-"""Searched over their default spaces by an optimizer that no table of the study is about."""
+from benchmark.study_facts import Catalogue
+from benchmark.study_file import StudyError, checked_study, find_study, parse_study, read_text
+from benchmark.study_spaces import missing_spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,24 @@ def changed_study(name: str, changes: Sequence[str], catalogue: Catalogue) -> Ch
         StudyError: with a line for each mistake.
     """
     path = find_study(name)
-    study = load_study(path, catalogue)
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    document = _document(read_text(path), str(path))
     for change in changes:
         _apply(document, change)
+    # Checked and completed as changed: a change may add or fix what the file lacks.
+    source = f"{path} with {', '.join(changes)}" if changes else str(path)
+    study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
     _complete_spaces(document, study, catalogue)
     text = tomlkit.dumps(document)
-    source = f"{path} with {', '.join(changes)}" if changes else str(path)
-    study = parse_study(text, source, name=path.stem)
-    mistakes = [mistake.line(source) for mistake in check_study(study, catalogue)]
-    if mistakes:
-        raise StudyError(mistakes)
-    return ChangedStudy(text, study)
+    return ChangedStudy(text, parse_study(text, source, path.stem))
+
+
+def _document(text: str, source: str) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(text)
+    except (TOMLKitError, ValueError) as error:
+        raise StudyError(
+            [f"a study must be valid TOML. Received: {error}, in {source}. Mend that line."]
+        ) from None
 
 
 def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
@@ -65,41 +71,51 @@ def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
                 "Write for instance --set training.epochs=5."
             ]
         )
-    table: object = document
-    for part in parts[:-1]:
-        assert isinstance(table, dict)
-        table = table.setdefault(part, tomlkit.table())
-        if not isinstance(table, dict):
-            raise StudyError(
-                [
-                    f"the key of a change must lead through tables. Received {change!r} at --set, "
-                    f"where {part} is a value."
-                ]
-            )
-    assert isinstance(table, dict)
-    table[parts[-1]] = _value(value.strip())
+    try:
+        _table(document, parts[:-1])[parts[-1]] = _value(value.strip())
+    except TypeError as error:
+        raise StudyError(
+            [
+                f"the key of a change must lead through tables. Received {change!r} at --set, "
+                f"where {error} is a value. Change that value instead."
+            ]
+        ) from None
+
+
+def _table(document: tomlkit.TOMLDocument, path: Sequence[str]) -> MutableMapping[str, Any]:
+    """Return the table at a path, made where there is none.
+
+    Raises:
+        TypeError: with the name of what is no table.
+    """
+    table: MutableMapping[str, Any] = document
+    # Inline tables hold inline tables only, and a header amid dotted keys would take over those
+    # that follow.
+    keys = [key for key, _ in document.body if key is not None]
+    inline = any(key.is_dotted() and [key.key] == list(path[:1]) for key in keys)
+    for index, part in enumerate(path):
+        inline = inline or isinstance(table, InlineTable)
+        is_last = index == len(path) - 1
+        new = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=not is_last)
+        found = table.setdefault(part, new)
+        if not isinstance(found, MutableMapping):
+            raise TypeError(part)
+        table = found
+    return table
 
 
 def _value(text: str) -> object:
     try:
         tomllib.loads(f"value = {text}")
         return tomlkit.parse(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, TOMLKitError):
+    except (TOMLKitError, ValueError, RecursionError):
         return text
 
 
 def _complete_spaces(document: tomlkit.TOMLDocument, study: Study, catalogue: Catalogue) -> None:
     """Write default search spaces into the text, so that a resumed run finds the same."""
     for entry in study.compare:
-        if entry.label in study.search:
-            continue
-        known = catalogue.optimizers[entry.optimizer].hyperparameters
-        given = study.space(entry.label)
-        for name in DEFAULT_SEARCHED:
-            space = known[name].space if name in known else None
-            if space is not None and name not in given:
-                search = document.setdefault("search", tomlkit.table(is_super_table=True))
-                table = search.setdefault(entry.label, tomlkit.table())
-                dimension = tomlkit.inline_table()
-                dimension.update(dict(space))
-                table[name] = dimension
+        for name, space in missing_spaces(study, entry, catalogue).items():
+            dimension = tomlkit.inline_table()
+            dimension.update(dict(space))
+            _table(document, ["search", entry.label])[name] = dimension

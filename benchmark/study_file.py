@@ -9,8 +9,11 @@ from pydantic import ValidationError
 from benchmark.errors import UserError, did_you_mean
 from benchmark.resources import shipped
 from benchmark.study import Study
-from benchmark.study_checks import Catalogue, check_study
+from benchmark.study_checks import check_study
+from benchmark.study_facts import Catalogue
 from benchmark.study_messages import mistakes_of
+
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class StudyError(UserError, ValueError):
@@ -69,8 +72,8 @@ def parse_study(text: str, source: str, name: str = "study") -> Study:
         benchmark.study_file.StudyError: ... Received 'metrik' at problem.metrik in x.toml. ...
     """
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))
+    except (ValueError, RecursionError) as error:  # numbers of 4300 digits, lists in lists in …
         raise StudyError(
             [f"a study must be valid TOML. Received: {error}, in {source}. Mend that line."]
         ) from None
@@ -80,22 +83,48 @@ def parse_study(text: str, source: str, name: str = "study") -> Study:
         raise StudyError([m.line(source) for m in mistakes_of(error)]) from None
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a study file, without the mark that some editors begin it with.
+
+    Raises:
+        StudyError: the file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8").removeprefix(BYTE_ORDER_MARK)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(
+            [
+                f"a study must be a readable UTF-8 file. Received {error} at {path}. "
+                "Save it as UTF-8 where you may read it."
+            ]
+        ) from None
+
+
 def load_study(path: Path, catalogue: Catalogue) -> Study:
     """Read a study file and check all of it.
 
     Raises:
         StudyError: the file cannot be read, or with one line for each mistake.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(
-            [f"a study must be a readable UTF-8 file. Received {error} at {path}."]
-        ) from None
-    study = parse_study(text, str(path), name=path.stem)
-    mistakes = list(check_study(study, catalogue))
+    return checked_study(read_text(path), str(path), path.stem, catalogue)
+
+
+def checked_study(text: str, source: str, name: str, catalogue: Catalogue) -> Study:
+    """Read the text of a study file and check all of it.
+
+    Args:
+        text: the TOML text.
+        source: the file named in messages.
+        name: the study's name if the text gives none.
+        catalogue: what the study may name.
+
+    Raises:
+        StudyError: with one line for each mistake.
+    """
+    study = parse_study(text, source, name)
+    mistakes = [mistake.line(source) for mistake in check_study(study, catalogue)]
     if mistakes:
-        raise StudyError([mistake.line(str(path)) for mistake in mistakes])
+        raise StudyError(mistakes)
     return study
 
 
@@ -106,4 +135,4 @@ def study_of_run(path: Path) -> Study:
         path: the run folder.
     """
     file = path / "study.toml"
-    return parse_study(file.read_text(encoding="utf-8"), str(file), path.parent.name)
+    return parse_study(read_text(file), str(file), path.parent.name)

@@ -9,6 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark.errors import did_you_mean
 from benchmark.study import Study
+from benchmark.study_dimension import RuleError
+
+MOST_CHARACTERS = 120
+"""How much of a received value a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,8 @@ class Mistake:
         rule: what must hold, without the final stop.
         received: the value that breaks it.
         remedy: a sentence that says what to do.
-        sentence: a ready sentence that replaces rule and value.
+        sentence: ready sentences that replace rule, value and remedy.
+        words: the received value in words, where it is not a single one.
     """
 
     key: str
@@ -28,6 +33,7 @@ class Mistake:
     received: object = None
     remedy: str = ""
     sentence: str = ""
+    words: str = ""
 
     def line(self, source: str) -> str:
         """The mistake in one line, with the file it stands in.
@@ -38,10 +44,22 @@ class Mistake:
         """
         place = f"at {self.key} in {source}."
         if self.sentence:
-            return f"{self.sentence.rstrip('. ')}, {place}"
-        received = "nothing" if self.received is None else repr(self.received)
-        text = f"{self.rule}. Received {received} {place}"
-        return f"{text} {self.remedy.strip()}".rstrip()
+            text = f"{self.sentence} It stands {place}"
+        else:
+            text = f"{self.rule}. Received {self.words or _text(self.received)} {place}"
+        # A quoted key of TOML may hold line breaks.
+        return "\\n".join(f"{text} {self.remedy.strip()}".rstrip().splitlines())
+
+
+def _text(value: object) -> str:
+    """A received value as TOML's reader gave it, shortened."""
+    if value is None:
+        return "nothing"
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a number of more than 4300 digits"
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 
 def mistakes_of(error: ValidationError) -> Iterator[Mistake]:
@@ -49,6 +67,8 @@ def mistakes_of(error: ValidationError) -> Iterator[Mistake]:
     seen: set[str] = set()
     for entry in error.errors():
         location = [part for part in entry["loc"] if part not in ("float", "int")]
+        if len(location) == 4 and location[0] == "search" and location[-1] == "value":
+            location.pop()  # a bare number stands for {value}
         key = _dotted(location)
         if key not in seen:
             seen.add(key)
@@ -68,26 +88,54 @@ def _mistake(key: str, location: list[int | str], entry: dict[str, Any]) -> Mist
     if kind == "extra_forbidden":
         known = sorted(_keys_at(location[:-1]))
         rule = f"the key must be one of {', '.join(known)}"
-        return Mistake(key, rule, name, did_you_mean(name, known))
+        return Mistake(key, rule, name, did_you_mean(name, known) or "Remove it.")
     if kind == "missing":
         return Mistake(key, f"{name} must be given", None, f"Add `{name} = …`.")
     if kind == "value_error":
-        received = _shown(received)
-        return Mistake(key, str(entry["ctx"]["error"]), received)
-    if kind in ("model_type", "dict_type"):
-        return Mistake(key, f"{name} must be {_form(location)}", received)
+        broken = entry["ctx"]["error"]
+        assert isinstance(broken, RuleError), broken  # the schema raises no other
+        return Mistake(key, broken.rule, remedy=broken.remedy, words=broken.received)
     if kind == "literal_error":
         known = [
             word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ",").split(",")
         ]
         rule = f"{name} must be one of {', '.join(known)}"
-        return Mistake(key, rule, received, did_you_mean(str(received), known))
-    message = entry["msg"].replace("Input should be ", "").replace("greater than", ">")
-    message = message.replace("> or equal to", ">=").replace("less than", "<")
-    message = message.replace("< or equal to", "<=")
-    if kind in ("float_type", "int_type"):
-        message = "a number" if len(location) > 2 and location[0] == "search" else message
-    return Mistake(key, f"{name} must be {message}", _shown(received))
+        return Mistake(key, rule, received, did_you_mean(str(received), known) or "Take one.")
+    if kind in _LIMITS:
+        sign, bound = _LIMITS[kind], next(iter(entry["ctx"].values()))
+        remedy = f"{'Raise' if '>' in sign else 'Lower'} it."
+        return Mistake(key, f"{name} must be {sign} {bound}", _shown(received), remedy)
+    is_table = kind in ("model_type", "dict_type")
+    form = _form(location) if is_table else _FORMS.get(kind, entry["msg"])
+    remedy = _EXAMPLES.get(kind, f"Write {form}.")
+    return Mistake(key, f"{name} must be {form}", _shown(received), remedy)
+
+
+_LIMITS = {
+    "greater_than": ">",
+    "greater_than_equal": ">=",
+    "less_than": "<",
+    "less_than_equal": "<=",
+}
+_FORMS = {
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "string_pattern_mismatch": "a name of letters, digits, '_', '.' and '-' that begins with a "
+    "letter or a digit",
+    "string_too_short": "a text that is not blank",
+    "string_type": "a text",
+    "too_short": "a list of one or more entries",
+}
+"""What must be written, by pydantic's name of the mistake."""
+_EXAMPLES = {
+    "string_pattern_mismatch": "Write for instance adam_2.",
+    "string_too_short": "Write for instance 'Which trains best?'.",
+    "too_short": "Name at least one.",
+}
 
 
 def _form(location: list[int | str]) -> str:

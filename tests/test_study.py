@@ -1,5 +1,6 @@
 """The study schema: forms of dimensions, defaults, and what it refuses."""
 
+import tracemalloc
 from fractions import Fraction
 from typing import Any
 
@@ -11,11 +12,11 @@ from benchmark.study import (
     DEFAULT_METRIC,
     LOSSES,
     METRICS,
-    Dimension,
-    Section,
+    TASK_METRICS,
     SplitSection,
     Study,
 )
+from benchmark.study_dimension import Dimension, Section
 
 
 def content(**more: Any) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def test_forms_of_a_dimension(
     dimension = Dimension(**entries)
     assert dimension.extremes == extremes
     assert dimension.grid == grid
+    assert dimension.size == (None if grid is None else len(grid))
     assert dimension.is_fixed == ("value" in entries)
 
 
@@ -74,6 +76,10 @@ def test_forms_of_a_dimension(
         ({"low": 1, "high": 2, "step": 0}, "step must be > 0"),
         ({"low": 1, "high": 2, "step": -1}, "step must be > 0"),
         ({"low": 1, "high": 2, "step": 3}, "at most high - low"),
+        ({"low": 0, "high": 100_000, "step": 1}, "at most 100000 points"),
+        ({"low": 0.0, "high": 1.0, "step": 1e-300}, "at most 100000 points"),
+        ({"low": 0, "high": 10**400}, "within"),
+        ({"choices": [1, 10**400]}, "within"),
         ({"value": float("nan")}, "finite number"),
         ({"low": 0.0, "high": float("inf")}, "finite number"),
         ({"value": "0.1"}, "valid number"),
@@ -102,6 +108,16 @@ def test_grid_holds_both_ends_where_the_step_divides(
     exact = [float(Fraction(low + index * step, unit)) for index in range(count + 1)]
     # low + index * step rounds twice.
     assert grid == pytest.approx(exact, rel=1e-14, abs=1e-14)
+
+
+def test_a_fine_step_is_counted_without_its_points() -> None:
+    finest = Dimension(low=1, high=100_000, step=1)
+    tracemalloc.start()
+    assert finest.size == 100_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000  # bytes: less than one a point
+    assert finest.grid is not None and len(finest.grid) == finest.size
 
 
 # Studies --------------------------------------------------------------------
@@ -157,6 +173,17 @@ def test_model_options_are_free_and_apart_from_the_name() -> None:
     ("more", "place", "words"),
     [
         ({"question": ""}, "question", "at least 1 character"),
+        ({"question": " \t"}, "question", "at least 1 character"),
+        ({"name": "latest"}, "name", "must differ from 'latest'"),
+        ({"compare": [{"label": "latest", "optimizer": "sgd"}]}, "compare.0.label", "must differ"),
+        ({"seed": 2**63}, "seed", "less than 9223372036854775808"),
+        ({"budget": {"trials": 10**10}}, "budget.trials", "less than or equal to 1000000000"),
+        (
+            {"problem": {"function": "quadratic", "options": {"dimension": 10**400}}},
+            "problem.options.dimension",
+            "within",
+        ),
+        ({"target": {"metric": "train_loss", "value": 10**400}}, "target.value", "within"),
         ({"compare": []}, "compare", "at least 1 item"),
         ({"compare": [{"label": "a b", "optimizer": "sgd"}]}, "compare.0.label", "match pattern"),
         ({"compare": [{"label": "../x", "optimizer": "sgd"}]}, "compare.0.label", "match pattern"),
@@ -254,6 +281,12 @@ def test_every_section_refuses_unknown_keys_but_the_model() -> None:
 
 
 def test_tables_agree_on_tasks_and_directions() -> None:
-    assert LOSSES.keys() == DEFAULT_METRIC.keys() == {"classification", "regression"}
-    assert set(DEFAULT_METRIC.values()) <= METRICS.keys()
+    assert (
+        LOSSES.keys()
+        == DEFAULT_METRIC.keys()
+        == TASK_METRICS.keys()
+        == {"classification", "regression"}
+    )
+    assert {name for names in TASK_METRICS.values() for name in names} == METRICS.keys()
+    assert all(DEFAULT_METRIC[task] in names for task, names in TASK_METRICS.items())
     assert {name for name, direction in METRICS.items() if direction == "maximize"} == {"accuracy"}

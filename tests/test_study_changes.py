@@ -76,6 +76,77 @@ def test_an_optimizer_without_a_table_searches_its_own_default_space(tmp_path):
     assert parse_study(result.text, "frozen", "bare") == result.study
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        "[search.adam]\nbeta_1 = 0.9",
+        "[search.adam]\nbeta_1 = 0.9\n\n[budget]\ntrials = 2\n\n[search.momentum]\nmomentum = 0.5",
+        "[search]\nadam = { beta_1 = 0.9 }\nmomentum.clipnorm = 1.0",
+    ],
+    ids=["one table", "tables apart", "inline"],
+)
+def test_a_table_of_its_own_does_not_keep_a_label_from_its_default_space(tmp_path, own):
+    path = tmp_path / "bare.toml"
+    head = 'question = "Which?"\ncompare = ["sgd", "adam", "momentum"]\nproblem.dataset = "iris"\n'
+    path.write_text(f"{head}\n{own}\n", encoding="utf-8")
+    result = changed(path)
+    rates = [result.study.space(label)["learning_rate"] for label in ("sgd", "adam", "momentum")]
+    # Schmidt, Schneider, Hennig 2021: the same range for all of them.
+    assert [(rate.low, rate.high, rate.log) for rate in rates] == [(1e-4, 1.0, True)] * 3
+    assert result.study.space("adam")["beta_1"].value == 0.9
+    given = result.study.space("momentum")["momentum"]
+    assert given.value == 0.5 if "momentum = 0.5" in own else given.extremes == (0.0, 0.99)
+    assert parse_study(result.text, "frozen", "bare") == result.study
+
+
+@pytest.mark.parametrize("form", ["search = {{ {0} = {{ {1} }} }}", "search.{0}.{1}"])
+def test_inline_and_dotted_tables_are_completed_in_their_own_form(tmp_path, form):
+    path = tmp_path / "bare.toml"
+    rest = 'question = "Which?"\ncompare = ["sgd", "adam"]\n[problem]\ndataset = "iris"\n'
+    path.write_text(form.format("adam", "beta_1 = 0.9") + "\n" + rest, encoding="utf-8")
+    study = changed(path).study
+    assert set(study.space("adam")) == {"beta_1", "learning_rate"}
+    assert set(study.space("sgd")) == {"learning_rate"}
+    assert changed(path, "search.sgd.clipnorm=1").study.space("sgd")["clipnorm"].value == 1
+
+
+def test_a_change_is_respected_by_the_completion(tmp_path):
+    path = tmp_path / "bare.toml"
+    path.write_text(BARE.replace("momentum = 0.5", "batch_size = 16"), encoding="utf-8")
+    one = changed(path, "search.sgd.learning_rate=0.25", "search.momentum.learning_rate=0.5").study
+    assert one.space("sgd")["learning_rate"].value == 0.25
+    assert one.space("momentum")["learning_rate"].value == 0.5
+    both = changed(path, "search.common.learning_rate=0.125").study
+    assert both.space("sgd")["learning_rate"].value == 0.125
+    assert both.space("slow")["learning_rate"].value == 1e-4
+
+
+def test_a_change_may_mend_a_file(tmp_path):
+    path = write_study(tmp_path)
+    path.write_text(path.read_text().replace('"iris"', '"iriss"'), encoding="utf-8")
+    with pytest.raises(StudyError, match="Did you mean `iris`"):
+        changed(path)
+    assert changed(path, "problem.dataset=iris").study.problem.dataset == "iris"
+
+
+def test_a_change_below_a_value_is_refused(tmp_path):
+    with pytest.raises(StudyError, match=r"must lead through tables.*where seed is a value"):
+        changed(write_study(tmp_path), "seed.x=1")
+
+
+def test_a_byte_order_mark_is_not_frozen(tmp_path):
+    path = write_study(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8-sig")
+    assert changed(path).text == text
+
+
+@pytest.mark.parametrize("number", ["1" * 5000, f"0x{'f' * 5000}"])
+def test_a_change_to_a_number_of_too_many_digits_is_refused(tmp_path, number):
+    with pytest.raises(StudyError, match=r"seed must be .* at seed in"):
+        changed(write_study(tmp_path), f"seed={number}")
+
+
 def test_a_common_value_is_not_searched_again(tmp_path):
     path = tmp_path / "bare.toml"
     text = BARE.replace('"sgd", { label = "slow", optimizer = "sgd" }', '"nesterov"')

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from benchmark.study_checks import Catalogue, TrainingHyperparameter
+from benchmark.study_facts import Catalogue, TrainingHyperparameter
 from benchmark.study_file import StudyError, find_study, load_study, parse_study, study_files
+from tests.study_refusals import MORE_REFUSALS
 
 GOOD = """
 question = "Which?"
@@ -43,6 +44,18 @@ def check_model(name, options):
         raise ValueError("an option of multilayer_perceptron must be hidden. Received 'hiden'.")
 
 
+def check_problem(name, options):
+    if options.get("condition_number", 1) < 1:
+        raise ValueError("condition_number must be >= 1. Received a smaller one. Write 100.")
+    return {"condition_number": 100.0, **options}
+
+
+def train_size(samples, fractions):
+    if min(fractions) * samples < 1:
+        raise ValueError("every part must have a row. Received less. Take more.")
+    return int(samples * fractions[0])
+
+
 CATALOGUE = Catalogue(
     datasets={"digits": Dataset(1797, "classification"), "diabetes": Dataset(442, "regression")},
     models=["multilayer_perceptron", "linear"],
@@ -50,7 +63,7 @@ CATALOGUE = Catalogue(
         "sgd": Optimizer({"learning_rate": TrainingHyperparameter(0)}),
         "adam": Optimizer(
             {
-                "learning_rate": TrainingHyperparameter(0),
+                "learning_rate": TrainingHyperparameter(0, space={"low": 1e-4, "high": 1.0}),
                 "beta_1": TrainingHyperparameter(0, 1, low_included=True),
             }
         ),
@@ -60,8 +73,8 @@ CATALOGUE = Catalogue(
     },
     problems=["quadratic"],
     check_model=check_model,
-    check_problem=lambda name, options: None,
-    train_size=lambda samples, fractions: int(samples * fractions[0]),
+    check_problem=check_problem,
+    train_size=train_size,
 )
 
 
@@ -97,33 +110,19 @@ REFUSALS = {
     ),
     "wrong type": (("epochs = 3", 'epochs = "3"'), ["epochs must be", "'3' at training.epochs in"]),
     "boolean for a number": (("seed = 1", "seed = true"), ["seed must be", "True at seed in"]),
-    "low above high": (
-        ("low = 0.001, high = 1.0", "low = 2.0, high = 1.0"),
-        ["low must be < high", "at search.sgd.learning_rate in"],
-    ),
-    "low equal to high": (("low = 0.001, high = 1.0", "low = 1, high = 1"), ["low must be < high"]),
-    "log from zero": (
-        ("low = 0.001, high", "low = 0.0, high"),
-        ["low must be > 0 where log = true", "at search.sgd.learning_rate in"],
-    ),
-    "log from below zero": (
-        ("low = 0.001, high", "low = -0.1, high"),
-        ["low must be > 0 where log = true"],
-    ),
-    "half a range": (
-        ("low = 0.001, high = 1.0, log = true", "low = 0.001"),
-        ["a range must have both low and high"],
-    ),
     "learning rate below zero": (
         ("learning_rate = { low = 0.001, high = 1.0, log = true }", "learning_rate = -0.1"),
-        ["learning_rate must be > 0. Received -0.1 at search.sgd.learning_rate in"],
+        ["learning_rate must be > 0. Received -0.1 at search.sgd.learning_rate in", "Raise it."],
     ),
     "batch above the training set": (
         ("[16, 32]", "[16, 3200]"),
         ["batch_size must be <= 1078", "Received 3200 at search.common.batch_size in"],
     ),
     "batch of a half": (("[16, 32]", "[16, 32.5]"), ["batch_size must be a whole number", "32.5"]),
-    "batch of none": (("[16, 32]", "[0, 32]"), ["batch_size must be >= 1. Received 0"]),
+    "batch of none": (
+        ("[16, 32]", "[0, 32]"),
+        ["batch_size must be >= 1. Received 0", "Raise it."],
+    ),
     "empty choices": (("[16, 32]", "[]"), ["choices must be a list of one or more"]),
     "unknown dataset": (
         ('"digits"', '"digit"'),
@@ -170,18 +169,32 @@ REFUSALS = {
     "no problem": (("[problem]\ndataset", "[problems]\ndataset"), ["problem must be given"]),
     "split beyond the whole": (
         ("[training]", "[problem.split]\ntrain = 0.9\n[training]"),
-        ["train + validation + test must be 1", "at problem.split in"],
+        [
+            "train + validation + test must be 1. Received 0.9 + 0.2 + 0.2 = 1.3 at problem.split",
+            "for instance 0.6, 0.2 and 0.2",
+        ],
+    ),
+    "split with an empty part": (
+        (
+            "[training]",
+            "[problem.split]\ntrain = 0.9998\nvalidation = 0.0001\ntest = 0.0001\n[training]",
+        ),
+        ["every part must have a row", "It stands at problem.split in"],
     ),
     "not a number": (("high = 1.0", "high = nan"), ["high must be", "finite"]),
     "not TOML": (("epochs = 3", "epochs 3"), ["a study must be valid TOML", "line 10"]),
     "accuracy of a regression": (
         ('"digits"', '"diabetes"\nmetric = "accuracy"'),
-        ["the metric of a regression must be an error"],
+        [
+            "the metric of a regression must be mean_absolute_error or mean_squared_error",
+            "Received 'accuracy' at problem.metric in",
+        ],
     ),
     "loss of another task": (
         ('"digits"', '"digits"\nloss = "mean_squared_error"'),
         ["'mean_squared_error' at problem.loss in"],
     ),
+    **MORE_REFUSALS,
     "batch size of a full-batch method": (
         (
             'compare = ["sgd"',
@@ -200,8 +213,52 @@ def test_a_mistake_is_refused_with_place_and_remedy(tmp_path, name):
         load(tmp_path, GOOD.replace(old, new, 1))
     message = str(caught.value)
     assert "x.toml" in message and "Received" in message
+    assert message.splitlines() == list(caught.value.lines)
     for part in expected:
         assert part in message, message
+
+
+COMMON_MISTAKES = [
+    "batch_size = 0",
+    "clipping = 1",
+    "learnin_rate = 1",
+    "clipnorm = 1\nclipvalue = 1",
+]
+
+
+@pytest.mark.parametrize("line", COMMON_MISTAKES)
+def test_a_mistake_in_the_common_table_is_told_once(tmp_path, line):
+    with pytest.raises(StudyError) as caught:
+        load(tmp_path, GOOD.replace("batch_size = { choices = [16, 32] }", line))
+    assert len(caught.value.lines) == 1, caught.value.lines
+    assert "at search.common" in caught.value.lines[0]
+
+
+def test_what_only_looks_wrong_is_read(tmp_path):
+    function = GOOD.replace('dataset = "digits"', 'function = "quadratic"')
+    assert load(tmp_path, function.replace("[16, 32]", "[1]"))
+    whole = function.replace("epochs = 3", 'epochs = 3\nsampling = "full_batch"')
+    assert load(tmp_path, whole)  # batch_size is not used
+    late = "[curvature]\nepochs = [5]\ntrials = 'none'\n[training]"
+    assert load(tmp_path, GOOD.replace("[training]", late))
+    partly = "[curvature]\nepochs = [0, 5]\n[training]"
+    assert load(tmp_path, GOOD.replace("[training]", partly)).curvature.epochs == [0, 5]
+    assert load(tmp_path, GOOD.replace("seed = 1", f"seed = {2**63 - 1}")).seed == 2**63 - 1
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_text(GOOD, encoding="utf-8-sig")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert load_study(path, CATALOGUE).question == "Which?"
+    assert parse_study(path.read_text(encoding="utf-8"), "marked.toml").question == "Which?"
+
+
+def test_a_file_called_latest_is_refused(tmp_path):
+    path = tmp_path / "latest.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    with pytest.raises(StudyError, match="which stands for the newest run"):
+        load_study(path, CATALOGUE)
 
 
 def test_all_mistakes_are_told_at_once(tmp_path):

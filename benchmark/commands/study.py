@@ -15,7 +15,7 @@ from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.results import check_run_name, find_run, read_environment, read_summary
 from benchmark.study_changes import changed_study
-from benchmark.tracking import resolve_tracking_uri
+from benchmark.tracking import public_uri, resolve_tracking_uri
 
 if TYPE_CHECKING:
     from benchmark.session import Outcome
@@ -64,7 +64,8 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     Raises:
         UserError: something that the user can mend.
     """
-    console = Console(stderr=request.as_json)
+    # With --quiet nothing but what went wrong is printed.
+    console = Console(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     path = None if request.resume is None else find_run(request.results, request.resume)
     if path and (summary := read_summary(path)):
@@ -88,7 +89,9 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             results,
             request.storage,
             tracking_uri,
-            lambda text: console.print(text, style="yellow", highlight=False, markup=False),
+            lambda text: console.print(
+                text, style="yellow", soft_wrap=True, highlight=False, markup=False
+            ),
         )
         if new is not None:
             session = Session.create(new.text, new.study, settings, request.run_name)
@@ -145,14 +148,16 @@ def _tell_outcome(
     tell: Callable[[str], None],
 ) -> int:
     """Say where everything is, and how to go on; return the exit code."""
-    place = ["--tracking-uri", request.tracking_uri] if request.tracking_uri else []
+    # Without its password, which has no place on a screen.
+    place = ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
     if outcome.unsent:
         console.print(
-            f"{outcome.unsent} trials are not in MLflow yet; they are safe in the run folder. "
-            f"Send them with: {command('track', outcome.path, *place)}",
+            f"Not in MLflow yet: {outcome.unsent}. The run folder keeps it all. "
+            f"Send it with: {command('track', outcome.path, *place)}",
             style="yellow",
             soft_wrap=True,
             highlight=False,
+            markup=False,
         )
     if not outcome.finished:
         options = [*place, *([] if request.tracking else ["--no-tracking"])]
@@ -175,7 +180,9 @@ def _tell_outcome(
         folder = outcome.path.parent.parent
         where = [] if folder == Path("results") else ["--results", str(folder)]
         is_server = tracking_uri.startswith("http")
-        tell(f"MLflow    {tracking_uri if is_server else command('ui', *where, *place)}")
+        tell(
+            f"MLflow    {public_uri(tracking_uri) if is_server else command('ui', *where, *place)}"
+        )
     if summary["by_status"] and set(summary["by_status"]) <= {"failed"}:
         sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
         return FAILED

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
+from benchmark.problems.ranges import check_ranges
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Tensor = Any
 
@@ -33,6 +35,7 @@ class Problem(ABC):
     """The examples x, float32 of shape (samples, …)."""
 
     def __init__(self, **options: float | int) -> None:
+        check_ranges(self.name, options)
         self.options = options
         self.data = np.zeros((1, 1), np.float32)
 
@@ -57,18 +60,6 @@ class Problem(ABC):
     @abstractmethod
     def hessian(self, theta: Array) -> Array:
         """Return ∂²f/∂θ² over all data in float64, shape (dimension, dimension)."""
-
-    def require(self, option: str, rule: str, holds: bool) -> None:
-        """Refuse an option that breaks a rule.
-
-        Raises:
-            ValueError: ``holds`` is false.
-        """
-        if not holds:
-            raise ValueError(
-                f"{option} must be {rule}. "
-                f"Received {self.options[option]!r} for {option} of problem {self.name}."
-            )
 
     def __repr__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import did_you_mean
+from benchmark.problems.ranges import check_ranges
 
 if TYPE_CHECKING:
     from benchmark.problems.base import Problem
@@ -101,18 +102,21 @@ largest_eigenvalue, seed. Received 'dimensions'. Did you mean `dimension`?
 def check_problem(name: str, options: Mapping[str, Any]) -> dict[str, float | int]:
     """Return the options of a problem, completed by its defaults; imports nothing.
 
-    Names and types are checked here, ranges by the problem itself when it is built.
-
     Args:
         name: a key of :data:`PROBLEMS`.
         options: some of the entry's options.
 
     Raises:
-        ValueError: the problem or an option is unknown, or a value has the wrong type.
+        ValueError: the problem or an option is unknown, or a value has the wrong type or
+            is out of range.
 
     Example:
         >>> check_problem("rosenbrock", {"dimension": 4})
         {'dimension': 4}
+        >>> check_problem("quadratic", {"dimension": 1})
+        Traceback (most recent call last):
+        ValueError: condition_number must be 1 where dimension is 1. Received 100.0 for \
+condition_number of problem quadratic. Write for instance 1.0.
     """
     if name not in PROBLEMS:
         raise ValueError(_unknown("the problem", name, PROBLEMS))
@@ -122,15 +126,23 @@ def check_problem(name: str, options: Mapping[str, Any]) -> dict[str, float | in
         if key not in entry.options:
             raise ValueError(_unknown(f"an option of {name}", key, entry.options))
         chosen[key] = _number(f"{name}.{key}", value, integer=isinstance(chosen[key], int))
+    check_ranges(name, chosen)
     return chosen
 
 
 def _number(place: str, value: Any, *, integer: bool) -> float | int:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or (integer and value != int(value)):
-        kind = "an integer" if integer else "a number"
-        raise ValueError(f"{place} must be {kind}. Received {value!r}.")
-    return int(value) if integer else float(value)
+    kind = "an integer" if integer else "a number"
+    wrong = ValueError(f"{place} must be {kind}. Received {value!r}. Write {kind}.")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise wrong
+    if integer:
+        if isinstance(value, float) and not value.is_integer():
+            raise wrong
+        return int(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise wrong from None
 
 
 def _unknown(what: str, value: str, known: Mapping[str, Any]) -> str:

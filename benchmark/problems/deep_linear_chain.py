@@ -59,12 +59,6 @@ class DeepLinearChain(Problem):
             largest_eigenvalue=largest_eigenvalue,
             seed=seed,
         )
-        self.require("layers", "≥ 2", layers >= 2)
-        self.require("width", "≥ 1", width >= 1)
-        self.require("smallest_eigenvalue", "> 0", smallest_eigenvalue > 0)
-        rule = "finite and ≥ smallest_eigenvalue"
-        self.require("largest_eigenvalue", rule, smallest_eigenvalue <= largest_eigenvalue < np.inf)
-        self.require("seed", "≥ 0", seed >= 0)
         self._shape = (layers, width, width)
         self.eigenvalues: Array = np.linspace(smallest_eigenvalue, largest_eigenvalue, width)
         """The eigenvalues of each layer at the start, ascending."""

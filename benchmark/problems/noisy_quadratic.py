@@ -41,10 +41,6 @@ class NoisyQuadratic(Problem):
         self, dimension: int = 100, samples: int = 1000, noise: float = 0.6, seed: int = 42
     ) -> None:
         super().__init__(dimension=dimension, samples=samples, noise=noise, seed=seed)
-        self.require("dimension", "≥ 10", dimension >= 10)
-        self.require("samples", "≥ 1", samples >= 1)
-        self.require("noise", "finite and > 0", 0 < noise < np.inf)
-        self.require("seed", "in [0, 2³² − 2]", 0 <= seed <= 2**32 - 2)
         # RandomState, not default_rng: the published problem is defined by its stream.
         random = np.random.RandomState(seed)
         large = dimension // 10

@@ -44,15 +44,6 @@ class Quadratic(Problem):
             largest_eigenvalue=largest_eigenvalue,
             seed=seed,
         )
-        self.require("dimension", "≥ 1", dimension >= 1)
-        self.require("condition_number", "finite and ≥ 1", 1 <= condition_number < np.inf)
-        self.require(
-            "condition_number",
-            "1 where dimension is 1",
-            dimension > 1 or condition_number == 1,
-        )
-        self.require("largest_eigenvalue", "finite and > 0", 0 < largest_eigenvalue < np.inf)
-        self.require("seed", "≥ 0", seed >= 0)
         self.eigenvalues: Array = np.geomspace(
             largest_eigenvalue / condition_number, largest_eigenvalue, dimension
         )

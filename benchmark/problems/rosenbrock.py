@@ -36,7 +36,6 @@ class Rosenbrock(Problem):
 
     def __init__(self, dimension: int = 2) -> None:
         super().__init__(dimension=dimension)
-        self.require("dimension", "≥ 2", dimension >= 2)
         self.start = np.resize([-1.2, 1.0], dimension)
         self.minimum = np.ones(dimension)
 

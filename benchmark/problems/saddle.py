@@ -46,8 +46,6 @@ class Saddle(Problem):
             negative_curvature=negative_curvature,
             offset=offset,
         )
-        for option, value in self.options.items():
-            self.require(option, "finite and > 0", 0 < value < np.inf)
         self._positive, self._negative = positive_curvature, negative_curvature
         self.start = np.array([1.0, offset])
         self.saddle_point: Array = np.zeros(2)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 
@@ -64,8 +65,9 @@ class RunWriter:
             root: the folder of all results.
             study_name: the folder of the study's runs.
             study_text: the study file, kept as it is.
-            environment: what :func:`benchmark.results.environment` returned; the instant
-                of creation is added as ``created`` (UTC).
+            environment: what :func:`benchmark.results.environment` returned; added are
+                ``created``, the instant (UTC), and ``identity``, by which the run is told
+                from every other, also from one of the same name made elsewhere.
             run_name: the folder's name; by default the UTC time, with a suffix where taken.
 
         Raises:
@@ -82,7 +84,8 @@ class RunWriter:
         now = datetime.now(UTC)
         path = _new_folder(folder, run_name, now)
         # Environment first: a folder counts as a run once it has a study.toml.
-        write_json(path / "environment.json", {"created": now.isoformat(), **environment})
+        added = {"created": now.isoformat(), "identity": uuid4().hex}
+        write_json(path / "environment.json", added | dict(environment))
         write_text(path / "study.toml", study_text)
         sync_folder(folder)
         return cls(path)

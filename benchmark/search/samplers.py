@@ -129,7 +129,7 @@ def check_grid(space: SearchSpace, label: str = "") -> None:
         SearchError: a dimension is a range without a step.
     """
     for name in space.distributions:
-        if name not in space.points:
+        if name not in space.finite:
             raise SearchError(
                 f"the grid sampler needs finite dimensions. Received a range without step at "
                 f"search.{label}.{name}. Add step, write choices, or take another sampler."

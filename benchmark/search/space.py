@@ -13,7 +13,7 @@ from optuna.distributions import (
 )
 
 from benchmark.search.errors import SearchError
-from benchmark.study import Dimension
+from benchmark.study_dimension import Dimension
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,35 @@ class SearchSpace:
     Args:
         fixed: numbers that every trial has; Optuna is not told of them.
         distributions: the searched dimensions, ordered by name.
-        points: the values of each finite searched dimension, ascending as written.
+        finite: the searched dimensions that list their values.
+        integers: names of the hyperparameters that are whole numbers.
     """
 
     fixed: dict[str, float | int]
     distributions: dict[str, BaseDistribution]
-    points: dict[str, list[float | int]]
+    finite: dict[str, Dimension]
+    integers: frozenset[str] = frozenset()
 
     @property
     def is_finite(self) -> bool:
         """Whether every dimension lists its values, as a grid needs."""
-        return self.points.keys() == self.distributions.keys()
+        return self.finite.keys() == self.distributions.keys()
 
     @property
     def size(self) -> int:
         """How many settings a finite space holds; 1 where everything is fixed."""
-        return math.prod(len(values) for values in self.points.values())
+        return math.prod(dimension.size or 1 for dimension in self.finite.values())
+
+    @property
+    def points(self) -> dict[str, list[float | int]]:
+        """The values of each finite searched dimension, in the order in which they are written.
+
+        They are made when they are asked for, by the grid sampler: there may be many.
+        """
+        return {
+            name: [_number(x, name in self.integers) for x in dimension.grid or []]
+            for name, dimension in self.finite.items()
+        }
 
 
 def make_space(
@@ -64,7 +77,7 @@ def make_space(
     """
     fixed: dict[str, float | int] = {}
     distributions: dict[str, BaseDistribution] = {}
-    points: dict[str, list[float | int]] = {}
+    finite: dict[str, Dimension] = {}
     for name, dimension in sorted(dimensions.items()):
         is_whole = name in integers
         if is_whole:
@@ -73,10 +86,9 @@ def make_space(
             fixed[name] = _number(dimension.value, is_whole)
             continue
         distributions[name] = _distribution(dimension, is_whole)
-        values = _points(dimension, is_whole)
-        if values is not None:
-            points[name] = values
-    return SearchSpace(fixed, distributions, points)
+        if dimension.size is not None:
+            finite[name] = dimension
+    return SearchSpace(fixed, distributions, finite, frozenset(integers))
 
 
 def _check_whole(name: str, dimension: Dimension, label: str) -> None:
@@ -105,16 +117,6 @@ def _distribution(dimension: Dimension, is_whole: bool) -> BaseDistribution:
     if is_whole:
         return IntDistribution(int(low), int(high), log=dimension.log, step=int(step or 1))
     return FloatDistribution(low, high, log=dimension.log, step=step)
-
-
-def _points(dimension: Dimension, is_whole: bool) -> list[float | int] | None:
-    if dimension.choices is not None:
-        return [_number(x, is_whole) for x in dimension.choices]
-    if dimension.step is None:
-        return None
-    low, step = Decimal(str(dimension.low)), Decimal(str(dimension.step))
-    count = int((_last_point(dimension) - low) / step)
-    return [_number(float(low + index * step), is_whole) for index in range(count + 1)]
 
 
 def _last_point(dimension: Dimension) -> Decimal:

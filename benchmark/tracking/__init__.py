@@ -8,19 +8,23 @@ from benchmark.tracking.check import check_tracking
 from benchmark.tracking.dataset import TrackedDataset
 from benchmark.tracking.location import (
     default_tracking_uri,
+    public_uri,
     resolve_tracking_uri,
     ui_command,
     ui_environment,
 )
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.tracker import Tracker
+from benchmark.tracking.unsent import Unsent
 
 __all__ = [
     "LoggedModel",
     "TrackedDataset",
     "Tracker",
+    "Unsent",
     "check_tracking",
     "default_tracking_uri",
+    "public_uri",
     "resolve_tracking_uri",
     "ui_command",
     "ui_environment",

@@ -3,13 +3,14 @@
 import os
 import queue
 import sqlite3
+import tempfile
 import threading
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 from benchmark.tracking.client import open_client
 from benchmark.tracking.location import is_server, public_uri, sqlite_file
+from benchmark.tracking.reason import reason
 
 
 def check_tracking(uri: str, timeout: float) -> tuple[bool, str]:
@@ -35,10 +36,17 @@ def check_tracking(uri: str, timeout: float) -> tuple[bool, str]:
 
 
 def _check_file(file: Path) -> tuple[bool, str]:
-    if not file.exists():
-        folder = next(parent for parent in file.absolute().parents if parent.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            return False, f"the MLflow store {file} cannot be created: {folder} is not writable"
+    # Path.exists raises where a folder may not be searched; there nothing can be created.
+    if not os.path.exists(file):  # noqa: PTH110
+        folder = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
+        try:
+            # Tried, not asked: for root every folder looks writable, /proc included.
+            tempfile.TemporaryDirectory(prefix=".kappabench-doctor-", dir=folder).cleanup()
+        except OSError as error:
+            return False, (
+                f"the MLflow store {file} cannot be created: {folder} is not writable "
+                f"({reason(error)})"
+            )
         return True, f"the MLflow store {file} will be created on first use"
     if not os.access(file, os.W_OK):
         return False, f"the MLflow store {file} is not writable"
@@ -61,7 +69,7 @@ def _check_server(uri: str, timeout: float) -> tuple[bool, str]:
         with urllib.request.urlopen(address, timeout=timeout) as answer:  # noqa: S310
             version = answer.read(100).decode(errors="replace").strip()
     except (OSError, ValueError) as error:
-        return False, f"the MLflow server at {public_uri(uri)} does not answer: {error}"
+        return False, f"the MLflow server at {public_uri(uri)} does not answer: {reason(error)}"
     return True, f"the MLflow server at {public_uri(uri)} answers, version {version}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.tracking.child import RUN_STATUS, ChildRun, Point, child_run, metric_name
 from benchmark.tracking.client import open_client
 from benchmark.tracking.dataset import TrackedDataset, dataset_input
-from benchmark.tracking.location import artifact_root_of
+from benchmark.tracking.location import TrackingError, artifact_root_of
 from benchmark.tracking.models import LoggedModel, log_model
 from benchmark.trial import Report, Status, TrialResult
 
@@ -39,6 +39,7 @@ class RunMirror:
         uri: the tracking URI.
         experiment: the experiment's name: the study.
         run_name: the parent's name: one run of the study.
+        identity: the value of the tag by which the parent is found again.
         tags: tags of the parent.
         dataset: the dataset shown as input of parent and children.
         artifact_root: the folder of artifacts; by default the one beside a SQLite file.
@@ -50,6 +51,7 @@ class RunMirror:
         *,
         experiment: str,
         run_name: str,
+        identity: str,
         tags: Mapping[str, str],
         dataset: TrackedDataset | None,
         artifact_root: Path | None,
@@ -57,6 +59,7 @@ class RunMirror:
         self._uri = uri
         self._experiment = experiment
         self._run_name = run_name
+        self._identity = identity
         self._tags = dict(tags)
         self._dataset = dataset
         self._artifact_root = artifact_root
@@ -141,8 +144,7 @@ class RunMirror:
     def log_model(self, entry: LoggedModel) -> None:
         """Log the best model of a label on the child that trained it and on the parent."""
         child = self._children.get(entry.trial_number)
-        run_ids = [child, self._parent_id] if child else [self._parent_id]
-        log_model(self._connected(), self._experiment_id, run_ids, entry)
+        log_model(self._connected(), self._experiment_id, self._parent_id, child, entry)
 
     def finish(self, status: Status) -> None:
         """Terminate the parent."""
@@ -162,17 +164,17 @@ class RunMirror:
             kind = {"mlflow.experimentKind": "custom_model_development"}
             return str(client.create_experiment(self._experiment, location, tags=kind))
         if found.lifecycle_stage != "active":
-            raise RuntimeError(
+            raise TrackingError(
                 f"the experiment {self._experiment} must not be deleted in MLflow. Bring it back "
                 f"with: mlflow experiments restore --experiment-id {found.experiment_id}"
             )
         return str(found.experiment_id)
 
     def _find_or_create_parent(self, client: "MlflowClient") -> str:
-        quote = '"' if "'" in self._run_name else "'"
-        filter_string = f"tags.`{RUN_TAG}` = {quote}{self._run_name}{quote}"
+        quote = '"' if "'" in self._identity else "'"
+        filter_string = f"tags.`{RUN_TAG}` = {quote}{self._identity}{quote}"
         found = list(self._search(client, filter_string))
-        tags = {**self._tags, **_origin(), RUN_TAG: self._run_name}
+        tags = {**self._tags, **_origin(), RUN_TAG: self._identity}
         if not found:
             run = client.create_run(self._experiment_id, tags=tags, run_name=self._run_name)
             return str(run.info.run_id)

@@ -3,6 +3,7 @@
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 TRIAL_TAG = "trial"
 LABEL_TAG = "label"
+PARENT_TAG = "kappabench.parent"
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +49,11 @@ def model_name(label: str) -> str:
 
 
 def log_model(
-    client: "MlflowClient", experiment_id: str, run_ids: list[str], entry: LoggedModel
+    client: "MlflowClient",
+    experiment_id: str,
+    parent_id: str,
+    child_id: str | None,
+    entry: LoggedModel,
 ) -> str:
     """Log one model with its signature, and return its identifier; imports MLflow.
 
@@ -55,25 +62,32 @@ def log_model(
     ``mlflow.keras.log_model`` is not used because it goes through the process-wide
     active run and tracking URI, and would reopen the finished run.
 
-    A model of the same trial that is already complete is kept; an incomplete one, left
-    by an interruption, is replaced.
+    A parent has one model a label. One of the same trial that is already complete is
+    kept; an incomplete one, left by an interruption, and one of another trial, which
+    was the best before, are replaced.
 
     Args:
         client: the store.
         experiment_id: the experiment.
-        run_ids: the runs that show the model as output; the first is its source.
+        parent_id: the parent run.
+        child_id: the run of the trial, which is the model's source; where there is none, the
+            parent is. Both show the model as output.
         entry: the model.
     """
     name = model_name(entry.label)
-    for known in _known_models(client, experiment_id, run_ids[0], name):
-        if known.tags.get(TRIAL_TAG) == str(entry.trial_number) and str(known.status) == "READY":
-            return str(known.model_id)
-        client.delete_logged_model(known.model_id)
+    kept = _keep_one(client, _known_models(client, experiment_id, parent_id, child_id, name), entry)
+    if kept is not None:
+        return kept
+    run_ids = [child_id, parent_id] if child_id else [parent_id]
     logged = client.create_logged_model(
         experiment_id,
         name=name,
         source_run_id=run_ids[0],
-        tags={LABEL_TAG: entry.label, TRIAL_TAG: str(entry.trial_number)},
+        tags={
+            LABEL_TAG: entry.label,
+            TRIAL_TAG: str(entry.trial_number),
+            PARENT_TAG: parent_id,
+        },
         model_type="keras",
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -84,11 +98,51 @@ def log_model(
     return str(logged.model_id)
 
 
-def _known_models(client: "MlflowClient", experiment_id: str, run_id: str, name: str) -> list[Any]:
-    found = client.search_logged_models(
-        [experiment_id], filter_string=f"source_run_id = '{run_id}'", max_results=50
-    )
-    return [model for model in found if model.name == name]
+def _known_models(
+    client: "MlflowClient", experiment_id: str, parent_id: str, child_id: str | None, name: str
+) -> list[Any]:
+    """Return the models of a name that belong to a parent run.
+
+    The source alone does not tell: it is another run where the child was replaced, or was
+    not sent when the model was, or where another trial was the best before.
+    """
+    # Those of an earlier version carry no tag of the parent, which shows them as output.
+    shown = client.get_run(parent_id).outputs
+    identifiers = {output.model_id for output in shown.model_outputs} if shown else set()
+    return [
+        model
+        for model in _named_models(client, experiment_id, name)
+        if model.tags.get(PARENT_TAG) == parent_id
+        or model.model_id in identifiers
+        or model.source_run_id in (parent_id, child_id)
+    ]
+
+
+def _named_models(client: "MlflowClient", experiment_id: str, name: str) -> Iterator[Any]:
+    token: str | None = None
+    while True:
+        page = client.search_logged_models(
+            [experiment_id],
+            filter_string=f"name = '{name}'",  # A model's name has no quotes.
+            max_results=PAGE,
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _keep_one(client: "MlflowClient", known: list[Any], entry: LoggedModel) -> str | None:
+    """Keep the complete model of the trial, if there is one, and delete all others."""
+    kept: str | None = None
+    for model in known:
+        is_complete = str(model.status) == "READY"
+        if kept is None and is_complete and model.tags.get(TRIAL_TAG) == str(entry.trial_number):
+            kept = str(model.model_id)
+        else:
+            client.delete_logged_model(model.model_id)
+    return kept
 
 
 def _save(entry: LoggedModel, folder: str, model_id: str, run_id: str) -> None:

@@ -1,10 +1,13 @@
 """What waits to be sent to MLflow: a queue that two threads share."""
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from benchmark.tracking.unsent import Unsent
 
 Target = TypeVar("Target")
 
@@ -17,12 +20,14 @@ class Item(Generic[Target]):
         what: its name, for people.
         send: sends it to the target; blocks, and raises when it could not.
         trial: the trial's number, if it is one.
+        folder: returns the numbers of the trials that it stands for, if it is many.
         attempts: how often it failed though the target answered.
     """
 
     what: str
     send: Callable[[Target], None]
     trial: int | None = None
+    folder: Callable[[], Collection[int]] | None = None
     attempts: int = 0
 
 
@@ -40,8 +45,10 @@ class Outbox(Generic[Target]):
         >>> outbox.set_aside(outbox.first())
         True
         >>> outbox.close()
-        >>> outbox.first().what, outbox.trials_left()  # At the end it has one more chance.
-        ('trial 3', 1)
+        >>> outbox.first().what  # At the end it has one more chance.
+        'trial 3'
+        >>> outbox.unsent()
+        Unsent(trials=1, others=())
     """
 
     def __init__(self, attempts: int) -> None:
@@ -51,6 +58,12 @@ class Outbox(Generic[Target]):
         self._changed = threading.Condition()
         self._had_last_chance = False
         self._closed = False
+        self._moved = time.monotonic()
+
+    @property
+    def moved(self) -> float:
+        """When the queue last moved on, on the clock ``time.monotonic``."""
+        return self._moved
 
     @property
     def is_closed(self) -> bool:
@@ -87,6 +100,7 @@ class Outbox(Generic[Target]):
         """Remove an item."""
         with self._changed:
             self._queue.remove(item)
+            self._moved = time.monotonic()
 
     def set_aside(self, item: Item[Target]) -> bool:
         """Count a failure of an item; returns whether it was set aside for it."""
@@ -96,6 +110,7 @@ class Outbox(Generic[Target]):
                 return False
             self._queue.remove(item)
             self._aside.append(item)
+            self._moved = time.monotonic()
             return True
 
     def pause(self, seconds: float) -> None:
@@ -114,7 +129,19 @@ class Outbox(Generic[Target]):
         with self._changed:
             return any(item.trial is not None for item in self._queue)
 
-    def trials_left(self) -> int:
-        """The number of trials that were not sent."""
+    def unsent(self) -> Unsent:
+        """What was not sent; each trial is counted once, however often it waits."""
         with self._changed:
-            return len({item.trial for item in [*self._queue, *self._aside]} - {None})
+            left = [*self._queue, *self._aside]
+        trials = {item.trial for item in left if item.trial is not None}
+        others: dict[str, None] = {}  # As a set that keeps the order.
+        for item in left:
+            if item.folder is not None:
+                try:
+                    trials.update(item.folder())
+                    continue
+                except Exception:  # Damaged, which may be why it was not sent: then by its name.
+                    others[item.what] = None
+            elif item.trial is None:
+                others[item.what] = None
+        return Unsent(len(trials), tuple(others))

@@ -1,6 +1,7 @@
 """The tracker: finished trials go to MLflow from one background thread, never waited for."""
 
 import contextlib
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,14 +11,17 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmark.tracking.dataset import TrackedDataset
-from benchmark.tracking.location import public_uri
+from benchmark.tracking.location import TrackingError, public_uri
 from benchmark.tracking.mirror import RunMirror
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.outbox import Item, Outbox
+from benchmark.tracking.reason import reason
+from benchmark.tracking.unsent import Unsent
 from benchmark.trial import Report, Status, TrialResult
 
 ATTEMPTS = 3
 """How often an item is offered to a store that answers but fails on it."""
+CAUSE_LENGTH = 300
 
 
 class Tracker:
@@ -38,8 +42,10 @@ class Tracker:
     Args:
         uri: the store, see :func:`benchmark.tracking.resolve_tracking_uri`.
         experiment: the experiment's name: the study.
-        run_name: the parent run's name: the run of the study; unique in the experiment.
+        run_name: the parent run's name: the run of the study.
         notify: is called with a sentence, from the background thread.
+        identity: what tells the parent run from every other, also from one of the same name
+            made elsewhere; by default the name, as for folders that have no identity.
         artifact_root: the folder of artifacts where the store is a database; by default
             ``mlartifacts`` beside a SQLite file. A server decides for itself.
         backoff: first and longest pause between attempts, in seconds. The default is our
@@ -48,7 +54,7 @@ class Tracker:
     Example:
         >>> tracker = Tracker("sqlite:////nowhere/mlflow.db", "digits", "run 1", print)
         >>> tracker.close(timeout=0.0)  # Not started, and nothing was to be sent.
-        0
+        Unsent(trials=0, others=())
     """
 
     def __init__(
@@ -58,12 +64,14 @@ class Tracker:
         run_name: str,
         notify: Callable[[str], None],
         *,
+        identity: str | None = None,
         artifact_root: Path | None = None,
         backoff: tuple[float, float] = (0.5, 30.0),
     ) -> None:
         self._uri = uri
         self._experiment = experiment
         self._run_name = run_name
+        self._identity = identity or run_name
         self._notify = notify
         self._artifact_root = artifact_root
         self._backoff = backoff
@@ -95,13 +103,16 @@ class Tracker:
             self._uri,
             experiment=self._experiment,
             run_name=self._run_name,
+            identity=self._identity,
             tags=tags or {},
             dataset=dataset,
             artifact_root=self._artifact_root,
         )
         first = [Item("the study file", partial(RunMirror.log_study, text=study_text))]
         if resume_from is not None:
-            first.append(Item("the earlier trials", partial(self._send_folder, folder=resume_from)))
+            send = partial(self._send_folder, folder=resume_from)
+            held = partial(_numbers, resume_from)
+            first.append(Item("the earlier trials", send, folder=held))
         self._outbox.put_first(first)
         self._thread = threading.Thread(
             target=self._work, args=(mirror,), name="mlflow-tracker", daemon=True
@@ -150,22 +161,24 @@ class Tracker:
             self._outbox.put(Item(what, partial(RunMirror.log_model, entry=entry)))
         self._outbox.put(Item("the end of the run", partial(RunMirror.finish, status=status)))
 
-    def close(self, timeout: float) -> int:
+    def close(self, timeout: float) -> Unsent:
         """Wait until all is sent, and end the thread.
 
         Where the store does not answer, one more attempt is made and the wait is over.
 
         Args:
-            timeout: how long to wait at most, in seconds.
+            timeout: how long to wait without progress, in seconds: as long as a slow store
+                takes one item after the other, it is waited for.
 
         Returns:
-            The number of trials not sent. They are in the results folder:
-            :meth:`mirror` sends them later.
+            What was not sent. Trials of a resumed folder count as not sent until the
+            store was asked for them. All of it is in the results folder: ``track``
+            sends it later.
         """
         self._outbox.close()
         if self._thread is not None:
-            self._thread.join(timeout)
-        return self._outbox.trials_left()
+            _join(self._thread, timeout, self._outbox)
+        return self._outbox.unsent()
 
     def _work(self, mirror: RunMirror) -> None:
         """Send one item after the other until the tracker is closed."""
@@ -192,21 +205,27 @@ class Tracker:
 
     def _goes_on_after(self, item: Item[RunMirror], error: Exception, mirror: RunMirror) -> bool:
         """Tell whose fault a failure is by asking the store something else."""
-        cause = " ".join(str(error).split())[:300] or type(error).__name__
         is_reachable = mirror.is_reachable()
         # What was half-written is only known to the store, so it is asked again.
         mirror.disconnect()
         if is_reachable:
             if self._outbox.set_aside(item):
+                cause = textwrap.shorten(str(error), CAUSE_LENGTH, placeholder=" …")
+                cause = cause or type(error).__name__
                 self._announce(
                     "refused", f"MLflow failed on {item.what}, which is set aside: {cause}"
                 )
             return True
-        self._announce(
-            "down",
-            f"MLflow at {public_uri(self._uri)} does not answer; the study goes on, and its "
-            f"trials are sent later. {cause}",
-        )
+        place = f"MLflow at {public_uri(self._uri)}"
+        if isinstance(error, TrackingError):
+            self._announce("down", f"{place} cannot be used: {error}")
+        else:
+            # True of a study that goes on and of `track`, which ends: neither is promised.
+            self._announce(
+                "down",
+                f"{place} does not answer ({reason(error)}); nothing is lost, the run folder "
+                "keeps every trial.",
+            )
         return not self._outbox.is_closed
 
     def _announce(self, topic: str, sentence: str) -> None:
@@ -226,6 +245,21 @@ class Tracker:
         ]
         # Before whatever waits, so that the end of the run stays the end.
         self._outbox.put_first(missing)
+
+
+def _join(thread: threading.Thread, patience: float, outbox: Outbox[RunMirror]) -> None:
+    """Wait for a thread to end, but not longer than ``patience`` since its last progress."""
+    begin = time.monotonic()
+    while thread.is_alive():
+        left = max(begin, outbox.moved) + patience - time.monotonic()
+        if left <= 0:
+            return
+        thread.join(left)
+
+
+def _numbers(folder: Path) -> set[int]:
+    read_records = import_module("benchmark.results").read_records
+    return {result.trial.number for result, _ in read_records(folder)}
 
 
 def _trial_item(result: TrialResult, reports: Sequence[Report]) -> Item[RunMirror]:

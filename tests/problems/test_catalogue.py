@@ -7,7 +7,9 @@ from importlib import import_module
 
 import pytest
 
-from benchmark.problems import PROBLEMS, build_problem
+from benchmark.problems import PROBLEMS, build_problem, check_problem
+from benchmark.problems.ranges import RULES
+from benchmark.problems.rosenbrock import Rosenbrock
 
 
 def test_listing_imports_no_keras():
@@ -42,6 +44,11 @@ REFUSED = [
     ("quadratic", {"dimension": 1}, r"condition_number must be 1 where dimension is 1"),
     ("quadratic", {"largest_eigenvalue": 0}, r"largest_eigenvalue must be finite and > 0"),
     ("quadratic", {"seed": -1}, r"seed must be ≥ 0"),
+    ("quadratic", {"dimension": -3}, r"dimension must be ≥ 1. Received -3"),
+    ("quadratic", {"dimension": 10**6}, r"dimension must be ≤ 10000"),
+    ("quadratic", {"dimension": float("inf")}, r"dimension must be an integer. Received inf"),
+    ("quadratic", {"condition_number": 10**400}, r"condition_number must be a number"),
+    ("quadratic", {"seed": 2**64}, r"seed must be ≤ 9223372036854775807"),
     ("rosenbrock", {"dimension": 1}, r"dimension must be ≥ 2"),
     ("saddle", {"offset": 0.0}, r"offset must be finite and > 0. Received 0.0 .* problem saddle"),
     ("deep_linear_chain", {"layers": 1}, r"layers must be ≥ 2"),
@@ -62,6 +69,23 @@ REFUSED = [
 def test_refusals_name_the_rule_and_the_value(name, options, message):
     with pytest.raises(ValueError, match=message):
         build_problem(name, options)
+    # `validate` asks this one, which needs no Keras.
+    with pytest.raises(ValueError, match=message):
+        check_problem(name, options)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_rules_are_about_options_that_there_are(name):
+    assert RULES.keys() == PROBLEMS.keys()
+    assert {rule.option for rule in RULES[name]} == PROBLEMS[name].options.keys()
+    for rule in RULES[name]:
+        # The remedy of a message must itself be allowed, with the right neighbours.
+        assert rule.holds({**PROBLEMS[name].options, rule.option: rule.example})
+
+
+def test_a_class_refuses_what_the_table_refuses():
+    with pytest.raises(ValueError, match=r"dimension must be ≥ 2\. Received 1 "):
+        Rosenbrock(dimension=1)
 
 
 def test_whole_floats_count_as_integers():

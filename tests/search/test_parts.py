@@ -22,7 +22,8 @@ from benchmark.search.samplers import ScrambledSobol, make_sampler, startup_tria
 from benchmark.search.space import make_space
 from benchmark.search.storage import name_of
 from benchmark.search.trials import direction_of
-from benchmark.study import Dimension, PrunerName, SamplerName, Study
+from benchmark.study import PrunerName, SamplerName, Study
+from benchmark.study_dimension import Dimension
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings
 from benchmark.trial import named_seed as seed_of
 
@@ -87,7 +88,7 @@ def test_dimension_becomes_distribution(
     space = make_space({"x": Dimension(**dimension)}, {"x"} if whole else set())
     assert space.distributions == {"x": distribution}
     assert space.points == ({} if points is None else {"x": points})
-    assert space.is_finite == (points is not None)
+    assert (space.is_finite, space.size) == (points is not None, len(points or [None]))
     for value in space.points.get("x", []):
         assert type(value) is (int if whole else float)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.tracking import TrackedDataset, Tracker, check_tracking
+from benchmark.tracking import TrackedDataset, Tracker, Unsent, check_tracking
 from benchmark.tracking import mirror as mirror_module
 from benchmark.tracking.client import open_client
 from benchmark.trial import Status
@@ -30,7 +30,7 @@ def _send(store: Any, records: Sequence[Any], told: list[str] | None = None, **f
     tracker.start("question = 'which?'\n", {"question": "which?"}, DATASET)
     tracker.mirror(records)
     tracker.finish(**finish)
-    assert tracker.close(timeout=60.0) == 0
+    assert tracker.close(timeout=60.0) == Unsent()
 
 
 def test_run_is_an_experiment_a_parent_and_a_child_a_trial(make: Make, store: Any) -> None:
@@ -180,7 +180,7 @@ def test_resumed_folder_is_sent_where_missing(
     tracker.start("", resume_from=tmp_path)
     tracker.log_trial(*make(3))
     tracker.finish(status=Status.INTERRUPTED)
-    assert tracker.close(timeout=60.0) == 0
+    assert tracker.close(timeout=60.0) == Unsent()
     assert set(store.children()) == {0, 1, 2, 3}
     assert store.children()[0] == before[0]
     assert store.parents()[0][2] == "KILLED"
@@ -194,7 +194,7 @@ def test_deleted_experiment_is_told_with_the_remedy(make: Make, store: Any) -> N
     tracker = Tracker(store.uri, "study", "run 1", told.append)
     tracker.start("")
     tracker.log_trial(*make(0))
-    assert tracker.close(timeout=60.0) == 1
+    assert tracker.close(timeout=60.0) == Unsent(1, ("the study file",))
     assert len(told) == 1
     assert f"mlflow experiments restore --experiment-id {identifier}" in told[0]
 
@@ -205,7 +205,7 @@ def test_unusable_file_is_told_and_rows_are_counted(make: Make, tmp_path: Path) 
     tracker = Tracker(f"sqlite:///{tmp_path}/results/mlflow.db", "study", "run 1", told.append)
     tracker.start("")
     tracker.log_trial(*make(0))
-    assert tracker.close(timeout=60.0) == 1
+    assert tracker.close(timeout=60.0) == Unsent(1, ("the study file",))
     assert len(told) == 1
     assert "does not answer" in told[0]
 
@@ -221,6 +221,14 @@ def test_check_knows_a_store_a_missing_one_and_a_wrong_file(
         f"the MLflow store {missing} will be created on first use",
     )
     assert not missing.parent.exists()
+    # On Linux nobody may make a folder there, root included.
+    ok, sentence = check_tracking("sqlite:////proc/new/mlflow.db", 1.0)
+    assert not ok
+    assert sentence.startswith("the MLflow store /proc/new/mlflow.db cannot be created: /proc is")
+    (tmp_path / "file").write_text("where a folder should be")
+    ok, sentence = check_tracking(f"sqlite:///{tmp_path}/file/new/mlflow.db", 1.0)
+    assert not ok
+    assert sentence.endswith(f"{tmp_path}/file is not writable (not a directory)")
     wrong = tmp_path / "wrong.db"
     wrong.write_text("not a database, though long enough to be asked")
     ok, sentence = check_tracking(f"sqlite:///{wrong}", 1.0)
@@ -236,8 +244,30 @@ def test_names_with_quotes_are_found_again(make: Make, store: Any) -> None:
         tracker = Tracker(store.uri, "study", "it's a run", lambda _: None)
         tracker.start("")
         tracker.log_trial(*make(0))
-        assert tracker.close(timeout=60.0) == 0
+        assert tracker.close(timeout=60.0) == Unsent()
     assert len(store.parents()) == 1
     assert set(store.children()) == {0}
     # Never finished: MLflow shows that the run goes on, or was killed.
     assert store.parents()[0][2] == "RUNNING"
+
+
+def test_two_runs_of_one_name_stay_two_parents(make: Make, store: Any, tmp_path: Path) -> None:
+    from benchmark.results import RunWriter, read_environment
+
+    for place, numbers in (("one", [0, 1]), ("two", [0]), ("one", [0, 1])):
+        root = tmp_path / place
+        if not root.exists():
+            RunWriter.create(root, "study", "question = 'which?'", {}, "first").close()
+        identity = read_environment(root / "study" / "first")["identity"]
+        tracker = Tracker(store.uri, "study", "first", lambda _: None, identity=identity)
+        tracker.start("")
+        tracker.mirror([make(number) for number in numbers])
+        tracker.finish()
+        assert tracker.close(timeout=60.0) == Unsent()
+    assert [name for _, name, _ in store.parents()] == ["first", "first"]
+    rows = store.rows(
+        "SELECT p.value, COUNT(*) FROM runs r JOIN tags p ON p.run_uuid = r.run_uuid"
+        " AND p.key = 'mlflow.parentRunId' WHERE r.lifecycle_stage = 'active' GROUP BY p.value"
+    )
+    assert {parent for parent, _ in rows} == {parent for parent, _, _ in store.parents()}
+    assert sorted(count for _, count in rows) == [1, 2]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.tracking import LoggedModel, Tracker
+from benchmark.tracking import LoggedModel, Tracker, Unsent
 from benchmark.tracking.client import open_client
 from benchmark.tracking.models import model_name
 
@@ -39,13 +39,14 @@ def tracking_uri(store: Any) -> Iterator[str]:
     mlflow.set_tracking_uri(before)
 
 
-def _log(uri: str, record: Any, model: Any, label: str = "adam") -> list[str]:
+def _log(uri: str, record: Any, model: Any, label: str = "adam", name: str = "run 1") -> list[str]:
     told: list[str] = []
-    tracker = Tracker(uri, "study", "run 1", told.append)
+    tracker = Tracker(uri, "study", name, told.append)
     tracker.start("")
     tracker.log_trial(*record)
     tracker.finish(models=[LoggedModel(label, model, EXAMPLE, record[0].trial.number)])
-    assert tracker.close(timeout=120.0) == 0
+    unsent = tracker.close(timeout=120.0)
+    assert unsent == Unsent(others=tuple(what for what in unsent.others if "model" in what))
     return told
 
 
@@ -124,6 +125,33 @@ def test_model_is_logged_once_and_replaced_if_incomplete(
     assert len(_models(tracking_uri)) == 2
     assert models["best adam"].model_id == first.model_id
     assert str(models["best sgd"].status) == "READY"
+
+
+def test_a_parent_keeps_one_model_a_label_when_the_child_is_another(
+    make: Make, tracking_uri: str, store: Any, model: Any
+) -> None:
+    _log(tracking_uri, make(7), model)
+    (first,) = _models(tracking_uri)
+    # As a kill leaves it: the child is replaced, and the model's source is the old one.
+    open_client(tracking_uri).update_run(store.children()[7][0], status="RUNNING")
+    _log(tracking_uri, make(7), model)
+    assert [one.model_id for one in _models(tracking_uri)] == [first.model_id]
+    assert store.children()[7][0] != first.source_run_id
+    # A resumed run found a better trial: the former best is the best no longer.
+    _log(tracking_uri, make(8), model)
+    (second,) = _models(tracking_uri)
+    assert (second.name, second.tags["trial"]) == ("best adam", "8")
+    _log(tracking_uri, make(8), model)
+    assert [one.model_id for one in _models(tracking_uri)] == [second.model_id]
+
+
+def test_two_runs_keep_a_model_each(make: Make, tracking_uri: str, store: Any, model: Any) -> None:
+    for name in ("run 1", "run 2", "run 1"):
+        _log(tracking_uri, make(7), model, name=name)
+    models = _models(tracking_uri)
+    assert [one.name for one in models] == ["best adam"] * 2
+    parents = {run_id for run_id, _, _ in store.parents()}
+    assert {one.tags["kappabench.parent"] for one in models} == parents
 
 
 def test_a_model_that_cannot_be_saved_is_told_and_stops_nothing(

@@ -1,18 +1,23 @@
 """The thread, with a scripted store: no trial is lost, repeated or waited for."""
 
+import email.message
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.tracking import Tracker, tracker
+from benchmark.tracking import LoggedModel, Tracker, Unsent, tracker
 from benchmark.tracking.outbox import Item, Outbox
+from benchmark.tracking.reason import reason
 
 Make = Callable[..., Any]
 
@@ -107,7 +112,7 @@ def test_every_trial_arrives_once_and_in_order_whatever_outages(
         wanted = list(dict.fromkeys([*numbers, 99]))
         # When the last one is there, no trial waits, so that no outage can leave one behind.
         assert _until(lambda: 99 in store.written)
-        assert mirror.close(timeout=10.0) == 0
+        assert mirror.close(timeout=10.0) == Unsent()
     assert store.written == wanted
     assert len([sentence for sentence in told if "does not answer" in sentence]) <= 1
     assert len([sentence for sentence in told if "answers again" in sentence]) <= 1
@@ -124,10 +129,10 @@ def test_outage_and_return_are_told_once(
     for number in range(6):
         mirror.log_trial(*make(number))
     assert _until(lambda: len(store.written) == 6)
-    assert mirror.close(timeout=10.0) == 0
+    assert mirror.close(timeout=10.0) == Unsent()
     assert told == [
-        "MLflow at http://h:1 does not answer; the study goes on, and its trials are sent later. "
-        "down",
+        "MLflow at http://h:1 does not answer (connection broken off); nothing is lost, the run "
+        "folder keeps every trial.",
         "MLflow at http://h:1 answers again.",
     ]
 
@@ -142,7 +147,7 @@ def test_refused_trial_is_told_set_aside_and_counted(
     mirror.start("")
     for number in range(3):
         mirror.log_trial(*make(number))
-    assert mirror.close(timeout=10.0) == 1
+    assert mirror.close(timeout=10.0) == Unsent(1)
     assert store.written == [0, 2]
     assert told == ["MLflow failed on trial 1, which is set aside: this one never"]
 
@@ -164,7 +169,8 @@ def test_nothing_waits_while_the_store_hangs(
     unsent = mirror.close(timeout=0.1)
     closed = time.perf_counter() - begin - queued
     hang.set()
-    assert unsent == 1  # One trial, though queued a thousand times.
+    # One trial, though queued a thousand times.
+    assert unsent == Unsent(1, ("the study file", "the end of the run"))
     # 1000 trials take 10 ms here; a hundred times as much still shows that nobody waited 60 s.
     assert queued < 1.0
     assert closed < 2.0
@@ -179,9 +185,104 @@ def test_close_gives_up_at_once_where_the_store_is_down(
     mirror.log_trial(*make(1))
     mirror.log_trial(*make(2))
     begin = time.perf_counter()
-    assert mirror.close(timeout=30.0) == 2
+    assert mirror.close(timeout=30.0) == Unsent(2, ("the study file",))
     # Well under the 60 s of backoff that close interrupts and the 30 s that it may wait.
     assert time.perf_counter() - begin < 5.0
+
+
+def test_close_waits_as_long_as_a_slow_store_makes_progress(
+    make: Make, scripted: Callable[[list[str]], ScriptedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = scripted([])
+    monkeypatch.setattr(store, "connect", lambda: time.sleep(0.1))
+    mirror = Tracker("http://h:1", "study", "run", lambda _: None)
+    mirror.start("")
+    for number in range(15):
+        mirror.log_trial(*make(number))
+    begin = time.monotonic()
+    # 17 items of 0.1 s each: all of them take longer than the patience with one.
+    assert mirror.close(timeout=1.0) == Unsent()
+    assert time.monotonic() - begin > 1.2
+    assert store.written == list(range(15))
+
+
+def test_what_is_not_sent_of_a_folder_and_of_the_end_is_counted(
+    make: Make,
+    scripted: Callable[[list[str]], ScriptedStore],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    import benchmark.results
+
+    records = {tmp_path: [make(number) for number in range(3)]}
+    monkeypatch.setattr(benchmark.results, "read_records", records.__getitem__, raising=False)
+    scripted(["down"] * 1000)
+    mirror = Tracker("http://h:1", "study", "run", lambda _: None)
+    mirror.start("", resume_from=tmp_path)
+    mirror.log_trial(*make(2))  # Is in the folder as well.
+    mirror.log_trial(*make(3))
+    mirror.finish([tmp_path / "report.html"], [LoggedModel("adam", None, np.zeros(1), 2)])
+    unsent = mirror.close(timeout=10.0)
+    named = ("the study file", "report.html", "the best model of adam", "the end of the run")
+    assert unsent == Unsent(4, named)
+    assert str(unsent) == (
+        "4 trials, the study file, report.html, the best model of adam and the end of the run"
+    )
+
+
+def test_a_folder_that_cannot_be_read_is_missing_by_its_name(
+    scripted: Callable[[list[str]], ScriptedStore], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import benchmark.results
+
+    def damaged(folder: Path) -> None:
+        raise ValueError(f"{folder} is damaged")
+
+    monkeypatch.setattr(benchmark.results, "read_records", damaged, raising=False)
+    scripted([])
+    told: list[str] = []
+    mirror = Tracker("http://h:1", "study", "run", told.append, backoff=(0.0, 0.0))
+    mirror.start("", resume_from=tmp_path)
+    assert mirror.close(timeout=10.0) == Unsent(others=("the earlier trials",))
+    assert told == [
+        f"MLflow failed on the earlier trials, which is set aside: {tmp_path} is damaged"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:1", "connection refused"),
+        ("http://no-such-host.invalid:5000", "name not known"),
+    ],
+)
+def test_a_reason_is_found_below_what_the_libraries_wrap_around_it(
+    monkeypatch: pytest.MonkeyPatch, address: str, words: str
+) -> None:
+    import requests
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(requests.ConnectionError) as caught:
+        requests.get(address, timeout=10.0)
+    # As MLflow does it: a text of hundreds of characters around what happened.
+    wrapped = RuntimeError(f"API request failed with exception {caught.value}")
+    wrapped.__context__ = caught.value
+    assert reason(wrapped) == words
+
+
+def test_a_reason_is_short_whatever_was_raised() -> None:
+    import requests
+
+    assert reason(requests.ReadTimeout("Read timed out. (read timeout=1)")) == "timed out"
+    assert reason(NotADirectoryError(20, "Not a directory", "/x")) == "not a directory"
+    assert reason(RuntimeError("API request failed with error code 503 != 200")) == (
+        "HTTP status 503"
+    )
+    no_headers = email.message.Message()
+    answer = urllib.error.HTTPError("http://h:1", 502, "Bad Gateway", no_headers, None)
+    assert reason(answer) == "HTTP status 502"
+    answer.close()
+    assert reason(RuntimeError("<object at 0x7f>")) == "RuntimeError"
 
 
 def test_a_failing_notify_does_not_stop_the_mirror(
@@ -195,15 +296,13 @@ def test_a_failing_notify_does_not_stop_the_mirror(
     mirror.start("")
     mirror.log_trial(*make(1))
     assert _until(lambda: store.written == [1])
-    assert mirror.close(timeout=10.0) == 0
+    assert mirror.close(timeout=10.0) == Unsent()
 
 
 def test_weights_are_not_held_in_the_queue(make: Make) -> None:
     import gc
     import weakref
     from dataclasses import replace
-
-    import numpy as np
 
     result, reports = make(1)
     weights = np.zeros(3)
@@ -221,7 +320,7 @@ def test_starting_twice_is_refused(scripted: Callable[[list[str]], ScriptedStore
     mirror.start("")
     with pytest.raises(RuntimeError, match="must be started once"):
         mirror.start("")
-    assert mirror.close(timeout=10.0) == 0
+    assert mirror.close(timeout=10.0) == Unsent()
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=20))

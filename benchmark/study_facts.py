@@ -1,0 +1,123 @@
+"""What the checks of a study know of the parts that it names, without importing them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from benchmark.study import Study
+
+
+class Bounds(Protocol):
+    """The range of a numeric hyperparameter."""
+
+    @property
+    def low(self) -> float:
+        """Lower end."""
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+
+    @property
+    def low_included(self) -> bool:
+        """Whether the lower end itself may be used."""
+
+    @property
+    def high_included(self) -> bool:
+        """Whether the upper end itself may be used."""
+
+    @property
+    def integer(self) -> bool:
+        """Whether only whole numbers make sense."""
+
+    @property
+    def space(self) -> Mapping[str, Any] | None:
+        """The default search space."""
+
+
+class OptimizerFacts(Protocol):
+    """What is known of an optimizer without importing it."""
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Bounds]:
+        """Numeric hyperparameters by name."""
+
+    @property
+    def full_batch(self) -> bool:
+        """Whether the method is defined for the full batch only."""
+
+
+class DatasetFacts(Protocol):
+    """What is known of a dataset without loading it."""
+
+    @property
+    def samples(self) -> int:
+        """Number of rows."""
+
+    @property
+    def task(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingHyperparameter:
+    """A hyperparameter of training that no optimizer owns, with its range."""
+
+    low: float
+    high: float = float("inf")
+    low_included: bool = False
+    high_included: bool = False
+    integer: bool = False
+    space: Mapping[str, Any] | None = None
+
+
+TRAINING_HYPERPARAMETERS: dict[str, TrainingHyperparameter] = {
+    "batch_size": TrainingHyperparameter(1, low_included=True, integer=True),
+    "fuzz": TrainingHyperparameter(0),
+    "tolerance": TrainingHyperparameter(0, low_included=True),
+    "clipvalue": TrainingHyperparameter(0),
+    "clipnorm": TrainingHyperparameter(0),
+    "global_clipnorm": TrainingHyperparameter(0),
+}
+CLIPPING = ("clipvalue", "clipnorm", "global_clipnorm")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a study may name.
+
+    Args:
+        datasets: facts by dataset name.
+        models: model names.
+        optimizers: facts by optimizer name.
+        problems: names of closed-form problems.
+        check_model: raises ``ValueError`` with a sentence for wrong model options.
+        check_problem: the same for the options of a closed-form problem; returns all of
+            them, those at their defaults too.
+        train_size: number of training examples from (samples, fractions); raises
+            ``ValueError`` with a sentence where a part would be empty.
+    """
+
+    datasets: Mapping[str, DatasetFacts]
+    models: Sequence[str]
+    optimizers: Mapping[str, OptimizerFacts]
+    problems: Sequence[str]
+    check_model: Callable[[str, Mapping[str, Any]], object]
+    check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int]]
+    train_size: Callable[[int, tuple[float, float, float]], int]
+
+
+def training_rows(study: Study, catalogue: Catalogue) -> int | None:
+    """How many examples are trained on, or nothing where the problem is unknown.
+
+    Raises:
+        ValueError: the split leaves a part empty, or the problem's options are wrong.
+    """
+    problem = study.problem
+    if problem.function in catalogue.problems:
+        options = catalogue.check_problem(problem.function, problem.options)
+        # A deterministic function has one example, which does not enter its value.
+        return int(options.get("samples", 1))
+    facts = catalogue.datasets.get(problem.dataset)
+    shares = (problem.split.train, problem.split.validation, problem.split.test)
+    return catalogue.train_size(facts.samples, shares) if facts else None

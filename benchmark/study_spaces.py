@@ -1,0 +1,136 @@
+"""The search spaces of a study: their defaults, and the checks that need the catalogue."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmark.errors import did_you_mean
+from benchmark.study import Compared, Study
+from benchmark.study_dimension import MOST_POINTS, Dimension
+from benchmark.study_facts import (
+    CLIPPING,
+    TRAINING_HYPERPARAMETERS,
+    Bounds,
+    Catalogue,
+    training_rows,
+)
+from benchmark.study_messages import Mistake
+
+DEFAULT_SEARCHED = ("learning_rate", "momentum")
+"""Searched over their default spaces where no table of the study gives them."""
+
+
+def missing_spaces(
+    study: Study, entry: Compared, catalogue: Catalogue
+) -> dict[str, Mapping[str, Any]]:
+    """The default spaces of what an optimizer always searches and no table of the study gives.
+
+    An optimizer that trained at its default rate beside one whose rate is searched would
+    not be tuned equally.
+    """
+    known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
+    spaces = {name: known[name].space for name in DEFAULT_SEARCHED if name in known}
+    return {name: space for name, space in spaces.items() if space and name not in given}
+
+
+def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
+    """Yield the mistakes in the search space of one compared optimizer, which must be known."""
+    facts = catalogue.optimizers[entry.optimizer]
+    allowed: dict[str, Bounds] = {**TRAINING_HYPERPARAMETERS, **facts.hyperparameters}
+    space = study.space(entry.label)
+    for name, dimension in space.items():
+        key = _key(study, entry, name)
+        if name == "clipping":
+            yield Mistake(key, "clipping must be spelled as in Keras", name, _CLIPPING_REMEDY)
+        elif name not in allowed:
+            rule = f"a hyperparameter of {entry.optimizer} must be one of " + ", ".join(
+                sorted(allowed)
+            )
+            remedy = f"Remove it, or move it to the tables of those that have {name}."
+            yield Mistake(key, rule, name, did_you_mean(name, allowed) or remedy)
+        else:
+            yield from _check_dimension(key, name, dimension, allowed[name])
+    if study.budget.sampler == "grid":
+        yield from _check_grid(study, entry, catalogue)
+    yield from _check_batch_size(study, entry, catalogue)
+    given = [name for name in CLIPPING if name in space]
+    if len(given) > 1:
+        own = any(name in study.search.get(entry.label, {}) for name in given)
+        rule = "at most one of clipvalue, clipnorm, global_clipnorm must be given, as in Keras"
+        key = f"search.{entry.label if own else 'common'}"
+        yield Mistake(key, rule, ", ".join(given), "Keep one of them.")
+    if "fuzz" in space and study.problem.function:
+        rule = "fuzz must stand with a model; a closed-form problem has its own start"
+        yield Mistake(_key(study, entry, "fuzz"), rule, "fuzz", "Remove it.")
+
+
+_CLIPPING_REMEDY = (
+    "Write clipvalue (each component), clipnorm (the norm of each variable) "
+    "or global_clipnorm (the norm of the whole gradient)."
+)
+
+
+def _key(study: Study, entry: Compared, name: str) -> str:
+    """Where the space of a compared optimizer takes a hyperparameter from."""
+    own = name in study.search.get(entry.label, {})
+    return f"search.{entry.label if own else 'common'}.{name}"
+
+
+def _check_grid(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
+    """A grid needs finite dimensions, and not too many settings."""
+    rule, sizes = "the grid sampler needs finite dimensions", []
+    for name, dimension in study.space(entry.label).items():
+        size = dimension.size
+        if size is None:
+            remedy = "Add step, write choices, or take another sampler."
+            yield Mistake(_key(study, entry, name), rule, "a range", remedy)
+        sizes.append(size or 1)
+    for name in missing_spaces(study, entry, catalogue):
+        key, remedy = f"search.{entry.label}.{name}", "Write choices, or take another sampler."
+        yield Mistake(key, f"{rule}, and the default space is a range", None, remedy)
+    if math.prod(sizes) > MOST_POINTS:
+        rule = f"a grid must have at most {MOST_POINTS} settings"
+        remedy = "Take fewer points in each dimension, or another sampler."
+        yield Mistake(f"search.{entry.label}", rule, math.prod(sizes), remedy)
+
+
+def _check_dimension(
+    key: str, name: str, dimension: Dimension, bounds: Bounds
+) -> Iterator[Mistake]:
+    smallest, largest = dimension.extremes
+    usual = ""
+    if bounds.space:
+        usual = f" The default range is {bounds.space['low']:g} to {bounds.space['high']:g}."
+    if smallest < bounds.low or (smallest == bounds.low and not bounds.low_included):
+        sign = ">=" if bounds.low_included else ">"
+        yield Mistake(key, f"{name} must be {sign} {bounds.low:g}", smallest, f"Raise it.{usual}")
+    if largest > bounds.high or (largest == bounds.high and not bounds.high_included):
+        sign = "<=" if bounds.high_included else "<"
+        yield Mistake(key, f"{name} must be {sign} {bounds.high:g}", largest, f"Lower it.{usual}")
+    numbers = [dimension.value, dimension.low, dimension.high, dimension.step]
+    numbers += dimension.choices or []
+    fractions = [x for x in numbers if x is not None and x != int(x)] if bounds.integer else []
+    if fractions:
+        remedy = f"Write for instance {max(1, round(fractions[0]))}."
+        yield Mistake(key, f"{name} must be a whole number", fractions[0], remedy)
+
+
+def _check_batch_size(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
+    dimension = study.space(entry.label).get("batch_size")
+    if dimension is None:
+        return
+    key = _key(study, entry, "batch_size")
+    try:
+        rows = training_rows(study, catalogue)
+    except ValueError:
+        rows = None  # told at its own place
+    is_used = study.training.sampling != "full_batch"
+    if is_used and rows is not None and dimension.extremes[1] > rows:
+        problem = study.problem.dataset or study.problem.function
+        rule = f"batch_size must be <= {rows}, the number of training examples of {problem}"
+        remedy = 'Take smaller batches, or sampling = "full_batch".'
+        yield Mistake(key, rule, dimension.extremes[1], remedy)
+    own = "batch_size" in study.search.get(entry.label, {})
+    if own and catalogue.optimizers[entry.optimizer].full_batch:
+        rule = f"{entry.optimizer} works on the full batch and must stand without batch_size"
+        yield Mistake(key, rule, "batch_size", "Remove it.")
