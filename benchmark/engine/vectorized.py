@@ -1,0 +1,153 @@
+"""The vectorized engine: many trials advance together, compiled once for a structure."""
+
+from typing import Any
+
+from benchmark.engine.batches import micro_batch_size, sampling_of, steps_of
+from benchmark.engine.block import Block
+from benchmark.engine.evaluation import Evaluation
+from benchmark.engine.program import Program
+from benchmark.engine.slots import Clock, Slot, clipping_of, model_key, optimizer_numbers, sentence
+from benchmark.engine.task import Task, build_task, starting_weights
+from benchmark.trial import Report, Status, Trial, TrialResult
+
+DEFAULT_CAPACITY = 32
+BLOCK_SLOTS = 8
+
+
+class Group:
+    """The trials of one structure: a program, and blocks of slots that it trains.
+
+    Args:
+        task: model, loss and data.
+        evaluation: measures curvature, one trial at a time.
+        trial: any of the structure.
+        slots: of each block.
+    """
+
+    def __init__(self, task: Task, evaluation: Evaluation, trial: Trial, slots: int) -> None:
+        self.task = task
+        self.evaluation = evaluation
+        self._rows = len(task.parts["train"].x)
+        size = micro_batch_size(trial, self._rows)
+        self.program = Program(task, trial.optimizer, clipping_of(trial), slots, size)
+        self.program.warm_up()
+        self.blocks: list[Block] = []
+
+    def take(self, slot: Slot) -> Block:
+        """Put a trial into the first free slot; a block is added where all are taken."""
+        trial = slot.trial
+        steps_of(trial, self._rows, 1, self.program.size)  # refuses a batch size out of range
+        start = starting_weights(self.task, trial)
+        state = self.program.optimizer_state(optimizer_numbers(trial))
+        for block in self.blocks:
+            if block.is_free:
+                break
+        else:
+            block = Block(self.program, self.evaluation, self._rows)
+            self.blocks.append(block)
+        block.take(slot, start, state)
+        return block
+
+
+class VectorizedEngine:
+    """Trains many trials at once, an epoch of all of them in a few compiled calls.
+
+    Trials of one structure (optimizer class, kind of clipping, model, loss, data) share a
+    program that is compiled once, for ``block`` slots; see
+    :class:`~benchmark.engine.program.Program`. A structure gets as many blocks as its
+    running trials need, so ``capacity`` is divided between the structures as the trials
+    come, and an empty block costs nothing. A trial that has ended frees its slot for any
+    other of its structure, without compiling.
+
+    Since the program's shape depends on ``block`` alone, a trial's result is bitwise the
+    same at any capacity, in any slot, beside any neighbours. It equals that of the
+    :class:`~benchmark.engine.sequential.SequentialEngine` but for the rounding of sums.
+
+    Seconds of a trial are its share of the time of the calls that trained it.
+
+    Args:
+        capacity: how many trials run at once, ≥ 1.
+        block: slots of a program, ≥ 1; part of the arithmetic, see above.
+
+    Raises:
+        ValueError: a size is below 1.
+    """
+
+    def __init__(self, capacity: int = DEFAULT_CAPACITY, block: int = BLOCK_SLOTS) -> None:
+        for name, value in (("capacity", capacity), ("block", block)):
+            if value < 1:
+                raise ValueError(f"{name} must be >= 1. Received {value}.")
+        self.capacity = capacity
+        self._block = block
+        self._groups: dict[Any, Group] = {}
+        self._evaluations: dict[Any, Evaluation] = {}
+        self._running: dict[int, tuple[Slot, Block | None]] = {}
+        self._errors: dict[int, str] = {}
+
+    @property
+    def compilations(self) -> int:
+        """How often a program has been compiled so far."""
+        return sum(group.program.compilations for group in self._groups.values())
+
+    def start(self, trial: Trial) -> None:
+        """Put a trial into a free slot; what fails here is reported by ``advance``.
+
+        Raises:
+            RuntimeError: all slots are taken, or the trial is running.
+        """
+        if len(self._running) >= self.capacity or trial.number in self._running:
+            raise RuntimeError(
+                f"a slot must be free and the trial not be running. Received trial "
+                f"{trial.number} while {len(self._running)} of {self.capacity} slots are taken. "
+                "Stop a trial first."
+            )
+        slot = Slot(trial)
+        block = None
+        try:
+            with Clock("compile", slot):
+                block = self._group(trial).take(slot)
+        except Exception as error:  # a failed trial is a status, never the end of a study
+            self._errors[trial.number] = sentence(error)
+        self._running[trial.number] = (slot, block)
+
+    def advance(self) -> list[Report]:
+        """Train one epoch of every running trial; a new one also reports its start as epoch 0.
+
+        Returns:
+            The reports in the order of the trials' numbers.
+        """
+        reports = [
+            self._running[number][0].report({}, Status.FAILED, reason)
+            for number, reason in self._errors.items()
+        ]
+        for group in self._groups.values():
+            for block in group.blocks:
+                reports += block.advance()
+        # Not the order of the slots, which depends on what ran before.
+        return sorted(reports, key=lambda report: report.trial_number)
+
+    def stop(self, number: int, status: Status, reason: str) -> TrialResult:
+        """Free the slot; a usable trial is judged on the test part, once.
+
+        Raises:
+            KeyError: the trial is not running here.
+        """
+        if number not in self._running:
+            raise KeyError(f"a stopped trial must be running. Received {number}.")
+        slot, block = self._running.pop(number)
+        self._errors.pop(number, None)
+        if block is None:
+            return slot.result(status, reason)
+        weights, test = block.free(slot, judge=status.is_usable)
+        return slot.result(status, reason, weights, test)
+
+    def _group(self, trial: Trial) -> Group:
+        """The group of a trial's structure, compiled at the first trial of it."""
+        is_full_batch = sampling_of(trial) == "full_batch"
+        key = (*model_key(trial), trial.optimizer, tuple(clipping_of(trial)), is_full_batch)
+        if key not in self._groups:
+            task = build_task(trial)
+            evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
+            self._groups[key] = Group(task, evaluation, trial, self._block)
+        self._groups[key].evaluation.warm_up_curvature(trial.curvature)
+        return self._groups[key]
