@@ -174,4 +174,3 @@ def micro_batch_size(trial: Trial, rows: int) -> int:
     """
     largest = FULL_BATCH_ROWS if sampling_of(trial) == "full_batch" else MICRO_BATCH_ROWS
     return min(largest, rows)
-

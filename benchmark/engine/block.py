@@ -4,7 +4,8 @@ import numpy as np
 
 from benchmark.engine.batches import Steps, steps_of, together
 from benchmark.engine.evaluation import Evaluation
-from benchmark.engine.program import Program, Tensors
+from benchmark.engine.judging import JudgingProgram
+from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.task import Array
 from benchmark.trial import Report, Status
@@ -18,13 +19,17 @@ class Block:
     in its own row, and are judged at the end as the sequential engine judges them.
 
     Args:
-        program: of the trials' structure.
+        program: trains the trials of the structure.
+        judging: judges them.
         evaluation: measures curvature, one trial at a time.
         rows: of the training part.
     """
 
-    def __init__(self, program: Program, evaluation: Evaluation, rows: int) -> None:
+    def __init__(
+        self, program: TrainingProgram, judging: JudgingProgram, evaluation: Evaluation, rows: int
+    ) -> None:
         self._program = program
+        self._judging = judging
         self._evaluation = evaluation
         self._rows = rows
         self._weights, self._states = program.empty()
@@ -115,7 +120,7 @@ class Block:
         """Report on the trials in some places after an epoch, or at their start."""
         slots = [self._slots[place] for place in places]
         with Clock("evaluate", *slots):
-            found = self._program.evaluate(self._weights, before)
+            found = self._judging.evaluate(self._weights, before)
         reports = [self._report(place, found[place]) for place in places]
         ended = [p for p, report in zip(places, reports, strict=True) if report.status.is_final]
         self._ended.update(ended)
@@ -143,7 +148,7 @@ class Block:
     def _test(self, places: list[int]) -> None:
         """Look at the test part once, for the trials that have come to their own end."""
         with Clock("evaluate", *(self._slots[place] for place in places)):
-            found = self._program.test(self._weights)
+            found = self._judging.test(self._weights)
         self._tests.update({place: found[place] for place in places})
 
     def _row(self, place: int) -> list[Array]:

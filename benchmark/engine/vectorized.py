@@ -5,7 +5,8 @@ from typing import Any
 from benchmark.engine.batches import micro_batch_size, sampling_of, steps_of
 from benchmark.engine.block import Block
 from benchmark.engine.evaluation import Evaluation
-from benchmark.engine.program import Program
+from benchmark.engine.judging import JudgingProgram
+from benchmark.engine.program import TrainingProgram
 from benchmark.engine.slots import Clock, Slot, clipping_of, model_key, optimizer_numbers, sentence
 from benchmark.engine.task import Task, build_task, starting_weights
 from benchmark.trial import Report, Status, Trial, TrialResult
@@ -14,36 +15,51 @@ DEFAULT_CAPACITY = 32
 BLOCK_SLOTS = 8
 
 
+class ModelPrograms:
+    """What all structures of one model and one set of data share.
+
+    Args:
+        task: model, loss and data.
+        slots: of each block.
+    """
+
+    def __init__(self, task: Task, slots: int) -> None:
+        self.task = task
+        self.judging = JudgingProgram(task, slots)
+        self.evaluation = Evaluation(task)
+        self.rows = len(task.parts["train"].x)
+
+
 class Group:
     """The trials of one structure: a program, and blocks of slots that it trains.
 
     Args:
-        task: model, loss and data.
-        evaluation: measures curvature, one trial at a time.
+        shared: what the structure shares with others of its model.
         trial: any of the structure.
         slots: of each block.
     """
 
-    def __init__(self, task: Task, evaluation: Evaluation, trial: Trial, slots: int) -> None:
-        self.task = task
-        self.evaluation = evaluation
-        self._rows = len(task.parts["train"].x)
-        size = micro_batch_size(trial, self._rows)
-        self.program = Program(task, trial.optimizer, clipping_of(trial), slots, size)
-        self.program.warm_up()
+    def __init__(self, shared: ModelPrograms, trial: Trial, slots: int) -> None:
+        self.shared = shared
         self.blocks: list[Block] = []
+        size = micro_batch_size(trial, shared.rows)
+        self.program = TrainingProgram(
+            shared.task, trial.optimizer, clipping_of(trial), slots, size
+        )
+        self.program.warm_up()
+        shared.judging.warm_up(self.program.empty()[0])
 
     def take(self, slot: Slot) -> Block:
         """Put a trial into the first free slot; a block is added where all are taken."""
-        trial = slot.trial
-        steps_of(trial, self._rows, 1, self.program.size)  # refuses a batch size out of range
-        start = starting_weights(self.task, trial)
+        shared, trial = self.shared, slot.trial
+        shared.evaluation.warm_up_curvature(trial.curvature)
+        steps_of(trial, shared.rows, 1, self.program.size)  # refuses a batch size out of range
+        start = starting_weights(shared.task, trial)
         state = self.program.optimizer_state(optimizer_numbers(trial))
-        for block in self.blocks:
-            if block.is_free:
-                break
-        else:
-            block = Block(self.program, self.evaluation, self._rows)
+        free = (block for block in self.blocks if block.is_free)
+        block = next(free, None)
+        if block is None:
+            block = Block(self.program, shared.judging, shared.evaluation, shared.rows)
             self.blocks.append(block)
         block.take(slot, start, state)
         return block
@@ -54,7 +70,7 @@ class VectorizedEngine:
 
     Trials of one structure (optimizer class, kind of clipping, model, loss, data) share a
     program that is compiled once, for ``block`` slots; see
-    :class:`~benchmark.engine.program.Program`. A structure gets as many blocks as its
+    :class:`~benchmark.engine.program.TrainingProgram`. A structure gets as many blocks as its
     running trials need, so ``capacity`` is divided between the structures as the trials
     come, and an empty block costs nothing. A trial that has ended frees its slot for any
     other of its structure, without compiling.
@@ -80,14 +96,15 @@ class VectorizedEngine:
         self.capacity = capacity
         self._block = block
         self._groups: dict[Any, Group] = {}
-        self._evaluations: dict[Any, Evaluation] = {}
+        self._models: dict[Any, ModelPrograms] = {}
         self._running: dict[int, tuple[Slot, Block | None]] = {}
         self._errors: dict[int, str] = {}
 
     @property
     def compilations(self) -> int:
         """How often a program has been compiled so far."""
-        return sum(group.program.compilations for group in self._groups.values())
+        training = sum(group.program.compilations for group in self._groups.values())
+        return training + sum(one.judging.compilations for one in self._models.values())
 
     def start(self, trial: Trial) -> None:
         """Put a trial into a free slot; what fails here is reported by ``advance``.
@@ -146,8 +163,11 @@ class VectorizedEngine:
         is_full_batch = sampling_of(trial) == "full_batch"
         key = (*model_key(trial), trial.optimizer, tuple(clipping_of(trial)), is_full_batch)
         if key not in self._groups:
-            task = build_task(trial)
-            evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
-            self._groups[key] = Group(task, evaluation, trial, self._block)
-        self._groups[key].evaluation.warm_up_curvature(trial.curvature)
+            self._groups[key] = Group(self._model(trial), trial, self._block)
         return self._groups[key]
+
+    def _model(self, trial: Trial) -> ModelPrograms:
+        key = model_key(trial)
+        if key not in self._models:
+            self._models[key] = ModelPrograms(build_task(trial), self._block)
+        return self._models[key]
