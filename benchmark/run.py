@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from benchmark.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmark.engine import EngineChoice
 
 BAD_INPUT, INTERRUPTED = 2, 130
 DEFAULT_STUDY = "quickstart"
@@ -33,6 +36,13 @@ class Backend(StrEnum):
 
     TENSORFLOW = "tensorflow"
     JAX = "jax"
+
+
+class Engine(StrEnum):
+    """What trains the trials of a study."""
+
+    SEQUENTIAL = "sequential"
+    VECTORIZED = "vectorized"
 
 
 class Kind(StrEnum):
@@ -89,6 +99,17 @@ def study(
         ),
     ] = None,
     backend: BackendOption = None,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(
+            help="sequential: one trial at a time, the default. vectorized: many together, "
+            "in one compiled program for each optimizer."
+        ),
+    ] = None,
+    capacity: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many trials the vectorized engine runs at once; 32."),
+    ] = None,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="An Optuna storage instead of the journal.")
     ] = None,
@@ -101,12 +122,17 @@ def study(
 ) -> None:
     """Run a study: search, train, record, report. Without NAME, the quickstart."""
     from benchmark.commands.study import StudyRequest, run_study
+    from benchmark.engine import DEFAULT_ENGINE
 
     changes = [*(override or [])]
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"budget.trials={trials}"] if trials is not None else []
     if resume is not None and (name or changes or run_name):
         bad_input("--resume goes on with the study of that run. Leave out NAME and all changes.")
+    if resume is not None and (engine or capacity):
+        bad_input(
+            "--resume goes on with the engine of that run. Leave out --engine and --capacity."
+        )
     request = StudyRequest(
         name=name or DEFAULT_STUDY,
         changes=changes,
@@ -117,6 +143,7 @@ def study(
         tracking_uri=_tracking_uri(tracking_uri, results) if tracking else None,
         quiet=quiet,
         as_json=as_json,
+        engine=_engine_choice(engine.value if engine else DEFAULT_ENGINE, capacity),
     )
     with user_errors():
         code = run_study(request, lambda: select_backend(backend))
@@ -313,6 +340,15 @@ def select_backend(backend: Backend | None) -> None:
 
 def _backend_name(backend: Backend | None) -> str:
     return backend.value if backend else os.environ.get("KERAS_BACKEND") or "tensorflow"
+
+
+def _engine_choice(name: str, capacity: int | None) -> "EngineChoice":
+    from benchmark.engine import EngineChoice
+
+    try:
+        return EngineChoice(name, capacity)
+    except ValueError as error:
+        bad_input(f"{error} It stands at --capacity.")
 
 
 def _tracking_uri(option: str | None, results: Path) -> str:

@@ -126,6 +126,13 @@ def test_the_summary_as_json_is_the_only_thing_on_standard_output(tmp_path):
 BAD_INPUT = {
     "no such study": (["study", "no_such"], "a study must be a TOML file"),
     "no such run": (["study", "--resume", "no_such"], "a run must exist"),
+    "engine of a resumed run": (["study", "--resume", "x", "--capacity", "2"], "--engine and"),
+    "engine that does not exist": (["study", "--engine", "fast"], "vectorized"),
+    "capacity of the sequential engine": (
+        ["study", "--engine", "sequential", "--capacity", "2"],
+        "capacity of 1. Received 2",
+    ),
+    "capacity of nothing": (["study", "--engine", "vectorized", "--capacity", "0"], "--capacity"),
     "change of a resumed run": (["study", "--resume", "x", "--seed", "1"], "Leave out NAME"),
     "change without value": (["study", "quickstart", "--set", "seed"], "must be KEY=VALUE"),
     "change of an unknown key": (

@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.engine import EngineChoice
 from benchmark.results import find_run
 from benchmark.study_changes import changed_study
 
@@ -34,6 +35,7 @@ class StudyRequest:
         tracking_uri: the MLflow store, or nothing for no tracking.
         quiet: print only what went wrong.
         as_json: print the summary as JSON, and progress to standard error.
+        engine: what trains a new run.
     """
 
     name: str
@@ -45,6 +47,7 @@ class StudyRequest:
     tracking_uri: str | None
     quiet: bool
     as_json: bool
+    engine: EngineChoice
 
 
 def run_study(request: StudyRequest, select_backend: Callable[[], None]) -> int:
@@ -72,6 +75,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[], None]) -> int:
             request.storage,
             request.tracking_uri,
             lambda text: console.print(text, style="yellow", highlight=False, markup=False),
+            request.engine,
         )
         if new is not None:
             session = Session.create(new.text, new.study, settings, request.run_name)

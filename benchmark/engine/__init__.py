@@ -7,12 +7,21 @@ package imports no framework; the classes do.
 
 from typing import TYPE_CHECKING, Any
 
+from benchmark.engine.choice import DEFAULT_ENGINE, ENGINES, EngineChoice
+
 if TYPE_CHECKING:
     from benchmark.engine.sequential import SequentialEngine
     from benchmark.engine.task import trained_model
     from benchmark.engine.vectorized import VectorizedEngine
 
-__all__ = ["SequentialEngine", "VectorizedEngine", "trained_model"]
+__all__ = [
+    "DEFAULT_ENGINE",
+    "ENGINES",
+    "EngineChoice",
+    "SequentialEngine",
+    "VectorizedEngine",
+    "trained_model",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 from benchmark.engine.batches import micro_batch_size, sampling_of, steps_of
 from benchmark.engine.block import Block
+from benchmark.engine.choice import DEFAULT_CAPACITY
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.program import TrainingProgram
@@ -11,8 +12,7 @@ from benchmark.engine.slots import Clock, Slot, clipping_of, model_key, optimize
 from benchmark.engine.task import Task, build_task, starting_weights
 from benchmark.trial import Report, Status, Trial, TrialResult
 
-DEFAULT_CAPACITY = 32
-BLOCK_SLOTS = 8
+BLOCK_SLOTS = 16
 
 
 class ModelPrograms:

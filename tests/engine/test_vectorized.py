@@ -21,7 +21,7 @@ Ended = tuple[TrialResult, list[Report]]
 
 # Both engines compute in float32 and add up in another order: some roundings of 6e-8 in
 # each of some twenty steps, of numbers of order one.
-CLOSE = {"rtol": 1e-5, "atol": 2e-6}
+RELATIVE, ABSOLUTE = 1e-5, 2e-6
 SAMPLINGS = (("shuffle", 32), ("round_robin", 7), ("bernoulli", 16), ("with_replacement", 40))
 STRUCTURES = [(optimizer, kind) for optimizer in OPTIMIZERS for kind in ("", *CLIPPING)]
 # One kind of clipping for each optimizer and one optimizer for each kind; the rest is slow.
@@ -61,13 +61,18 @@ def assert_close(found: Ended, expected: Ended) -> None:
         assert_metrics_close(one.metrics, other.metrics)
     assert_metrics_close(result.metrics, oracle.metrics)
     assert result.objective == pytest.approx(oracle.objective, rel=1e-5)
-    for weights, expected_weights in zip(result.weights, oracle.weights, strict=True):
-        np.testing.assert_allclose(weights, expected_weights, **CLOSE)
+    assert_weights_close(result, oracle)
+
+
+def assert_weights_close(found: TrialResult, expected: TrialResult) -> None:
+    for weights, others in zip(found.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(weights, others, rtol=RELATIVE, atol=ABSOLUTE)
 
 
 def assert_metrics_close(found: Settings, expected: Settings) -> None:
     assert list(found) == list(expected)
-    np.testing.assert_allclose(list(found.values()), list(expected.values()), **CLOSE)
+    values, others = list(found.values()), list(expected.values())
+    np.testing.assert_allclose(values, others, rtol=RELATIVE, atol=ABSOLUTE)
 
 
 def assert_same(found: Ended, expected: Ended) -> None:
@@ -136,10 +141,7 @@ def test_the_stopping_rule_ends_where_the_sequential_engine_ends(sequential, vec
         # The reason holds the update norm to three digits, which roundings may change.
         expected = run(sequential, trial)
         assert together[trial.number][0].epochs == expected[0].epochs < 60
-        for weights, oracle in zip(
-            together[trial.number][0].weights, expected[0].weights, strict=True
-        ):
-            np.testing.assert_allclose(weights, oracle, **CLOSE)
+        assert_weights_close(together[trial.number][0], expected[0])
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def run(engine: Engine, trial: Trial) -> tuple[TrialResult, list[Report]]:
 
 def run_all(engine: Engine, trials: Iterable[Trial]) -> dict[int, tuple[TrialResult, list[Report]]]:
     """Run trials to their own ends, as many at a time as the engine takes."""
-    waiting, reports = list(trials), {}
+    waiting = list(trials)
+    reports: dict[int, list[Report]] = {}
     ended: dict[int, tuple[TrialResult, list[Report]]] = {}
     while waiting or reports:
         while waiting and len(reports) < engine.capacity:
