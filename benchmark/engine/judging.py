@@ -56,16 +56,15 @@ class JudgingProgram:
         values = np.asarray(self._test(weights, *self._parts["test"]))
         return _by_slot(self._metric_names("test"), values)
 
-    def warm_up(self, weights: Tensors) -> None:
-        """Compile everything, so that the clocks of judging do not show it.
-
-        Args:
-            weights: any, of all slots.
-        """
-        if not self._is_warm:
-            self._is_warm = True
-            self.evaluate(weights, weights)
-            self.test(weights)
+    def warm_up(self) -> None:
+        """Compile everything once, so that the clocks of judging do not show it."""
+        if self._is_warm:
+            return
+        self._is_warm = True
+        values = [np.asarray(variable.value) for variable in self._task.model.trainable_variables]
+        weights = [ops.convert_to_tensor(np.stack([value] * self.slots)) for value in values]
+        self.evaluate(weights, weights)
+        self.test(weights)
 
     def _metric_names(self, part: str) -> list[str]:
         return [f"{part}_loss", *([f"{part}_{self._task.metric}"] if self._task.metric else [])]

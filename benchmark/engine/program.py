@@ -57,6 +57,7 @@ class TrainingProgram:
         self._state = [np.asarray(variable.value) for variable in self._optimizer.variables]
         train = task.parts["train"]
         self._data = (ops.convert_to_tensor(train.x), ops.convert_to_tensor(train.y))
+        self._is_warm = False
         self._load = backend.compile(_replaced)
         self._train = backend.compile(self._steps)
 
@@ -118,7 +119,10 @@ class TrainingProgram:
         return list(weights), list(states)
 
     def warm_up(self) -> None:
-        """Compile everything, so that the clocks of training do not show it."""
+        """Compile everything once, so that the clocks of training do not show it."""
+        if self._is_warm:
+            return
+        self._is_warm = True
         weights, states = self.load(*self.empty(), {})
         self.train(weights, states, [idle(self.slots, self.size, self.length)])
 

@@ -1,5 +1,6 @@
 """The vectorized engine: many trials advance together, compiled once for a structure."""
 
+from functools import partial
 from typing import Any
 
 from benchmark.engine.batches import micro_batch_size, sampling_of, steps_of
@@ -10,9 +11,10 @@ from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.slots import Clock, Slot, clipping_of, model_key, optimizer_numbers, sentence
 from benchmark.engine.task import Task, build_task, starting_weights
+from benchmark.engine.warming import Warming
 from benchmark.trial import Report, Status, Trial, TrialResult
 
-BLOCK_SLOTS = 16
+BLOCK_SLOTS = 8
 
 
 class ModelPrograms:
@@ -46,13 +48,20 @@ class Group:
         self.program = TrainingProgram(
             shared.task, trial.optimizer, clipping_of(trial), slots, size
         )
-        self.program.warm_up()
-        shared.judging.warm_up(self.program.empty()[0])
+
+    def warm_up(self, slot: Slot, warming: Warming) -> None:
+        """Note what must be compiled before a trial can advance."""
+        judging, evaluation = self.shared.judging, self.shared.evaluation
+        warming.add(id(self.program), self.program.warm_up, slot)
+        warming.add(id(judging), judging.warm_up, slot)
+        request = slot.trial.curvature
+        if request.epochs:
+            task = partial(evaluation.warm_up_curvature, request)
+            warming.add((id(evaluation), request.samples, request.exact_limit), task, slot)
 
     def take(self, slot: Slot) -> Block:
         """Put a trial into the first free slot; a block is added where all are taken."""
         shared, trial = self.shared, slot.trial
-        shared.evaluation.warm_up_curvature(trial.curvature)
         steps_of(trial, shared.rows, 1, self.program.size)  # refuses a batch size out of range
         start = starting_weights(shared.task, trial)
         state = self.program.optimizer_state(optimizer_numbers(trial))
@@ -99,6 +108,7 @@ class VectorizedEngine:
         self._models: dict[Any, ModelPrograms] = {}
         self._running: dict[int, tuple[Slot, Block | None]] = {}
         self._errors: dict[int, str] = {}
+        self._warming = Warming()
 
     @property
     def compilations(self) -> int:
@@ -122,7 +132,9 @@ class VectorizedEngine:
         block = None
         try:
             with Clock("compile", slot):
-                block = self._group(trial).take(slot)
+                group = self._group(trial)
+                block = group.take(slot)
+            group.warm_up(slot, self._warming)
         except Exception as error:  # a failed trial is a status, never the end of a study
             self._errors[trial.number] = sentence(error)
         self._running[trial.number] = (slot, block)
@@ -133,6 +145,7 @@ class VectorizedEngine:
         Returns:
             The reports in the order of the trials' numbers.
         """
+        self._compile()
         reports = [
             self._running[number][0].report({}, Status.FAILED, reason)
             for number, reason in self._errors.items()
@@ -157,6 +170,14 @@ class VectorizedEngine:
             return slot.result(status, reason)
         weights, test = block.free(slot, judge=status.is_usable)
         return slot.result(status, reason, weights, test)
+
+    def _compile(self) -> None:
+        for number, reason in self._warming.run().items():
+            slot, block = self._running.get(number, (None, None))
+            if slot is not None and block is not None:
+                block.free(slot, judge=False)
+                self._running[number] = (slot, None)
+                self._errors[number] = reason
 
     def _group(self, trial: Trial) -> Group:
         """The group of a trial's structure, compiled at the first trial of it."""
