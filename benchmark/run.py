@@ -102,13 +102,13 @@ def study(
     engine: Annotated[
         Engine | None,
         typer.Option(
-            help="sequential: one trial at a time, the default. vectorized: many together, "
-            "in one compiled program for each optimizer."
+            help="vectorized: many trials together, in one compiled program for each optimizer; "
+            "the default. sequential: one at a time, by the public Keras API."
         ),
     ] = None,
     capacity: Annotated[
         int | None,
-        typer.Option(min=1, help="How many trials the vectorized engine runs at once; 32."),
+        typer.Option(min=1, help="How many trials the vectorized engine runs at once; 16."),
     ] = None,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="An Optuna storage instead of the journal.")

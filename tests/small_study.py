@@ -53,6 +53,7 @@ SEQUENTIAL = EngineChoice("sequential")
 
 def write_study(folder: Path) -> Path:
     """Write the study as ``small.toml`` into a folder."""
+    folder.mkdir(exist_ok=True)
     path = folder / "small.toml"
     path.write_text(TEXT, encoding="utf-8")
     return path

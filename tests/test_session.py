@@ -112,7 +112,12 @@ def test_the_vectorized_engine_gives_the_same_tables_but_for_rounding(
     assert outcome.finished
     facts = json.loads((outcome.path / "environment.json").read_text())
     assert (facts["engine"], facts["capacity"]) == ("vectorized", capacity)
-    for name, table in tables_of(outcome.path).items():
+    found = tables_of(outcome.path)
+    for tables in (expected, found):
+        # κ ≥ 1e14 of a singular Hessian: λ_max over an eigenvalue that is all rounding.
+        is_bounded = tables["curvature"]["value"] < 1e12
+        tables["curvature"] = tables["curvature"][is_bounded]
+    for name, table in found.items():
         # Roundings of float32 over three epochs; eigenvalues at weights that differ by them.
         pd.testing.assert_frame_equal(table, expected[name], rtol=1e-4, atol=1e-5, obj=name)
     summary = json.loads((outcome.path / "summary.json").read_text())

@@ -6,9 +6,14 @@ from typing import Any, Self
 
 ENGINES = ("sequential", "vectorized")
 """The engines by the names that the command line takes."""
-DEFAULT_ENGINE = "sequential"
-DEFAULT_CAPACITY = 32
-"""Trials that the vectorized engine runs at once."""
+DEFAULT_ENGINE = "vectorized"
+DEFAULT_CAPACITY = 16
+"""Trials that the vectorized engine runs at once.
+
+More train little faster (the quickstart on two CPU cores with 8, 16 and 32: 3.0, 1.9 and
+2.1 s of training), while a sampler that learns and a pruner that compares see fewer
+finished trials: with 32 none of the quickstart's 40 is pruned, with 16 eleven.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class EngineChoice:
 
     Example:
         >>> EngineChoice("vectorized").facts()
-        {'engine': 'vectorized', 'capacity': 32}
+        {'engine': 'vectorized', 'capacity': 16}
         >>> EngineChoice("sequential", 8)
         Traceback (most recent call last):
             ...

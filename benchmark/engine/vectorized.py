@@ -5,7 +5,6 @@ from typing import Any
 
 from benchmark.engine.batches import micro_batch_size, sampling_of, steps_of
 from benchmark.engine.block import Block
-from benchmark.engine.choice import DEFAULT_CAPACITY
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.program import TrainingProgram
@@ -98,7 +97,7 @@ class VectorizedEngine:
         ValueError: a size is below 1.
     """
 
-    def __init__(self, capacity: int = DEFAULT_CAPACITY, block: int = BLOCK_SLOTS) -> None:
+    def __init__(self, capacity: int, block: int = BLOCK_SLOTS) -> None:
         for name, value in (("capacity", capacity), ("block", block)):
             if value < 1:
                 raise ValueError(f"{name} must be >= 1. Received {value}.")

@@ -290,4 +290,4 @@ def test_curvature_equals_that_of_the_sequential_engine(sequential, vectorized):
 @pytest.mark.parametrize("name", ["capacity", "block"])
 def test_a_size_below_one_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} must be >= 1. Received 0"):
-        VectorizedEngine(**{name: 0})
+        VectorizedEngine(**{"capacity": 1, name: 0})
