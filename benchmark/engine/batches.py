@@ -169,8 +169,9 @@ def idle(slots: int, size: int, length: int) -> Chunk:
 def micro_batch_size(trial: Trial, rows: int) -> int:
     """Rows of a micro-batch for trials of this structure.
 
-    32 is the best of 8, 16, 32 and 64 for digits networks over batch sizes 16 to 128 on two
-    CPU cores. On the full batch every step is an update, so larger pieces are only faster.
+    Of digits networks on two CPU cores, micro-batches of 32 train batch sizes 32 and 128 in
+    0.5 and 0.7 of the time that 16 take, and batch size 16 in 1.3 of it. A full batch is
+    one update an epoch, so larger pieces are only faster.
     """
     largest = FULL_BATCH_ROWS if sampling_of(trial) == "full_batch" else MICRO_BATCH_ROWS
     return min(largest, rows)

@@ -94,6 +94,16 @@ class Block:
             reports += self._judge(running, before)
         return reports
 
+    def fail(self, reason: str) -> list[Report]:
+        """End all running trials, whose epoch could not be computed.
+
+        Args:
+            reason: a sentence.
+        """
+        running = [place for place in sorted(self._slots) if place not in self._ended]
+        self._ended.update(running)
+        return [self._slots[place].report({}, Status.FAILED, reason) for place in running]
+
     def _load(self) -> None:
         if self._new:
             with Clock("train", *(self._slots[place] for place in self._new)):

@@ -151,7 +151,7 @@ class VectorizedEngine:
         ]
         for group in self._groups.values():
             for block in group.blocks:
-                reports += block.advance()
+                reports += _advance(block)
         # Not the order of the slots, which depends on what ran before.
         return sorted(reports, key=lambda report: report.trial_number)
 
@@ -191,3 +191,10 @@ class VectorizedEngine:
         if key not in self._models:
             self._models[key] = ModelPrograms(build_task(trial), self._block)
         return self._models[key]
+
+
+def _advance(block: Block) -> list[Report]:
+    try:
+        return block.advance()
+    except Exception as error:  # out of memory, for instance: the study goes on
+        return block.fail(sentence(error))

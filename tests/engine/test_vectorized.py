@@ -252,6 +252,18 @@ def test_a_trial_that_cannot_start_fails_alone(vectorized, alone):
         assert result.objective == np.inf
 
 
+def test_an_epoch_that_cannot_be_computed_fails_its_trials_only(vectorized, alone, monkeypatch):
+    def exhausted(*_) -> None:
+        raise MemoryError("no memory left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("benchmark.engine.program.TrainingProgram.train", exhausted)
+        for result, _ in run_all(vectorized, [network_trial(1), network_trial(2)]).values():
+            assert result.status is Status.FAILED
+            assert result.reason == "MemoryError: no memory left"
+    assert_same(run(vectorized, network_trial(50)), alone)
+
+
 def test_a_stopped_trial_frees_its_slot(vectorized, alone):
     engine = vectorized
     for number in range(engine.capacity):
