@@ -76,7 +76,8 @@ class TrainingProgram:
             ValueError: an unknown name, or a value out of its range.
         """
         self._optimizer.set_hyperparameters(numbers)
-        return [np.asarray(variable.value) for variable in self._optimizer.variables]
+        # Copies: the variables are set anew for the next trial before these are loaded.
+        return [np.asarray(variable.value).copy() for variable in self._optimizer.variables]
 
     def empty(self) -> tuple[Tensors, Tensors]:
         """Weights and optimizer states of slots that nobody has taken yet."""
