@@ -6,11 +6,14 @@ Nothing heavy is imported at the top: ``--help`` must answer at once.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
+
+if TYPE_CHECKING:
+    from benchmark.engine import EngineChoice
 
 DEFAULT_STUDY = "quickstart"
 
@@ -29,6 +32,13 @@ class Backend(StrEnum):
 
     TENSORFLOW = "tensorflow"
     JAX = "jax"
+
+
+class Engine(StrEnum):
+    """What trains the trials of a study."""
+
+    SEQUENTIAL = "sequential"
+    VECTORIZED = "vectorized"
 
 
 class Kind(StrEnum):
@@ -85,6 +95,17 @@ def study(
         ),
     ] = None,
     backend: BackendOption = None,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(
+            help="vectorized: many trials together, in one compiled program for each optimizer; "
+            "the default. sequential: one at a time, by the public Keras API."
+        ),
+    ] = None,
+    capacity: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many trials the vectorized engine runs at once; 16."),
+    ] = None,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="An Optuna storage instead of the journal.")
     ] = None,
@@ -97,12 +118,17 @@ def study(
 ) -> None:
     """Run a study: search, train, record, report. Without NAME, the quickstart."""
     from benchmark.commands.study import StudyRequest, run_study
+    from benchmark.engine import DEFAULT_ENGINE
 
     changes = [*(override or [])]
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"budget.trials={trials}"] if trials is not None else []
     if resume is not None and (name or changes or run_name is not None):
         bad_input("--resume goes on with the study of that run. Leave out NAME and all changes.")
+    if resume is not None and (engine or capacity):
+        bad_input(
+            "--resume goes on with the engine of that run. Leave out --engine and --capacity."
+        )
     request = StudyRequest(
         name=name or DEFAULT_STUDY,
         changes=changes,
@@ -114,6 +140,7 @@ def study(
         tracking=tracking,
         quiet=quiet,
         as_json=as_json,
+        engine=_engine_choice(engine.value if engine else DEFAULT_ENGINE, capacity),
     )
     with user_errors():
         code = run_study(request, lambda recorded: select_backend(backend, recorded))
@@ -309,6 +336,15 @@ def select_backend(backend: Backend | None, recorded: str = "") -> None:
 
 def _backend_name(backend: Backend | None) -> str:
     return backend.value if backend else os.environ.get("KERAS_BACKEND") or "tensorflow"
+
+
+def _engine_choice(name: str, capacity: int | None) -> "EngineChoice":
+    from benchmark.engine import EngineChoice
+
+    try:
+        return EngineChoice(name, capacity)
+    except ValueError as error:
+        bad_input(f"{error} It stands at --capacity.")
 
 
 def _tracking_uri(option: str | None, results: Path) -> str:

@@ -4,13 +4,13 @@ import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from benchmark import backend
 from benchmark.catalogue import catalogue
-from benchmark.engine import SequentialEngine
+from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.problems import build_problem
@@ -32,12 +32,14 @@ class SessionSettings:
         storage: an Optuna storage URL, or nothing for the journal in the run folder.
         tracking_uri: the MLflow store, or nothing for no tracking.
         notify: shows a sentence to the user.
+        engine: what trains a new run; a resumed run keeps its own.
     """
 
     results: Path
     storage: str | None
     tracking_uri: str | None
     notify: Callable[[str], None]
+    engine: EngineChoice = field(default_factory=EngineChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ class Session:
             name: the run's name; by default the time.
         """
         check_problem_options(study)
-        facts = environment(backend.name(), backend.devices(), seed=study.seed, engine="sequential")
+        facts = environment(
+            backend.name(), backend.devices(), seed=study.seed, **settings.engine.facts()
+        )
         # A storage's password must not reach the disk, so only a harmless address is kept.
         shared = settings.storage if settings.storage and "@" not in settings.storage else None
         facts |= {"storage": shared}
@@ -123,11 +127,17 @@ class Session:
 
         Args:
             path: the run folder.
-            settings: as for a new run; without ``storage`` the run's own is taken.
+            settings: as for a new run; without ``storage`` the run's own is taken, and
+                its own engine always: with another capacity the sampler would learn from
+                other trials.
         """
         study = study_of_run(path)
-        storage = settings.storage or read_environment(path).get("storage")
-        settings = dataclasses.replace(settings, storage=storage)
+        facts = read_environment(path)
+        settings = dataclasses.replace(
+            settings,
+            storage=settings.storage or facts.get("storage"),
+            engine=EngineChoice.of_run(facts),
+        )
         writer = RunWriter.reopen(path)
         try:
             finished = [result for result, _ in read_records(path)]
@@ -140,6 +150,11 @@ class Session:
     def name(self) -> str:
         """``<study>/<run>``."""
         return self._writer.name
+
+    @property
+    def engine(self) -> EngineChoice:
+        """What trains, unless :meth:`run` is given an engine."""
+        return self._settings.engine
 
     @property
     def question(self) -> str:
@@ -167,13 +182,13 @@ class Session:
         Args:
             observers: are told of each finished trial.
             stop_requested: asked after every epoch.
-            engine: what trains; by default a sequential engine of its own.
+            engine: what trains; by default one that the settings choose.
         """
         started = time.perf_counter()
         tracker = self._start_tracker()
         watching = [*observers, *([tracker] if tracker else [])]
         execution = Execution(
-            engine or SequentialEngine(),
+            engine or self.engine.build(),
             self._search,
             self._writer,
             watching,

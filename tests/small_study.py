@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmark import backend
 from benchmark.catalogue import catalogue
-from benchmark.engine import SequentialEngine
+from benchmark.engine import EngineChoice, SequentialEngine
 from benchmark.session import Outcome, Session, SessionSettings
 from benchmark.study_changes import changed_study
 
@@ -48,26 +48,35 @@ warmup_epochs = 1
 epochs = [0, 3]
 """
 TRIALS = 2 * (6 + 2)
+SEQUENTIAL = EngineChoice("sequential")
 
 
 def write_study(folder: Path) -> Path:
     """Write the study as ``small.toml`` into a folder."""
+    folder.mkdir(exist_ok=True)
     path = folder / "small.toml"
     path.write_text(TEXT, encoding="utf-8")
     return path
 
 
-def open_session(folder: Path, *changes: str, storage: str | None = None) -> Session:
+def open_session(
+    folder: Path,
+    *changes: str,
+    storage: str | None = None,
+    engine: EngineChoice = SEQUENTIAL,
+) -> Session:
     """Make a new run of the study below ``folder/results``, without MLflow."""
     backend.select(backend.name())
     changed = changed_study(str(write_study(folder)), changes, catalogue())
-    settings = session_settings(folder, storage)
+    settings = session_settings(folder, storage, engine)
     return Session.create(changed.text, changed.study, settings, None)
 
 
-def session_settings(folder: Path, storage: str | None = None) -> SessionSettings:
+def session_settings(
+    folder: Path, storage: str | None = None, engine: EngineChoice = SEQUENTIAL
+) -> SessionSettings:
     """Settings of a session below a folder, without MLflow."""
-    return SessionSettings(folder / "results", storage, None, print)
+    return SessionSettings(folder / "results", storage, None, print, engine)
 
 
 @cache

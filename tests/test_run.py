@@ -59,9 +59,15 @@ def call(*arguments: str):
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_killed_and_resumed_no_finished_trial_is_lost_or_repeated(tmp_path):
+@pytest.mark.parametrize(
+    # Enough epochs that a trial is still waiting when the fourth is recorded.
+    ("engine", "epochs"),
+    [(("--engine", "sequential"), 20), (("--capacity", "3"), 200)],
+    ids=["sequential", "vectorized"],
+)
+def test_killed_and_resumed_no_finished_trial_is_lost_or_repeated(tmp_path, engine, epochs):
     write_study(tmp_path)
-    killed = start(tmp_path, "study", "small.toml", "--set", "training.epochs=20")
+    killed = start(tmp_path, "study", "small.toml", *engine, "--set", f"training.epochs={epochs}")
     path = wait_for_trials(tmp_path, 4, killed)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
@@ -100,7 +106,8 @@ def _assert_mlflow_has_every_trial_once(folder: Path, trials: pd.DataFrame) -> N
 
 def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path):
     write_study(tmp_path)
-    process = start(tmp_path, "study", "small.toml", "--no-tracking", "--set", "training.epochs=40")
+    options = ("--no-tracking", "--capacity", "2", "--set", "training.epochs=400")
+    process = start(tmp_path, "study", "small.toml", *options)
     path = wait_for_trials(tmp_path, 2, process)
     os.killpg(process.pid, signal.SIGINT)
     code, _, errors = finish(process)
@@ -130,6 +137,13 @@ def test_the_summary_as_json_is_the_only_thing_on_standard_output(tmp_path):
 BAD_INPUT = {
     "no such study": (["study", "no_such"], "a study must be a TOML file"),
     "no such run": (["study", "--resume", "no_such"], "a run must exist"),
+    "engine of a resumed run": (["study", "--resume", "x", "--capacity", "2"], "--engine and"),
+    "engine that does not exist": (["study", "--engine", "fast"], "vectorized"),
+    "capacity of the sequential engine": (
+        ["study", "--engine", "sequential", "--capacity", "2"],
+        "capacity of 1. Received 2",
+    ),
+    "capacity of nothing": (["study", "--engine", "vectorized", "--capacity", "0"], "--capacity"),
     "change of a resumed run": (["study", "--resume", "x", "--seed", "1"], "Leave out NAME"),
     "change without value": (["study", "quickstart", "--set", "seed"], "must be KEY=VALUE"),
     "change of an unknown key": (

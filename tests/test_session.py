@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmark.engine import EngineChoice
 from benchmark.results import load_weights, read_records
 from benchmark.search import SearchError
 from benchmark.session import Session
@@ -94,6 +95,47 @@ def test_an_interrupted_run_resumed_equals_an_uninterrupted_one(finished, tmp_pa
     assert len(resumed.finished) == stop_after
     assert resumed.run([], lambda: False, engine()).finished
     assert_same_tables(finished, path)
+
+
+# What the sampler or a pruner decides by the trials that ended before; see Search.
+HISTORY = ('budget.pruner="none"', 'budget.sampler="random"')
+
+
+@pytest.mark.parametrize(("capacity", "changes"), [(1, ()), (5, HISTORY)])
+def test_the_vectorized_engine_gives_the_same_tables_but_for_rounding(
+    finished, tmp_path, capacity, changes
+):
+    expected = tables_of(run_session(tmp_path / "one", *changes).path if changes else finished)
+    session = open_session(
+        tmp_path / "other", *changes, engine=EngineChoice("vectorized", capacity)
+    )
+    outcome = session.run([], lambda: False)
+    assert outcome.finished
+    facts = json.loads((outcome.path / "environment.json").read_text())
+    assert (facts["engine"], facts["capacity"]) == ("vectorized", capacity)
+    found = tables_of(outcome.path)
+    for tables in (expected, found):
+        # κ ≥ 1e14 of a singular Hessian: λ_max over an eigenvalue that is all rounding.
+        is_bounded = tables["curvature"]["value"] < 1e12
+        tables["curvature"] = tables["curvature"][is_bounded]
+    for name, table in found.items():
+        # Roundings of float32 over three epochs; eigenvalues at weights that differ by them.
+        pd.testing.assert_frame_equal(table, expected[name], rtol=1e-4, atol=1e-5, obj=name)
+    summary = json.loads((outcome.path / "summary.json").read_text())
+    assert set(summary["seconds"]) >= {"compile", "train", "evaluate", "curvature", "search", "log"}
+
+
+def test_a_resumed_run_keeps_its_engine_and_capacity(tmp_path):
+    choice = EngineChoice("vectorized", 3)
+    session = open_session(tmp_path, *HISTORY, engine=choice)
+    path = session.path
+    assert not session.run([], lambda: bool(list(read_records(path)))).finished
+    resumed = Session.resume(path, session_settings(tmp_path))
+    assert resumed.engine == choice
+    assert resumed.run([], lambda: False).finished
+    again = open_session(tmp_path / "again", *HISTORY, engine=choice)
+    outcome = again.run([], lambda: False)
+    assert_same_tables(outcome.path, path)
 
 
 def test_a_sqlite_storage_gives_the_same_tables_and_is_found_on_resume(finished, tmp_path):

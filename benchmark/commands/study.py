@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.engine import EngineChoice
 from benchmark.results import check_run_name, find_run, read_environment, read_summary
 from benchmark.study_changes import changed_study
 from benchmark.tracking import public_uri, resolve_tracking_uri
@@ -38,6 +39,7 @@ class StudyRequest:
         tracking: whether the run is mirrored to MLflow at all.
         quiet: print only what went wrong.
         as_json: print the summary as JSON, and progress to standard error.
+        engine: what trains a new run.
     """
 
     name: str
@@ -50,6 +52,7 @@ class StudyRequest:
     tracking: bool
     quiet: bool
     as_json: bool
+    engine: EngineChoice
 
 
 def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> int:
@@ -92,6 +95,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             lambda text: console.print(
                 text, style="yellow", soft_wrap=True, highlight=False, markup=False
             ),
+            request.engine,
         )
         if new is not None:
             session = Session.create(new.text, new.study, settings, request.run_name)

@@ -1,16 +1,27 @@
 """Engines: they train trials and know nothing of studies, samplers or MLflow.
 
 :class:`SequentialEngine` is the plain reference, one trial at a time through the
-public Keras API. Importing this package imports no framework; the class does.
+public Keras API. :class:`VectorizedEngine` trains many trials at once. Importing this
+package imports no framework; the classes do.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from benchmark.engine.choice import DEFAULT_ENGINE, ENGINES, EngineChoice
+
 if TYPE_CHECKING:
     from benchmark.engine.sequential import SequentialEngine
     from benchmark.engine.task import trained_model
+    from benchmark.engine.vectorized import VectorizedEngine
 
-__all__ = ["SequentialEngine", "trained_model"]
+__all__ = [
+    "DEFAULT_ENGINE",
+    "ENGINES",
+    "EngineChoice",
+    "SequentialEngine",
+    "VectorizedEngine",
+    "trained_model",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from benchmark.engine.sequential import SequentialEngine
 
         return SequentialEngine
+    if name == "VectorizedEngine":
+        from benchmark.engine.vectorized import VectorizedEngine
+
+        return VectorizedEngine
     if name == "trained_model":
         from benchmark.engine.task import trained_model
 

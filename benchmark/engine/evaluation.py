@@ -27,7 +27,8 @@ class Evaluation:
         self._judge = backend.compile(self._values)
         self._gradient_norm = backend.compile(self._norm_of_gradient)
         self._hessian: HessianProgram | None = None
-        self._warm: set[tuple[int, int] | None] = set()
+        self._is_warm = False
+        self._warm: set[tuple[int, int]] = set()
 
     def metrics(self, weights: Sequence[Array], *names: str) -> dict[str, float]:
         """Return ``<part>_loss`` and ``<part>_<metric>`` of the named parts that exist."""
@@ -66,21 +67,26 @@ class Evaluation:
 
     def warm_up(self, request: CurvatureRequest) -> None:
         """Compile what a trial with this request will call, where that is not done yet."""
-        wanted = (request.samples, request.exact_limit) if request.epochs else None
-        if wanted in self._warm:
+        if not self._is_warm:
+            self._is_warm = True
+            weights = values_of(self._task.model)
+            self.metrics(weights, *self._task.parts)
+            self.gradient_norm(weights)
+        self.warm_up_curvature(request)
+
+    def warm_up_curvature(self, request: CurvatureRequest) -> None:
+        """Compile what curvature needs, where it is asked for and not done yet."""
+        wanted = (request.samples, request.exact_limit)
+        if not request.epochs or wanted in self._warm:
             return
         self._warm.add(wanted)
-        weights = values_of(self._task.model)
-        self.metrics(weights, *self._task.parts)
-        self.gradient_norm(weights)
-        if wanted is not None:
-            operator = self._operator(weights, request.samples, seed=0)
-            size = operator.shape[0]
-            operator.gradient()
-            if size <= max(request.exact_limit, request.lanczos_steps):
-                operator.matmat(np.zeros((size, 1)))
-            else:
-                operator.matvec(np.zeros(size))
+        operator = self._operator(values_of(self._task.model), request.samples, seed=0)
+        size = operator.shape[0]
+        operator.gradient()
+        if size <= max(request.exact_limit, request.lanczos_steps):
+            operator.matmat(np.zeros((size, 1)))
+        else:
+            operator.matvec(np.zeros(size))
 
     def _operator(self, weights: Sequence[Array], samples: int, seed: int) -> HessianOperator:
         """The Hessian over all training examples, or over some drawn ones."""

@@ -1,22 +1,23 @@
 """The reference engine: one trial at a time, by the public Keras API."""
 
-import math
-import time
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
-from benchmark.data import epoch_batches
+from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
+from benchmark.engine.slots import (
+    Clock,
+    Slot,
+    clipping_of,
+    model_key,
+    optimizer_numbers,
+    sentence,
+)
 from benchmark.engine.task import Array, Task, build_task, starting_weights
-from benchmark.optimizers import CLIPPING, OPTIMIZERS, build_optimizer
-from benchmark.trial import Report, Settings, Status, Trial, TrialResult
-
-DIVERGENCE_FACTOR = 1e3
-"""A training loss above this multiple of the loss at the start counts as divergence."""
-DEFAULT_BATCH_SIZE = 32
+from benchmark.optimizers import build_optimizer
+from benchmark.trial import Report, Status, Trial, TrialResult
 
 
 @dataclass(eq=False)
@@ -27,20 +28,6 @@ class Structure:
     optimizer: Any
     evaluation: Evaluation
     batch_shapes: set[int] = field(default_factory=set)
-
-
-@dataclass(eq=False)
-class Slot:
-    """A running trial."""
-
-    trial: Trial
-    structure: Structure | None = None
-    epoch: int = 0
-    step: int = 0
-    samples: int = 0
-    initial_loss: float = math.nan
-    metrics: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 class SequentialEngine:
@@ -62,6 +49,7 @@ class SequentialEngine:
         self._structures: dict[Any, Structure] = {}
         self._evaluations: dict[Any, Evaluation] = {}
         self._slot: Slot | None = None
+        self._structure_of_slot: Structure | None = None
         self._error = ""
 
     def start(self, trial: Trial) -> None:
@@ -80,7 +68,7 @@ class SequentialEngine:
         try:
             self._prepare(self._slot)
         except Exception as error:  # a failed trial is a status, never the end of a study
-            self._error = _sentence(error)
+            self._error = sentence(error)
 
     def advance(self) -> list[Report]:
         """Train one epoch; the first call also reports the starting point as epoch 0."""
@@ -95,12 +83,11 @@ class SequentialEngine:
                 reports.append(self._evaluate(slot, 0.0))
                 if reports[0].status.is_final:
                     return reports
-            before = self._weights(slot)
+            before = self._weights()
             self._train_epoch(slot)
-            reports.append(self._evaluate(slot, distance(self._weights(slot), before)))
+            reports.append(self._evaluate(slot, distance(self._weights(), before)))
         except Exception as error:  # as above
-            reason = self._error or _sentence(error)
-            reports.append(self._report(slot, {}, Status.FAILED, reason))
+            reports.append(slot.report({}, Status.FAILED, self._error or sentence(error)))
         return reports
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
@@ -113,170 +100,76 @@ class SequentialEngine:
         if slot is None or slot.trial.number != number:
             raise KeyError(f"a stopped trial must be running. Received {number}.")
         self._slot = None
-        metrics = {k: v for k, v in slot.metrics.items() if math.isfinite(v)}
-        weights: tuple[Array, ...] = ()
-        if status.is_usable:
-            weights = tuple(self._weights(slot))
-            with _Clock(slot, "evaluate"):
-                metrics |= self._of(slot).evaluation.metrics(weights, "test")
-        objective = slot.metrics.get(slot.trial.objective, math.nan)
-        if status in (Status.DIVERGED, Status.FAILED) or not math.isfinite(objective):
-            objective = slot.trial.worst_objective
-        return TrialResult(
-            trial=slot.trial,
-            status=status,
-            reason=reason,
-            objective=objective,
-            epochs=slot.epoch,
-            step=slot.step,
-            samples=slot.samples,
-            gradient_evaluations=slot.step,
-            metrics=Settings(metrics),
-            seconds=Settings(slot.seconds),
-            weights=weights,
-        )
+        if not status.is_usable:
+            return slot.result(status, reason)
+        weights = self._weights()
+        with Clock("evaluate", slot):
+            test = self._structure.evaluation.metrics(weights, "test")
+        return slot.result(status, reason, weights, test)
 
     def _prepare(self, slot: Slot) -> None:
         trial = slot.trial
-        with _Clock(slot, "compile"):
-            structure = self._structure(trial)
-            slot.structure = structure
+        with Clock("compile", slot):
+            self._structure_of_slot = structure = self._find_structure(trial)
             self._warm_up(structure, trial)
             structure.optimizer.reset()
-            own = OPTIMIZERS[trial.optimizer].hyperparameters
-            chosen = {k: v for k, v in trial.hyperparameters.items() if k in own or k in CLIPPING}
-            defaults = {name: entry.default for name, entry in own.items()}
-            structure.optimizer.set_hyperparameters({**defaults, **chosen})
+            structure.optimizer.set_hyperparameters(optimizer_numbers(trial))
             start = starting_weights(structure.task, trial)
             variables = structure.task.model.trainable_variables
             for variable, value in zip(variables, start, strict=True):
                 variable.assign(value)
 
-    def _structure(self, trial: Trial) -> Structure:
+    def _find_structure(self, trial: Trial) -> Structure:
         """The compiled model for a trial, built at the first trial of its structure."""
-        clipping = tuple(name for name in CLIPPING if name in trial.hyperparameters)
-        options = {k: v for k, v in trial.model_options.items() if k != "initializer"}
-        model_key = (trial.problem, trial.model, Settings(options))
-        key = (*model_key, trial.optimizer, clipping)
+        clipping = clipping_of(trial)
+        key = (*model_key(trial), trial.optimizer, tuple(clipping))
         if key not in self._structures:
             task = build_task(trial)
-            chosen = {name: trial.hyperparameters[name] for name in clipping}
-            optimizer = build_optimizer(trial.optimizer, {}, chosen)
+            optimizer = build_optimizer(trial.optimizer, {}, clipping)
             # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
             jit = keras.backend.backend() == "jax"
             task.model.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
             # Judging needs the model alone, so all optimizers share its compiled programs.
-            evaluation = self._evaluations.setdefault(model_key, Evaluation(task))
+            evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
             self._structures[key] = Structure(task, optimizer, evaluation)
         return self._structures[key]
 
     def _warm_up(self, structure: Structure, trial: Trial) -> None:
         """Compile all that the trial needs before the clock of training starts."""
         train = structure.task.parts["train"]
-        for size in {len(rows) for rows in self._batches(trial, structure.task, 1)}:
+        for size in {len(rows) for rows in batches_of(trial, len(train.x), 1)}:
             if size not in structure.batch_shapes:
                 structure.batch_shapes.add(size)
                 structure.task.model.train_on_batch(train.x[:size], train.y[:size])
         structure.evaluation.warm_up(trial.curvature)
 
-    def _batches(self, trial: Trial, task: Task, epoch: int) -> list[Array]:
-        rows = len(task.parts["train"].x)
-        sampling = trial.options.get("sampling", "shuffle")
-        if OPTIMIZERS[trial.optimizer].full_batch:
-            sampling = "full_batch"
-        size = int(trial.hyperparameters.get("batch_size", min(DEFAULT_BATCH_SIZE, rows)))
-        return epoch_batches(sampling, rows, size, trial.random_seed("batches"), epoch)
-
     def _train_epoch(self, slot: Slot) -> None:
-        structure = self._of(slot)
+        model, train = self._structure.task.model, self._structure.task.parts["train"]
         slot.epoch += 1
-        train = structure.task.parts["train"]
-        with _Clock(slot, "train"):
-            for rows in self._batches(slot.trial, structure.task, slot.epoch):
-                structure.task.model.train_on_batch(train.x[rows], train.y[rows])
+        with Clock("train", slot):
+            for rows in batches_of(slot.trial, len(train.x), slot.epoch):
+                model.train_on_batch(train.x[rows], train.y[rows])
                 slot.step += 1
                 slot.samples += len(rows)
 
     def _evaluate(self, slot: Slot, update_norm: float) -> Report:
-        evaluation, weights = self._of(slot).evaluation, self._weights(slot)
-        with _Clock(slot, "evaluate"):
+        evaluation, weights = self._structure.evaluation, self._weights()
+        with Clock("evaluate", slot):
             metrics = evaluation.metrics(weights, "train", "validation")
             metrics["gradient_norm"] = evaluation.gradient_norm(weights)
         metrics["update_norm"] = update_norm
-        if slot.epoch == 0:
-            slot.initial_loss = metrics["train_loss"]
-        status, reason = self._judge(slot, metrics)
-        if status is not Status.DIVERGED:
-            slot.metrics = metrics
-        request = slot.trial.curvature
-        if status is Status.DIVERGED or slot.epoch not in request.epochs:
-            return self._report(slot, metrics, status, reason)
-        with _Clock(slot, "curvature"):
+        status, reason = slot.judge(metrics)
+        if not slot.needs_curvature(status):
+            return slot.report(metrics, status, reason)
+        with Clock("curvature", slot):
             seed = slot.trial.random_seed("initial_weights")
-            found = evaluation.curvature(weights, request, seed)
-        return self._report(slot, metrics, status, reason, found)
+            found = evaluation.curvature(weights, slot.trial.curvature, seed)
+        return slot.report(metrics, status, reason, found)
 
-    def _judge(self, slot: Slot, metrics: dict[str, float]) -> tuple[Status, str]:
-        """Whether the trial has diverged, converged, spent its epochs, or goes on."""
-        trial, loss = slot.trial, metrics["train_loss"]
-        broken = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if broken:
-            return Status.DIVERGED, f"{broken[0]} was not finite after epoch {slot.epoch}"
-        # abs: a saddle's values may be negative. The 1 keeps a start at zero meaningful.
-        bound = DIVERGENCE_FACTOR * max(abs(slot.initial_loss), 1.0)
-        if abs(loss) > bound:
-            return Status.DIVERGED, (
-                f"the training loss {loss:.3g} passed {bound:.3g}, {DIVERGENCE_FACTOR:g} times "
-                f"the loss at the start, after epoch {slot.epoch}"
-            )
-        tolerance = trial.hyperparameters.get("tolerance", 0.0)
-        if slot.epoch > 0 and metrics["update_norm"] < tolerance:
-            return Status.CONVERGED, (
-                f"the update norm {metrics['update_norm']:.3g} fell below the tolerance "
-                f"{tolerance:g} after epoch {slot.epoch}"
-            )
-        if slot.epoch >= trial.epochs:
-            return Status.COMPLETED, Status.COMPLETED.sentence
-        return Status.RUNNING, ""
+    def _weights(self) -> list[Array]:
+        return values_of(self._structure.task.model)
 
-    def _report(
-        self, slot: Slot, metrics: dict[str, float], status: Status, reason: str, found: Any = None
-    ) -> Report:
-        return Report(
-            trial_number=slot.trial.number,
-            epoch=slot.epoch,
-            step=slot.step,
-            samples=slot.samples,
-            gradient_evaluations=slot.step,
-            metrics=Settings(metrics),
-            status=status,
-            reason=reason,
-            curvature=Settings(found.quantities) if found else Settings(),
-            spectrum=tuple(map(float, found.eigenvalues)) if found else (),
-        )
-
-    def _weights(self, slot: Slot) -> list[Array]:
-        return values_of(self._of(slot).task.model)
-
-    @staticmethod
-    def _of(slot: Slot) -> Structure:
-        assert slot.structure is not None, "a trial that failed to start is not trained"
-        return slot.structure
-
-
-class _Clock:
-    """Adds the seconds spent inside to one of a slot's clocks."""
-
-    def __init__(self, slot: Slot, name: str) -> None:
-        self._slot, self._name = slot, name
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._slot.seconds[self._name] += time.perf_counter() - self._start
-
-
-def _sentence(error: Exception) -> str:
-    first_line = (str(error).splitlines() or ["no message"])[0]
-    return f"{type(error).__name__}: {first_line}"
+    @property
+    def _structure(self) -> Structure:
+        assert self._structure_of_slot is not None, "a trial that failed to start is not trained"
+        return self._structure_of_slot

@@ -76,10 +76,20 @@ def mean_metric(name: str, y: Any, outputs: Any) -> Any:
         outputs: outputs of shape (rows, units).
     """
     if name == "accuracy":
-        hits = ops.equal(ops.argmax(outputs, axis=-1), ops.cast(ops.reshape(y, (-1,)), "int64"))
+        hits = ops.equal(_first_largest(outputs), ops.cast(ops.reshape(y, (-1,)), "int32"))
         return ops.mean(ops.cast(hits, outputs.dtype))
     errors = ops.reshape(outputs, (-1,)) - ops.cast(ops.reshape(y, (-1,)), outputs.dtype)
     return ops.mean(ops.abs(errors) if name == "mean_absolute_error" else ops.square(errors))
+
+
+def _first_largest(outputs: Any) -> Any:
+    """The index of the largest output of each row, the first of equal ones.
+
+    Not ``ops.argmax``: Keras's has a bitcast on TensorFlow, which cannot be vectorised.
+    """
+    indices = ops.arange(outputs.shape[-1], dtype="int32")
+    is_largest = ops.equal(outputs, ops.max(outputs, axis=-1, keepdims=True))
+    return ops.min(ops.where(is_largest, indices, outputs.shape[-1]), axis=-1)
 
 
 def build_task(trial: Trial) -> Task:

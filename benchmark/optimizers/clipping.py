@@ -122,15 +122,16 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     1.8e19 overflows.
     """
     dtype = norm_dtype(tensors)
-    precise = [ops.cast(tensor, dtype) for tensor in tensors]
-    largest = ops.max(ops.stack([ops.max(ops.abs(tensor), initial=0.0) for tensor in precise]))
-    finite = ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in precise]))
+    # As one vector: XLA takes twice as long to compile one reduction for each tensor.
+    flat = ops.concatenate([ops.reshape(ops.cast(tensor, dtype), (-1,)) for tensor in tensors])
+    largest = ops.max(ops.abs(flat), initial=0.0)
+    finite = ops.all(ops.isfinite(flat))
     # Not larger than this: compilers divide by multiplying with the reciprocal, which
     # must not fall below the normal numbers. One where all is zero: 0 / 0 would be NaN.
     unit = ops.minimum(largest, 2.0**1000 if dtype == "float64" else 2.0**100)
     unit = ops.where(unit > 0, unit, ops.ones_like(unit))
-    squares = ops.stack([ops.sum(ops.square(tensor / unit)) for tensor in precise])
-    return ops.where(finite, unit, float("nan")), ops.sqrt(ops.sum(squares))
+    squares = ops.sum(ops.square(flat / unit))
+    return ops.where(finite, unit, float("nan")), ops.sqrt(squares)
 
 
 def norm_dtype(tensors: Sequence[Tensor]) -> str:

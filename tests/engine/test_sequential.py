@@ -11,43 +11,11 @@ from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
     DatasetProblem,
-    Report,
     Settings,
     Status,
     Trial,
-    TrialResult,
 )
-
-IRIS = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
-DIABETES = DatasetProblem("diabetes", loss="mean_squared_error", metric="mean_absolute_error")
-
-
-def make_trial(number=0, optimizer="sgd", epochs=3, problem=IRIS, **changes) -> Trial:
-    hyperparameters = changes.pop("hyperparameters", {"learning_rate": 0.1, "batch_size": 32})
-    options = changes.pop("model_options", {"initializer": "uniform"})
-    return Trial(
-        number=number,
-        phase="search",
-        problem=problem,
-        model=changes.pop("model", "linear"),
-        model_options=Settings(options),
-        label=optimizer,
-        optimizer=optimizer,
-        hyperparameters=Settings(hyperparameters),
-        options=Settings(sampling=changes.pop("sampling", "shuffle")),
-        epochs=epochs,
-        seed=7,
-        **changes,
-    )
-
-
-def run(engine: SequentialEngine, trial: Trial) -> tuple[TrialResult, list[Report]]:
-    engine.start(trial)
-    reports: list[Report] = []
-    while not reports or not reports[-1].status.is_final:
-        reports += engine.advance()
-    last = reports[-1]
-    return engine.stop(trial.number, last.status, last.reason), reports
+from tests.engine.trials import DIABETES, make_trial, run
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,179 @@
+"""A running trial, and what every engine decides about it alike."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark.engine.task import Array
+from benchmark.optimizers import CLIPPING, OPTIMIZERS
+from benchmark.trial import Report, Settings, Status, Trial, TrialResult
+
+DIVERGENCE_FACTOR = 1e3
+"""A training loss above this multiple of the loss at the start counts as divergence."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """A running trial: how far it is, and what it has cost.
+
+    Args:
+        trial: what is trained.
+        epoch: epochs trained.
+        step: updates of the weights so far.
+        samples: training examples seen so far.
+        initial_loss: the training loss at the starting point.
+        metrics: those of the last report that had not diverged.
+        seconds: wall-clock seconds by clock.
+    """
+
+    trial: Trial
+    epoch: int = 0
+    step: int = 0
+    samples: int = 0
+    initial_loss: float = math.nan
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def judge(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
+        """Whether the trial has diverged, converged, spent its epochs, or goes on.
+
+        Args:
+            metrics: those after the epoch; kept, unless the trial has diverged.
+        """
+        if self.epoch == 0:
+            self.initial_loss = metrics["train_loss"]
+        status, reason = self._judge(metrics)
+        if status is not Status.DIVERGED:
+            self.metrics = dict(metrics)
+        return status, reason
+
+    def needs_curvature(self, status: Status) -> bool:
+        """Whether curvature is due at this epoch."""
+        return status is not Status.DIVERGED and self.epoch in self.trial.curvature.epochs
+
+    def report(
+        self, metrics: Mapping[str, float], status: Status, reason: str, found: Any = None
+    ) -> Report:
+        """Say how the trial stands.
+
+        Args:
+            metrics: those after the epoch.
+            status: as :meth:`judge` found.
+            reason: a sentence on a final status.
+            found: the curvature, where it was due.
+        """
+        return Report(
+            trial_number=self.trial.number,
+            epoch=self.epoch,
+            step=self.step,
+            samples=self.samples,
+            gradient_evaluations=self.step,
+            metrics=Settings(metrics),
+            status=status,
+            reason=reason,
+            curvature=Settings(found.quantities) if found else Settings(),
+            spectrum=tuple(map(float, found.eigenvalues)) if found else (),
+        )
+
+    def result(
+        self,
+        status: Status,
+        reason: str,
+        weights: Sequence[Array] = (),
+        test: Mapping[str, float] | None = None,
+    ) -> TrialResult:
+        """Say how the trial ended.
+
+        Args:
+            status: a final status.
+            reason: a sentence.
+            weights: the final weights of a usable trial.
+            test: the metrics of the test part of a usable trial.
+        """
+        metrics = {k: v for k, v in self.metrics.items() if math.isfinite(v)}
+        objective = self.metrics.get(self.trial.objective, math.nan)
+        if status in (Status.DIVERGED, Status.FAILED) or not math.isfinite(objective):
+            objective = self.trial.worst_objective
+        return TrialResult(
+            trial=self.trial,
+            status=status,
+            reason=reason,
+            objective=objective,
+            epochs=self.epoch,
+            step=self.step,
+            samples=self.samples,
+            gradient_evaluations=self.step,
+            metrics=Settings({**metrics, **(test or {})}),
+            seconds=Settings(self.seconds),
+            weights=tuple(weights),
+        )
+
+    def _judge(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
+        trial, loss = self.trial, metrics["train_loss"]
+        broken = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if broken:
+            return Status.DIVERGED, f"{broken[0]} was not finite after epoch {self.epoch}"
+        # abs: a saddle's values may be negative. The 1 keeps a start at zero meaningful.
+        bound = DIVERGENCE_FACTOR * max(abs(self.initial_loss), 1.0)
+        if abs(loss) > bound:
+            return Status.DIVERGED, (
+                f"the training loss {loss:.3g} passed {bound:.3g}, {DIVERGENCE_FACTOR:g} times "
+                f"the loss at the start, after epoch {self.epoch}"
+            )
+        tolerance = trial.hyperparameters.get("tolerance", 0.0)
+        if self.epoch > 0 and metrics["update_norm"] < tolerance:
+            return Status.CONVERGED, (
+                f"the update norm {metrics['update_norm']:.3g} fell below the tolerance "
+                f"{tolerance:g} after epoch {self.epoch}"
+            )
+        if self.epoch >= trial.epochs:
+            return Status.COMPLETED, Status.COMPLETED.sentence
+        return Status.RUNNING, ""
+
+
+class Clock:
+    """Adds the seconds spent inside to one clock of some slots, in equal shares.
+
+    Args:
+        name: ``compile``, ``train``, ``evaluate`` or ``curvature``.
+        slots: the trials that were worked on together.
+    """
+
+    def __init__(self, name: str, *slots: Slot) -> None:
+        self._slots, self._name = slots, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        seconds = time.perf_counter() - self._start
+        for slot in self._slots:
+            slot.seconds[self._name] += seconds / len(self._slots)
+
+
+def model_key(trial: Trial) -> tuple[Any, ...]:
+    """What selects model, loss and data."""
+    options = {k: v for k, v in trial.model_options.items() if k != "initializer"}
+    return (trial.problem, trial.model, Settings(options))
+
+
+def clipping_of(trial: Trial) -> dict[str, float]:
+    """The thresholds of clipping that a trial has, by kind; which kinds is structural."""
+    return {name: trial.hyperparameters[name] for name in CLIPPING if name in trial.hyperparameters}
+
+
+def optimizer_numbers(trial: Trial) -> dict[str, float]:
+    """The value of every number of the trial's optimizer, defaults included."""
+    own = OPTIMIZERS[trial.optimizer].hyperparameters
+    defaults = {name: entry.default for name, entry in own.items()}
+    chosen = {name: trial.hyperparameters[name] for name in own if name in trial.hyperparameters}
+    return {**defaults, **chosen, **clipping_of(trial)}
+
+
+def sentence(error: Exception) -> str:
+    """Say in one line what an exception says."""
+    first_line = (str(error).splitlines() or ["no message"])[0]
+    return f"{type(error).__name__}: {first_line}"

@@ -1,0 +1,305 @@
+"""The vectorized engine against the sequential one, and what slots must not change."""
+
+import numpy as np
+import pytest
+
+from benchmark.engine import SequentialEngine, VectorizedEngine
+from benchmark.optimizers import CLIPPING, OPTIMIZERS
+from benchmark.trial import (
+    ClosedFormProblem,
+    CurvatureRequest,
+    DatasetProblem,
+    Report,
+    Settings,
+    Status,
+    Trial,
+    TrialResult,
+)
+from tests.engine.trials import DIABETES, make_trial, run, run_all
+
+Ended = tuple[TrialResult, list[Report]]
+
+# Both engines compute in float32 and add up in another order: some roundings of 6e-8 in
+# each of some twenty steps, of numbers of order one.
+RELATIVE, ABSOLUTE = 1e-5, 2e-6
+SAMPLINGS = (("shuffle", 32), ("round_robin", 7), ("bernoulli", 16), ("with_replacement", 40))
+STRUCTURES = [(optimizer, kind) for optimizer in OPTIMIZERS for kind in ("", *CLIPPING)]
+# One kind of clipping for each optimizer and one optimizer for each kind; the rest is slow.
+QUICK = {
+    ("gradient_descent", "global_clipnorm"),
+    ("sgd", ""),
+    ("momentum", "clipnorm"),
+    ("nesterov", "clipvalue"),
+    ("adam", "global_clipnorm"),
+}
+
+
+@pytest.fixture(scope="module")
+def sequential() -> SequentialEngine:
+    """The oracle, one for all tests, so that each structure is compiled once."""
+    return SequentialEngine()
+
+
+@pytest.fixture(scope="module")
+def vectorized() -> VectorizedEngine:
+    """One engine for all tests; blocks of four slots."""
+    return VectorizedEngine(capacity=6, block=4)
+
+
+def assert_close(found: Ended, expected: Ended) -> None:
+    result, reports = found
+    oracle, oracle_reports = expected
+    assert (result.status, result.reason) == (oracle.status, oracle.reason)
+    assert (result.epochs, result.step, result.samples) == (
+        oracle.epochs,
+        oracle.step,
+        oracle.samples,
+    )
+    for one, other in zip(reports, oracle_reports, strict=True):
+        assert (one.epoch, one.step, one.samples) == (other.epoch, other.step, other.samples)
+        assert one.status is other.status
+        assert_metrics_close(one.metrics, other.metrics)
+    assert_metrics_close(result.metrics, oracle.metrics)
+    assert result.objective == pytest.approx(oracle.objective, rel=1e-5)
+    assert_weights_close(result, oracle)
+
+
+def assert_weights_close(found: TrialResult, expected: TrialResult) -> None:
+    for weights, others in zip(found.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(weights, others, rtol=RELATIVE, atol=ABSOLUTE)
+
+
+def assert_metrics_close(found: Settings, expected: Settings) -> None:
+    assert list(found) == list(expected)
+    values, others = list(found.values()), list(expected.values())
+    np.testing.assert_allclose(values, others, rtol=RELATIVE, atol=ABSOLUTE)
+
+
+def assert_same(found: Ended, expected: Ended) -> None:
+    """Bit for bit."""
+    assert found[1] == expected[1]
+    assert found[0].metrics == expected[0].metrics
+    for weights, expected_weights in zip(found[0].weights, expected[0].weights, strict=True):
+        np.testing.assert_array_equal(weights, expected_weights)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "clipping"),
+    [
+        pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow, id="-".join(case))
+        for case in STRUCTURES
+    ],
+)
+def test_every_step_equals_that_of_the_sequential_engine(
+    sequential, vectorized, optimizer, clipping
+):
+    trials = []
+    for number, (sampling, size) in enumerate(SAMPLINGS):
+        hyperparameters = {"learning_rate": 0.05 * (number + 1), "batch_size": size}
+        hyperparameters["fuzz"] = 0.1 * (number + 1)
+        if clipping:
+            hyperparameters[clipping] = 0.01 * (number + 1)
+        if optimizer == "adam":
+            # Where a gradient is hardly more than rounding, Adam divides it by its own size:
+            # with the default ε of 1e-7 a rounding becomes a step of the learning rate.
+            hyperparameters |= {"epsilon": 1e-3, "beta_1": 0.5 + 0.1 * number}
+        trials.append(
+            make_trial(number, optimizer, hyperparameters=hyperparameters, sampling=sampling)
+        )
+    together = run_all(vectorized, trials)
+    for trial in trials:
+        assert_close(together[trial.number], run(sequential, trial))
+
+
+def test_the_full_batch_and_regression_equal_those_of_the_sequential_engine(sequential, vectorized):
+    hyperparameters = {"learning_rate": 0.05, "momentum": 0.5}
+    for number, sampling in enumerate(("full_batch", "shuffle")):
+        trial = make_trial(
+            number,
+            "momentum",
+            problem=DIABETES,
+            hyperparameters=hyperparameters,
+            sampling=sampling,
+        )
+        assert_close(run(vectorized, trial), run(sequential, trial))
+
+
+def test_the_stopping_rule_ends_where_the_sequential_engine_ends(sequential, vectorized):
+    trials = [
+        make_trial(
+            number,
+            "gradient_descent",
+            hyperparameters={"learning_rate": 0.5, "tolerance": tolerance, "global_clipnorm": 9.0},
+            epochs=60,
+            sampling="full_batch",
+        )
+        for number, tolerance in enumerate((0.2, 0.05, 0.1))
+    ]
+    together = run_all(vectorized, trials)
+    for trial in trials:
+        assert together[trial.number][0].status is Status.CONVERGED
+        # The reason holds the update norm to three digits, which roundings may change.
+        expected = run(sequential, trial)
+        assert together[trial.number][0].epochs == expected[0].epochs < 60
+        assert_weights_close(together[trial.number][0], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        ("quadratic", {"dimension": 5, "condition_number": 25.0}),
+        ("rosenbrock", {}),
+        ("noisy_quadratic", {}),
+    ],
+)
+def test_closed_form_problems_equal_those_of_the_sequential_engine(
+    sequential, vectorized, function, options
+):
+    trials = [
+        make_trial(
+            number,
+            "momentum",
+            problem=ClosedFormProblem(function, Settings(options)),
+            model="",
+            model_options={},
+            hyperparameters={"learning_rate": rate, "momentum": 0.5},
+            epochs=5,
+            objective="train_loss",
+        )
+        for number, rate in enumerate((1e-4, 5e-4))
+    ]
+    together = run_all(vectorized, trials)
+    for trial in trials:
+        assert_close(together[trial.number], run(sequential, trial))
+
+
+def network_trial(number: int, rate: float = 0.05, **changes) -> Trial:
+    hyperparameters = {"learning_rate": rate, "batch_size": changes.pop("batch_size", 20)}
+    return make_trial(
+        number,
+        "adam",
+        model="multilayer_perceptron",
+        model_options={"hidden": (16,), "initializer": "glorot_uniform"},
+        hyperparameters=hyperparameters,
+        **changes,
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(vectorized) -> Ended:
+    """A trial that ran with all other slots empty."""
+    return run(vectorized, network_trial(50))
+
+
+def test_a_result_is_bitwise_the_same_in_any_slot_and_beside_any_neighbours(vectorized, alone):
+    # Six trials fill a block of four and half of another one.
+    for place in range(6):
+        others = [network_trial(n, rate=0.01 * (n + 1), batch_size=8 + n) for n in range(6)]
+        others[place] = network_trial(50)
+        assert_same(run_all(vectorized, others)[50], alone)
+
+
+def test_a_result_is_bitwise_the_same_after_a_refill_and_at_any_capacity(vectorized, alone):
+    short = [network_trial(number, epochs=1 + number % 2) for number in range(5)]
+    assert_same(run_all(vectorized, [*short, network_trial(50)])[50], alone)
+    single = VectorizedEngine(capacity=1, block=4)
+    assert_same(run_all(single, [short[0], network_trial(50)])[50], alone)
+
+
+def test_a_diverging_neighbour_changes_nothing(sequential, vectorized, alone):
+    diverging = [network_trial(number, rate=1e30, epochs=20) for number in (1, 2, 60, 61)]
+    together = run_all(vectorized, [*diverging, network_trial(50)])
+    assert_same(together[50], alone)
+    oracle = run(sequential, diverging[0])
+    for trial in diverging:
+        result, reports = together[trial.number]
+        assert result.status is Status.DIVERGED
+        assert result.objective == np.inf
+        assert (result.reason, len(reports)) == (oracle[0].reason, len(oracle[1]))
+        assert result.weights == ()
+
+
+def test_new_trials_of_a_structure_compile_nothing(vectorized, alone):
+    compiled = vectorized.compilations
+    trials = [
+        network_trial(number, rate=0.1 / (number + 1), batch_size=5 * (number + 1), epochs=2)
+        for number in range(9)
+    ]
+    trials += [network_trial(20, sampling="bernoulli"), network_trial(21, replicate=3)]
+    assert all(result.status.is_usable for result, _ in run_all(vectorized, trials).values())
+    assert vectorized.compilations == compiled
+    # Another kind of clipping is another program; judging is shared.
+    clipped = make_trial(
+        30,
+        "adam",
+        model="multilayer_perceptron",
+        model_options={"hidden": (16,), "initializer": "glorot_uniform"},
+        hyperparameters={"learning_rate": 0.1, "clipnorm": 1.0},
+    )
+    run(vectorized, clipped)
+    assert vectorized.compilations == compiled + 2
+
+
+def test_a_trial_that_cannot_start_fails_alone(vectorized, alone):
+    broken = make_trial(1, problem=DatasetProblem("no_such_dataset"))
+    too_large = network_trial(2, batch_size=91)
+    together = run_all(vectorized, [broken, too_large, network_trial(50)])
+    assert_same(together[50], alone)
+    for number, word in ((1, "no_such_dataset"), (2, "batch_size")):
+        result, reports = together[number]
+        assert result.status is Status.FAILED and len(reports) == 1
+        assert word in result.reason
+        assert result.objective == np.inf
+
+
+def test_an_epoch_that_cannot_be_computed_fails_its_trials_only(vectorized, alone, monkeypatch):
+    def exhausted(*_) -> None:
+        raise MemoryError("no memory left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("benchmark.engine.program.TrainingProgram.train", exhausted)
+        for result, _ in run_all(vectorized, [network_trial(1), network_trial(2)]).values():
+            assert result.status is Status.FAILED
+            assert result.reason == "MemoryError: no memory left"
+    assert_same(run(vectorized, network_trial(50)), alone)
+
+
+def test_a_stopped_trial_frees_its_slot(vectorized, alone):
+    engine = vectorized
+    for number in range(engine.capacity):
+        engine.start(network_trial(number))
+    with pytest.raises(RuntimeError, match="slot must be free"):
+        engine.start(network_trial(50))
+    first = engine.advance()
+    assert [(r.trial_number, r.epoch) for r in first[:3]] == [(0, 0), (0, 1), (1, 0)]
+    pruned = engine.stop(2, Status.PRUNED, "enough")
+    assert (pruned.reason, pruned.epochs) == ("enough", 1)
+    assert pruned.objective == first[5].metrics["validation_loss"]
+    assert not any(name.startswith("test") for name in pruned.metrics)
+    engine.start(network_trial(50))
+    reports = [report for _ in range(3) for report in engine.advance()]
+    assert [r for r in reports if r.trial_number == 50] == alone[1]
+    for number in (0, 1, 3, 4, 5, 50):
+        engine.stop(number, Status.INTERRUPTED, "")
+    assert engine.advance() == []
+    with pytest.raises(KeyError, match="must be running"):
+        engine.stop(2, Status.PRUNED, "")
+
+
+def test_curvature_equals_that_of_the_sequential_engine(sequential, vectorized):
+    hyperparameters = {"learning_rate": 0.1, "batch_size": 32}
+    trial = make_trial(
+        0, "sgd", hyperparameters=hyperparameters, curvature=CurvatureRequest(epochs=(0, 2))
+    )
+    _, reports = run(vectorized, trial)
+    _, oracle = run(sequential, trial)
+    assert [bool(report.curvature) for report in reports] == [True, False, True, False]
+    for one, other in zip(reports, oracle, strict=True):
+        # Taken at weights that differ by roundings of float32.
+        np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["capacity", "block"])
+def test_a_size_below_one_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be >= 1. Received 0"):
+        VectorizedEngine(**{"capacity": 1, name: 0})
