@@ -1,0 +1,195 @@
+"""A search that died goes on as if it had not: nothing lost, nothing repeated."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies
+
+from benchmark.search.storage import TrialStore
+from benchmark.trial import Status, TrialResult
+from tests.search.searching import (
+    EPOCHS,
+    Killed,
+    dies_after,
+    drive,
+    fresh,
+    grid_study,
+    open_search,
+    outcome,
+    result_of,
+    resume_until_done,
+    states,
+    study,
+    uninterrupted,
+)
+
+
+@pytest.mark.parametrize("pruner", ["successive_halving", "median"])
+@given(deaths=strategies.lists(strategies.integers(0, 25), min_size=1, max_size=4))
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_resumed_equals_uninterrupted(
+    pruner: str, deaths: list[int], places: Callable[[str], str | Path]
+) -> None:
+    given = study(pruner=pruner)
+    place = places("journal")
+    results: dict[int, TrialResult] = {}
+    for lifetime, events in enumerate(deaths):
+        search = open_search(given, place, resume=lifetime > 0)
+        search.restore(results.values())
+        try:
+            drive(search, results, checkpoint=dies_after(events))
+        except Killed:
+            continue
+        break
+    resume_until_done(given, place, results)
+    assert outcome(results) == outcome(uninterrupted(given, places("journal")))
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "quasi_random", "grid"])
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_every_sampler_resumes(
+    sampler: str, kind: str, places: Callable[[str], str | Path]
+) -> None:
+    given = (
+        grid_study(trials=4, pruner="hyperband")
+        if sampler == "grid"
+        else study(sampler=sampler, trials=4, pruner="hyperband")
+    )
+    place = places(kind)
+    results: dict[int, TrialResult] = {}
+    with open_search(given, place) as search, pytest.raises(Killed):
+        drive(search, results, checkpoint=dies_after(13))
+    resume_until_done(given, place, results)
+    assert outcome(results) == outcome(uninterrupted(given, places("journal")))
+
+
+def test_trials_in_flight_come_first_unchanged(tmp_path: Path) -> None:
+    given = study()
+    search = open_search(given, tmp_path)
+    asked = [search.ask() for _ in range(5)]
+    assert asked[0] is not None
+    assert asked[3] is not None
+    search.tell(result_of(asked[3], Status.COMPLETED, 1.0))
+    search.tell(result_of(asked[0], Status.INTERRUPTED, 1.0))
+    resumed = open_search(given, tmp_path, resume=True)
+    again = [resumed.ask() for _ in range(5)]
+    assert again[:4] == [asked[0], asked[1], asked[2], asked[4]]
+    assert again[4] is not None
+    assert again[4].number == 5
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_death_while_a_proposal_is_written(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = study()
+    expected = [trial.hyperparameters for trial in iter(fresh(given, tmp_path).ask, None)]
+    folder = tmp_path / "other"
+    folder.mkdir()
+    search = open_search(given, folder)
+    create = TrialStore.create
+
+    def die(self: TrialStore, *arguments: Any) -> None:
+        if place == "after":
+            create(self, *arguments)
+        raise Killed
+
+    for _ in range(3):
+        search.ask()
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialStore, "create", die)
+        with pytest.raises(Killed):
+            search.ask()
+    resumed = open_search(given, folder, resume=True)
+    trials = list(iter(resumed.ask, None))
+    assert [trial.number for trial in trials] == list(range(12))
+    # No trial was told in either run, so even TPE has nothing that differs.
+    assert [trial.hyperparameters for trial in trials] == expected
+
+
+WORKER = """
+import json, os, sys
+from pathlib import Path
+from benchmark.search import Search, settings_of
+from benchmark.study import Study
+from benchmark.trial import Report, Settings, Status, TrialResult
+
+study = Study.model_validate_json(sys.argv[1])
+search = Search(study, settings_of(study), sys.argv[2], run="run")
+disk = os.open(sys.argv[3], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+while (trial := search.ask()) is not None:
+    rate = trial.hyperparameters["learning_rate"]
+    for epoch in range(1, trial.epochs + 1):
+        metrics = Settings(validation_loss=rate / epoch)
+        search.report(Report(trial.number, epoch, 0, 0, 0, metrics))
+    result = TrialResult(
+        trial, Status.COMPLETED, "", rate, epoch, 0, 0, 0, Settings(), Settings()
+    )
+    line = [trial.number, dict(trial.hyperparameters), rate]
+    os.write(disk, (json.dumps(line) + "\\n").encode())
+    os.fsync(disk)
+    search.tell(result)
+    print(trial.number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_kill_9_loses_and_repeats_nothing(
+    kind: str, places: Callable[[str], str | Path], tmp_path: Path
+) -> None:
+    place, disk = places(kind), tmp_path / "disk.jsonl"
+    given = study(trials=500)
+    arguments = [sys.executable, "-c", WORKER, given.model_dump_json(), str(place), str(disk)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line == "9\n":
+                break
+        os.kill(process.pid, signal.SIGKILL)
+        process.stdout.read()
+    lines = [json.loads(line) for line in disk.read_text().splitlines()]
+    assert [line[0] for line in lines] == list(range(len(lines)))
+    assert len(lines) >= 10
+    finished = {}
+    with open_search(given, place, resume=True) as search:
+        for number, hyperparameters, rate in lines:
+            trial = search._trial(number, hyperparameters)
+            finished[number] = result_of(trial, Status.COMPLETED, rate, EPOCHS)
+        search.restore(finished.values())
+        trial_or_none = search.ask()
+        assert trial_or_none is not None
+        assert trial_or_none.number == len(lines), "the next trial, or the one in flight"
+        search.tell(result_of(trial_or_none, Status.COMPLETED, 1.0))
+    stored = states(place, "sgd") + states(place, "momentum")
+    values = sorted(trial.value for trial in stored if trial.value is not None)
+    assert values == sorted([*(line[2] for line in lines), 1.0])
+
+
+def test_torn_last_line_is_dropped(tmp_path: Path) -> None:
+    given = study()
+    search = open_search(given, tmp_path)
+    asked = [search.ask() for _ in range(4)]
+    journal = tmp_path / "optuna.journal"
+    journal.write_bytes(journal.read_bytes()[:-9])
+    resumed = open_search(given, tmp_path, resume=True)
+    assert [resumed.ask() for _ in range(4)] == asked
+    assert [len(states(tmp_path, label)) for label in ("sgd", "momentum")] == [2, 2]
+
+
+def test_lock_of_a_killed_process_is_broken(tmp_path: Path) -> None:
+    open_search(study(), tmp_path)
+    (tmp_path / "optuna.journal.lock").touch()
+    # Optuna's own patience is 30 seconds; ours, 3, must not be an error.
+    assert open_search(study(), tmp_path, resume=True).ask() is not None

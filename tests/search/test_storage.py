@@ -1,0 +1,84 @@
+"""Storages that hold another run, or cannot be reached, are named in a sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.search import Search, SearchError, settings_of
+from benchmark.study import Study
+from benchmark.trial import Status
+from tests.search.searching import (
+    open_search,
+    result_of,
+    study,
+)
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_a_run_is_not_started_twice(kind: str, places: Callable[[str], str | Path]) -> None:
+    place = places(kind)
+    open_search(study(), place).close()
+    with pytest.raises(SearchError, match=r"Received '.*sgd'.*--resume RUN"):
+        open_search(study(), place)
+
+
+def test_resuming_another_space_or_budget_is_refused(tmp_path: Path) -> None:
+    search = open_search(study(), tmp_path)
+    for _ in range(4):
+        search.ask()
+    other = study().model_dump()
+    other["search"]["common"]["learning_rate"]["high"] = 5.0
+    with pytest.raises(SearchError, match="must keep its search space"):
+        open_search(Study.model_validate(other), tmp_path, resume=True)
+    with pytest.raises(SearchError, match="budget of 1 trials where sgd holds 2"):
+        open_search(study(trials=1), tmp_path, resume=True)
+
+
+def test_restoring_what_the_storage_never_had_is_refused(tmp_path: Path) -> None:
+    search = open_search(study(), tmp_path)
+    trial = search.ask()
+    assert trial is not None
+    result = result_of(trial, Status.COMPLETED, 1.0)
+    with pytest.raises(SearchError, match="before the first trial is asked for"):
+        search.restore([result])
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(SearchError, match="its own search storage"):
+        open_search(study(), other, resume=True).restore([result])
+
+
+UNREACHABLE = [
+    ("sqlite:////no/such/folder/optuna.db", "unable to open database file"),
+    ("nonsense://host/db", "nonsense"),
+    ("postgresql+psycopg://ada:secret@127.0.0.1:1/studies", "ada:\\*\\*\\*@127"),
+]
+
+
+@pytest.mark.parametrize(("url", "words"), UNREACHABLE)
+def test_unreachable_storage_is_named_without_its_password(url: str, words: str) -> None:
+    with pytest.raises(SearchError, match=words) as caught:
+        open_search(study(), url)
+    assert "secret" not in str(caught.value)
+    assert "--resume RUN" in str(caught.value)
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match=r"No such file or directory.*no_folder"):
+        open_search(study(), tmp_path / "no_folder")
+
+
+def test_storage_that_fails_midway_is_named(tmp_path: Path) -> None:
+    search = open_search(study(), tmp_path)
+    trial = search.ask()
+    assert trial is not None
+    (tmp_path / "optuna.journal").unlink()
+    (tmp_path / "optuna.journal").mkdir()
+    with pytest.raises(SearchError, match="while recording the end of a trial at"):
+        search.tell(result_of(trial, Status.COMPLETED, 1.0))
+
+
+def test_a_database_needs_the_name_of_the_run(tmp_path: Path) -> None:
+    given = study()
+    with pytest.raises(SearchError, match="name of its run"):
+        Search(given, settings_of(given), f"sqlite:///{tmp_path / 'optuna.db'}")
