@@ -60,7 +60,9 @@ class StudyProgress:
         }
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        # Older releases of Rich end even disabled bars with an empty line.
+        if self._mode == "live":
+            self._bars.start()
         return self
 
     def __exit__(
@@ -69,7 +71,8 @@ class StudyProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        if self._mode == "live":
+            self._bars.stop()
 
     def restore(self, results: Sequence[TrialResult]) -> None:
         """Count trials that an earlier execution of the same run has finished."""
