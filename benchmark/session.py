@@ -13,12 +13,11 @@ from benchmark.catalogue import catalogue
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
-from benchmark.problems import build_problem
 from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Search, SearchSettings, settings_of
 from benchmark.study import Study
 from benchmark.study_checks import loss_of, metric_of
-from benchmark.study_file import StudyError, study_of_run
+from benchmark.study_file import study_of_run
 from benchmark.tracking import Tracker, Unsent
 from benchmark.trial import TrialResult
 
@@ -107,7 +106,6 @@ class Session:
             settings: what the command line decided.
             name: the run's name; by default the time.
         """
-        check_problem_options(study)
         facts = environment(
             backend.name(), backend.devices(), seed=study.seed, **settings.engine.facts()
         )
@@ -253,19 +251,6 @@ def _plain(result: TrialResult) -> dict[str, Any]:
         "hyperparameters": dict(result.trial.hyperparameters),
         "metrics": dict(result.metrics),
     }
-
-
-def check_problem_options(study: Study) -> None:
-    """Build a closed-form problem once, which checks the ranges of its options.
-
-    Raises:
-        StudyError: an option is out of range.
-    """
-    if study.problem.function:
-        try:
-            build_problem(study.problem.function, study.problem.options)
-        except ValueError as error:
-            raise StudyError([f"{error} It stands at problem.options."]) from None
 
 
 def search_settings(study: Study) -> SearchSettings:
