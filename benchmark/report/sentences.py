@@ -71,7 +71,10 @@ def _verdict(material: Material, ranked: list[LabelSummary], value: str) -> str:
     others = [row.label for row in ranked[1:] if row.label not in tied]
     if not tied:
         against = listed([_reached(material, row) for row in ranked[1:]])
-        return f"{best} is better than {listed(others)}: it reached {value}, against {against}."
+        return (
+            f"At its best setting found, {best} is better than {listed(others)}: it reached "
+            f"{value}, against {against}."
+        )
     shown = f" It is better than {listed(others)}." if others else ""
     reached = listed([_reached(material, row) for row in ranked[1:] if row.label in tied])
     return f"{best} came first with {value}, but no difference from {reached} is shown.{shown}"
@@ -95,7 +98,13 @@ def _pairs_sentence(material: Material, best: LabelSummary) -> list[str]:
     least = min(pair.difference.count for pair in pairs)
     if least < 2:
         return ["There are too few replicates in common to compare all optimizers."]
-    return [f"Compared pair by pair over {least} replicates that share their random numbers."]
+    # Two searches of one study have been seen to give opposite verdicts, each with an
+    # interval off zero: the replicates repeat the training, not the search.
+    return [
+        f"Compared pair by pair over {least} replicates that share their random numbers. This is "
+        "about the best settings found: the intervals cover initial weights and batch order, not "
+        "the search, which may find others with another seed or budget."
+    ]
 
 
 def comparison_sentence(pair: Comparison) -> str:
