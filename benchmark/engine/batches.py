@@ -1,13 +1,13 @@
-"""The mini-batches of a trial, and their cut into steps of one size for all trials.
+"""The mini-batches of a trial, and their cut into pieces of one size for all trials.
 
 A compiled program has fixed shapes, but trials differ in batch size and sampling. So a
-program takes *micro-batches* of ``size`` rows; a mini-batch of b rows is ⌈b / size⌉ of
-them, whose gradients are summed before the weights are updated. What is computed is the
-gradient of the mean over exactly the rows of the mini-batch.
+program takes *pieces* of ``size`` rows: a mini-batch is one piece, filled up with rows of
+no weight, or the sum of several. What is computed is the gradient of the mean over exactly
+the rows of the mini-batch.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -18,12 +18,17 @@ from benchmark.optimizers import OPTIMIZERS
 from benchmark.trial import Trial
 
 DEFAULT_BATCH_SIZE = 32
-MICRO_BATCH_ROWS = 32
+PIECE_ROWS = (8, 16, 32, 64, 128)
+"""Rows of a piece: the fewest that hold a mini-batch, or the most.
+
+Of digits networks on one CPU core, four trials of batch size 128 side by side take 13 ms
+for 20 epochs with pieces of 128 rows and 16 ms with four pieces of 32; batch size 16 takes
+24 ms with pieces of 16 and 34 ms with pieces of 32. Each size is a program, compiled in
+about a second where a trial needs it.
+"""
 FULL_BATCH_ROWS = 2048
-CHUNK_STEPS = 64
-"""Micro-batches handed to a compiled program at once; an epoch may have more or fewer."""
-IDLE, ADD, UPDATE = 0, 1, 2
-"""What a trial does in a step: nothing; add a gradient; add it and update the weights."""
+MOST_UPDATES = 256
+"""Updates handed to a compiled program at once; an epoch may have more."""
 
 
 def sampling_of(trial: Trial) -> str:
@@ -50,38 +55,103 @@ def batches_of(trial: Trial, rows: int, epoch: int) -> list[Array]:
     return list(epoch_batches(sampling_of(trial), rows, size, seed, epoch))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Steps:
-    """The micro-batches of one epoch of one trial.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The shapes in which a program takes mini-batches; a part of the structure.
 
     Args:
-        rows: rows of the training part, int32 of shape (steps, size).
-        shares: the share of each row in the mean over the mini-batch, times ``size``,
-            float32 of the same shape; 0 where a micro-batch is not full. (Keras divides
-            the weighted sum by ``size``.)
-        kinds: ``IDLE``, ``ADD`` or ``UPDATE``, int32 of shape (steps,).
-        updates: how often the weights are updated.
+        size: rows of a piece.
+        is_single: whether each mini-batch is one piece; otherwise gradients are summed.
+        tail: rows of the last mini-batch, where that has a shape of its own; 0 where it is
+            a piece like the others.
+        is_exact: whether every row of a piece counts, so that none needs a share.
+    """
+
+    size: int
+    is_single: bool
+    tail: int = 0
+    is_exact: bool = False
+
+
+def layout_of(trial: Trial, rows: int, *, exact: bool = False) -> Layout:
+    """The layout for the mini-batches of a trial.
+
+    Args:
+        trial: what is trained.
+        rows: of the training part.
+        exact: whether every mini-batch must be computed in its own shape: a model that
+            takes statistics of the batch, or draws random numbers for it, sees no others.
+
+    Raises:
+        NotImplementedError: ``exact``, with mini-batches whose sizes are random.
+
+    Example:
+        >>> from benchmark.trial import DatasetProblem, Settings
+        >>> trial = Trial(0, "search", DatasetProblem("digits"), "linear", Settings(), "sgd",
+        ...     "sgd", Settings(batch_size=100), Settings(), epochs=1, seed=0)
+        >>> layout_of(trial, 1078)
+        Layout(size=128, is_single=True, tail=0, is_exact=False)
+        >>> layout_of(trial, 1078, exact=True)
+        Layout(size=100, is_single=True, tail=78, is_exact=True)
+    """
+    sampling = sampling_of(trial)
+    batch_size = rows if sampling == "full_batch" else batch_size_of(trial, rows)
+    if exact:
+        if sampling == "bernoulli":
+            raise NotImplementedError(
+                "a model with batch statistics or random layers must have mini-batches of one "
+                "size in the vectorized engine. Received the sampling 'bernoulli'."
+            )
+        has_tail = sampling in ("shuffle", "round_robin")
+        return Layout(batch_size, True, rows % batch_size if has_tail else 0, is_exact=True)
+    if sampling == "full_batch":
+        return Layout(min(rows, FULL_BATCH_ROWS), rows <= FULL_BATCH_ROWS)
+    if sampling == "bernoulli":
+        # Three standard deviations: hardly a batch needs a second piece.
+        wanted = batch_size + 3 * int(np.ceil(np.sqrt(batch_size)))
+        return Layout(_piece_rows(wanted), False)
+    return Layout(_piece_rows(batch_size), batch_size <= PIECE_ROWS[-1])
+
+
+def _piece_rows(batch_size: int) -> int:
+    return next((size for size in PIECE_ROWS if size >= batch_size), PIECE_ROWS[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """The mini-batches of one epoch of one trial, in pieces.
+
+    Args:
+        rows: rows of the training part, int32 of shape (pieces, size). A piece that is not
+            full holds its first rows again: any other row could have an infinite loss, and
+            0 · ∞ is NaN.
+        held: how many rows of each piece count, int32.
+        shares: the share of a row in the mean over its mini-batch, times ``size``, for Keras
+            divides the weighted sum by that; one number a piece.
+        pieces: how many pieces each mini-batch has, int32.
         samples: rows seen.
     """
 
     rows: Array
+    held: Array
     shares: Array
-    kinds: Array
-    updates: int
+    pieces: Array
     samples: int
 
-    def __len__(self) -> int:
-        return len(self.kinds)
+    @property
+    def updates(self) -> int:
+        """How often the weights are updated."""
+        return len(self.pieces)
 
 
 def steps_of(trial: Trial, rows: int, epoch: int, size: int) -> Steps:
-    """The micro-batches of an epoch of a trial.
+    """The mini-batches of an epoch of a trial, in pieces.
 
     Args:
         trial: what is trained.
         rows: of the training part.
         epoch: from 1.
-        size: rows of a micro-batch.
+        size: rows of a piece.
 
     Raises:
         ValueError: the batch size or the sampling is out of its range.
@@ -90,88 +160,169 @@ def steps_of(trial: Trial, rows: int, epoch: int, size: int) -> Steps:
     return _steps(*key, epoch, size)
 
 
-@lru_cache(maxsize=64)  # trials of a study share their batches; an epoch is 4 to 8 bytes a row
+@lru_cache(maxsize=256)  # trials of a study share their batches; an epoch is 4 bytes a row
 def _steps(sampling: str, rows: int, batch_size: int, seed: int, epoch: int, size: int) -> Steps:
     batches = epoch_batches(sampling, rows, batch_size, seed, epoch)
-    lengths = np.array([len(batch) for batch in batches])
+    lengths = np.array([len(batch) for batch in batches], np.int32)
     pieces = -(-lengths // size)
     total = int(pieces.sum())
-    taken = np.zeros((total, size), np.int32)
-    shares = np.zeros((total, size), np.float32)
+    taken = np.empty((total, size), np.int32)
     first = 0
     for batch, count in zip(batches, pieces, strict=True):
-        # Padded with a row of the same batch, whose share is 0: any other row could have
-        # an infinite loss, and 0 · inf is NaN.
-        padded = np.full(count * size, batch[0], np.int32)
-        padded[: len(batch)] = batch
-        taken[first : first + count] = padded.reshape(count, size)
-        shares[first : first + count].reshape(-1)[: len(batch)] = size / len(batch)
+        taken[first : first + count] = np.resize(batch, (count, size))
         first += count
-    kinds = np.full(total, ADD, np.int32)
-    kinds[np.cumsum(pieces) - 1] = UPDATE
-    for array in (taken, shares, kinds):
+    held = np.full(total, size, np.int32)
+    held[np.cumsum(pieces) - 1] = lengths - (pieces - 1) * size
+    shares = np.repeat(size / lengths, pieces)
+    for array in (taken, held, shares, pieces):
         array.setflags(write=False)
-    return Steps(taken, shares, kinds, len(batches), int(lengths.sum()))
+    return Steps(taken, held, shares, pieces, int(lengths.sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
-    """Micro-batches of several trials side by side, as a compiled program takes them.
+class Plan:
+    """What several trials do in some updates, side by side, as a compiled program takes it.
 
     Args:
-        rows, shares, kinds: as in :class:`Steps`, of shape (length, slots, …).
-        count: steps from the start that are not idle for all.
+        rows: int32 of shape (pieces, slots, size), as in :class:`Steps`.
+        held: int32 of shape (pieces, slots).
+        shares: of the same shape.
+        active: whether a trial makes an update, of shape (updates, slots).
+        rates: its learning rate then.
+        ends: the first piece after those of each update, int32 of shape (updates,).
+        count: how many updates, int32.
+        tail_rows: a last mini-batch of a shape of its own, int32 of shape (slots, tail).
+        tail_active: whether a trial makes an update on that, after the others.
+        tail_rates: its learning rate then.
     """
 
     rows: Array
+    held: Array
     shares: Array
-    kinds: Array
-    count: int
+    active: Array
+    rates: Array
+    ends: Array
+    count: Array
+    tail_rows: Array
+    tail_active: Array
+    tail_rates: Array
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All of them, in the order above."""
+        return tuple(getattr(self, one.name) for one in fields(self))
 
 
-def together(steps: Mapping[int, Steps], slots: int, size: int, length: int) -> Iterator[Chunk]:
-    """Lay the epochs of several trials side by side, cut into chunks of one length.
+def most_updates(layout: Layout, rows: int) -> int:
+    """Updates that a plan has room for: those of an epoch, or ``MOST_UPDATES``."""
+    smallest = layout.size // 2 + 1 if layout.is_single and not layout.is_exact else layout.size
+    return min(MOST_UPDATES, -(-rows // smallest))
+
+
+def together(
+    steps: Mapping[int, Steps],
+    rates: Mapping[int, Array],
+    slots: int,
+    layout: Layout,
+    length: int,
+    dtype: str = "float32",
+) -> list[Plan]:
+    """Lay the epochs of several trials side by side, cut into plans of one length.
 
     Args:
         steps: the epoch of the trial in each taken slot.
-        slots: how many the program has.
-        size: rows of a micro-batch.
-        length: steps of a chunk; the last one is filled up with ``IDLE``.
+        rates: its learning rates, one an update.
+        slots: how many there are.
+        layout: shape of the pieces.
+        length: most pieces of a plan.
+        dtype: of shares and rates.
 
     Example:
         >>> one = _steps("shuffle", 5, 2, 0, 1, 2)     # batches of 2, 2 and 1 rows
         >>> other = _steps("full_batch", 5, 2, 0, 1, 2)     # one batch in three pieces
-        >>> [chunk] = together({0: one, 2: other}, slots=3, size=2, length=4)
-        >>> chunk.kinds.T.tolist(), chunk.count
-        ([[2, 2, 2, 0], [0, 0, 0, 0], [1, 1, 2, 0]], 3)
-        >>> chunk.shares[:, 0].tolist()     # of the mean over 2 rows, and over 1
-        [[1.0, 1.0], [1.0, 1.0], [2.0, 0.0], [0.0, 0.0]]
+        >>> rates = {0: np.full(3, 0.1), 2: np.full(1, 0.2)}
+        >>> [plan] = together({0: one, 2: other}, rates, 3, Layout(2, False), length=8)
+        >>> plan.active.T[:, :3].tolist()
+        [[True, True, True], [False, False, False], [True, False, False]]
+        >>> plan.ends[:3].tolist(), int(plan.count)
+        ([3, 4, 5], 3)
+        >>> plan.held[:5].T.tolist()     # the first batch of the first trial has one piece
+        [[2, 0, 0, 2, 1], [0, 0, 0, 0, 0], [2, 2, 1, 0, 0]]
     """
-    longest = max(map(len, steps.values()), default=0)
-    for first in range(0, longest, length):
-        chunk = replace(idle(slots, size, length), count=min(length, longest - first))
-        part = slice(first, first + length)
+    # A tail comes after the loop of the last plan.
+    inner = {place: _inner(one, layout.tail) for place, one in steps.items()}
+    longest = max((one.updates for one in inner.values()), default=0)
+    pieces = np.zeros((slots, longest), np.int32)
+    for place, one in inner.items():
+        pieces[place, : one.updates] = one.pieces
+    starts = np.concatenate([[0], np.cumsum(pieces.max(axis=0, initial=0))])
+    plans, first = [], 0
+    while first < longest:
+        fits = int(np.searchsorted(starts, starts[first] + length, side="right")) - 1
+        last = max(min(fits, longest), first + 1)
+        empty = idle(slots, layout, max(length, int(starts[last] - starts[first])), dtype)
+        empty.count[...] = last - first
+        empty.ends[: last - first] = starts[first + 1 : last + 1] - starts[first]
+        for place, one in inner.items():
+            _fill(empty, place, one, rates[place], starts, first, last)
+        plans.append(empty)
+        first = last
+    if layout.tail and steps:
+        plans = plans or [idle(slots, layout, length, dtype)]
         for place, one in steps.items():
-            count = len(one.kinds[part])
-            chunk.rows[:count, place] = one.rows[part]
-            chunk.shares[:count, place] = one.shares[part]
-            chunk.kinds[:count, place] = one.kinds[part]
-        yield chunk
+            plans[-1].tail_rows[place] = one.rows[-1, : layout.tail]
+            plans[-1].tail_active[place] = True
+            plans[-1].tail_rates[place] = rates[place][one.updates - 1]
+    return plans
 
 
-def idle(slots: int, size: int, length: int) -> Chunk:
-    """A chunk in which no trial does anything."""
-    rows = np.zeros((length, slots, size), np.int32)
-    shares = np.zeros((length, slots, size), np.float32)
-    return Chunk(rows, shares, np.full((length, slots), IDLE, np.int32), 0)
+def _inner(steps: Steps, tail: int) -> Steps:
+    """The mini-batches without the one that has a shape of its own."""
+    if not tail:
+        return steps
+    arrays = (steps.rows, steps.held, steps.shares, steps.pieces)
+    return Steps(*(array[:-1] for array in arrays), steps.samples - tail)
 
 
-def micro_batch_size(trial: Trial, rows: int) -> int:
-    """Rows of a micro-batch for trials of this structure.
+def _fill(
+    plan: Plan, place: int, one: Steps, rates: Array, starts: Array, first: int, last: int
+) -> None:
+    last = min(last, one.updates)
+    if last <= first:
+        return
+    plan.active[: last - first, place] = True
+    plan.rates[: last - first, place] = rates[first:last]
+    begins = np.concatenate([[0], np.cumsum(one.pieces)])
+    taken = slice(begins[first], begins[last])
+    within = np.arange(begins[first], begins[last]) - np.repeat(
+        begins[first:last], one.pieces[first:last]
+    )
+    at = np.repeat(starts[first:last] - starts[first], one.pieces[first:last]) + within
+    # Where others have more pieces, a row of the own batch that does not count.
+    widths = starts[first + 1 : last + 1] - starts[first:last]
+    filler = one.rows[begins[first:last], 0]
+    plan.rows[: int(widths.sum()), place] = np.repeat(filler, widths)[:, None]
+    plan.rows[at, place] = one.rows[taken]
+    plan.held[at, place] = one.held[taken]
+    plan.shares[at, place] = one.shares[taken]
 
-    Of digits networks on two CPU cores, micro-batches of 32 train batch sizes 32 and 128 in
-    0.5 and 0.7 of the time that 16 take, and batch size 16 in 1.3 of it. A full batch is
-    one update an epoch, so larger pieces are only faster.
-    """
-    largest = FULL_BATCH_ROWS if sampling_of(trial) == "full_batch" else MICRO_BATCH_ROWS
-    return min(largest, rows)
+
+def idle(slots: int, layout: Layout, length: int, dtype: str = "float32") -> Plan:
+    """A plan in which no trial does anything."""
+    return Plan(
+        rows=np.zeros((length, slots, layout.size), np.int32),
+        held=np.zeros((length, slots), np.int32),
+        shares=np.zeros((length, slots), dtype),
+        active=np.zeros((length, slots), bool),
+        rates=np.zeros((length, slots), dtype),
+        ends=np.zeros(length, np.int32),
+        count=np.zeros((), np.int32),
+        tail_rows=np.zeros((slots, layout.tail), np.int32),
+        tail_active=np.zeros(slots, bool),
+        tail_rates=np.zeros(slots, dtype),
+    )
+
+
+def side_by_side(plans: Sequence[Plan]) -> tuple[Array, ...]:
+    """The arrays of the plans of several tiles, stacked along a new leading axis."""
+    return tuple(np.stack(arrays) for arrays in zip(*(one.arrays for one in plans), strict=True))

@@ -1,22 +1,57 @@
 """Some slots that one call of a compiled program trains together."""
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from benchmark.engine.batches import Steps, steps_of, together
+import numpy as np
+from keras import ops
+
+from benchmark.engine.batches import Plan, Steps, idle, steps_of, together
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.program import Tensors, TrainingProgram
+from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.task import Array
 from benchmark.trial import Report, Status
+
+WEIGHTS, STATES, MODEL_STATES = range(3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """A trial with the values of its slot.
+
+    Args:
+        slot: the trial.
+        values: weights, optimizer state and model state.
+    """
+
+    slot: Slot
+    values: tuple[list[Array], list[Array], list[Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Epochs of slots: those that trained a trial, and all that were computed."""
+
+    used: int = 0
+    computed: int = 0
+
+    def __add__(self, other: "Costs") -> "Costs":
+        return Costs(self.used + other.used, self.computed + other.computed)
 
 
 class Block:
     """The trials in the slots of one call of a program, whose rows they are.
 
-    A trial that has ended rests in its slot until it is stopped: idle steps leave its
-    row as it is. Within the epoch in which a trial diverges its non-finite numbers stay
-    in its own row, and are judged at the end as the sequential engine judges them.
+    One thread runs :meth:`advance`; another may meanwhile call :meth:`take`, and nothing
+    else. Who was taken comes in with :meth:`admit`, so that what an epoch trains does not
+    depend on how fast the threads are.
+
+    A trial that has ended rests in its slot until it is stopped. Within the epoch in which
+    a trial diverges its non-finite numbers stay in its own row, and are judged at the end
+    as the sequential engine judges them.
 
     Args:
         program: trains the trials of the structure.
@@ -32,28 +67,39 @@ class Block:
         self._judging = judging
         self._evaluation = evaluation
         self._rows = rows
-        self._weights, self._states = program.empty()
+        self._shape = program.shape
+        kinds = (program.weights, program.states, program.model_states)
+        self._values: list[Tensors] = [
+            [ops.convert_to_tensor(self._shape.repeated(row)) for row in kind] for kind in kinds
+        ]
         self._slots: dict[int, Slot] = {}
-        self._new: dict[int, tuple[list[Array], list[Array]]] = {}
-        self._ended: set[int] = set()
-        self._tests: dict[int, dict[str, float]] = {}
+        self._waiting: list[Row] = []
+        self._admitted: list[Row] = []
+        self._count = 0
+        self._over: set[int] = set()
+        self._ended: dict[int, tuple[list[Array], dict[str, float]]] = {}
+        self.costs = Costs()
+        """What was computed so far."""
 
     @property
-    def is_free(self) -> bool:
-        """Whether one more trial has a place."""
-        return len(self._slots) < self._program.slots
+    def count(self) -> int:
+        """How many trials are here."""
+        return self._count
 
-    def take(self, slot: Slot, weights: list[Array], state: list[Array]) -> None:
-        """Put a trial into the first free slot.
+    @property
+    def free_slots(self) -> int:
+        """For how many more there is a place."""
+        return self._shape.slots - self._count
 
-        Args:
-            slot: the trial.
-            weights: those it starts from.
-            state: the optimizer's variables before the first step.
-        """
-        place = next(i for i in range(self._program.slots) if i not in self._slots)
-        self._slots[place] = slot
-        self._new[place] = (weights, state)
+    def take(self, row: Row) -> None:
+        """Give a trial a slot; it is trained once it is admitted."""
+        self._waiting.append(row)
+        self._count += 1
+
+    def admit(self) -> None:
+        """Let those in who were taken."""
+        self._admitted += self._waiting
+        self._waiting = []
 
     def free(self, slot: Slot, *, judge: bool) -> tuple[list[Array], dict[str, float]]:
         """Free the slot of a trial.
@@ -65,34 +111,38 @@ class Block:
         Returns:
             The final weights and the test metrics, or nothing of both.
         """
-        place = next(i for i, one in self._slots.items() if one is slot)
-        weights: list[Array] = []
-        test: dict[str, float] = {}
-        if judge:
-            self._load()
-            weights = self._row(place)
-            if place not in self._tests:
-                self._test([place])
-            test = self._tests[place]
+        self._count -= 1
+        for rows in (self._waiting, self._admitted):
+            for row in rows:
+                if row.slot is slot:
+                    rows.remove(row)
+                    return [], {}
+        place = next(place for place, one in self._slots.items() if one is slot)
+        if judge and place not in self._ended:
+            self._end([place])
+        found = self._ended.pop(place, None)
+        self._over.discard(place)
         del self._slots[place]
-        self._new.pop(place, None)
-        self._tests.pop(place, None)
-        self._ended.discard(place)
-        return weights, test
+        return found if judge and found else ([], {})
+
+    def leave(self) -> list[Row]:
+        """Free all slots; returns the trials with their rows, to go on elsewhere."""
+        rows = [Row(slot, self._row(place)) for place, slot in sorted(self._slots.items())]
+        rows += [*self._admitted, *self._waiting]
+        self._slots, self._waiting, self._admitted, self._count = {}, [], [], 0
+        return rows
 
     def advance(self) -> list[Report]:
         """Train one epoch; new trials report their starting point first."""
-        reports: list[Report] = []
-        new = sorted(self._new)
-        self._load()
-        if new:
-            reports += self._judge(new, self._weights)
-        running = [place for place in sorted(self._slots) if place not in self._ended]
+        self._settle()
+        new = [place for place in self._running() if self._slots[place].epoch == 0]
+        reports = self._judge(new, self._values[WEIGHTS]) if new else []
+        running = self._running()
         if running:
-            before = self._weights
+            before = self._values[WEIGHTS]
             self._train(running)
             reports += self._judge(running, before)
-        return reports
+        return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
 
     def fail(self, reason: str) -> list[Report]:
         """End all running trials, whose epoch could not be computed.
@@ -100,44 +150,112 @@ class Block:
         Args:
             reason: a sentence.
         """
-        running = [place for place in sorted(self._slots) if place not in self._ended]
-        self._ended.update(running)
+        running = self._running()
+        self._over.update(running)
         return [self._slots[place].report({}, Status.FAILED, reason) for place in running]
 
-    def _load(self) -> None:
-        if self._new:
-            with Clock("train", *(self._slots[place] for place in self._new)):
-                self._weights, self._states = self._program.load(
-                    self._weights, self._states, self._new
-                )
-            self._new = {}
+    def _running(self) -> list[int]:
+        return [place for place in sorted(self._slots) if place not in self._over]
+
+    def _settle(self) -> None:
+        """Put the admitted into slots, and all into as few tiles as there can be."""
+        shape, arriving = self._shape, self._admitted
+        limit = shape.tiles_of(len(self._slots) + len(arriving)) * shape.width
+        free = [place for place in range(limit) if place not in self._slots]
+        movers = [place for place in sorted(self._slots) if place >= limit]
+        if not movers and not arriving:
+            return
+        targets: dict[int, int | Row] = dict(zip(free, [*movers, *arriving], strict=False))
+        with Clock("train", *(row.slot for row in arriving)):
+            self._values = [
+                [
+                    self._rearranged(tensor, targets, kind, index)
+                    for index, tensor in enumerate(stacked)
+                ]
+                for kind, stacked in enumerate(self._values)
+            ]
+        for place, source in targets.items():
+            self._move(source, place)
+        self._admitted = []
+
+    def _move(self, source: "int | Row", place: int) -> None:
+        if isinstance(source, Row):
+            self._slots[place] = source.slot
+            return
+        self._slots[place] = self._slots.pop(source)
+        if source in self._over:
+            self._over.remove(source)
+            self._over.add(place)
+        if source in self._ended:
+            self._ended[place] = self._ended.pop(source)
+
+    def _rearranged(
+        self, tensor: object, targets: dict[int, "int | Row"], kind: int, index: int
+    ) -> object:
+        old = np.asarray(tensor)
+        new = old.copy()
+        for place, source in targets.items():
+            values = (
+                source.values[kind][index]
+                if isinstance(source, Row)
+                else old[self._shape.place(source)]
+            )
+            new[self._shape.place(place)] = values
+        return ops.convert_to_tensor(new)
 
     def _train(self, running: list[int]) -> None:
         slots = {place: self._slots[place] for place in running}
-        size = self._program.size
+        layout, tiles = self._program.layout, self._tiles()
         with Clock("train", *slots.values()):
             steps: dict[int, Steps] = {}
+            rates: dict[int, Array] = {}
             for place, slot in slots.items():
-                slot.epoch += 1
-                steps[place] = steps_of(slot.trial, self._rows, slot.epoch, size)
-            chunks = list(together(steps, self._program.slots, size, self._program.length))
-            self._weights, self._states = self._program.train(self._weights, self._states, chunks)
+                one = steps_of(slot.trial, self._rows, slot.epoch + 1, layout.size)
+                steps[place] = one
+                rates[place] = rates_of(slot, self._rows, slot.step, one.updates)
+            rounds = self._rounds(steps, rates)
+            self._values = self._program.train(self._values, tiles, rounds)
         for place, slot in slots.items():
+            # Only now: an epoch that could not be computed may be tried again.
+            slot.epoch += 1
             slot.step += steps[place].updates
             slot.samples += steps[place].samples
+            slot.learning_rate = float(rates[place][-1])
+        self.costs += Costs(len(running), tiles * self._shape.width)
 
-    def _judge(self, places: list[int], before: Tensors) -> list[Report]:
+    def _rounds(self, steps: dict[int, Steps], rates: dict[int, Array]) -> list[list[Plan]]:
+        """The plans of all tiles, in as many calls as the longest epoch needs."""
+        program, width = self._program, self._shape.width
+        by_tile = []
+        for tile in range(self._shape.tiles):
+            inside = {p - tile * width: p for p in steps if p // width == tile}
+            by_tile.append(
+                together(
+                    {place: steps[p] for place, p in inside.items()},
+                    {place: rates[p] for place, p in inside.items()},
+                    width,
+                    program.layout,
+                    program.length,
+                    program.dtype,
+                )
+            )
+        nothing = idle(width, program.layout, program.length, program.dtype)
+        calls = max(map(len, by_tile))
+        return [
+            [plans[call] if call < len(plans) else nothing for plans in by_tile]
+            for call in range(calls)
+        ]
+
+    def _judge(self, places: Sequence[int], before: Tensors) -> list[Report]:
         """Report on the trials in some places after an epoch, or at their start."""
         slots = [self._slots[place] for place in places]
+        weights, _, states = self._values
         with Clock("evaluate", *slots):
-            found = self._judging.evaluate(self._weights, before)
-        reports = [self._report(place, found[place]) for place in places]
-        ended = [p for p, report in zip(places, reports, strict=True) if report.status.is_final]
-        self._ended.update(ended)
-        usable = [p for p, report in zip(places, reports, strict=True) if report.status.is_usable]
-        if usable:
-            self._test(usable)
-        return reports
+            found = self._judging.evaluate(weights, states, before, self._tiles())
+        reports = {place: self._report(place, found[place]) for place in places}
+        self._over.update(place for place, one in reports.items() if one.status.is_final)
+        self._end([place for place, one in reports.items() if one.status.is_usable])
+        return list(reports.values())
 
     def _report(self, place: int, metrics: dict[str, float]) -> Report:
         slot = self._slots[place]
@@ -146,20 +264,37 @@ class Block:
             return slot.report(metrics, status, reason)
         try:
             with Clock("curvature", slot):
+                weights, _, states = self._row(place)
                 found = self._evaluation.curvature(
-                    self._row(place),
+                    weights,
                     slot.trial.curvature,
                     slot.trial.random_seed("initial_weights"),
+                    state=states,
                 )
         except Exception as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, sentence(error))
         return slot.report(metrics, status, reason, found)
 
-    def _test(self, places: list[int]) -> None:
-        """Look at the test part once, for the trials that have come to their own end."""
+    def _end(self, places: Sequence[int]) -> None:
+        """Keep the weights of trials that came to their own end, and look at the test part."""
+        if not places:
+            return
+        weights, _, states = self._values
         with Clock("evaluate", *(self._slots[place] for place in places)):
-            found = self._judging.test(self._weights)
-        self._tests.update({place: found[place] for place in places})
+            found = self._judging.test(weights, states, self._tiles())
+        for place in places:
+            row = self._row(place)
+            kept = [*row[WEIGHTS], *(s for s in row[MODEL_STATES] if s.dtype.kind == "f")]
+            self._ended[place] = (kept, found[place])
 
-    def _row(self, place: int) -> list[Array]:
-        return [np.asarray(stacked)[place].copy() for stacked in self._weights]
+    def _tiles(self) -> int:
+        """How many tiles from the first have a trial."""
+        return self._shape.tiles_of(max(self._slots, default=-1) + 1)
+
+    def _row(self, place: int) -> tuple[list[Array], list[Array], list[Array]]:
+        tile, column = self._shape.place(place)
+        weights, states, model_states = (
+            [np.array(tensor[tile, column]) for tensor in stacked]  # type: ignore[index]
+            for stacked in self._values
+        )
+        return weights, states, model_states

@@ -1,14 +1,15 @@
-"""The compiled functions that train many trials of one structure at once."""
+"""The compiled function that trains many trials of one structure at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.engine.batches import CHUNK_STEPS, IDLE, UPDATE, Chunk, idle
+from benchmark.engine.batches import Layout, Plan, idle, most_updates, side_by_side
 from benchmark.engine.task import Array, Task
+from benchmark.engine.tiles import Shape, over_tiles, where
 from benchmark.optimizers import build_optimizer
 
 Tensor = Any
@@ -19,52 +20,60 @@ class TrainingProgram:
     """One epoch of several trials side by side, compiled once for a structure.
 
     A *structure* is what shapes the computation: model, loss, shapes of the data,
-    optimizer class and kind of clipping. All else is a value with a leading axis over
-    the slots: weights, hyperparameters, optimizer state, batches. So a new trial is a
-    new row and compiles nothing.
+    optimizer class, kind of clipping and layout of the mini-batches. All else is a value
+    with leading axes over the trials: weights, hyperparameters, optimizer and model state,
+    batches, learning rates. So a new trial is a new row and compiles nothing.
 
-    The slots are mapped over one function of one trial. Its arithmetic for a row does
-    not depend on the row's place or on the other rows, so that a trial's result is
-    bitwise the same beside any neighbours.
+    The trials of a tile are mapped over one function of one trial; tiles follow each other
+    in a loop. The arithmetic for a row does not depend on the row's place or on the other
+    rows, so that a trial's result is bitwise the same beside any neighbours.
 
     Args:
         task: model, loss and data; the data are put on the device once.
         optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``.
         clipping: the kind of clipping, with any threshold, or nothing.
-        slots: how many trials, ≥ 1.
-        size: rows of a micro-batch, see :mod:`benchmark.engine.batches`.
-
-    Raises:
-        NotImplementedError: the model keeps a state besides its weights.
+        shape: how many trials, and how they are laid out.
+        layout: the shapes of mini-batches.
     """
 
     def __init__(
-        self, task: Task, optimizer: str, clipping: Mapping[str, float], slots: int, size: int
+        self,
+        task: Task,
+        optimizer: str,
+        clipping: Mapping[str, float],
+        shape: Shape,
+        layout: Layout,
     ) -> None:
-        if task.model.non_trainable_variables:
-            raise NotImplementedError(
-                "a model must have no state besides its weights in the vectorized engine. "
-                f"Received {task.model.name} with {task.model.non_trainable_variables[0].path}. "
-                "Train it with the sequential engine."
-            )
-        self.slots, self.size = slots, size
-        # An epoch of batches below ``size`` has more steps; it takes more than one chunk.
-        self.length = min(CHUNK_STEPS, 2 * -(-len(task.parts["train"].x) // size))
+        self.shape, self.layout = shape, layout
+        self.length = most_updates(layout, len(task.parts["train"].x))
         self._task = task
         self._optimizer = build_optimizer(optimizer, {}, clipping)
         self._optimizer.build(task.model.trainable_variables)
-        self._start = [np.asarray(variable.value) for variable in task.model.trainable_variables]
-        self._state = [np.asarray(variable.value) for variable in self._optimizer.variables]
+        own = [id(variable) for variable in self._optimizer.variables]
+        rate = getattr(self._optimizer, "_learning_rate", None)
+        self._rate_index = own.index(id(rate)) if id(rate) in own else None
+        model = task.model
+        self.weights = [np.asarray(one.value) for one in model.trainable_variables]
+        """Weights of any trial, for their shapes."""
+        self.states = [np.asarray(one.value) for one in self._optimizer.variables]
+        """Optimizer state of any trial."""
+        self.model_states = [np.asarray(one.value) for one in model.non_trainable_variables]
+        """What the model of any trial keeps besides its weights."""
+        self._dtype = str(self.weights[0].dtype)
         train = task.parts["train"]
         self._data = (ops.convert_to_tensor(train.x), ops.convert_to_tensor(train.y))
         self._is_warm = False
-        self._load = backend.compile(_replaced)
-        self._train = backend.compile(self._steps)
+        self._train = backend.compile(over_tiles(self._epoch, shape, 3))
 
     @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""
-        return self._load.compilations + self._train.compilations
+        return self._train.compilations
+
+    @property
+    def dtype(self) -> str:
+        """The type of weights, shares and rates."""
+        return self._dtype
 
     def optimizer_state(self, numbers: Mapping[str, float]) -> list[Array]:
         """The variables of the optimizer before the first step, hyperparameters among them.
@@ -79,122 +88,150 @@ class TrainingProgram:
         # Copies: the variables are set anew for the next trial before these are loaded.
         return [np.asarray(variable.value).copy() for variable in self._optimizer.variables]
 
-    def empty(self) -> tuple[Tensors, Tensors]:
-        """Weights and optimizer states of slots that nobody has taken yet."""
-        stacked = [ops.convert_to_tensor(a) for a in self._stack([*self._start, *self._state])]
-        return stacked[: len(self._start)], stacked[len(self._start) :]
-
-    def load(
-        self, weights: Tensors, states: Tensors, rows: Mapping[int, tuple[list[Array], list[Array]]]
-    ) -> tuple[Tensors, Tensors]:
-        """Put trials into slots.
-
-        Args:
-            weights: those of all slots.
-            states: the optimizer states of all slots.
-            rows: initial weights and optimizer state by slot.
-        """
-        taken = np.zeros(self.slots, bool)
-        taken[list(rows)] = True
-        old, new = [*weights, *states], self._stack([*self._start, *self._state])
-        for place, (start, state) in rows.items():
-            for stacked, row in zip(new, [*start, *state], strict=True):
-                stacked[place] = row
-        loaded = list(self._load(taken, old, new))
-        return loaded[: len(weights)], loaded[len(weights) :]
-
     def train(
-        self, weights: Tensors, states: Tensors, chunks: Sequence[Chunk]
-    ) -> tuple[Tensors, Tensors]:
-        """Train the slots on the micro-batches of an epoch.
+        self, carried: Sequence[Tensors], tiles: int, rounds: Sequence[Sequence[Plan]]
+    ) -> list[Tensors]:
+        """Train the trials on the mini-batches of an epoch.
 
         Args:
-            weights: those of all slots.
-            states: the optimizer states of all slots.
-            chunks: what each slot does in each step.
+            carried: weights, optimizer states and model states of all slots.
+            tiles: how many tiles from the first are computed.
+            rounds: plans of all tiles, one after the other.
         """
-        sums = [ops.zeros_like(weight) for weight in weights]
-        for chunk in chunks:
-            steps = (chunk.rows, chunk.shares, chunk.kinds, chunk.count)
-            weights, states, sums = self._train(weights, states, sums, *steps, *self._data)
-        return list(weights), list(states)
+        found = [list(part) for part in carried]
+        for plans in rounds:
+            found = self._train(*found, np.int32(tiles), side_by_side(plans), self._data)
+        return [list(part) for part in found]
 
     def warm_up(self) -> None:
         """Compile everything once, so that the clocks of training do not show it."""
         if self._is_warm:
             return
         self._is_warm = True
-        weights, states = self.load(*self.empty(), {})
-        self.train(weights, states, [idle(self.slots, self.size, self.length)])
-
-    def _stack(self, values: Sequence[Array]) -> list[Array]:
-        return [np.stack([value] * self.slots) for value in values]
+        shape = self.shape
+        parts = (self.weights, self.states, self.model_states)
+        carried = [[ops.convert_to_tensor(shape.repeated(a)) for a in part] for part in parts]
+        nothing = idle(shape.width, self.layout, self.length, self._dtype)
+        self.train(carried, 0, [[nothing] * shape.tiles])
 
     # What is compiled. Everything below is pure.
 
-    def _steps(
-        self,
-        weights: Tensors,
-        states: Tensors,
-        sums: Tensors,
-        rows: Tensor,
-        shares: Tensor,
-        kinds: Tensor,
-        count: Tensor,
-        x: Tensor,
-        y: Tensor,
-    ) -> tuple[Tensors, Tensors, Tensors]:
-        step_of_all = backend.vectorize(self._step, (0, 0, 0, 0, 0, 0, None, None))
+    def _epoch(self, carried: Sequence[Tensors], plan: Sequence[Tensor], data: Any) -> list[Any]:
+        """Train the trials of one tile."""
+        rows, held, shares, active, rates, ends, count, *tail = plan
+        gradient = self._gradients(*data)
+        update = backend.vectorize(self._update)
+        weights, states, model_states = carried
 
-        def body(step: Tensor, *carried: Tensors) -> tuple[Any, ...]:
-            taken = [ops.take(array, step, axis=0) for array in (rows, shares, kinds)]
-            return (step + 1, *step_of_all(*carried, *taken, x, y))
+        def body(step: Tensor, *flat: Tensor) -> tuple[Any, ...]:
+            now = _unflattened(flat, (weights, states, model_states))
+            if self.layout.is_single:
+                piece = (ops.take(array, step, axis=0) for array in (rows, held, shares))
+                found = gradient(now[0], now[2], *piece)
+            else:
+                begin = ops.where(step > 0, ops.take(ends, ops.maximum(step - 1, 0), axis=0), 0)
+                pieces = (rows, held, shares)
+                found = _sum(gradient, now, pieces, begin, ops.take(ends, step, axis=0))
+            taken = (ops.take(active, step, axis=0), ops.take(rates, step, axis=0))
+            return (step + 1, *_flattened(update(*now, *found, *taken)))
 
-        _, weights, states, sums = ops.while_loop(
-            lambda step, *_: step < count,
-            body,
-            (ops.zeros_like(count), list(weights), list(states), list(sums)),
-        )
-        return weights, states, sums
+        start = (ops.zeros_like(count), *_flattened((weights, states, model_states)))
+        flat = ops.while_loop(lambda step, *_: step < count, body, start)[1:]
+        now = _unflattened(flat, (weights, states, model_states))
+        if self.layout.tail:
+            tail_rows, tail_active, tail_rates = tail
+            found = self._whole(*data)(now[0], now[2], tail_rows)
+            now = [list(part) for part in update(*now, *found, tail_active, tail_rates)]
+        return now
 
-    def _step(
-        self,
-        weights: Tensors,
-        states: Tensors,
-        sums: Tensors,
-        rows: Tensor,
-        shares: Tensor,
-        kind: Tensor,
-        x: Tensor,
-        y: Tensor,
-    ) -> tuple[Tensors, Tensors, Tensors]:
-        """Add the gradient of one micro-batch of one trial, and update where it is due."""
+    def _gradients(self, x: Tensor, y: Tensor) -> Callable[..., tuple[Tensors, Tensors]]:
+        """The gradients of one piece of each trial's mini-batch, and new model states."""
+        if self.layout.is_exact:
+            whole = self._whole(x, y)
+            return lambda weights, states, rows, held, shares: whole(weights, states, rows)
+        order = ops.arange(self.layout.size, dtype="int32")
+
+        def of_piece(
+            weights: Tensors, states: Tensors, rows: Tensor, held: Tensor, share: Tensor
+        ) -> tuple[Tensors, Tensors]:
+            shares = ops.where(order < held, share, ops.zeros_like(share))
+            return self._gradient(weights, states, rows, x, y, shares)
+
+        return backend.vectorize(of_piece)
+
+    def _whole(self, x: Tensor, y: Tensor) -> Callable[..., tuple[Tensors, Tensors]]:
+        """The gradients of one whole mini-batch of each trial, and new model states."""
+
+        def of_batch(
+            weights: Tensors, states: Tensors, rows: Tensor
+        ) -> tuple[Tensors, Tensors]:
+            return self._gradient(weights, states, rows, x, y, None)
+
+        return backend.vectorize(of_batch)
+
+    def _gradient(
+        self, weights: Tensors, states: Tensors, rows: Tensor, x: Tensor, y: Tensor, shares: Any
+    ) -> tuple[Tensors, Tensors]:
         batch_x, batch_y = ops.take(x, rows, axis=0), ops.take(y, rows, axis=0)
 
-        def loss(parameters: Tensors) -> Tensor:
-            outputs, _ = self._task.model.stateless_call(parameters, [], batch_x, training=True)
-            return self._task.loss(batch_y, outputs, sample_weight=shares)
+        def loss(parameters: Tensors) -> tuple[Tensor, Tensors]:
+            outputs, new, penalties = self._task.model.stateless_call(
+                parameters, states, batch_x, training=True, return_losses=True
+            )
+            value = self._task.loss(batch_y, outputs, sample_weight=shares)
+            if penalties:
+                # A penalty on weights is shared by the pieces of a mini-batch.
+                share = 1.0 if shares is None else ops.mean(shares)
+                value += ops.cast(share, value.dtype) * sum(penalties)
+            return value, new
 
-        _, gradients = backend.value_and_grad(loss)(weights)
-        updates, idles = ops.equal(kind, UPDATE), ops.equal(kind, IDLE)
-        # `where`, never a product with the mask: 0 · inf is NaN.
-        total = [ops.where(idles, old, old + new) for old, new in zip(sums, gradients, strict=True)]
-        stepped, moved = self._optimizer.stateless_apply(states, total, weights)
-        return (
-            _where(updates, stepped, weights),
-            _where(updates, moved, states),
-            [ops.where(updates, ops.zeros_like(one), one) for one in total],
-        )
+        (_, new), gradients = backend.value_and_grad(loss, has_aux=True)(weights)
+        return list(gradients), list(new)
+
+    def _update(
+        self,
+        weights: Tensors,
+        states: Tensors,
+        model_states: Tensors,
+        gradients: Tensors,
+        new_model_states: Tensors,
+        active: Tensor,
+        rate: Tensor,
+    ) -> list[Tensors]:
+        """Make one step of one trial, where it is due."""
+        given = list(states)
+        if self._rate_index is not None:
+            given[self._rate_index] = ops.cast(rate, given[self._rate_index].dtype)
+        stepped, moved = self._optimizer.stateless_apply(given, gradients, weights)
+        return [
+            where(active, stepped, weights),
+            where(active, moved, states),
+            where(active, new_model_states, model_states),
+        ]
 
 
-def _replaced(taken: Tensor, old: Tensors, new: Tensors) -> Tensors:
-    """Where a slot is taken anew its row is the new one."""
+def _sum(
+    gradient: Callable[..., tuple[Tensors, Tensors]],
+    now: Sequence[Tensors],
+    pieces: Sequence[Tensor],
+    begin: Tensor,
+    end: Tensor,
+) -> tuple[Tensors, Tensors]:
+    """Add up the gradients of the pieces of a mini-batch."""
 
-    def one(taken: Tensor, old: Tensors, new: Tensors) -> Tensors:
-        return _where(taken, new, old)
+    def body(piece: Tensor, *sums: Tensor) -> tuple[Any, ...]:
+        found, _ = gradient(now[0], now[2], *(ops.take(a, piece, axis=0) for a in pieces))
+        return (piece + 1, *(old + new for old, new in zip(sums, found, strict=True)))
 
-    return backend.vectorize(one)(taken, list(old), list(new))
+    zeros = [ops.zeros_like(weights) for weights in now[0]]
+    sums = ops.while_loop(lambda piece, *_: piece < end, body, (begin, *zeros))[1:]
+    return list(sums), list(now[2])
 
 
-def _where(condition: Tensor, new: Tensors, old: Tensors) -> Tensors:
-    return [ops.where(condition, one, other) for one, other in zip(new, old, strict=True)]
+def _flattened(parts: Sequence[Tensors]) -> list[Tensor]:
+    return [tensor for part in parts for tensor in part]
+
+
+def _unflattened(flat: Sequence[Tensor], like: Sequence[Tensors]) -> list[Tensors]:
+    taken = iter(flat)
+    return [[next(taken) for _ in part] for part in like]

@@ -75,11 +75,16 @@ def mean_metric(name: str, y: Any, outputs: Any) -> Any:
         y: targets of shape (rows,) or (rows, 1).
         outputs: outputs of shape (rows, units).
     """
+    return ops.mean(metric_of_rows(name, y, outputs))
+
+
+def metric_of_rows(name: str, y: Any, outputs: Any) -> Any:
+    """Compute what each row adds to a metric, before the mean; as :func:`mean_metric`."""
     if name == "accuracy":
         hits = ops.equal(_first_largest(outputs), ops.cast(ops.reshape(y, (-1,)), "int32"))
-        return ops.mean(ops.cast(hits, outputs.dtype))
+        return ops.cast(hits, outputs.dtype)
     errors = ops.reshape(outputs, (-1,)) - ops.cast(ops.reshape(y, (-1,)), outputs.dtype)
-    return ops.mean(ops.abs(errors) if name == "mean_absolute_error" else ops.square(errors))
+    return ops.abs(errors) if name == "mean_absolute_error" else ops.square(errors)
 
 
 def _first_largest(outputs: Any) -> Any:

@@ -1,119 +1,91 @@
 """The vectorized engine: many trials advance together, compiled once for a structure."""
 
-from functools import partial
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from benchmark.engine.batches import micro_batch_size, sampling_of, steps_of
-from benchmark.engine.block import Block
-from benchmark.engine.evaluation import Evaluation
-from benchmark.engine.judging import JudgingProgram
-from benchmark.engine.program import TrainingProgram
-from benchmark.engine.slots import Clock, Slot, clipping_of, model_key, optimizer_numbers, sentence
-from benchmark.engine.task import Task, build_task, starting_weights
+from benchmark import backend
+from benchmark.engine.alone import Alone
+from benchmark.engine.batches import layout_of
+from benchmark.engine.block import Block, Costs, Row
+from benchmark.engine.group import Group
+from benchmark.engine.memory import footprint
+from benchmark.engine.programs import PROGRAMS, compilations
+from benchmark.engine.slots import Clock, Slot, sentence
+from benchmark.engine.tiles import Shape
 from benchmark.engine.warming import Warming
 from benchmark.trial import Report, Status, Trial, TrialResult
 
-BLOCK_SLOTS = 8
-
-
-class ModelPrograms:
-    """What all structures of one model and one set of data share.
-
-    Args:
-        task: model, loss and data.
-        slots: of each block.
-    """
-
-    def __init__(self, task: Task, slots: int) -> None:
-        self.task = task
-        self.judging = JudgingProgram(task, slots)
-        self.evaluation = Evaluation(task)
-        self.rows = len(task.parts["train"].x)
-
-
-class Group:
-    """The trials of one structure: a program, and blocks of slots that it trains.
-
-    Args:
-        shared: what the structure shares with others of its model.
-        trial: any of the structure.
-        slots: of each block.
-    """
-
-    def __init__(self, shared: ModelPrograms, trial: Trial, slots: int) -> None:
-        self.shared = shared
-        self.blocks: list[Block] = []
-        size = micro_batch_size(trial, shared.rows)
-        self.program = TrainingProgram(
-            shared.task, trial.optimizer, clipping_of(trial), slots, size
-        )
-
-    def warm_up(self, slot: Slot, warming: Warming) -> None:
-        """Note what must be compiled before a trial can advance."""
-        judging, evaluation = self.shared.judging, self.shared.evaluation
-        warming.add(id(self.program), self.program.warm_up, slot)
-        warming.add(id(judging), judging.warm_up, slot)
-        request = slot.trial.curvature
-        if request.epochs:
-            task = partial(evaluation.warm_up_curvature, request)
-            warming.add((id(evaluation), request.samples, request.exact_limit), task, slot)
-
-    def take(self, slot: Slot) -> Block:
-        """Put a trial into the first free slot; a block is added where all are taken."""
-        shared, trial = self.shared, slot.trial
-        steps_of(trial, shared.rows, 1, self.program.size)  # refuses a batch size out of range
-        start = starting_weights(shared.task, trial)
-        state = self.program.optimizer_state(optimizer_numbers(trial))
-        free = (block for block in self.blocks if block.is_free)
-        block = next(free, None)
-        if block is None:
-            block = Block(self.program, shared.judging, shared.evaluation, shared.rows)
-            self.blocks.append(block)
-        block.take(slot, start, state)
-        return block
+Home = Block | Alone
 
 
 class VectorizedEngine:
-    """Trains many trials at once, an epoch of all of them in a few compiled calls.
+    """Trains many trials at once, an epoch of a block of them in one compiled call.
 
-    Trials of one structure (optimizer class, kind of clipping, model, loss, data) share a
-    program that is compiled once, for ``block`` slots; see
+    Trials of one structure (optimizer class, kind of clipping, model, loss, data, layout of
+    mini-batches) share a program that is compiled once in a process; see
     :class:`~benchmark.engine.program.TrainingProgram`. A structure gets as many blocks as its
     running trials need, so ``capacity`` is divided between the structures as the trials
-    come, and an empty block costs nothing. A trial that has ended frees its slot for any
-    other of its structure, without compiling.
+    come, and empty tiles cost nothing. A trial that has ended frees its slot for any other
+    of its structure, without compiling.
 
-    Since the program's shape depends on ``block`` alone, a trial's result is bitwise the
-    same at any capacity, in any slot, beside any neighbours. It equals that of the
-    :class:`~benchmark.engine.sequential.SequentialEngine` but for the rounding of sums.
+    A thread computes block after block. :meth:`advance` returns the reports of one of them,
+    and while the caller looks at these the thread computes the next: asking, recording and
+    writing take no time from training. The blocks take turns in a fixed order, so that
+    reports come in the same order in every run.
+
+    A trial's result is bitwise the same in any slot, beside any neighbours, for any number
+    of them. It equals that of the :class:`~benchmark.engine.sequential.SequentialEngine` but
+    for the rounding of sums. What cannot be trained side by side goes through that engine,
+    and ``notify`` is told.
 
     Seconds of a trial are its share of the time of the calls that trained it.
 
     Args:
-        capacity: how many trials run at once, ≥ 1.
-        block: slots of a program, ≥ 1; part of the arithmetic, see above.
+        capacity: how many trials run at once, ≥ 1. It is lowered, and ``notify`` told, where
+            they would not fit into memory.
+        shape: of each block; by default what suits the capacity and the device.
+        notify: is called with a sentence that the user should read.
 
     Raises:
-        ValueError: a size is below 1.
+        ValueError: the capacity is below 1.
     """
 
-    def __init__(self, capacity: int, block: int = BLOCK_SLOTS) -> None:
-        for name, value in (("capacity", capacity), ("block", block)):
-            if value < 1:
-                raise ValueError(f"{name} must be >= 1. Received {value}.")
+    def __init__(
+        self,
+        capacity: int,
+        shape: Shape | None = None,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity must be >= 1. Received {capacity}.")
         self.capacity = capacity
-        self._block = block
+        self._shape = shape or default_shape(capacity)
+        self._notify = notify
+        self._told: set[str] = set()
         self._groups: dict[Any, Group] = {}
-        self._models: dict[Any, ModelPrograms] = {}
-        self._running: dict[int, tuple[Slot, Block | None]] = {}
+        self._alone: Alone | None = None
+        self._homes: list[Home] = []
+        self._running: dict[int, tuple[Slot, Home | None]] = {}
+        self._parked: deque[Row] = deque()
         self._errors: dict[int, str] = {}
         self._warming = Warming()
+        self._used: dict[int, tuple[Any, int]] = {}
+        self._costs = Costs()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="training")
+        self._computing: deque[tuple[Home, Future[list[Report]]]] = deque()
 
     @property
     def compilations(self) -> int:
-        """How often a program has been compiled so far."""
-        training = sum(group.program.compilations for group in self._groups.values())
-        return training + sum(one.judging.compilations for one in self._models.values())
+        """How often a program has been compiled for this engine so far."""
+        now = compilations([program for program, _ in self._used.values()])
+        return now - sum(before for _, before in self._used.values())
+
+    @property
+    def costs(self) -> Costs:
+        """Epochs of slots that were computed so far, and how many of them trained a trial."""
+        return sum((h.costs for h in self._homes if isinstance(h, Block)), start=self._costs)
 
     def start(self, trial: Trial) -> None:
         """Put a trial into a free slot; what fails here is reported by ``advance``.
@@ -128,32 +100,38 @@ class VectorizedEngine:
                 "Stop a trial first."
             )
         slot = Slot(trial)
-        block = None
+        self._running[trial.number] = (slot, None)
         try:
             with Clock("compile", slot):
-                group = self._group(trial)
-                block = group.take(slot)
-            group.warm_up(slot, self._warming)
+                self._place(slot)
         except Exception as error:  # a failed trial is a status, never the end of a study
             self._errors[trial.number] = sentence(error)
-        self._running[trial.number] = (slot, block)
 
     def advance(self) -> list[Report]:
-        """Train one epoch of every running trial; a new one also reports its start as epoch 0.
+        """Train one epoch of some running trials; a new one also reports its start as epoch 0.
 
         Returns:
-            The reports in the order of the trials' numbers.
+            The reports of one block, in the order of the trials' numbers. Each running trial
+            gets its turn.
         """
         self._compile()
-        reports = [
-            self._running[number][0].report({}, Status.FAILED, reason)
-            for number, reason in self._errors.items()
-        ]
-        for group in self._groups.values():
-            for block in group.blocks:
-                reports += _advance(block)
-        # Not the order of the slots, which depends on what ran before.
-        return sorted(reports, key=lambda report: report.trial_number)
+        self._compute()
+        if self._errors:
+            errors, self._errors = sorted(self._errors.items()), {}
+            return [
+                self._running[number][0].report({}, Status.FAILED, reason)
+                for number, reason in errors
+            ]
+        if not self._computing:
+            return []
+        home, future = self._computing.popleft()
+        try:
+            return future.result()
+        except Exception as error:
+            if _is_out_of_memory(error) and self.capacity > 1:
+                return self._shrink()
+            assert isinstance(home, Block), "the sequential engine reports its failures"
+            return home.fail(sentence(error))
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
         """Free the slot; a usable trial is judged on the test part, once.
@@ -163,38 +141,170 @@ class VectorizedEngine:
         """
         if number not in self._running:
             raise KeyError(f"a stopped trial must be running. Received {number}.")
-        slot, block = self._running.pop(number)
+        slot, home = self._running.pop(number)
         self._errors.pop(number, None)
-        if block is None:
+        self._wait_for(home)
+        if isinstance(home, Alone):
+            return home.stop(slot.trial, status, reason)
+        if home is None:
+            self._parked = deque(row for row in self._parked if row.slot is not slot)
             return slot.result(status, reason)
-        weights, test = block.free(slot, judge=status.is_usable)
+        weights, test = home.free(slot, judge=status.is_usable)
         return slot.result(status, reason, weights, test)
+
+    def close(self) -> None:
+        """End the computing thread; nothing can be trained afterwards."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    # Where a trial goes.
+
+    def _place(self, slot: Slot) -> None:
+        """Give a trial its place, and note what must be compiled for it."""
+        trial = slot.trial
+        try:
+            group = self._group(trial)
+            row = group.first_row(slot)
+        except NotImplementedError as error:
+            self._tell(f"{error} Such trials are trained one after the other.")
+            if self._alone is None:
+                self._alone = Alone()
+                self._homes.append(self._alone)
+            self._alone.take(trial)
+            self._running[trial.number] = (slot, self._alone)
+            return
+        group.warm_up(slot, self._warming)
+        self._take(group, row)
+
+    def _take(self, group: Group, row: Row) -> None:
+        block = group.take(row)
+        if block not in self._homes:
+            self._homes.append(block)
+        self._running[row.slot.trial.number] = (row.slot, block)
+
+    def _group(self, trial: Trial) -> Group:
+        """The group of a trial's structure, made at the first trial of it."""
+        shared = PROGRAMS.model(trial, self._shape)
+        exact = bool(shared.task.model.non_trainable_variables)
+        layout = layout_of(trial, shared.rows, exact=exact)
+        program = PROGRAMS.training(trial, shared, layout)
+        key = id(program)
+        if key not in self._groups:
+            for one in (shared, program):
+                self._used.setdefault(id(one), (one, one.compilations))
+            group = Group(shared, program)
+            self._plan(group)
+            self._groups[key] = group
+        return self._groups[key]
+
+    def _plan(self, group: Group) -> None:
+        """Lower the capacity where so many trials would not fit into memory."""
+        free = backend.free_memory()
+        if free is None:
+            return
+        need = footprint(group.program, group.shared.task.model)
+        fitting = need.fitting(self.capacity, group.shared.shape.width, free)
+        if fitting < self.capacity:
+            self._tell(
+                f"The capacity is lowered from {self.capacity} to {fitting}: each trial takes "
+                f"about {need.slot / 1e6:.3g} MB, and {free / 1e6:.3g} MB of memory are free."
+            )
+            self.capacity = fitting
+
+    # Computing.
 
     def _compile(self) -> None:
         for number, reason in self._warming.run().items():
-            slot, block = self._running.get(number, (None, None))
-            if slot is not None and block is not None:
-                block.free(slot, judge=False)
+            slot, home = self._running.get(number, (None, None))
+            if slot is not None and isinstance(home, Block):
+                home.free(slot, judge=False)
                 self._running[number] = (slot, None)
                 self._errors[number] = reason
 
-    def _group(self, trial: Trial) -> Group:
-        """The group of a trial's structure, compiled at the first trial of it."""
-        is_full_batch = sampling_of(trial) == "full_batch"
-        key = (*model_key(trial), trial.optimizer, tuple(clipping_of(trial)), is_full_batch)
-        if key not in self._groups:
-            self._groups[key] = Group(self._model(trial), trial, self._block)
-        return self._groups[key]
+    def _compute(self) -> None:
+        """Hand every block that has trials and is not computing yet to the thread."""
+        while self._parked and self._placed < self.capacity:
+            row = self._parked.popleft()
+            self._take(self._group(row.slot.trial), row)
+        computing = {id(home) for home, _ in self._computing}
+        for home in [home for home in self._homes if id(home) not in computing]:
+            if isinstance(home, Block):
+                self._merge(home)
+            if home.count:
+                home.admit()
+                self._computing.append((home, self._pool.submit(home.advance)))
 
-    def _model(self, trial: Trial) -> ModelPrograms:
-        key = model_key(trial)
-        if key not in self._models:
-            self._models[key] = ModelPrograms(build_task(trial), self._block)
-        return self._models[key]
+    @property
+    def _placed(self) -> int:
+        return sum(home is not None for _, home in self._running.values())
+
+    def _merge(self, block: Block) -> None:
+        """Let the trials of a block go on in others of its structure, where all have room."""
+        group = next((g for g in self._groups.values() if block in g.blocks), None)
+        rows = group.merge(block) if group else []
+        if group and rows:
+            self._costs += block.costs
+            self._homes.remove(block)
+            for row in rows:
+                self._take(group, row)
+
+    def _wait_for(self, home: Home | None) -> None:
+        """Wait until a block rests, as it does after its reports were returned."""
+        for one, future in self._computing:
+            if one is home:
+                future.exception()
+
+    def _shrink(self) -> list[Report]:
+        """Halve the capacity, and let the trials go on from where they were.
+
+        Returns:
+            The reports of blocks that were computed.
+        """
+        reports: list[Report] = []
+        for _, future in self._computing:
+            if future.exception() is None:
+                reports += future.result()
+        self._computing.clear()
+        self.capacity //= 2
+        self._tell(
+            f"Memory is exhausted: the capacity is lowered to {self.capacity}. "
+            "Trials go on from their last epoch."
+        )
+        blocks = [home for home in self._homes if isinstance(home, Block)]
+        self._costs = self.costs
+        rows = [row for block in blocks for row in block.leave()]
+        self._homes = [home for home in self._homes if isinstance(home, Alone)]
+        self._groups.clear()
+        PROGRAMS.clear()
+        self._shape = default_shape(self.capacity, self._shape.width)
+        for row in sorted(rows, key=lambda row: row.slot.trial.number):
+            self._running[row.slot.trial.number] = (row.slot, None)
+            self._parked.append(row)
+        return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._notify(text)
 
 
-def _advance(block: Block) -> list[Report]:
-    try:
-        return block.advance()
-    except Exception as error:  # out of memory, for instance: the study goes on
-        return block.fail(sentence(error))
+def default_shape(capacity: int, most_width: int | None = None) -> Shape:
+    """The shape of blocks that suits the device; at least two blocks share the capacity.
+
+    On a processor four trials side by side take 10 % longer than eight, each, and leave
+    fewer places empty; on a graphics card a tile is a whole block.
+
+    Args:
+        capacity: how many trials run at once.
+        most_width: most slots of a tile.
+    """
+    half = -(-capacity // 2)
+    if backend.devices()[0].startswith("cpu"):
+        width = min(4, most_width or 4)
+        return Shape(tiles=max(1, min(8, -(-half // width))), width=width)
+    return Shape(tiles=1, width=min(half, most_width or half))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    names = ("resource_exhausted", "resourceexhausted", "out of memory", "failed to allocate")
+    return isinstance(error, MemoryError) or any(name in text for name in names)

@@ -1,0 +1,78 @@
+"""How many trials fit into memory: reckoned before anything is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from benchmark.engine.batches import Layout
+from benchmark.engine.judging import CHUNK_ROWS
+from benchmark.engine.program import TrainingProgram
+from benchmark.engine.task import Array
+
+SHARE = 0.5
+"""The share of the free memory that slots may take; the rest is for data and the system."""
+COPIES = 3
+"""Of each slot's values: before an epoch, after it, and one that a program works on."""
+PASSES = 4
+"""Of each layer's output: kept for the gradient, the gradient itself, and two temporaries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What training takes of memory, in bytes.
+
+    Args:
+        slot: each slot, taken or not.
+        place: each place of a tile, of which one is computed at a time, besides.
+    """
+
+    slot: int
+    place: int
+
+    def fitting(self, capacity: int, width: int, free: int) -> int:
+        """How many slots fit, at least one and at most ``capacity``.
+
+        Args:
+            capacity: as many as are wanted.
+            width: places of a tile.
+            free: bytes.
+
+        Example:
+            >>> Footprint(slot=100, place=1000).fitting(64, width=4, free=10_000)
+            10
+        """
+        budget = int(SHARE * free) - self.place * width
+        return max(1, min(capacity, budget // self.slot))
+
+
+def footprint(program: TrainingProgram, model: keras.Model) -> Footprint:
+    """Reckon what the trials of a program take.
+
+    Args:
+        program: made, not compiled.
+        model: what it trains.
+    """
+    values = (program.weights, program.states, program.model_states)
+    parts = [_bytes(part) for part in values]
+    rows = max(_rows(program.layout), CHUNK_ROWS)
+    outputs = rows * _numbers_of_outputs(model) * np.dtype(program.dtype).itemsize
+    return Footprint(COPIES * sum(parts), PASSES * (outputs + parts[0]))
+
+
+def _rows(layout: Layout) -> int:
+    return max(layout.size, layout.tail)
+
+
+def _bytes(arrays: Sequence[Array]) -> int:
+    return sum(array.nbytes for array in arrays)
+
+
+def _numbers_of_outputs(model: keras.Model) -> int:
+    """The numbers that all layers put out for one example."""
+    count = 0
+    for layer in model.layers:
+        outputs = layer.output if isinstance(layer.output, list) else [layer.output]
+        count += sum(int(np.prod([size or 1 for size in one.shape[1:]])) for one in outputs)
+    return count

@@ -1,0 +1,119 @@
+"""The compiled programs of a process, so that a structure is compiled once in it."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+import keras
+
+from benchmark.engine.batches import Layout
+from benchmark.engine.evaluation import Evaluation
+from benchmark.engine.judging import JudgingProgram
+from benchmark.engine.program import TrainingProgram
+from benchmark.engine.slots import clipping_of, model_key
+from benchmark.engine.task import Task, build_task
+from benchmark.engine.tiles import Shape
+from benchmark.trial import Trial
+
+Value = TypeVar("Value")
+LARGE = 100_000
+"""Parameters above which the calls of a program last long enough to make one for each tile.
+
+Tiles follow each other anyway; several in one call only save the time of calling, for
+memory that empty ones take.
+"""
+MOST_MODELS = 16
+MOST_PROGRAMS = 128
+"""Programs that are kept; a study of many optimizers and batch sizes has some dozens."""
+
+
+class ModelPrograms:
+    """What all structures of one model and one set of data share.
+
+    Args:
+        task: model, loss and data.
+        shape: of each block; of large models a block is one tile, see ``LARGE``.
+    """
+
+    def __init__(self, task: Task, shape: Shape) -> None:
+        self.task = task
+        if task.model.count_params() > LARGE:
+            shape = replace(shape, tiles=1)
+        self.shape = shape
+        self.judging = JudgingProgram(task, shape)
+        self.evaluation = Evaluation(task)
+        self.rows = len(task.parts["train"].x)
+
+    @property
+    def compilations(self) -> int:
+        """How often the judging programs have been compiled so far."""
+        return self.judging.compilations
+
+
+class Programs:
+    """Programs by structure; the least recently used are dropped beyond a number of them."""
+
+    def __init__(self) -> None:
+        self._models: Recent[ModelPrograms] = Recent(MOST_MODELS)
+        self._training: Recent[TrainingProgram] = Recent(MOST_PROGRAMS)
+
+    def model(self, trial: Trial, shape: Shape) -> ModelPrograms:
+        """What judges trials of a model; built at the first one."""
+        key = (*model_key(trial), keras.config.floatx(), shape)
+        return self._models.get(key, lambda: ModelPrograms(build_task(trial), shape))
+
+    def training(self, trial: Trial, model: ModelPrograms, layout: Layout) -> TrainingProgram:
+        """What trains trials of a structure; built at the first one."""
+        clipping = clipping_of(trial)
+        key = (id(model), trial.optimizer, tuple(clipping), layout)
+        return self._training.get(
+            key,
+            lambda: TrainingProgram(model.task, trial.optimizer, clipping, model.shape, layout),
+        )
+
+    def clear(self) -> None:
+        """Forget all, so that their memory is free."""
+        self._models.clear()
+        self._training.clear()
+
+
+class Recent(Generic[Value]):
+    """A mapping that keeps the most recently used entries.
+
+    Args:
+        most: how many.
+
+    Example:
+        >>> recent = Recent(2)
+        >>> [recent.get(key, lambda key=key: key.upper()) for key in "abac"]
+        ['A', 'B', 'A', 'C']
+        >>> recent.get("b", lambda: "made anew")     # the oldest was dropped
+        'made anew'
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the entry of a key, made where there is none."""
+        if key not in self._entries:
+            self._entries[key] = make()
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+        return self._entries[key]
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._entries.clear()
+
+
+PROGRAMS = Programs()
+"""Those of this process. They hold no trial, so any number of engines may share them."""
+
+
+def compilations(programs: list[Any]) -> int:
+    """How often some programs have been compiled in all."""
+    return sum(program.compilations for program in programs)

@@ -1,0 +1,98 @@
+"""How the trials of a block lie in tensors, and the loop over them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from benchmark.engine.task import Array
+
+Tensor = Any
+Tensors = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The slots of a block: ``tiles`` rows of ``width`` slots each.
+
+    The trials of a tile are computed side by side, operation by operation; tiles follow
+    each other, and those without a trial are left out. So a wide tile makes the most of a
+    device with many cores, and narrow ones waste nothing on a processor.
+
+    Args:
+        tiles: how many, ≥ 1.
+        width: slots of each, ≥ 1.
+
+    Example:
+        >>> shape = Shape(tiles=2, width=3)
+        >>> shape.slots, shape.place(4), shape.tiles_of(4)
+        (6, (1, 1), 2)
+    """
+
+    tiles: int
+    width: int
+
+    @property
+    def slots(self) -> int:
+        """All of them."""
+        return self.tiles * self.width
+
+    def place(self, slot: int) -> tuple[int, int]:
+        """Tile and place within it of a slot."""
+        return divmod(slot, self.width)
+
+    def tiles_of(self, trials: int) -> int:
+        """How many tiles so many trials need."""
+        return -(-trials // self.width)
+
+    def repeated(self, row: Array) -> Array:
+        """The same row in every slot."""
+        return np.broadcast_to(row, (self.tiles, self.width, *row.shape))
+
+
+def over_tiles(f: Callable[..., Any], shape: Shape, parts: int) -> Callable[..., list[Tensors]]:
+    """Return ``g(*carried, tiles, inputs, shared)`` that applies ``f`` to tile after tile.
+
+    Args:
+        f: ``f(carried, inputs, shared) -> new``, each member of ``carried`` and ``new`` a
+            list of tensors of one tile, with a leading axis over its slots.
+        shape: the tensors of ``carried`` and ``inputs`` begin with its tiles.
+        parts: how many lists ``carried`` holds.
+    """
+
+    def over_all(*arguments: Any) -> list[Tensors]:
+        carried = [list(part) for part in arguments[:parts]]
+        tiles, inputs, shared = arguments[parts:]
+        sizes = [len(part) for part in carried]
+        flat = [tensor for part in carried for tensor in part]
+
+        def body(tile: Tensor, *now: Tensor) -> tuple[Any, ...]:
+            one = _split([ops.take(tensor, tile, axis=0) for tensor in now], sizes)
+            new = f(one, [ops.take(tensor, tile, axis=0) for tensor in inputs], shared)
+            rows = [tensor for part in new for tensor in part]
+            return (
+                tile + 1,
+                *(_with_tile(old, tile, row) for old, row in zip(now, rows, strict=True)),
+            )
+
+        start = (ops.zeros_like(tiles), *flat)
+        return _split(ops.while_loop(lambda tile, *_: tile < tiles, body, start)[1:], sizes)
+
+    return over_all
+
+
+def where(condition: Tensor, new: Sequence[Tensor], old: Sequence[Tensor]) -> Tensors:
+    """Take each new tensor where the condition holds; never a product with it: 0 · ∞ is NaN."""
+    return [ops.where(condition, one, other) for one, other in zip(new, old, strict=True)]
+
+
+def _with_tile(tensor: Tensor, tile: Tensor, row: Tensor) -> Tensor:
+    start = [tile, *(0 for _ in tensor.shape[1:])]
+    return ops.slice_update(tensor, ops.stack(start), ops.expand_dims(row, 0))
+
+
+def _split(flat: Sequence[Tensor], sizes: Sequence[int]) -> list[Tensors]:
+    taken = iter(flat)
+    return [[next(taken) for _ in range(size)] for size in sizes]
