@@ -7,6 +7,7 @@ import keras
 
 from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
+from benchmark.engine.rates import rates
 from benchmark.engine.slots import (
     Clock,
     Slot,
@@ -145,9 +146,14 @@ class SequentialEngine:
 
     def _train_epoch(self, slot: Slot) -> None:
         model, train = self._structure.task.model, self._structure.task.parts["train"]
+        optimizer = self._structure.optimizer
         slot.epoch += 1
         with Clock("train", slot):
-            for rows in batches_of(slot.trial, len(train.x), slot.epoch):
+            batches = batches_of(slot.trial, len(train.x), slot.epoch)
+            due = rates(slot, len(train.x), slot.step, len(batches))
+            for rows, rate in zip(batches, due, strict=True):
+                if rate != slot.learning_rate:
+                    optimizer.learning_rate = slot.learning_rate = float(rate)
                 model.train_on_batch(train.x[rows], train.y[rows])
                 slot.step += 1
                 slot.samples += len(rows)
