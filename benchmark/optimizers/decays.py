@@ -52,7 +52,7 @@ def _half_wave(elapsed: Factors, alpha: float, height: Factors | float = 1.0) ->
 
 
 def cosine_restarts(x: Factors, p: Parameters) -> Factors:
-    """Half cosines over first_decay_steps · t_mul^i, of the height m_mul^i, for i = 0, 1, … in turn."""
+    """Half cosines, each t_mul as long and m_mul as high as the one before."""
     elapsed, growth = x / p["first_decay_steps"], p["t_mul"]
     if growth == 1.0:
         restarts = _periods(elapsed)
