@@ -9,8 +9,10 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.curvature import Curvature, HessianOperator, HessianProgram, diagnose, model_loss
-from benchmark.engine.task import Array, Part, Task, mean_metric
+from benchmark.engine.task import Array, Part, Task, mean_metric, state_of
 from benchmark.trial import CurvatureRequest
+
+State = Sequence[Array] | None
 
 
 class Evaluation:
@@ -30,36 +32,55 @@ class Evaluation:
         self._is_warm = False
         self._warm: set[tuple[int, int]] = set()
 
-    def metrics(self, weights: Sequence[Array], *names: str) -> dict[str, float]:
-        """Return ``<part>_loss`` and ``<part>_<metric>`` of the named parts that exist."""
+    def metrics(
+        self, weights: Sequence[Array], *names: str, state: State = None
+    ) -> dict[str, float]:
+        """Return ``<part>_loss`` and ``<part>_<metric>`` of the named parts that exist.
+
+        Args:
+            weights: where they are taken.
+            names: of parts.
+            state: what the model keeps besides weights; nothing means what it has now.
+        """
         found: dict[str, float] = {}
         for name in names:
             part = self._task.parts.get(name)
             if part is None:
                 continue
-            loss, metric = self._judge(list(weights), self._state(), part.x, part.y)
+            loss, metric = self._judge(list(weights), self._state(state), part.x, part.y)
             found[f"{name}_loss"] = float(loss)
             if self._task.metric:
                 found[f"{name}_{self._task.metric}"] = float(metric)
         return found
 
-    def gradient_norm(self, weights: Sequence[Array]) -> float:
-        """Return the Euclidean norm of the gradient of the whole training loss."""
+    def gradient_norm(self, weights: Sequence[Array], state: State = None) -> float:
+        """Return the Euclidean norm of the gradient of the whole training loss.
+
+        Args:
+            weights: where it is taken.
+            state: as in :meth:`metrics`.
+        """
         train = self._task.parts["train"]
-        return float(self._gradient_norm(list(weights), self._state(), train.x, train.y))
+        return float(self._gradient_norm(list(weights), self._state(state), train.x, train.y))
 
     def curvature(
-        self, weights: Sequence[Array], request: CurvatureRequest, seed: int
+        self, weights: Sequence[Array], request: CurvatureRequest, seed: int, state: State = None
     ) -> Curvature:
         """Diagnose the Hessian of the training loss over the requested examples.
+
+        The model is in inference mode: nothing is dropped, and BatchNormalization uses its
+        moving averages, which are constants here. So at the start of a trial, where these
+        are those of a new model, it is the curvature of another function than the one whose
+        gradients train it.
 
         Args:
             weights: where it is taken.
             request: sizes and limits; ``samples`` draws that many training examples.
             seed: of the drawn examples and of the Lanczos start vector.
+            state: as in :meth:`metrics`.
         """
         return diagnose(
-            self._operator(weights, request.samples, seed),
+            self._operator(weights, request.samples, seed, state),
             exact_limit=request.exact_limit,
             lanczos_steps=request.lanczos_steps,
             seed=seed,
@@ -88,7 +109,9 @@ class Evaluation:
         else:
             operator.matvec(np.zeros(size))
 
-    def _operator(self, weights: Sequence[Array], samples: int, seed: int) -> HessianOperator:
+    def _operator(
+        self, weights: Sequence[Array], samples: int, seed: int, state: State = None
+    ) -> HessianOperator:
         """The Hessian over all training examples, or over some drawn ones."""
         train = self._task.parts["train"]
         rows = min(samples, len(train.x)) or len(train.x)
@@ -98,11 +121,11 @@ class Evaluation:
         if self._hessian is None:
             # In float64, for a spectrum; built at the first need, since it copies the model.
             self._hessian = HessianProgram(model_loss(self._task.model, self._task.loss))
-        return self._hessian.at(list(weights), part.x, part.y, self._state())
+        return self._hessian.at(list(weights), part.x, part.y, self._state(state))
 
-    def _state(self) -> list[Any]:
+    def _state(self, given: State) -> list[Array]:
         """What the model keeps besides weights; an argument, or a program would freeze it."""
-        return [np.asarray(v.value) for v in self._task.model.non_trainable_variables]
+        return state_of(self._task.model) if given is None else list(given)
 
     def _values(self, parameters: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any]:
         outputs, _ = self._task.model.stateless_call(parameters, state, x, training=False)

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 
 from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
+from benchmark.engine.rates import rates
 from benchmark.engine.slots import (
     Clock,
     Slot,
@@ -15,7 +17,15 @@ from benchmark.engine.slots import (
     optimizer_numbers,
     sentence,
 )
-from benchmark.engine.task import Array, Task, build_task, starting_weights
+from benchmark.engine.task import (
+    Array,
+    Task,
+    build_task,
+    kept_variables,
+    starting_state,
+    starting_weights,
+    state_of,
+)
 from benchmark.optimizers import build_optimizer
 from benchmark.trial import Report, Status, Trial, TrialResult
 
@@ -102,9 +112,12 @@ class SequentialEngine:
         self._slot = None
         if not status.is_usable:
             return slot.result(status, reason)
-        weights = self._weights()
+        model = self._structure.task.model
         with Clock("evaluate", slot):
-            test = self._structure.evaluation.metrics(weights, "test")
+            test = self._structure.evaluation.metrics(
+                self._weights(), "test", state=state_of(model)
+            )
+        weights = [np.asarray(variable.value).copy() for variable in kept_variables(model)]
         return slot.result(status, reason, weights, test)
 
     def _prepare(self, slot: Slot) -> None:
@@ -114,8 +127,10 @@ class SequentialEngine:
             self._warm_up(structure, trial)
             structure.optimizer.reset()
             structure.optimizer.set_hyperparameters(optimizer_numbers(trial))
-            start = starting_weights(structure.task, trial)
-            variables = structure.task.model.trainable_variables
+            task = structure.task
+            start = [*starting_weights(task, trial), *starting_state(task, trial)]
+            model = task.model
+            variables = [*model.trainable_variables, *model.non_trainable_variables]
             for variable, value in zip(variables, start, strict=True):
                 variable.assign(value)
 
@@ -145,25 +160,32 @@ class SequentialEngine:
 
     def _train_epoch(self, slot: Slot) -> None:
         model, train = self._structure.task.model, self._structure.task.parts["train"]
+        optimizer = self._structure.optimizer
         slot.epoch += 1
         with Clock("train", slot):
-            for rows in batches_of(slot.trial, len(train.x), slot.epoch):
+            batches = batches_of(slot.trial, len(train.x), slot.epoch)
+            due = rates(slot, len(train.x), slot.step, len(batches))
+            for rows, rate in zip(batches, due, strict=True):
+                if rate != slot.learning_rate:
+                    optimizer.learning_rate = slot.learning_rate = float(rate)
                 model.train_on_batch(train.x[rows], train.y[rows])
                 slot.step += 1
                 slot.samples += len(rows)
 
     def _evaluate(self, slot: Slot, update_norm: float) -> Report:
         evaluation, weights = self._structure.evaluation, self._weights()
+        # Handed over: structures of other optimizers share the evaluation, not the model.
+        state = state_of(self._structure.task.model)
         with Clock("evaluate", slot):
-            metrics = evaluation.metrics(weights, "train", "validation")
-            metrics["gradient_norm"] = evaluation.gradient_norm(weights)
+            metrics = evaluation.metrics(weights, "train", "validation", state=state)
+            metrics["gradient_norm"] = evaluation.gradient_norm(weights, state)
         metrics["update_norm"] = update_norm
         status, reason = slot.judge(metrics)
         if not slot.needs_curvature(status):
             return slot.report(metrics, status, reason)
         with Clock("curvature", slot):
             seed = slot.trial.random_seed("initial_weights")
-            found = evaluation.curvature(weights, slot.trial.curvature, seed)
+            found = evaluation.curvature(weights, slot.trial.curvature, seed, state)
         return slot.report(metrics, status, reason, found)
 
     def _weights(self) -> list[Array]:

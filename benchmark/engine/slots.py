@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.engine.task import Array
-from benchmark.optimizers import CLIPPING, OPTIMIZERS
+from benchmark.optimizers import CLIPPING, OPTIMIZERS, Plateau
+from benchmark.optimizers.schedules import complete
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
 
+SCHEDULE_PREFIX = "schedule_"
+"""What a parameter of the schedule is called by among the hyperparameters of a trial."""
 DIVERGENCE_FACTOR = 1e3
 """A training loss above this multiple of the loss at the start counts as divergence."""
 
@@ -27,6 +30,8 @@ class Slot:
         initial_loss: the training loss at the starting point.
         metrics: those of the last report that had not diverged.
         seconds: wall-clock seconds by clock.
+        plateau: what the schedule ``reduce_on_plateau`` remembers.
+        learning_rate: of the last update; the engine sets it before it judges.
     """
 
     trial: Trial
@@ -36,6 +41,23 @@ class Slot:
     initial_loss: float = math.nan
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    plateau: Plateau = field(default_factory=Plateau)
+    learning_rate: float = math.nan
+
+    @property
+    def schedule(self) -> str:
+        """The name of the learning-rate schedule."""
+        return str(self.trial.options.get("schedule", "constant"))
+
+    @property
+    def schedule_parameters(self) -> dict[str, float]:
+        """All parameters of the schedule by name."""
+        given = {
+            name.removeprefix(SCHEDULE_PREFIX): value
+            for name, value in self.trial.hyperparameters.items()
+            if name.startswith(SCHEDULE_PREFIX)
+        }
+        return complete(self.schedule, given)
 
     def judge(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
         """Whether the trial has diverged, converged, spent its epochs, or goes on.
@@ -48,6 +70,9 @@ class Slot:
         status, reason = self._judge(metrics)
         if status is not Status.DIVERGED:
             self.metrics = dict(metrics)
+        if status is Status.RUNNING and self.epoch > 0 and self.schedule == "reduce_on_plateau":
+            loss = metrics.get("validation_loss", metrics["train_loss"])
+            self.plateau = self.plateau.after(loss, self.schedule_parameters)
         return status, reason
 
     def needs_curvature(self, status: Status) -> bool:
@@ -71,7 +96,7 @@ class Slot:
             step=self.step,
             samples=self.samples,
             gradient_evaluations=self.step,
-            metrics=Settings(metrics),
+            metrics=Settings({**metrics, **self._rate()} if metrics else metrics),
             status=status,
             reason=reason,
             curvature=Settings(found.quantities) if found else Settings(),
@@ -93,7 +118,7 @@ class Slot:
             weights: the final weights of a usable trial.
             test: the metrics of the test part of a usable trial.
         """
-        metrics = {k: v for k, v in self.metrics.items() if math.isfinite(v)}
+        metrics = {k: v for k, v in self.metrics.items() if math.isfinite(v)} | self._rate()
         objective = self.metrics.get(self.trial.objective, math.nan)
         if status in (Status.DIVERGED, Status.FAILED) or not math.isfinite(objective):
             objective = self.trial.worst_objective
@@ -110,6 +135,13 @@ class Slot:
             seconds=Settings(self.seconds),
             weights=tuple(weights),
         )
+
+    def _rate(self) -> dict[str, float]:
+        """The learning rate of the last update, where it is not the same throughout."""
+        is_constant = self.schedule == "constant" and not self.schedule_parameters["warmup"]
+        if is_constant or math.isnan(self.learning_rate):
+            return {}
+        return {"learning_rate": self.learning_rate}
 
     def _judge(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
         trial, loss = self.trial, metrics["train_loss"]

@@ -35,12 +35,15 @@ class Task:
         loss: a Keras loss whose value is the mean over the batch.
         metric: name of the metric besides the loss, or empty.
         parts: ``train`` always; ``validation`` and ``test`` where there is a dataset.
+        state: the model's state besides its weights as it was built, in the order of
+            ``model.non_trainable_variables``.
     """
 
     model: keras.Model
     loss: keras.losses.Loss
     metric: str
     parts: dict[str, Part]
+    state: tuple[Array, ...] = ()
 
 
 class MeanOfOutputs(keras.losses.Loss):
@@ -110,7 +113,8 @@ def build_task(trial: Trial) -> Task:
     options = {k: v for k, v in trial.model_options.items() if k != "initializer"}
     model = build_model(trial.model, shape, data.card.units, options)
     parts = {name: Part(p.x, _column(p.y)) for name, p in _parts(data)}
-    return Task(model, build_loss(trial.problem.loss), trial.problem.metric, parts)
+    state = tuple(state_of(model))
+    return Task(model, build_loss(trial.problem.loss), trial.problem.metric, parts, state)
 
 
 def starting_weights(task: Task, trial: Trial) -> list[Array]:
@@ -124,15 +128,56 @@ def starting_weights(task: Task, trial: Trial) -> list[Array]:
     return initial_weights(task.model, initializer, fuzz, seed)
 
 
+def starting_state(task: Task, trial: Trial) -> list[Array]:
+    """The state besides the weights that a trial starts from.
+
+    Moving averages are as the model was built. Every generator of random numbers (of a
+    Dropout layer, for instance) has a seed of its own from the axis ``dropout``, the same
+    for every optimizer and hyperparameter.
+
+    Args:
+        task: what the trial trains.
+        trial: asked for its seed.
+
+    Returns:
+        Copies in the order, the shapes and the types of ``model.non_trainable_variables``.
+    """
+    seed = trial.random_seed("dropout")
+    values = [value.copy() for value in task.state]
+    variables = task.model.non_trainable_variables
+    generators = [i for i, variable in enumerate(variables) if _is_generator(variable)]
+    for order, index in enumerate(generators):
+        drawn = np.random.SeedSequence(seed, spawn_key=(order,)).generate_state(1)[0]
+        # Two numbers: a seed, and a count of draws. 31 bits of the seed fit every backend.
+        values[index] = np.array([drawn >> np.uint32(1), 0], values[index].dtype)
+    return values
+
+
+def _is_generator(variable: Any) -> bool:
+    return str(variable.path).endswith("seed_generator_state")
+
+
+def state_of(model: keras.Model) -> list[Array]:
+    """Copy what a model keeps besides its trainable weights."""
+    # Not ops.convert_to_numpy: NumPy 2 warns of how Keras copies a variable.
+    return [np.asarray(variable.value).copy() for variable in model.non_trainable_variables]
+
+
+def kept_variables(model: keras.Model) -> list[Any]:
+    """What of a model is worth keeping: the weights, then moving averages and the like."""
+    others = [v for v in model.non_trainable_variables if keras.backend.is_float_dtype(v.dtype)]
+    return [*model.trainable_variables, *others]
+
+
 def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:
     """Return the Keras model of a trial with the given weights, ready to predict.
 
     Args:
         trial: a trial on a dataset.
-        weights: those of the trial's result, in the order of ``model.trainable_variables``.
+        weights: those of the trial's result, in the order of :func:`kept_variables`.
     """
     model = build_task(trial).model
-    for variable, value in zip(model.trainable_variables, weights, strict=True):
+    for variable, value in zip(kept_variables(model), weights, strict=True):
         variable.assign(value)
     return model
 

@@ -7,7 +7,7 @@ Importing this package does not import Keras: the tables are read by ``list`` an
 from benchmark.models.building import build_model
 from benchmark.models.catalogue import MODELS, ModelEntry
 from benchmark.models.initializers import DEFAULT_FUZZ, INITIALIZERS, initial_weights
-from benchmark.models.options import ACTIVATIONS, check_options
+from benchmark.models.options import ACTIVATIONS, check_input, check_options
 
 __all__ = [
     "ACTIVATIONS",
@@ -16,6 +16,7 @@ __all__ = [
     "MODELS",
     "ModelEntry",
     "build_model",
+    "check_input",
     "check_options",
     "initial_weights",
 ]

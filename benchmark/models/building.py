@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.models.catalogue import MODELS
 from benchmark.models.initializers import initial_weights
-from benchmark.models.options import check_options
+from benchmark.models.options import check_input, check_options
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +23,7 @@ def build_model(
 
     Args:
         name: a name in ``MODELS``.
-        input_shape: the shape of one example; axes after the first are flattened.
+        input_shape: the shape of one example.
         units: number of outputs: one a class, or 1 for a regression.
         options: options of the model that differ from its defaults.
 
@@ -31,7 +31,8 @@ def build_model(
         A built model from (n, *input_shape) to logits of shape (n, units), without softmax.
 
     Raises:
-        ValueError: the model or an option is unknown, or a value has the wrong form.
+        ValueError: the model or an option is unknown, a value has the wrong form, or
+            the model cannot take examples of that shape.
 
     Example:
         >>> model = build_model("multilayer_perceptron", (4,), 3, {"hidden": [8]})
@@ -45,6 +46,7 @@ def build_model(
             "units and every axis of input_shape must be >= 1. "
             f"Received units {units} and input_shape {tuple(input_shape)}."
         )
+    check_input(name, checked, tuple(input_shape))
     module, function = MODELS[name].target.split(":")
     model = getattr(import_module(module), function)(tuple(input_shape), units, **checked)
     values = initial_weights(model, initializer, None, seed=0)

@@ -2,6 +2,8 @@
 
 import keras
 
+from benchmark.models.layers import flattened
+
 
 def build(input_shape: tuple[int, ...], units: int) -> keras.Model:
     """Build x ↦ xW + b.
@@ -21,9 +23,6 @@ def build(input_shape: tuple[int, ...], units: int) -> keras.Model:
         >>> build((4,), 3).count_params()
         15
     """
-    layers = [keras.Input(input_shape)]
-    if len(input_shape) > 1:
-        layers.append(keras.layers.Flatten(name="flatten"))
     # Zeros are only a placeholder that draws no random number: build_model sets the weights.
-    layers.append(keras.layers.Dense(units, kernel_initializer="zeros", name="logits"))
-    return keras.Sequential(layers, name="linear")
+    logits = keras.layers.Dense(units, kernel_initializer="zeros", name="logits")
+    return keras.Sequential([*flattened(input_shape), logits], name="linear")

@@ -1,5 +1,6 @@
 """Checking the options of a model, without Keras."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -43,11 +44,12 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
     Example:
         >>> check_options("multilayer_perceptron", {"hidden": [32, 16]})
-        {'hidden': (32, 16), 'activation': 'relu', 'initializer': 'glorot_uniform'}
+        {'hidden': (32, 16), 'activation': 'relu', 'batch_normalization': False, \
+'dropout': 0.0, 'initializer': 'glorot_uniform'}
         >>> check_options("multilayer_perceptron", {"activaton": "tanh"})
         Traceback (most recent call last):
         ValueError: an option of multilayer_perceptron must be one of hidden, activation, \
-initializer. Received 'activaton'. Did you mean `activation`?
+batch_normalization, dropout, initializer. Received 'activaton'. Did you mean `activation`?
     """
     require_one_of("model", name, MODELS)
     known = MODELS[name].options
@@ -81,13 +83,72 @@ def require_one_of(what: str, value: object, known: Iterable[str]) -> None:
     raise ValueError(f"{what} must be one of {', '.join(words)}. Received {value!r}.{offer}")
 
 
-def _check_hidden(option: str, value: object) -> None:
+def check_input(name: str, options: Mapping[str, Any], input_shape: tuple[int, ...]) -> None:
+    """Refuse examples that a model with these options cannot take.
+
+    Args:
+        name: a name in ``MODELS``.
+        options: as :func:`check_options` takes them, and found right by it.
+        input_shape: the shape of one example.
+
+    Raises:
+        ValueError: the features do not make up the option ``image``.
+
+    Example:
+        >>> check_input("convolutional_network", {"image": [8, 8, 1]}, (4,))
+        Traceback (most recent call last):
+        ValueError: the axes of image must multiply to 4, the features of an example. \
+Received [8, 8, 1]. Write another image, or take another model.
+    """
+    image = {**MODELS[name].options, **options}.get("image")
+    features = math.prod(input_shape)
+    if image is not None and len(input_shape) == 1 and math.prod(image) != features:
+        raise ValueError(
+            f"the axes of image must multiply to {features}, the features of an example. "
+            f"Received {list(image)}. Write another image, or take another model."
+        )
+
+
+def _check_widths(option: str, value: object) -> None:
     is_list = isinstance(value, list | tuple) and len(value) > 0
     if not is_list or not all(type(width) is int and width >= 1 for width in value):  # type: ignore[attr-defined]
         shown = list(value) if isinstance(value, tuple) else value
         raise ValueError(
-            f"{option} must be a list of one or more whole numbers >= 1, the width of each "
-            f"hidden layer. Received {shown!r}. Write for instance [64, 32]."
+            f"{option} must be a list of one or more whole numbers >= 1, {_WIDTHS[option]}. "
+            f"Received {shown!r}. Write for instance [64, 32]."
+        )
+
+
+_WIDTHS = {"hidden": "the width of each hidden layer", "filters": "those of each convolution"}
+
+
+def _check_image(option: str, value: object) -> None:
+    is_list = isinstance(value, list | tuple) and len(value) == 3
+    if not is_list or not all(type(size) is int and size >= 1 for size in value):  # type: ignore[attr-defined]
+        shown = list(value) if isinstance(value, tuple) else value
+        raise ValueError(
+            f"{option} must be a list of three whole numbers >= 1, height, width and channels. "
+            f"Received {shown!r}. Write for instance [8, 8, 1]."
+        )
+
+
+def _check_size(option: str, value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise ValueError(
+            f"{option} must be a whole number >= 1. Received {value!r}. Write for instance 3."
+        )
+
+
+def _check_switch(option: str, value: object) -> None:
+    if type(value) is not bool:
+        raise ValueError(f"{option} must be true or false. Received {value!r}. Write true.")
+
+
+def _check_dropout(option: str, value: object) -> None:
+    if type(value) not in (int, float) or not 0 <= value < 1:  # type: ignore[operator]
+        raise ValueError(
+            f"{option} must be >= 0 and < 1, the share of units that are dropped. "
+            f"Received {value!r}. Write for instance 0.5."
         )
 
 
@@ -100,7 +161,13 @@ def _check_initializer(option: str, value: object) -> None:
 
 
 _CHECKS: dict[str, Callable[[str, object], None]] = {
-    "hidden": _check_hidden,
+    "hidden": _check_widths,
+    "filters": _check_widths,
+    "image": _check_image,
+    "kernel_size": _check_size,
+    "pool_size": _check_size,
+    "batch_normalization": _check_switch,
+    "dropout": _check_dropout,
     "activation": _check_activation,
     "initializer": _check_initializer,
 }

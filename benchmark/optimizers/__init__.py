@@ -7,19 +7,24 @@ was saved with one of them, for that is when Keras learns its name.
 """
 
 from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.plateau import Plateau
 from benchmark.optimizers.registry import (
     OPTIMIZERS,
     OptimizerEntry,
     build_optimizer,
     load_optimizer,
 )
+from benchmark.optimizers.schedules import SCHEDULES, ScheduleEntry
 from benchmark.optimizers.thresholds import CLIPPING
 
 __all__ = [
     "CLIPPING",
     "OPTIMIZERS",
+    "SCHEDULES",
     "Hyperparameter",
     "OptimizerEntry",
+    "Plateau",
+    "ScheduleEntry",
     "build_optimizer",
     "load_optimizer",
 ]

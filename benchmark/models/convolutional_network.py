@@ -1,0 +1,65 @@
+"""A small convolutional network."""
+
+import keras
+
+from benchmark.models.layers import activated, dense_stack
+
+
+def build(
+    input_shape: tuple[int, ...],
+    units: int,
+    image: tuple[int, ...],
+    filters: tuple[int, ...],
+    kernel_size: int,
+    pool_size: int,
+    hidden: tuple[int, ...],
+    activation: str,
+    batch_normalization: bool = False,
+    dropout: float = 0.0,
+) -> keras.Model:
+    """Build convolutions with pooling, then dense hidden layers and a dense layer of logits.
+
+    Each convolution keeps height and width (zeros around the image), is normalised where
+    that is wanted, and is followed by its non-linearity and a maximum over squares.
+
+    Args:
+        input_shape: the shape of one example. A vector is made an image; an image of
+            (height, width) or (height, width, channels) stays as it is.
+        units: number of outputs.
+        image: height, width and channels of what a vector holds.
+        filters: how many each convolution has, at least one.
+        kernel_size: height and width of the filters.
+        pool_size: height and width of the squares; 1 means none.
+        hidden: the width of each dense hidden layer.
+        activation: the Keras name of a function that acts on each unit alone.
+        batch_normalization: whether convolutions and hidden layers are normalised.
+        dropout: share of the dense hidden units that are dropped in training, in [0, 1).
+
+    Raises:
+        ValueError: a vector does not hold the image.
+
+    References:
+        LeCun et al., Gradient-based learning applied to document recognition, 1998.
+
+    Example:
+        >>> model = build((64,), 10, (8, 8, 1), (4,), 3, 2, (16,), "relu")
+        >>> [tuple(v.shape) for v in model.trainable_variables]
+        [(3, 3, 1, 4), (4,), (64, 16), (16,), (16, 10), (10,)]
+    """
+    layers = [keras.Input(input_shape)]
+    if len(input_shape) != 3:
+        shape = (*input_shape, 1) if len(input_shape) == 2 else image
+        layers.append(keras.layers.Reshape(shape, name="image"))
+    for index, count in enumerate(filters, start=1):
+
+        def convolution(count: int = count, **arguments: object) -> keras.Layer:
+            return keras.layers.Conv2D(count, kernel_size, padding="same", **arguments)
+
+        layers += activated(convolution, f"convolution_{index}", activation, batch_normalization)
+        if pool_size > 1:
+            # "same": an image that has become smaller than a square is pooled all the same.
+            pooling = keras.layers.MaxPooling2D(pool_size, padding="same", name=f"pooling_{index}")
+            layers.append(pooling)
+    layers.append(keras.layers.Flatten(name="flatten"))
+    layers += dense_stack(hidden, units, activation, batch_normalization, dropout)
+    return keras.Sequential(layers, name="convolutional_network")
