@@ -8,7 +8,7 @@ Importing this package is cheap. :func:`select` imports the framework; without i
 that ``keras.backend.backend()`` names is used at the first call.
 """
 
-from benchmark.backend.selection import BACKENDS, devices, name, select, versions
+from benchmark.backend.selection import BACKENDS, devices, free_memory, name, select, versions
 from benchmark.backend.transformations import (
     Compiled,
     compile,
@@ -22,6 +22,7 @@ __all__ = [
     "Compiled",
     "compile",
     "devices",
+    "free_memory",
     "hessian_vector_product",
     "name",
     "select",

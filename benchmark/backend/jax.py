@@ -32,6 +32,14 @@ def devices() -> list[str]:
     return sorted(set(names), key=lambda name: (name.startswith("cpu"), name))
 
 
+def free_device_memory() -> int | None:
+    """See :func:`benchmark.backend.free_memory`."""
+    stats = jax.devices()[0].memory_stats() or {}
+    if "bytes_limit" not in stats:
+        return None
+    return int(stats["bytes_limit"]) - int(stats.get("bytes_in_use", 0))
+
+
 def value_and_grad(f: Function, has_aux: bool) -> Function:
     """See :func:`benchmark.backend.value_and_grad`."""
     computed = jax.value_and_grad(f, has_aux=has_aux)

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import ModuleType
 
+from benchmark.backend.memory import free_system_memory
 from benchmark.backend.quiet import quiet_start
 
 BACKENDS = ("tensorflow", "jax")
@@ -90,6 +91,18 @@ def devices() -> list[str]:
         'cpu:0'
     """
     return list(implementation().devices())
+
+
+def free_memory() -> int | None:
+    """Return the bytes that the first device can still give, or nothing where none can tell.
+
+    Of a processor that is the memory which the system and the control group leave; of a
+    graphics card what the framework may still take.
+    """
+    if devices()[0].startswith("cpu"):
+        return free_system_memory()
+    found = implementation().free_device_memory()
+    return None if found is None else int(found)
 
 
 def versions() -> dict[str, str]:

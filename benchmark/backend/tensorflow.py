@@ -28,6 +28,11 @@ def devices() -> list[str]:
     return sorted(names, key=lambda name: name.startswith("cpu"))
 
 
+def free_device_memory() -> int | None:
+    """See :func:`benchmark.backend.free_memory`; TensorFlow does not tell its limit."""
+    return None
+
+
 def value_and_grad(f: Function, has_aux: bool) -> Function:
     """See :func:`benchmark.backend.value_and_grad`."""
 

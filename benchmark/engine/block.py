@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from benchmark.engine.batches import Plan, Steps, idle, steps_of, together
+from benchmark.engine.batches import Plan, Steps, idle, steps_of, together, updates_of
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.program import Tensors, TrainingProgram
@@ -158,49 +158,49 @@ class Block:
         return [place for place in sorted(self._slots) if place not in self._over]
 
     def _settle(self) -> None:
-        """Put the admitted into slots, and all into as few tiles as there can be."""
+        """Put the admitted into slots, and all into as few tiles as there can be.
+
+        Trials with as many updates an epoch come together, for a tile takes as long as the
+        longest of its epochs.
+        """
         shape, arriving = self._shape, self._admitted
-        limit = shape.tiles_of(len(self._slots) + len(arriving)) * shape.width
-        free = [place for place in range(limit) if place not in self._slots]
-        movers = [place for place in sorted(self._slots) if place >= limit]
-        if not movers and not arriving:
+        needed = shape.tiles_of(len(self._slots) + len(arriving))
+        if not arriving and needed == self._tiles():
             return
-        targets: dict[int, int | Row] = dict(zip(free, [*movers, *arriving], strict=False))
+        sources: list[int | Row] = [*sorted(self._slots), *arriving]
+        sources.sort(key=lambda source: -self._updates(source))
         with Clock("train", *(row.slot for row in arriving)):
             self._values = [
                 [
-                    self._rearranged(tensor, targets, kind, index)
+                    self._rearranged(tensor, sources, kind, index)
                     for index, tensor in enumerate(stacked)
                 ]
                 for kind, stacked in enumerate(self._values)
             ]
-        for place, source in targets.items():
-            self._move(source, place)
+        moves = {source: place for place, source in enumerate(sources) if isinstance(source, int)}
+        self._slots = {
+            place: source.slot if isinstance(source, Row) else self._slots[source]
+            for place, source in enumerate(sources)
+        }
+        self._over = {moves[place] for place in self._over}
+        self._ended = {moves[place]: found for place, found in self._ended.items()}
         self._admitted = []
 
-    def _move(self, source: "int | Row", place: int) -> None:
-        if isinstance(source, Row):
-            self._slots[place] = source.slot
-            return
-        self._slots[place] = self._slots.pop(source)
-        if source in self._over:
-            self._over.remove(source)
-            self._over.add(place)
-        if source in self._ended:
-            self._ended[place] = self._ended.pop(source)
+    def _updates(self, source: "int | Row") -> int:
+        slot = source.slot if isinstance(source, Row) else self._slots[source]
+        return updates_of(slot.trial, self._rows)
 
     def _rearranged(
-        self, tensor: object, targets: dict[int, "int | Row"], kind: int, index: int
+        self, tensor: object, sources: Sequence["int | Row"], kind: int, index: int
     ) -> object:
         old = np.asarray(tensor)
         new = old.copy()
-        for place, source in targets.items():
-            values = (
+        for place, source in enumerate(sources):
+            new[self._shape.place(place)] = (
                 source.values[kind][index]
                 if isinstance(source, Row)
                 else old[self._shape.place(source)]
             )
-            new[self._shape.place(place)] = values
         return ops.convert_to_tensor(new)
 
     def _train(self, running: list[int]) -> None:

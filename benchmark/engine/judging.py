@@ -90,7 +90,7 @@ class JudgingProgram:
 
         def of_tile(tile: Tensor) -> Tensor:
             taken = [
-                [ops.take(tensor, tile, axis=0) for tensor in group]
+                [tensor[tile] for tensor in group]
                 for group in (weights, states, before)
             ]
             return self._evaluation(*taken, parts)
@@ -118,7 +118,7 @@ class JudgingProgram:
     def _means(self, weights: Tensors, states: Tensors, tiles: Tensor, part: Any) -> Tensor:
         def of_tile(tile: Tensor) -> Tensor:
             taken = [
-                [ops.take(tensor, tile, axis=0) for tensor in group] for group in (weights, states)
+                [tensor[tile] for tensor in group] for group in (weights, states)
             ]
             values = self._values(*taken, part)
             return ops.stack([ops.cast(value, "float64") for value in values], axis=-1)
@@ -173,7 +173,7 @@ class JudgingProgram:
             return list(mapped(weights, states, *(array[0] for array in part)))
 
         def body(chunk: Tensor, *sums: Tensor) -> tuple[Any, ...]:
-            found = mapped(weights, states, *(ops.take(a, chunk, axis=0) for a in part))
+            found = mapped(weights, states, *(a[chunk] for a in part))
             return (chunk + 1, *(old + new for old, new in zip(sums, found, strict=True)))
 
         values = [ops.zeros((self.shape.width,), weights[0].dtype)] * (

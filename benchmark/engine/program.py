@@ -126,13 +126,13 @@ class TrainingProgram:
         def body(step: Tensor, *flat: Tensor) -> tuple[Any, ...]:
             now = _unflattened(flat, (weights, states, model_states))
             if self.layout.is_single:
-                piece = (ops.take(array, step, axis=0) for array in (rows, held, shares))
+                piece = (array[step] for array in (rows, held, shares))
                 found = gradient(now[0], now[2], *piece)
             else:
-                begin = ops.where(step > 0, ops.take(ends, ops.maximum(step - 1, 0), axis=0), 0)
+                begin = ops.where(step > 0, ends[ops.maximum(step - 1, 0)], 0)
                 pieces = (rows, held, shares)
-                found = _sum(gradient, now, pieces, begin, ops.take(ends, step, axis=0))
-            taken = (ops.take(active, step, axis=0), ops.take(rates, step, axis=0))
+                found = _sum(gradient, now, pieces, begin, ends[step])
+            taken = (active[step], rates[step])
             return (step + 1, *_flattened(update(*now, *found, *taken)))
 
         start = (ops.zeros_like(count), *_flattened((weights, states, model_states)))
@@ -220,7 +220,7 @@ def _sum(
     """Add up the gradients of the pieces of a mini-batch."""
 
     def body(piece: Tensor, *sums: Tensor) -> tuple[Any, ...]:
-        found, _ = gradient(now[0], now[2], *(ops.take(a, piece, axis=0) for a in pieces))
+        found, _ = gradient(now[0], now[2], *(a[piece] for a in pieces))
         return (piece + 1, *(old + new for old, new in zip(sums, found, strict=True)))
 
     zeros = [ops.zeros_like(weights) for weights in now[0]]

@@ -38,9 +38,8 @@ class ModelPrograms:
 
     def __init__(self, task: Task, shape: Shape) -> None:
         self.task = task
-        if task.model.count_params() > LARGE:
-            shape = replace(shape, tiles=1)
-        self.shape = shape
+        self.is_large = task.model.count_params() > LARGE
+        self.shape = replace(shape, tiles=1) if self.is_large else shape
         self.judging = JudgingProgram(task, shape)
         self.evaluation = Evaluation(task)
         self.rows = len(task.parts["train"].x)

@@ -69,8 +69,8 @@ def over_tiles(f: Callable[..., Any], shape: Shape, parts: int) -> Callable[...,
         flat = [tensor for part in carried for tensor in part]
 
         def body(tile: Tensor, *now: Tensor) -> tuple[Any, ...]:
-            one = _split([ops.take(tensor, tile, axis=0) for tensor in now], sizes)
-            new = f(one, [ops.take(tensor, tile, axis=0) for tensor in inputs], shared)
+            one = _split([tensor[tile] for tensor in now], sizes)
+            new = f(one, [tensor[tile] for tensor in inputs], shared)
             rows = [tensor for part in new for tensor in part]
             return (
                 tile + 1,

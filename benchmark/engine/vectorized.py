@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark import backend
@@ -18,6 +19,25 @@ from benchmark.engine.warming import Warming
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 Home = Block | Alone
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """An epoch that the thread computes, or has computed.
+
+    Args:
+        home: whose.
+        reports: what it will return.
+        stopped: the trials that were stopped meanwhile, whose reports nobody wants.
+    """
+
+    home: Home
+    reports: Future[list[Report]]
+    stopped: set[int] = field(default_factory=set)
+
+    def wanted(self) -> list[Report]:
+        """Wait for the reports; raises what the computation raised."""
+        return [one for one in self.reports.result() if one.trial_number not in self.stopped]
 
 
 class VectorizedEngine:
@@ -74,7 +94,7 @@ class VectorizedEngine:
         self._used: dict[int, tuple[Any, int]] = {}
         self._costs = Costs()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="training")
-        self._computing: deque[tuple[Home, Future[list[Report]]]] = deque()
+        self._computing: deque[Turn] = deque()
 
     @property
     def compilations(self) -> int:
@@ -124,14 +144,14 @@ class VectorizedEngine:
             ]
         if not self._computing:
             return []
-        home, future = self._computing.popleft()
+        turn = self._computing.popleft()
         try:
-            return future.result()
+            return turn.wanted()
         except Exception as error:
             if _is_out_of_memory(error) and self.capacity > 1:
                 return self._shrink()
-            assert isinstance(home, Block), "the sequential engine reports its failures"
-            return home.fail(sentence(error))
+            assert isinstance(turn.home, Block), "the sequential engine reports its failures"
+            return turn.home.fail(sentence(error))
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
         """Free the slot; a usable trial is judged on the test part, once.
@@ -143,7 +163,10 @@ class VectorizedEngine:
             raise KeyError(f"a stopped trial must be running. Received {number}.")
         slot, home = self._running.pop(number)
         self._errors.pop(number, None)
-        self._wait_for(home)
+        for turn in self._computing:
+            if turn.home is home:
+                turn.reports.exception()  # waits: a block is not touched while it is computed
+                turn.stopped.add(number)
         if isinstance(home, Alone):
             return home.stop(slot.trial, status, reason)
         if home is None:
@@ -185,7 +208,7 @@ class VectorizedEngine:
         """The group of a trial's structure, made at the first trial of it."""
         shared = PROGRAMS.model(trial, self._shape)
         exact = bool(shared.task.model.non_trainable_variables)
-        layout = layout_of(trial, shared.rows, exact=exact)
+        layout = layout_of(trial, shared.rows, large=shared.is_large, exact=exact)
         program = PROGRAMS.training(trial, shared, layout)
         key = id(program)
         if key not in self._groups:
@@ -225,13 +248,13 @@ class VectorizedEngine:
         while self._parked and self._placed < self.capacity:
             row = self._parked.popleft()
             self._take(self._group(row.slot.trial), row)
-        computing = {id(home) for home, _ in self._computing}
+        computing = {id(turn.home) for turn in self._computing}
         for home in [home for home in self._homes if id(home) not in computing]:
             if isinstance(home, Block):
                 self._merge(home)
             if home.count:
                 home.admit()
-                self._computing.append((home, self._pool.submit(home.advance)))
+                self._computing.append(Turn(home, self._pool.submit(home.advance)))
 
     @property
     def _placed(self) -> int:
@@ -247,12 +270,6 @@ class VectorizedEngine:
             for row in rows:
                 self._take(group, row)
 
-    def _wait_for(self, home: Home | None) -> None:
-        """Wait until a block rests, as it does after its reports were returned."""
-        for one, future in self._computing:
-            if one is home:
-                future.exception()
-
     def _shrink(self) -> list[Report]:
         """Halve the capacity, and let the trials go on from where they were.
 
@@ -260,9 +277,9 @@ class VectorizedEngine:
             The reports of blocks that were computed.
         """
         reports: list[Report] = []
-        for _, future in self._computing:
-            if future.exception() is None:
-                reports += future.result()
+        for turn in self._computing:
+            if turn.reports.exception() is None:
+                reports += turn.wanted()
         self._computing.clear()
         self.capacity //= 2
         self._tell(
