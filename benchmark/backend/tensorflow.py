@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 Function = Callable[..., Any]
+_UNMAPPED_DRAW = "No pfor vectorization defined for StatelessRandom"
 
 
 def setup() -> None:
@@ -91,9 +92,17 @@ def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None) -> Func
                 )
             )
 
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, varying)
         # No silent fallback: a loop in place of a batched operation would be hundreds of
         # times slower, and nobody would know why.
-        return tf.vectorized_map(one, tf.nest.map_structure(tf.convert_to_tensor, varying), False)
+        try:
+            return tf.vectorized_map(one, tensors, fallback_to_while_loop=False)
+        except ValueError as error:
+            if _UNMAPPED_DRAW not in str(error):
+                raise
+        # TensorFlow draws for one seed at a time: a loop over the few numbers of a Dropout
+        # layer, which does not last.
+        return tf.vectorized_map(one, tensors, fallback_to_while_loop=True)
 
     return mapped
 

@@ -126,10 +126,13 @@ class Block:
         return found if judge and found else ([], {})
 
     def leave(self) -> list[Row]:
-        """Free all slots; returns the trials with their rows, to go on elsewhere."""
-        rows = [Row(slot, self._row(place)) for place, slot in sorted(self._slots.items())]
+        """Let all trials go that have not ended; returns them with their rows."""
+        running = self._running()
+        rows = [Row(self._slots[place], self._row(place)) for place in running]
         rows += [*self._admitted, *self._waiting]
-        self._slots, self._waiting, self._admitted, self._count = {}, [], [], 0
+        for place in running:
+            del self._slots[place]
+        self._waiting, self._admitted, self._count = [], [], len(self._slots)
         return rows
 
     def advance(self) -> list[Report]:

@@ -157,6 +157,11 @@ def _is_generator(variable: Any) -> bool:
     return str(variable.path).endswith("seed_generator_state")
 
 
+def draws_random_numbers(model: keras.Model) -> bool:
+    """Whether a model has layers that draw random numbers in training, such as Dropout."""
+    return any(map(_is_generator, model.non_trainable_variables))
+
+
 def state_of(model: keras.Model) -> list[Array]:
     """Copy what a model keeps besides its trainable weights."""
     # Not ops.convert_to_numpy: NumPy 2 warns of how Keras copies a variable.
