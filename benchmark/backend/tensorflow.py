@@ -65,7 +65,7 @@ def hessian_vector_product(f: Function) -> Function:
     return product
 
 
-def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None) -> Function:
+def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None, loops: bool) -> Function:
     """See :func:`benchmark.backend.vectorize`."""
 
     def mapped(*arguments: Any) -> Any:
@@ -86,9 +86,9 @@ def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None) -> Func
                 )
             )
 
-        # No silent fallback: a loop in place of a batched operation would be hundreds of
-        # times slower, and nobody would know why.
-        return tf.vectorized_map(one, tf.nest.map_structure(tf.convert_to_tensor, varying), False)
+        # No silent fallback: a loop in place of a batched operation may be hundreds of times
+        # slower, and nobody would know why.
+        return tf.vectorized_map(one, tf.nest.map_structure(tf.convert_to_tensor, varying), loops)
 
     return mapped
 

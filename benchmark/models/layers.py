@@ -1,6 +1,7 @@
 """Layers that several models share."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -56,7 +57,7 @@ def dense_stack(
     layers: list[keras.Layer] = []
     for index, width in enumerate(hidden, start=1):
 
-        def dense(width: int = width, **arguments: object) -> keras.Layer:
+        def dense(width: int = width, **arguments: Any) -> keras.Layer:
             return keras.layers.Dense(width, **arguments)
 
         layers += activated(dense, f"hidden_{index}", activation, batch_normalization)

@@ -165,7 +165,7 @@ def test_models_map_over_trials_with_their_own_state(model):
 
         return backend.value_and_grad(loss, has_aux=True)(parameters)
 
-    together = backend.compile(backend.vectorize(step, (0, 0, None, None)))
+    together = backend.compile(backend.vectorize(step, (0, 0, None, None), loops=True))
     alone = backend.compile(step)
     stacked = [
         [np.stack(values) for values in zip(*rows, strict=True)] for rows in (weights, states)
