@@ -178,8 +178,9 @@ class Trial:
         label: the entry of ``compare`` in the study, the row of every table.
         optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``.
         hyperparameters: numbers by name: those of the optimizer, and ``batch_size``,
-            ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``.
-        options: structural options of training: ``sampling``.
+            ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``, and
+            the parameters of the schedule after ``schedule_``.
+        options: structural options of training: ``sampling`` and ``schedule``.
         epochs: how many passes over the training part at most.
         seed: the seed of the study.
         replicate: index of the initial weights and batch order; 0 in the search.
