@@ -10,6 +10,7 @@ from keras import ops
 
 from benchmark.data import Prepared, prepare
 from benchmark.models import build_model, initial_weights
+from benchmark.models.convolution import plain_model
 from benchmark.problems import build_problem
 from benchmark.problems.model import mean_value, problem_model
 from benchmark.trial import ClosedFormProblem, Trial
@@ -165,7 +166,7 @@ def kept_variables(model: keras.Model) -> list[Any]:
 
 
 def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:
-    """Return the Keras model of a trial with the given weights, ready to predict.
+    """Return the Keras model of a trial with the given weights, of Keras's own layers.
 
     Args:
         trial: a trial on a dataset.
@@ -174,7 +175,7 @@ def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:
     model = build_task(trial).model
     for variable, value in zip(kept_variables(model), weights, strict=True):
         variable.assign(value)
-    return model
+    return plain_model(model)
 
 
 def _column(y: Array) -> Array:

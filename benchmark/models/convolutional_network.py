@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from benchmark.models.convolution import Convolution
 from benchmark.models.layers import activated, dense_stack
 
 
@@ -55,7 +56,7 @@ def build(
     for index, count in enumerate(filters, start=1):
 
         def convolution(count: int = count, **arguments: Any) -> keras.Layer:
-            return keras.layers.Conv2D(count, kernel_size, padding="same", **arguments)
+            return Convolution(count, kernel_size, padding="same", **arguments)
 
         name = f"convolution_{index}"
         for layer in activated(convolution, name, activation, batch_normalization):

@@ -12,6 +12,7 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from benchmark.models import INITIALIZERS, MODELS, build_model, initial_weights
+from benchmark.models.convolution import plain_model
 
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0),
@@ -227,7 +228,7 @@ def test_vectors_that_hold_no_such_image_are_refused() -> None:
 
 def test_models_are_kept_and_read_by_keras_alone(tmp_path: Path) -> None:
     options = {"batch_normalization": True, "dropout": 0.5}
-    model = build_model("convolutional_network", (64,), 3, options)
+    model = plain_model(build_model("convolutional_network", (64,), 3, options))
     model.save(tmp_path / "model.keras")
     code = (
         "import sys, keras, numpy; model = keras.saving.load_model(sys.argv[1]);"
@@ -237,3 +238,16 @@ def test_models_are_kept_and_read_by_keras_alone(tmp_path: Path) -> None:
     files = [str(tmp_path / "model.keras"), str(tmp_path / "outputs.npy")]
     subprocess.run([sys.executable, "-c", code, *files], check=True, cwd=tmp_path)
     np.testing.assert_array_equal(np.load(files[1]), outputs(model, np.ones((2, 64))))
+
+
+def test_the_plain_copy_has_the_same_outputs_and_layers_of_keras() -> None:
+    model = build_model("convolutional_network", (64,), 3, {"batch_normalization": True})
+    generator = np.random.default_rng(5)
+    for variable in model.variables:
+        variable.assign(generator.uniform(0.1, 0.5, size=variable.shape))
+    copy = plain_model(model)
+    assert "Conv2D" in {type(layer).__name__ for layer in copy.layers}
+    assert all(type(layer).__module__.startswith("keras.") for layer in copy.layers)
+    x = generator.normal(size=(5, 64))
+    # float32 sums in another order.
+    np.testing.assert_allclose(outputs(copy, x), outputs(model, x), rtol=1e-5)
