@@ -10,7 +10,7 @@ from keras import ops
 
 from benchmark.data import Prepared, prepare
 from benchmark.models import build_model, initial_weights
-from benchmark.models.convolution import plain_model
+from benchmark.models.plain import plain_model
 from benchmark.problems import build_problem
 from benchmark.problems.model import mean_value, problem_model
 from benchmark.trial import ClosedFormProblem, Trial

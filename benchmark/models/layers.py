@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from benchmark.models.dropout import HashedDropout
+
 # Keras's 0.99 has forgotten the start after some 500 updates; a training of a small dataset
 # has a few hundred. Ioffe and Szegedy name none; 0.9 is PyTorch's default.
 _MOMENTUM = 0.9
@@ -67,6 +69,6 @@ def dense_stack(
         layers += activated(dense, f"hidden_{index}", activation, batch_normalization)
         if dropout:
             # A seed, for Keras would draw one from Python's generator; an engine sets its own.
-            layers.append(keras.layers.Dropout(dropout, seed=index, name=f"dropout_{index}"))
+            layers.append(HashedDropout(dropout, seed=index, name=f"dropout_{index}"))
     logits = keras.layers.Dense(units, kernel_initializer="zeros", name="logits")
     return [*layers, logits]

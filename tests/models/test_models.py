@@ -12,7 +12,7 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from benchmark.models import INITIALIZERS, MODELS, build_model, initial_weights
-from benchmark.models.convolution import plain_model
+from benchmark.models.plain import plain_model
 
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0),
