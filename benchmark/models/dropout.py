@@ -38,7 +38,9 @@ class HashedDropout(keras.layers.Dropout):
         places = rows * _constant(width) + columns
         drawn = _hash(_uint32(state[0]), _uint32(state[1]), places)
         keep = ops.reshape(drawn >= _constant(round(self.rate * 2**32)), ops.shape(inputs))
-        return ops.where(keep, inputs / (1 - self.rate), ops.zeros_like(inputs))
+        # A product: compilers make one of a quotient, which rounds otherwise.
+        scale = ops.cast(1 / (1 - self.rate), inputs.dtype)
+        return ops.where(keep, inputs * scale, ops.zeros_like(inputs))
 
 
 def _hash(x: Any, y: Any, z: Any) -> Any:
