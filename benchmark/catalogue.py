@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.data import card_names, load_card, part_sizes
-from benchmark.models import MODELS, check_options
-from benchmark.optimizers import OPTIMIZERS
+from benchmark.models import MODELS, check_input, check_options
+from benchmark.optimizers import OPTIMIZERS, SCHEDULES
 from benchmark.problems import PROBLEMS, check_problem
 from benchmark.study_facts import Catalogue
 
@@ -26,8 +26,11 @@ def catalogue() -> Catalogue:
         check_model=_check_model,
         check_problem=check_problem,
         train_size=lambda samples, fractions: part_sizes(samples, fractions)[0],
+        schedules=SCHEDULES,
     )
 
 
-def _check_model(name: str, options: Mapping[str, Any]) -> None:
+def _check_model(name: str, options: Mapping[str, Any], features: int | None) -> None:
     check_options(name, options)
+    if features is not None:
+        check_input(name, options, (features,))

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     DATASETS = "datasets"
     MODELS = "models"
     OPTIMIZERS = "optimizers"
+    SCHEDULES = "schedules"
     PROBLEMS = "problems"
     SAMPLERS = "samplers"
     PRUNERS = "pruners"

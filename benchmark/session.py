@@ -18,6 +18,7 @@ from benchmark.search import Search, SearchSettings, settings_of
 from benchmark.study import Study
 from benchmark.study_checks import loss_of, metric_of
 from benchmark.study_file import study_of_run
+from benchmark.study_spaces import schedule_parameters
 from benchmark.tracking import Tracker, Unsent
 from benchmark.trial import TrialResult
 
@@ -260,6 +261,11 @@ def search_settings(study: Study) -> SearchSettings:
         name
         for entry in study.compare
         for name, one in facts.optimizers[entry.optimizer].hyperparameters.items()
+        if one.integer
+    } | {
+        name
+        for entry in study.compare
+        for name, one in schedule_parameters(study, entry, facts).items()
         if one.integer
     }
     is_closed_form = bool(study.problem.function)

@@ -68,10 +68,12 @@ class Compared(Section):
     Args:
         label: the row it gets in every table, and its table ``[search.<label>]``.
         optimizer: which optimizer it is.
+        schedule: its learning-rate schedule; empty means that of ``[training]``.
     """
 
     label: Name
     optimizer: str
+    schedule: str = ""
 
 
 def _as_compared(value: Any) -> Any:
@@ -146,6 +148,7 @@ class TrainingSection(Section):
 
     epochs: Count = Field(20, ge=1)
     sampling: Sampling = "shuffle"
+    schedule: str = "constant"
 
 
 class BudgetSection(Section):
@@ -181,7 +184,8 @@ class Study(Section):
     Args:
         name: the file's name without ending.
         question: the question in a sentence.
-        compare: the optimizers compared: names, or tables of ``label`` and ``optimizer``.
+        compare: the optimizers compared: names, or tables of ``label`` and ``optimizer``,
+            and ``schedule`` where it differs from that of ``[training]``.
         seed: the seed from which every other seed is derived, < 2⁶³: the results keep it as
             a 64-bit integer.
         search: search spaces: ``common`` and one by the label of each compared optimizer.
@@ -197,6 +201,11 @@ class Study(Section):
     budget: BudgetSection = BudgetSection()
     target: TargetSection | None = None
     curvature: CurvatureSection = CurvatureSection()
+
+    def schedule(self, label: str) -> str:
+        """The learning-rate schedule of one compared optimizer."""
+        own = {entry.label: entry.schedule for entry in self.compare}
+        return own.get(label) or self.training.schedule
 
     def space(self, label: str) -> dict[str, Dimension]:
         """The search space of one compared optimizer: its own over the common one."""

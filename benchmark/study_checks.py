@@ -30,6 +30,7 @@ def _all_mistakes(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     yield from _check_function(study, catalogue)
     yield from _check_dataset(study, catalogue)
     yield from _check_compare(study, catalogue)
+    yield from _check_schedules(study, catalogue)
     known = [entry for entry in study.compare if entry.optimizer in catalogue.optimizers]
     for entry in known:
         yield from check_space(study, entry, catalogue)
@@ -73,7 +74,9 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
         yield unknown("problem.model.name", problem.model.name, catalogue.models)
     else:
         try:
-            catalogue.check_model(problem.model.name, problem.model.options)
+            facts = catalogue.datasets.get(problem.dataset)
+            features = facts.features if facts else None
+            catalogue.check_model(problem.model.name, problem.model.options, features)
         except ValueError as error:
             yield Mistake("problem.model", sentence=str(error))
     yield from _check_measures(study, catalogue)
@@ -144,6 +147,14 @@ def _check_compare(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     for label in study.search:
         if label not in (*labels, "common"):
             yield unknown(f"search.{label}", label, [*labels, "common"])
+
+
+def _check_schedules(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    if study.training.schedule not in catalogue.schedules:
+        yield unknown("training.schedule", study.training.schedule, catalogue.schedules)
+    for index, entry in enumerate(study.compare):
+        if entry.schedule and entry.schedule not in catalogue.schedules:
+            yield unknown(f"compare[{index}].schedule", entry.schedule, catalogue.schedules)
 
 
 def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:

@@ -55,8 +55,20 @@ class DatasetFacts(Protocol):
         """Number of rows."""
 
     @property
+    def features(self) -> int:
+        """Numbers in a row."""
+
+    @property
     def task(self) -> str:
         """``"classification"`` or ``"regression"``."""
+
+
+class ScheduleFacts(Protocol):
+    """What is known of a learning-rate schedule."""
+
+    @property
+    def parameters(self) -> Mapping[str, Bounds]:
+        """Its parameters by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,8 @@ TRAINING_HYPERPARAMETERS: dict[str, TrainingHyperparameter] = {
     "clipnorm": TrainingHyperparameter(0),
     "global_clipnorm": TrainingHyperparameter(0),
 }
+SCHEDULE_PREFIX = "schedule_"
+"""What the parameters of a schedule are called by in a search space."""
 CLIPPING = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
@@ -91,20 +105,23 @@ class Catalogue:
         models: model names.
         optimizers: facts by optimizer name.
         problems: names of closed-form problems.
-        check_model: raises ``ValueError`` with a sentence for wrong model options.
+        check_model: raises ``ValueError`` with a sentence for wrong model options; also told
+            the number of features of an example, or nothing where it is unknown.
         check_problem: the same for the options of a closed-form problem; returns all of
             them, those at their defaults too.
         train_size: number of training examples from (samples, fractions); raises
             ``ValueError`` with a sentence where a part would be empty.
+        schedules: facts by the name of a learning-rate schedule.
     """
 
     datasets: Mapping[str, DatasetFacts]
     models: Sequence[str]
     optimizers: Mapping[str, OptimizerFacts]
     problems: Sequence[str]
-    check_model: Callable[[str, Mapping[str, Any]], object]
+    check_model: Callable[[str, Mapping[str, Any], int | None], object]
     check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int]]
     train_size: Callable[[int, tuple[float, float, float]], int]
+    schedules: Mapping[str, ScheduleFacts]
 
 
 def training_rows(study: Study, catalogue: Catalogue) -> int | None:

@@ -9,6 +9,7 @@ from benchmark.study import Compared, Study
 from benchmark.study_dimension import MOST_POINTS, Dimension
 from benchmark.study_facts import (
     CLIPPING,
+    SCHEDULE_PREFIX,
     TRAINING_HYPERPARAMETERS,
     Bounds,
     Catalogue,
@@ -36,15 +37,22 @@ def missing_spaces(
 def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
     """Yield the mistakes in the search space of one compared optimizer, which must be known."""
     facts = catalogue.optimizers[entry.optimizer]
-    allowed: dict[str, Bounds] = {**TRAINING_HYPERPARAMETERS, **facts.hyperparameters}
+    parameters = schedule_parameters(study, entry, catalogue)
+    allowed: dict[str, Bounds] = {
+        **TRAINING_HYPERPARAMETERS,
+        **facts.hyperparameters,
+        **parameters,
+    }
     space = study.space(entry.label)
     for name, dimension in space.items():
         key = _key(study, entry, name)
         if name == "clipping":
             yield Mistake(key, "clipping must be spelled as in Keras", name, _CLIPPING_REMEDY)
+        elif name not in allowed and name.startswith(SCHEDULE_PREFIX):
+            yield from _misplaced_parameter(key, name, study, entry, catalogue)
         elif name not in allowed:
             rule = f"a hyperparameter of {entry.optimizer} must be one of " + ", ".join(
-                sorted(allowed)
+                sorted(allowed.keys() - parameters.keys())
             )
             remedy = f"Remove it, or move it to the tables of those that have {name}."
             yield Mistake(key, rule, name, did_you_mean(name, allowed) or remedy)
@@ -62,6 +70,30 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
     if "fuzz" in space and study.problem.function:
         rule = "fuzz must stand with a model; a closed-form problem has its own start"
         yield Mistake(_key(study, entry, "fuzz"), rule, "fuzz", "Remove it.")
+
+
+def schedule_parameters(study: Study, entry: Compared, catalogue: Catalogue) -> dict[str, Bounds]:
+    """The parameters of the schedule of a compared optimizer, as a search space calls them."""
+    facts = catalogue.schedules.get(study.schedule(entry.label))
+    known = facts.parameters if facts else {}
+    return {f"{SCHEDULE_PREFIX}{name}": bounds for name, bounds in known.items()}
+
+
+def _misplaced_parameter(
+    key: str, name: str, study: Study, entry: Compared, catalogue: Catalogue
+) -> Iterator[Mistake]:
+    """A parameter that the schedule of a compared optimizer does not have."""
+    schedule, parameter = study.schedule(entry.label), name.removeprefix(SCHEDULE_PREFIX)
+    if schedule not in catalogue.schedules:
+        return  # told at its own place
+    known = schedule_parameters(study, entry, catalogue)
+    rule = f"a parameter of the schedule {schedule} must be one of {', '.join(known)}"
+    others = [other for other, one in catalogue.schedules.items() if parameter in one.parameters]
+    remedy = did_you_mean(name, known) or "Remove it."
+    if others:
+        chosen = " or ".join(f'"{other}"' for other in others)
+        remedy = f"Remove it, or take the schedule that has it: schedule = {chosen}."
+    yield Mistake(key, rule, name, remedy)
 
 
 _CLIPPING_REMEDY = (

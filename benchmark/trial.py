@@ -178,8 +178,9 @@ class Trial:
         label: the entry of ``compare`` in the study, the row of every table.
         optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``.
         hyperparameters: numbers by name: those of the optimizer, and ``batch_size``,
-            ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``.
-        options: structural options of training: ``sampling``.
+            ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``, and
+            the parameters of the schedule after ``schedule_``.
+        options: structural options of training: ``sampling`` and ``schedule``.
         epochs: how many passes over the training part at most.
         seed: the seed of the study.
         replicate: index of the initial weights and batch order; 0 in the search.
@@ -234,7 +235,8 @@ class Report:
             far; what is computed to watch a trial (evaluation, curvature) is not counted.
         metrics: ``train_loss``, ``validation_loss``, ``train_<metric>``,
             ``validation_<metric>``, ``gradient_norm`` (of the whole training loss),
-            ``update_norm`` (‖W after the epoch − W before it‖).
+            ``update_norm`` (‖W after the epoch − W before it‖); with a schedule
+            ``learning_rate``, of the last update.
         status: ``RUNNING``, or how the trial ended by itself.
         reason: a sentence on a final status.
         curvature: quantities by name, empty where none was due.
@@ -271,7 +273,8 @@ class TrialResult:
             ``test_loss`` and ``test_<metric>``, computed once at the end.
         seconds: wall-clock seconds by clock (``compile``, ``train``, ``evaluate``,
             ``curvature``); not part of the result's identity.
-        weights: the final weights, one array a variable, or nothing.
+        weights: the final weights, one array a trainable variable, then the model's other
+            float variables (moving averages); or nothing.
     """
 
     trial: Trial

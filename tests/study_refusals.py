@@ -156,4 +156,46 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
         ("low = 0.001, high = 1.0, log = true", "low = 0.001"),
         ["a range must have both low and high"],
     ),
+    "misspelt schedule": (
+        ("epochs = 3", 'epochs = 3\nschedule = "cosin"'),
+        [
+            "schedule must be one of constant, cosine,",
+            "'cosin' at training.schedule in",
+            "`cosine`",
+        ],
+    ),
+    "misspelt schedule of one": (
+        ('"sgd", {', '"sgd", { schedule = "stepp", '),
+        ["schedule must be one of", "'stepp' at compare[1].schedule in", "Did you mean `step`?"],
+    ),
+    "parameter of a schedule beside a constant rate": (
+        ("[search.sgd]", "[search.sgd]\nschedule_alpha = 0.1"),
+        [
+            "a parameter of the schedule constant must be one of schedule_warmup",
+            "Received 'schedule_alpha' at search.sgd.schedule_alpha in",
+            'take the schedule that has it: schedule = "cosine" or "cosine_restarts"',
+        ],
+    ),
+    "misspelt parameter of a schedule": (
+        (
+            "epochs = 3\n\n[search.common]",
+            'epochs = 3\nschedule = "step"\n\n[search.common]\nschedule_decay_rat = 0.1',
+        ),
+        ["Received 'schedule_decay_rat' at", "Did you mean `schedule_decay_rate`?"],
+    ),
+    "parameter of a schedule out of range": (
+        (
+            "epochs = 3\n\n[search.common]",
+            'epochs = 3\nschedule = "step"\n\n[search.common]\nschedule_decay_steps = 1.5',
+        ),
+        ["schedule_decay_steps must be <= 1. Received 1.5 at search.common.schedule_decay_steps"],
+    ),
+    "half an epoch of patience": (
+        (
+            "epochs = 3\n\n[search.common]",
+            'epochs = 3\nschedule = "reduce_on_plateau"\n\n[search.common]\n'
+            "schedule_patience = { choices = [1, 2.5] }",
+        ),
+        ["schedule_patience must be a whole number. Received 2.5 at"],
+    ),
 }

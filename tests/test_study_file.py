@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from benchmark.catalogue import catalogue
+from benchmark.optimizers import SCHEDULES
 from benchmark.study_facts import Catalogue, TrainingHyperparameter
 from benchmark.study_file import StudyError, find_study, load_study, parse_study, study_files
 from tests.study_refusals import MORE_REFUSALS
@@ -31,6 +33,7 @@ learning_rate = { low = 0.001, high = 1.0, log = true }
 class Dataset:
     samples: int
     task: str
+    features: int
 
 
 @dataclass
@@ -39,7 +42,7 @@ class Optimizer:
     full_batch: bool = False
 
 
-def check_model(name, options):
+def check_model(name, options, features):
     if "hiden" in options:
         raise ValueError("an option of multilayer_perceptron must be hidden. Received 'hiden'.")
 
@@ -57,7 +60,10 @@ def train_size(samples, fractions):
 
 
 CATALOGUE = Catalogue(
-    datasets={"digits": Dataset(1797, "classification"), "diabetes": Dataset(442, "regression")},
+    datasets={
+        "digits": Dataset(1797, "classification", 64),
+        "diabetes": Dataset(442, "regression", 10),
+    },
     models=["multilayer_perceptron", "linear"],
     optimizers={
         "sgd": Optimizer({"learning_rate": TrainingHyperparameter(0)}),
@@ -75,6 +81,7 @@ CATALOGUE = Catalogue(
     check_model=check_model,
     check_problem=check_problem,
     train_size=train_size,
+    schedules=SCHEDULES,
 )
 
 
@@ -296,3 +303,21 @@ def test_every_shipped_study_has_the_right_shape():
     for name, path in study_files().items():
         study = parse_study(path.read_text(encoding="utf-8"), str(path), name)
         assert study.question.endswith("?")
+
+
+def test_each_compared_optimizer_may_have_a_schedule_of_its_own(tmp_path):
+    text = GOOD.replace('optimizer = "adam"', 'optimizer = "adam", schedule = "step"')
+    text = text.replace("epochs = 3", 'epochs = 3\nschedule = "cosine"')
+    study = load(tmp_path, f"{text}\n[search.fast]\nschedule_decay_rate = 0.5\n")
+    assert [study.schedule(label) for label in ("sgd", "fast")] == ["cosine", "step"]
+    assert load(tmp_path, GOOD).schedule("sgd") == "constant"
+
+
+def test_a_shipped_catalogue_refuses_an_image_that_the_rows_do_not_hold(tmp_path):
+    path = tmp_path / "x.toml"
+    model = '[problem.model]\nname = "convolutional_network"\nimage = [8, 9, 1]\n\n[training]'
+    path.write_text(GOOD.replace("[training]", model), encoding="utf-8")
+    with pytest.raises(
+        StudyError, match=r"image must multiply to 64.* \[8, 9, 1\].*problem\.model"
+    ):
+        load_study(path, catalogue())

@@ -66,7 +66,11 @@ def hessian_vector_product(f: Function) -> Function:
     return product
 
 
-def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None) -> Function:
+def vectorize(
+    f: Function,
+    in_axes: int | tuple[int | None, ...] | None,
+    loops: bool,  # noqa: ARG001
+) -> Function:
     """See :func:`benchmark.backend.vectorize`."""
     return jax.vmap(f, in_axes=in_axes)
 

@@ -6,7 +6,6 @@ from typing import Any
 import tensorflow as tf
 
 Function = Callable[..., Any]
-_UNMAPPED_DRAW = "No pfor vectorization defined for StatelessRandom"
 
 
 def setup() -> None:
@@ -27,11 +26,6 @@ def devices() -> list[str]:
     found = [device.name for device in tf.config.list_logical_devices()]
     names = [":".join(name.split(":")[-2:]).lower() for name in found]
     return sorted(names, key=lambda name: name.startswith("cpu"))
-
-
-def free_device_memory() -> int | None:
-    """See :func:`benchmark.backend.free_memory`; TensorFlow does not tell its limit."""
-    return None
 
 
 def value_and_grad(f: Function, has_aux: bool) -> Function:
@@ -71,7 +65,7 @@ def hessian_vector_product(f: Function) -> Function:
     return product
 
 
-def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None) -> Function:
+def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None, loops: bool) -> Function:
     """See :func:`benchmark.backend.vectorize`."""
 
     def mapped(*arguments: Any) -> Any:
@@ -92,17 +86,9 @@ def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None) -> Func
                 )
             )
 
-        tensors = tf.nest.map_structure(tf.convert_to_tensor, varying)
-        # No silent fallback: a loop in place of a batched operation would be hundreds of
-        # times slower, and nobody would know why.
-        try:
-            return tf.vectorized_map(one, tensors, fallback_to_while_loop=False)
-        except ValueError as error:
-            if _UNMAPPED_DRAW not in str(error):
-                raise
-        # TensorFlow draws for one seed at a time: a loop over the few numbers of a Dropout
-        # layer, which does not last.
-        return tf.vectorized_map(one, tensors, fallback_to_while_loop=True)
+        # No silent fallback: a loop in place of a batched operation may be hundreds of times
+        # slower, and nobody would know why.
+        return tf.vectorized_map(one, tf.nest.map_structure(tf.convert_to_tensor, varying), loops)
 
     return mapped
 

@@ -69,7 +69,7 @@ def hessian_vector_product(f: Function) -> Function:
     return implementation().hessian_vector_product(f)
 
 
-def vectorize(f: Function, in_axes: Axes = 0) -> Function:
+def vectorize(f: Function, in_axes: Axes = 0, *, loops: bool = False) -> Function:
     """Return a function that applies ``f`` along a new leading axis of its arguments.
 
     Args:
@@ -77,6 +77,9 @@ def vectorize(f: Function, in_axes: Axes = 0) -> Function:
             is an argument.
         in_axes: 0 for an argument with the leading axis, ``None`` for one that all calls
             share; one entry for all arguments, or one for each.
+        loops: whether an operation that TensorFlow cannot batch (a convolution whose filters
+            have the leading axis, a random draw) may be done for one entry after the other.
+            JAX batches all.
 
     Returns:
         A function with the same arguments, whose outputs all have the leading axis.
@@ -98,7 +101,7 @@ def vectorize(f: Function, in_axes: Axes = 0) -> Function:
             "Transpose the argument so that the mapped axis comes first."
         )
     axes = in_axes if in_axes is None or isinstance(in_axes, int) else tuple(in_axes)
-    return implementation().vectorize(f, axes)
+    return implementation().vectorize(f, axes, loops)
 
 
 class Compiled:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmark.data import card_names, load_card
 from benchmark.models import MODELS, ModelEntry
-from benchmark.optimizers import OPTIMIZERS
+from benchmark.optimizers import OPTIMIZERS, SCHEDULES
 from benchmark.problems import PROBLEMS, ProblemEntry
 from benchmark.results import list_runs
 from benchmark.search import PRUNERS, SAMPLERS
@@ -80,6 +80,20 @@ def _optimizers(_: Path) -> list[Row]:
     ]
 
 
+def _schedules(_: Path) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "summary": entry.summary,
+            "factor": entry.formula,
+            "parameters": ", ".join(
+                f"schedule_{key} = {one.default:.3g}" for key, one in entry.parameters.items()
+            ),
+        }
+        for name, entry in SCHEDULES.items()
+    ]
+
+
 def _runs(results: Path) -> list[Row]:
     return [
         {
@@ -95,6 +109,7 @@ _LISTINGS: dict[str, Callable[[Path], list[Row]]] = {
     "datasets": _datasets,
     "models": lambda _: _with_options(MODELS),
     "optimizers": _optimizers,
+    "schedules": _schedules,
     "problems": lambda _: _with_options(PROBLEMS),
     "samplers": lambda _: [{"name": k, "summary": v} for k, v in SAMPLERS.items()],
     "pruners": lambda _: [{"name": k, "summary": v} for k, v in PRUNERS.items()],

@@ -74,7 +74,8 @@ class HessianProgram:
 
         def flat_products(parameters: Any, vectors: Any, *data: Any) -> Tensor:
             axes = (None, 0, *(None for _ in data))
-            return backend.vectorize(flat_product, axes)(parameters, vectors, *data)
+            # Convolutions with several filters at once are no batched operation on TensorFlow.
+            return backend.vectorize(flat_product, axes, loops=True)(parameters, vectors, *data)
 
         gradient, one, many = map(backend.compile, (flat_gradient, flat_product, flat_products))
         self._compiled = (gradient, one, many)

@@ -21,7 +21,6 @@ from benchmark.engine.task import (
     Array,
     Task,
     build_task,
-    draws_random_numbers,
     kept_variables,
     starting_state,
     starting_weights,
@@ -145,10 +144,6 @@ class SequentialEngine:
             # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
             jit = keras.backend.backend() == "jax"
             task.model.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
-            if draws_random_numbers(task.model):
-                # On TensorFlow XLA draws other numbers. Keras's own switch refuses it beside
-                # deterministic operations, for some are not to be had; they would raise.
-                task.model._jit_compile = True
             # Judging needs the model alone, so all optimizers share its compiled programs.
             evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
             self._structures[key] = Structure(task, optimizer, evaluation)

@@ -10,6 +10,7 @@ from keras import ops
 
 from benchmark.data import Prepared, prepare
 from benchmark.models import build_model, initial_weights
+from benchmark.models.plain import plain_model
 from benchmark.problems import build_problem
 from benchmark.problems.model import mean_value, problem_model
 from benchmark.trial import ClosedFormProblem, Trial
@@ -157,11 +158,6 @@ def _is_generator(variable: Any) -> bool:
     return str(variable.path).endswith("seed_generator_state")
 
 
-def draws_random_numbers(model: keras.Model) -> bool:
-    """Whether a model has layers that draw random numbers in training, such as Dropout."""
-    return any(map(_is_generator, model.non_trainable_variables))
-
-
 def state_of(model: keras.Model) -> list[Array]:
     """Copy what a model keeps besides its trainable weights."""
     # Not ops.convert_to_numpy: NumPy 2 warns of how Keras copies a variable.
@@ -175,7 +171,7 @@ def kept_variables(model: keras.Model) -> list[Any]:
 
 
 def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:
-    """Return the Keras model of a trial with the given weights, ready to predict.
+    """Return the Keras model of a trial with the given weights, of Keras's own layers.
 
     Args:
         trial: a trial on a dataset.
@@ -184,7 +180,7 @@ def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:
     model = build_task(trial).model
     for variable, value in zip(kept_variables(model), weights, strict=True):
         variable.assign(value)
-    return model
+    return plain_model(model)
 
 
 def _column(y: Array) -> Array:

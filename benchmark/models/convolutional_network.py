@@ -1,7 +1,10 @@
 """A small convolutional network."""
 
+from typing import Any
+
 import keras
 
+from benchmark.models.convolution import Convolution
 from benchmark.models.layers import activated, dense_stack
 
 
@@ -46,20 +49,39 @@ def build(
         >>> [tuple(v.shape) for v in model.trainable_variables]
         [(3, 3, 1, 4), (4,), (64, 16), (16,), (16, 10), (10,)]
     """
-    layers = [keras.Input(input_shape)]
+    start = outputs = keras.Input(input_shape)
     if len(input_shape) != 3:
         shape = (*input_shape, 1) if len(input_shape) == 2 else image
-        layers.append(keras.layers.Reshape(shape, name="image"))
+        outputs = keras.layers.Reshape(shape, name="image")(outputs)
     for index, count in enumerate(filters, start=1):
 
-        def convolution(count: int = count, **arguments: object) -> keras.Layer:
-            return keras.layers.Conv2D(count, kernel_size, padding="same", **arguments)
+        def convolution(count: int = count, **arguments: Any) -> keras.Layer:
+            return Convolution(count, kernel_size, padding="same", **arguments)
 
-        layers += activated(convolution, f"convolution_{index}", activation, batch_normalization)
-        if pool_size > 1:
-            # "same": an image that has become smaller than a square is pooled all the same.
-            pooling = keras.layers.MaxPooling2D(pool_size, padding="same", name=f"pooling_{index}")
-            layers.append(pooling)
-    layers.append(keras.layers.Flatten(name="flatten"))
-    layers += dense_stack(hidden, units, activation, batch_normalization, dropout)
-    return keras.Sequential(layers, name="convolutional_network")
+        name = f"convolution_{index}"
+        for layer in activated(convolution, name, activation, batch_normalization):
+            outputs = layer(outputs)
+        outputs = largest_of_squares(outputs, pool_size)
+    outputs = keras.layers.Flatten(name="flatten")(outputs)
+    for layer in dense_stack(hidden, units, activation, batch_normalization, dropout):
+        outputs = layer(outputs)
+    return keras.Model(start, outputs, name="convolutional_network")
+
+
+def largest_of_squares(images: Any, size: int) -> Any:
+    """Take the maximum over squares; rows and columns that fill no square are left out.
+
+    Not ``MaxPooling2D``: XLA has no deterministic gradient of it on TensorFlow.
+
+    Args:
+        images: of shape (n, height, width, channels).
+        size: height and width of a square; images that are smaller stay as they are.
+    """
+    height, width, channels = images.shape[1:]
+    rows, columns = height // size, width // size
+    if size == 1 or not rows or not columns:
+        return images
+    rest = ((0, height - rows * size), (0, width - columns * size))
+    whole = keras.layers.Cropping2D(rest)(images)
+    squares = keras.layers.Reshape((rows, size, columns, size, channels))(whole)
+    return keras.ops.max(squares, axis=(2, 4))

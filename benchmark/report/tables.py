@@ -7,6 +7,7 @@ from benchmark.report.formatting import interval, number, words
 from benchmark.report.material import Material
 from benchmark.report.sentences import comparison_sentence
 from benchmark.statistics import Interval, LabelSummary
+from benchmark.study import Study
 
 _NAMES = {
     "created": "started (UTC)",
@@ -130,7 +131,11 @@ def problem_rows(material: Material) -> list[tuple[str, str]]:
     return [
         *rows,
         ("objective", f"{material.direction} {words(material.objective)}"),
-        ("training", f"{study.training.epochs} epochs, {words(study.training.sampling)} sampling"),
+        (
+            "training",
+            f"{study.training.epochs} epochs, {words(study.training.sampling)} sampling, "
+            f"learning rate: {', '.join(_schedules(study))}",
+        ),
         (
             "search",
             f"{budget.trials} trials an optimizer, {words(budget.sampler)} sampler, "
@@ -139,3 +144,11 @@ def problem_rows(material: Material) -> list[tuple[str, str]]:
         ("replicates", str(budget.replicates)),
         ("seed", str(study.seed)),
     ]
+
+
+def _schedules(study: Study) -> list[str]:
+    """The schedule of all, or those of the labels where they differ."""
+    found = {entry.label: words(study.schedule(entry.label)) for entry in study.compare}
+    if len(set(found.values())) == 1:
+        return [next(iter(found.values()))]
+    return [f"{schedule} for {label}" for label, schedule in found.items()]

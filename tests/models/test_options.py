@@ -29,6 +29,8 @@ def test_given_options_win_and_lists_become_tuples() -> None:
     assert check_options("multilayer_perceptron", given) == {
         "hidden": (8, 4),
         "activation": "relu",
+        "batch_normalization": False,
+        "dropout": 0.0,
         "initializer": "he_normal",
     }
 
@@ -61,6 +63,14 @@ def test_tables_cannot_be_changed() -> None:
         ("multilayer_perceptron", {"activation": "rellu"}, "activation must .*Did you mean `relu"),
         ("multilayer_perceptron", {"activation": 3}, "Received 3"),
         ("multilayer_perceptron", {"activation": ["relu"]}, r"Received \['relu'\]"),
+        ("multilayer_perceptron", {"dropout": 1.0}, "dropout must be >= 0 and < 1.* Received 1.0"),
+        ("multilayer_perceptron", {"dropout": True}, "dropout must be .* Received True"),
+        ("multilayer_perceptron", {"dropout": "a"}, "dropout must be .* Received 'a'"),
+        ("multilayer_perceptron", {"batch_normalization": 1}, "must be true or false. Received 1"),
+        ("convolutional_network", {"filters": [0]}, r"those of each convolution. Received \[0\]"),
+        ("convolutional_network", {"image": (8, 8)}, r"image must .* three .* Received \[8, 8\]"),
+        ("convolutional_network", {"kernel_size": 0}, "kernel_size must be a whole .* Received 0"),
+        ("convolutional_network", {"pool_size": 1.5}, "pool_size must be a whole .* Received 1.5"),
         ("linear", {"initializer": "glorot"}, "initializer must be one of .*Did you mean `glorot_"),
         ("linear", {"initializer": None}, "initializer must be one of .*Received None"),
     ],

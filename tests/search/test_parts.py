@@ -237,7 +237,7 @@ def test_trial_of_a_dataset() -> None:
     )
     assert (trial.label, trial.optimizer) == ("fast", "sgd")
     assert trial.model_options == Settings(hidden=(8, 4))
-    assert trial.options == Settings(sampling="bernoulli")
+    assert trial.options == Settings(sampling="bernoulli", schedule="constant")
     assert (trial.epochs, trial.seed, trial.replicate, trial.phase) == (9, 5, 0, "search")
     assert (trial.objective, trial.direction) == ("validation_loss", "minimize")
     assert hash(trial) == hash(build_trial(study(), settings, "fast", 3, {"learning_rate": 0.1}))
