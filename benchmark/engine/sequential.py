@@ -152,7 +152,13 @@ class SequentialEngine:
     def _warm_up(self, structure: Structure, trial: Trial) -> None:
         """Compile all that the trial needs before the clock of training starts."""
         train = structure.task.parts["train"]
-        for size in {len(rows) for rows in batches_of(trial, len(train.x), 1)}:
+        if keras.backend.backend() == "tensorflow":
+            # From the second size on TensorFlow traces for any size. Always after the same
+            # two, or the rounding of a trial would depend on the sizes of earlier ones.
+            sizes = [min(size, len(train.x)) for size in (2, 3)]
+        else:
+            sizes = sorted({len(rows) for rows in batches_of(trial, len(train.x), 1)})
+        for size in sizes:
             if size not in structure.batch_shapes:
                 structure.batch_shapes.add(size)
                 structure.task.model.train_on_batch(train.x[:size], train.y[:size])
