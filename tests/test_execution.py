@@ -1,6 +1,7 @@
 """The loop, with an engine and a search that are played from tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -88,9 +89,11 @@ class PlayedSearch:
     pruned: Sequence[int] = ()
     asked: int = 0
     told: list[TrialResult] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     def ask(self) -> Trial | None:
         self.asked += 1
+        self.log.append(f"ask {self.asked - 1}")
         return make_trial(self.asked - 1) if self.asked <= self.count else None
 
     def report(self, report: Report) -> bool:
@@ -98,6 +101,12 @@ class PlayedSearch:
 
     def tell(self, result: TrialResult) -> None:
         self.told.append(result)
+        self.log.append(f"tell {result.trial.number}")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        yield
+        self.log.append("safe")
 
 
 @dataclass
@@ -107,8 +116,9 @@ class PlayedWriter:
     log: list[str] = field(default_factory=list)
     kept: set[int] = field(default_factory=set)
 
-    def append(self, result: TrialResult, reports: Sequence[Report]) -> None:
-        self.log.append(f"append {result.trial.number} with {len(reports)} reports")
+    def append_all(self, records: Sequence[tuple[TrialResult, Sequence[Report]]]) -> None:
+        for result, reports in records:
+            self.log.append(f"append {result.trial.number} with {len(reports)} reports")
 
     def save_weights(self, number: int, weights: Sequence[object]) -> None:
         self.kept.add(number)
@@ -132,6 +142,43 @@ def test_a_pruned_trial_hands_its_slot_on_at_once():
     assert execution.run_search()
     assert execution.results[0].status is Status.PRUNED
     assert engine.log[:4] == ["start 0", "start 1", "stop 0 pruned", "start 2"]
+
+
+def test_what_ends_together_is_safe_before_its_slots_are_handed_on():
+    log: list[str] = []
+    engine, search, writer = PlayedEngine(log=log), PlayedSearch(4, log=log), PlayedWriter(log=log)
+    Execution(engine, search, writer).run_search()
+    assert log[:6] == ["ask 0", "ask 1", "safe", "start 0", "start 1", "safe"]
+    assert log[log.index("stop 0 completed") : log.index("start 3") + 1] == [
+        "stop 0 completed",
+        "tell 0",
+        "stop 1 completed",
+        "tell 1",
+        "append 0 with 3 reports",
+        "append 1 with 3 reports",
+        "ask 2",
+        "ask 3",
+        "safe",
+        "start 2",
+        "start 3",
+    ]
+
+
+def test_an_engine_may_report_of_some_running_trials_at_a_time():
+    class Blocks(PlayedEngine):
+        """Trains one trial a call, in turn."""
+
+        def advance(self) -> list[Report]:
+            number = min(self.running, key=lambda one: (self.running[one], one))
+            others = {one: epoch for one, epoch in self.running.items() if one != number}
+            self.running = {number: self.running[number]}
+            reports = super().advance()
+            self.running |= others
+            return reports
+
+    execution = Execution(Blocks(), PlayedSearch(5), writer := PlayedWriter())
+    assert execution.run_search()
+    assert sorted(writer.log) == [f"append {number} with 3 reports" for number in range(5)]
 
 
 def test_only_the_weights_of_the_best_trial_are_kept():
