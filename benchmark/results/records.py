@@ -101,7 +101,7 @@ def _plain(value: Any) -> Any:
     """Turn a frozen value into what JSON can hold, the values of mappings left as they are."""
     if isinstance(value, Settings):
         return dict(value.items())
-    if not is_dataclass(value):
+    if not is_dataclass(value) or isinstance(value, type):
         return value
     plain = {name: _plain(getattr(value, name)) for name in _field_names(type(value))}
     if isinstance(value, DatasetProblem | ClosedFormProblem):

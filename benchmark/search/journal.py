@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,10 @@ class JournalBackend(JournalFileBackend):
             self._file_lock.release()
         self._is_unforced |= self._is_grouped and not is_note
 
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """Yield the records from a number on; none while records are held back."""
-        return iter(()) if self._held is not None else super().read_logs(log_number_from)
+        if self._held is None:
+            yield from super().read_logs(log_number_from)
 
     @contextmanager
     def one_write(self) -> Iterator[None]:
