@@ -206,7 +206,7 @@ class Session:
             getattr(trainer, "close", lambda: None)()
             if tracker is not None:
                 finish_tracker(tracker, self.path, execution.best.values(), report)
-                unsent = tracker.close(CLOSE_SECONDS)
+                unsent = tracker.close(CLOSE_SECONDS, self._settings.notify)
             self._search.close()
             self._writer.close()
         elapsed = time.perf_counter() - started

@@ -22,6 +22,8 @@ from benchmark.trial import Report, Status, TrialResult
 ATTEMPTS = 3
 """How often an item is offered to a store that answers but fails on it."""
 CAUSE_LENGTH = 300
+SILENT_SECONDS = 2.0
+"""How long the end of a run waits for MLflow before it says so."""
 GATHER_SECONDS = 0.2
 """For how long trials gather that then share a transaction; a person does not see the delay."""
 
@@ -163,7 +165,7 @@ class Tracker:
             self._outbox.put(Item(what, partial(RunMirror.log_model, entry=entry)))
         self._outbox.put(Item("the end of the run", partial(RunMirror.finish, status=status)))
 
-    def close(self, timeout: float) -> Unsent:
+    def close(self, timeout: float, tell: Callable[[str], None] = lambda _: None) -> Unsent:
         """Wait until all is sent, and end the thread.
 
         Where the store does not answer, one more attempt is made and the wait is over.
@@ -171,6 +173,7 @@ class Tracker:
         Args:
             timeout: how long to wait without progress, in seconds: as long as a slow store
                 takes one item after the other, it is waited for.
+            tell: is called with a sentence where that takes more than a moment.
 
         Returns:
             What was not sent. Trials of a resumed folder count as not sent until the
@@ -179,6 +182,9 @@ class Tracker:
         """
         self._outbox.close()
         if self._thread is not None:
+            self._thread.join(min(timeout, SILENT_SECONDS))
+            if self._thread.is_alive():
+                tell(f"MLflow is still receiving {self._outbox.unsent()} …")
             _join(self._thread, timeout, self._outbox)
         return self._outbox.unsent()
 
