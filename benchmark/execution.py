@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Protocol
 
 from benchmark.trial import Report, Status, Trial, TrialResult
@@ -165,7 +166,8 @@ class Execution:
                 # At once: the next report is judged by what is known of this trial.
                 with self._clock("search"):
                     search.tell(result)
-                self.results[number] = result
+                # Without weights: those of a thousand trials would fill the memory.
+                self.results[number] = replace(result, weights=())
                 if self._is_best(result):
                     self.best[result.trial.label] = result
         return ended

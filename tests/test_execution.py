@@ -187,6 +187,7 @@ def test_only_the_weights_of_the_best_trial_are_kept():
     execution.run_search()
     assert execution.best["sgd"].trial.number == 4
     assert writer.kept == {4}
+    assert not any(result.weights for result in execution.results.values())
 
 
 def test_of_equal_objectives_the_earlier_number_is_best():
@@ -236,3 +237,17 @@ def test_replicates_with_a_result_are_not_trained_again(done):
     assert engine.log.count("start 0") == 1 - done
     assert sorted(execution.results) == [0, 1, 2]
     assert execution.best == {}
+
+
+def test_of_trials_that_end_together_only_the_best_is_kept():
+    saved: list[int] = []
+
+    class Writer(PlayedWriter):
+        def save_weights(self, number: int, weights: Sequence[object]) -> None:
+            saved.append(number)
+            super().save_weights(number, weights)
+
+    writer = Writer()
+    Execution(PlayedEngine(capacity=4), PlayedSearch(8), writer).run_search()
+    assert saved == [3, 7]
+    assert writer.kept == {7}
