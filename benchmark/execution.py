@@ -6,15 +6,18 @@ only the plain values of :mod:`benchmark.trial`.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Protocol
 
 from benchmark.trial import Report, Status, Trial, TrialResult
 
+Record = tuple[TrialResult, Sequence[Report]]
+
 
 class Engine(Protocol):
-    """Trains trials, an epoch of all running ones at a time."""
+    """Trains trials, an epoch of some running ones at a time."""
 
     @property
     def capacity(self) -> int:
@@ -24,7 +27,7 @@ class Engine(Protocol):
         """Put a trial into a free slot."""
 
     def advance(self) -> list[Report]:
-        """Train one epoch of every running trial."""
+        """Train one epoch of some running trials; each gets its turn."""
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
         """Free the slot of a trial."""
@@ -42,12 +45,15 @@ class Search(Protocol):
     def tell(self, result: TrialResult) -> None:
         """Take note of a finished trial, durably."""
 
+    def together(self) -> AbstractContextManager[None]:
+        """Make durable at the end, at once, what is asked and told within."""
+
 
 class Writer(Protocol):
     """Keeps finished trials on disk."""
 
-    def append(self, result: TrialResult, reports: Sequence[Report]) -> None:
-        """Store a finished trial, durably."""
+    def append_all(self, records: Sequence[Record]) -> None:
+        """Store finished trials, durably."""
 
     def save_weights(self, number: int, weights: Sequence[Any]) -> None:
         """Keep the weights of a trial."""
@@ -100,76 +106,101 @@ class Execution:
 
     def run_search(self) -> bool:
         """Spend the budget of the search; returns whether it was spent to its end."""
-        return self._run(self._search.ask, self._search.report, self._search.tell)
+        return self._run(self._search)
 
     def run_replicates(self, trials: Iterable[Trial]) -> bool:
         """Train the given trials that have no result yet; returns whether all were trained."""
         waiting = (trial for trial in trials if trial.number not in self.results)
-        return self._run(_source(waiting), lambda _: False, lambda _: None)
+        return self._run(_Replicates(waiting))
 
-    def _run(
-        self,
-        ask: Callable[[], Trial | None],
-        should_prune: Callable[[Report], bool],
-        tell: Callable[[TrialResult], None],
-    ) -> bool:
+    def _run(self, search: Search) -> bool:
         running: dict[int, list[Report]] = {}
         exhausted = False
-        while not self._stop_requested():
-            while not exhausted and len(running) < self._engine.capacity:
-                with self._clock("search"):
-                    trial = ask()
-                exhausted = trial is None
-                if trial is not None:
-                    running[trial.number] = []
-                    self._engine.start(trial)
+        while True:
+            reports = self._engine.advance() if running else []
+            # One wait for the disk ends trials and begins their successors.
+            with self._together(search):
+                overtaken = dict(self.best)
+                ended = self._take(reports, running, search)
+                self._store(ended, overtaken)
+                is_stopping = self._stop_requested()
+                started: list[Trial] = []
+                while not is_stopping and not exhausted and self._has_room(running, started):
+                    with self._clock("search"):
+                        trial = search.ask()
+                    exhausted = trial is None
+                    started += [] if trial is None else [trial]
+            for trial in started:
+                running[trial.number] = []
+                self._engine.start(trial)
+            self._announce(ended, overtaken)
+            if is_stopping:
+                break
             if not running:
                 return True
-            for report in self._engine.advance():
-                running[report.trial_number].append(report)
-                status, reason = report.status, report.reason
-                with self._clock("search"):
-                    prune = status is Status.RUNNING and should_prune(report)
-                if prune:
-                    status = Status.PRUNED
-                    reason = f"the pruner stopped the trial after epoch {report.epoch}"
-                if status.is_final:
-                    reports = running.pop(report.trial_number)
-                    result = self._engine.stop(report.trial_number, status, reason)
-                    self._record(result, reports, tell)
         # Trials in flight are not recorded: a resumed run trains them again from their start.
         for number in running:
             self._engine.stop(number, Status.INTERRUPTED, Status.INTERRUPTED.sentence)
         return False
 
-    def _record(
-        self,
-        result: TrialResult,
-        reports: Sequence[Report],
-        tell: Callable[[TrialResult], None],
-    ) -> None:
-        """Store a finished trial before its slot is handed on.
+    def _has_room(self, running: Collection[int], started: Collection[Trial]) -> bool:
+        return len(running) + len(started) < self._engine.capacity
+
+    def _take(
+        self, reports: Iterable[Report], running: dict[int, list[Report]], search: Search
+    ) -> list[Record]:
+        """Judge reports; end the trials that are over, and return them."""
+        ended: list[Record] = []
+        for report in reports:
+            number = report.trial_number
+            running[number].append(report)
+            status, reason = report.status, report.reason
+            with self._clock("search"):
+                prune = status is Status.RUNNING and search.report(report)
+            if prune:
+                status = Status.PRUNED
+                reason = f"the pruner stopped the trial after epoch {report.epoch}"
+            if status.is_final:
+                result = self._engine.stop(number, status, reason)
+                ended.append((result, running.pop(number)))
+                # At once: the next report is judged by what is known of this trial.
+                with self._clock("search"):
+                    search.tell(result)
+                # Without weights: those of a thousand trials would fill the memory.
+                self.results[number] = replace(result, weights=())
+                if self._is_best(result):
+                    self.best[result.trial.label] = result
+        return ended
+
+    def _store(self, ended: Sequence[Record], overtaken: Mapping[str, TrialResult]) -> None:
+        """Store finished trials before their slots are handed on.
 
         The order matters to a kill at any instant: weights before the record that
         makes them findable, the record before the search storage that would
         otherwise hold a trial without a result.
         """
-        previous = self.best.get(result.trial.label)
-        is_best = self._is_best(result)
         with self._clock("log"):
-            if is_best and result.weights:
-                self._writer.save_weights(result.trial.number, result.weights)
-            self._writer.append(result, reports)
-        with self._clock("search"):
-            tell(result)
-        self.results[result.trial.number] = result
-        if is_best:
-            self.best[result.trial.label] = result
-            if previous is not None:
-                self._writer.discard_weights(previous.trial.number)
+            for label, result in self.best.items():
+                if result is not overtaken.get(label) and result.weights:
+                    self._writer.save_weights(result.trial.number, result.weights)
+            if ended:
+                self._writer.append_all(ended)
+
+    def _announce(self, ended: Sequence[Record], overtaken: Mapping[str, TrialResult]) -> None:
         with self._clock("log"):
-            for observer in self._observers:
-                observer.trial_finished(result, reports)
+            for label, previous in overtaken.items():
+                if previous is not self.best[label]:
+                    self._writer.discard_weights(previous.trial.number)
+            for result, reports in ended:
+                for observer in self._observers:
+                    observer.trial_finished(result, reports)
+
+    @contextmanager
+    def _together(self, search: Search) -> Iterator[None]:
+        with search.together():
+            yield
+            written = time.perf_counter()
+        self.seconds["search"] += time.perf_counter() - written
 
     @contextmanager
     def _clock(self, name: str) -> Iterator[None]:
@@ -192,5 +223,21 @@ class Execution:
         return rank < (sign * best.objective, best.trial.number)
 
 
-def _source(trials: Iterator[Trial]) -> Callable[[], Trial | None]:
-    return lambda: next(trials, None)
+class _Replicates:
+    """Hands out given trials and learns nothing."""
+
+    def __init__(self, trials: Iterator[Trial]) -> None:
+        self._trials = trials
+
+    def ask(self) -> Trial | None:
+        return next(self._trials, None)
+
+    def report(self, report: Report) -> bool:
+        del report
+        return False
+
+    def tell(self, result: TrialResult) -> None:
+        """Replicates are no proposals."""
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()

@@ -186,8 +186,9 @@ class Session:
         started = time.perf_counter()
         tracker = self._start_tracker()
         watching = [*observers, *([tracker] if tracker else [])]
+        trainer = engine or self.engine.build()
         execution = Execution(
-            engine or self.engine.build(),
+            trainer,
             self._search,
             self._writer,
             watching,
@@ -203,9 +204,10 @@ class Session:
             if finished:
                 report = self._finish(summary)
         finally:
+            getattr(trainer, "close", lambda: None)()
             if tracker is not None:
                 finish_tracker(tracker, self.path, execution.best.values(), report)
-                unsent = tracker.close(CLOSE_SECONDS)
+                unsent = tracker.close(CLOSE_SECONDS, self._settings.notify)
             self._search.close()
             self._writer.close()
         elapsed = time.perf_counter() - started

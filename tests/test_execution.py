@@ -1,6 +1,7 @@
 """The loop, with an engine and a search that are played from tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -88,9 +89,11 @@ class PlayedSearch:
     pruned: Sequence[int] = ()
     asked: int = 0
     told: list[TrialResult] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     def ask(self) -> Trial | None:
         self.asked += 1
+        self.log.append(f"ask {self.asked - 1}")
         return make_trial(self.asked - 1) if self.asked <= self.count else None
 
     def report(self, report: Report) -> bool:
@@ -98,6 +101,12 @@ class PlayedSearch:
 
     def tell(self, result: TrialResult) -> None:
         self.told.append(result)
+        self.log.append(f"tell {result.trial.number}")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        yield
+        self.log.append("safe")
 
 
 @dataclass
@@ -107,8 +116,9 @@ class PlayedWriter:
     log: list[str] = field(default_factory=list)
     kept: set[int] = field(default_factory=set)
 
-    def append(self, result: TrialResult, reports: Sequence[Report]) -> None:
-        self.log.append(f"append {result.trial.number} with {len(reports)} reports")
+    def append_all(self, records: Sequence[tuple[TrialResult, Sequence[Report]]]) -> None:
+        for result, reports in records:
+            self.log.append(f"append {result.trial.number} with {len(reports)} reports")
 
     def save_weights(self, number: int, weights: Sequence[object]) -> None:
         self.kept.add(number)
@@ -134,12 +144,50 @@ def test_a_pruned_trial_hands_its_slot_on_at_once():
     assert engine.log[:4] == ["start 0", "start 1", "stop 0 pruned", "start 2"]
 
 
+def test_what_ends_together_is_safe_before_its_slots_are_handed_on():
+    log: list[str] = []
+    engine, search, writer = PlayedEngine(log=log), PlayedSearch(4, log=log), PlayedWriter(log=log)
+    Execution(engine, search, writer).run_search()
+    assert log[:6] == ["ask 0", "ask 1", "safe", "start 0", "start 1", "safe"]
+    assert log[log.index("stop 0 completed") : log.index("start 3") + 1] == [
+        "stop 0 completed",
+        "tell 0",
+        "stop 1 completed",
+        "tell 1",
+        "append 0 with 3 reports",
+        "append 1 with 3 reports",
+        "ask 2",
+        "ask 3",
+        "safe",
+        "start 2",
+        "start 3",
+    ]
+
+
+def test_an_engine_may_report_of_some_running_trials_at_a_time():
+    class Blocks(PlayedEngine):
+        """Trains one trial a call, in turn."""
+
+        def advance(self) -> list[Report]:
+            number = min(self.running, key=lambda one: (self.running[one], one))
+            others = {one: epoch for one, epoch in self.running.items() if one != number}
+            self.running = {number: self.running[number]}
+            reports = super().advance()
+            self.running |= others
+            return reports
+
+    execution = Execution(Blocks(), PlayedSearch(5), writer := PlayedWriter())
+    assert execution.run_search()
+    assert sorted(writer.log) == [f"append {number} with 3 reports" for number in range(5)]
+
+
 def test_only_the_weights_of_the_best_trial_are_kept():
     writer = PlayedWriter()
     execution = Execution(PlayedEngine(), PlayedSearch(5), writer)
     execution.run_search()
     assert execution.best["sgd"].trial.number == 4
     assert writer.kept == {4}
+    assert not any(result.weights for result in execution.results.values())
 
 
 def test_of_equal_objectives_the_earlier_number_is_best():
@@ -189,3 +237,17 @@ def test_replicates_with_a_result_are_not_trained_again(done):
     assert engine.log.count("start 0") == 1 - done
     assert sorted(execution.results) == [0, 1, 2]
     assert execution.best == {}
+
+
+def test_of_trials_that_end_together_only_the_best_is_kept():
+    saved: list[int] = []
+
+    class Writer(PlayedWriter):
+        def save_weights(self, number: int, weights: Sequence[object]) -> None:
+            saved.append(number)
+            super().save_weights(number, weights)
+
+    writer = Writer()
+    Execution(PlayedEngine(capacity=4), PlayedSearch(8), writer).run_search()
+    assert saved == [3, 7]
+    assert writer.kept == {7}

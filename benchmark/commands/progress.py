@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmark.trial import Direction, Report, TrialResult
 
 Mode = Literal["live", "plain", "quiet"]
+REFRESHES = 2.0
+"""How often a second the bars are drawn: each time takes milliseconds from the training."""
 PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines, so that a log file stays readable."""
 
@@ -52,6 +54,7 @@ class StudyProgress:
             TimeElapsedColumn(),
             TextColumn("{task.fields[pace]}"),
             console=console,
+            refresh_per_second=REFRESHES,
             disable=mode != "live",
         )
         self._tasks = {

@@ -1,9 +1,9 @@
 """A finished trial as one line of JSON, and back to the same frozen values."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class DamagedRecordsError(UserError, ValueError):
     """A line in the middle of ``records.jsonl`` cannot be read."""
 
 
-def encode(result: TrialResult, reports: list[Report]) -> bytes:
+def encode(result: TrialResult, reports: Sequence[Report]) -> bytes:
     r"""Return a trial's line, its line end included; weights are left out.
 
     Floats are written with the shortest digits that give the same float back;
@@ -40,7 +40,7 @@ def encode(result: TrialResult, reports: list[Report]) -> bytes:
         reports: what the engine reported of it, in order of epochs.
     """
     content = {"result": _plain(result), "reports": [_plain(report) for report in reports]}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _JSON.encode(content).encode() + b"\n"
 
 
 def decode(line: bytes) -> Record:
@@ -98,20 +98,32 @@ def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a frozen value into what JSON can hold."""
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [item.name for item in fields(value) if item.name != "weights"]
-        plain = {name: _plain(getattr(value, name)) for name in names}
-        if isinstance(value, DatasetProblem | ClosedFormProblem):
-            plain["kind"] = type(value).__name__
-        return plain
+    """Turn a frozen value into what JSON can hold, the values of mappings left as they are."""
+    if isinstance(value, Settings):
+        return dict(value.items())
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    plain = {name: _plain(getattr(value, name)) for name in _field_names(type(value))}
+    if isinstance(value, DatasetProblem | ClosedFormProblem):
+        plain["kind"] = type(value).__name__
+    return plain
+
+
+@cache
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind) if item.name != "weights")
+
+
+def _odd(value: Any) -> Any:
+    """Turn what :mod:`json` does not know, when it meets one, into what it does."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    return value.item() if hasattr(value, "item") else value  # NumPy scalars
+        return dict(value)
+    if hasattr(value, "item"):  # a NumPy scalar
+        return value.item()
+    raise TypeError(f"a record must hold plain values. Received {value!r}.")
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_odd)
 
 
 def _trial(plain: dict[str, Any]) -> Trial:

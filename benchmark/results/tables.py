@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from benchmark.results.records import Record
-from benchmark.trial import Report, Settings, TrialResult
+from benchmark.trial import Settings, TrialResult
 
+Row = tuple[Any, ...]
 TABLES = ("trials", "curves", "curvature", "spectra")
 _INTEGERS = {
     "trials": ("number", "seed", "replicate", "epochs", "steps", "samples", "gradient_evaluations"),
@@ -71,14 +72,26 @@ def build_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
         ``trials`` (a row a trial), ``curves`` (a row a metric and epoch), ``curvature``
         (a row a quantity and epoch) and ``spectra`` (a row an eigenvalue).
     """
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    trials: list[dict[str, Any]] = []
+    rows: dict[str, list[Row]] = {name: [] for name in TABLES if name != "trials"}
     for result, reports in sorted(records, key=lambda record: record[0].trial.number):
-        rows["trials"].append(_trial_row(result))
+        trials.append(_trial_row(result))
         for report in sorted(reports, key=lambda report: report.epoch):
-            rows["curves"] += _curve_rows(report)
-            rows["curvature"] += _curvature_rows(report)
-            rows["spectra"] += _spectrum_rows(report)
-    return {name: _table(name, rows[name]) for name in TABLES}
+            place = (report.trial_number, report.epoch)
+            counts = (report.step, report.samples, report.gradient_evaluations)
+            rows["curves"] += [(*place, *counts, *item) for item in report.metrics.items()]
+            rows["curvature"] += [(*place, *item) for item in report.curvature.items()]
+            rows["spectra"] += [(*place, *item) for item in enumerate(report.spectrum)]
+    found = {key for row in trials for key in row}
+    more = [key for group in GROUPS for key in sorted(found) if key.startswith(group)]
+    columns = [*COLUMNS["trials"], *more]
+    return {
+        "trials": _typed("trials", pd.DataFrame(trials, columns=columns)),
+        **{
+            name: _typed(name, pd.DataFrame(some, columns=list(COLUMNS[name])))
+            for name, some in rows.items()
+        },
+    }
 
 
 def _trial_row(result: TrialResult) -> dict[str, Any]:
@@ -118,35 +131,8 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _curve_rows(report: Report) -> list[dict[str, Any]]:
-    place = {
-        "trial": report.trial_number,
-        "epoch": report.epoch,
-        "step": report.step,
-        "samples": report.samples,
-        "gradient_evaluations": report.gradient_evaluations,
-    }
-    return [{**place, "metric": name, "value": value} for name, value in report.metrics.items()]
-
-
-def _curvature_rows(report: Report) -> list[dict[str, Any]]:
-    place = {"trial": report.trial_number, "epoch": report.epoch}
-    return [{**place, "quantity": name, "value": value} for name, value in report.curvature.items()]
-
-
-def _spectrum_rows(report: Report) -> list[dict[str, Any]]:
-    place = {"trial": report.trial_number, "epoch": report.epoch}
-    return [
-        {**place, "index": index, "eigenvalue": value}
-        for index, value in enumerate(report.spectrum)
-    ]
-
-
-def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return rows as a table whose column types do not depend on the values."""
-    found = {key for row in rows for key in row}
-    more = [key for group in GROUPS for key in sorted(found) if key.startswith(group)]
-    table = pd.DataFrame(rows, columns=[*COLUMNS[name], *more])
+def _typed(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose column types do not depend on the values."""
     types = {column: _type(name, column) for column in table.columns}
     # A missing text is "nan" in pandas 2 and missing in pandas 3: an empty one is equal in both.
     missing = {column: "" for column, kind in types.items() if kind == "str"}

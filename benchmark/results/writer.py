@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,7 @@ class RunWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._may_be_finished = True
         self._lock = RunLock(path)
         try:
             self._numbers, end = _numbers_and_end(path / records.FILE)
@@ -130,13 +131,28 @@ class RunWriter:
             ValueError: the status is not final, the number is recorded already,
                 or a report is of another trial.
         """
+        self.append_all([(result, reports)])
+
+    def append_all(self, finished: Sequence[tuple[TrialResult, Sequence[Report]]]) -> None:
+        """Record several finished trials with one wait for the disk, else as :meth:`append`."""
+        numbers = set(self._numbers)
+        for result, reports in finished:
+            self._check(result, reports, numbers)
+            numbers.add(result.trial.number)
+        self._unfinish()
+        self._write(b"".join(records.encode(result, reports) for result, reports in finished))
+        self._numbers = numbers
+
+    def _check(
+        self, result: TrialResult, reports: Sequence[Report], recorded: Collection[int]
+    ) -> None:
         number = result.trial.number
         if not result.status.is_final:
             raise ValueError(
                 f"a recorded status must be final. Received {result.status.value!r} for trial "
                 f"{number}. Stop the trial first."
             )
-        if number in self._numbers:
+        if number in recorded:
             raise ValueError(
                 f"a trial must be recorded once. Received number {number} again in {self.path}. "
                 "Number new trials past those in RunWriter.numbers."
@@ -147,9 +163,6 @@ class RunWriter:
                 f"reports must be of the recorded trial {number}. Received reports of "
                 f"{sorted(others)}. Collect reports by trial number."
             )
-        self._unfinish()
-        self._write(records.encode(result, list(reports)))
-        self._numbers.add(number)
 
     def save_weights(self, number: int, weights: Weights) -> None:
         """Keep the final weights of a trial, atomically, as ``weights/trial-000012.npz``.
@@ -188,6 +201,7 @@ class RunWriter:
         Args:
             summary: plain values by name.
         """
+        self._may_be_finished = True
         tables = build_tables(record for _, record in records.read_lines(self.path / records.FILE))
         for name, table in tables.items():
             write_atomically(
@@ -221,9 +235,12 @@ class RunWriter:
         self.close()
 
     def _unfinish(self) -> None:
+        if not self._may_be_finished:
+            return
         # The summary goes first: without it a reader takes the records, not the tables.
         for name in ("summary.json", *(f"{table}.parquet" for table in TABLES)):
             (self.path / name).unlink(missing_ok=True)
+        self._may_be_finished = False
 
     def _write(self, line: bytes) -> None:
         end = os.fstat(self._file).st_size

@@ -1,11 +1,13 @@
 """The search of one compared optimizer."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import optuna
-from optuna.pruners import BasePruner
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -68,8 +70,10 @@ class LabelSearch:
         )
         self._sobol: ScrambledSobol | None = None
         self._running: dict[int, optuna.Trial] = {}
+        self._reported: dict[int, set[int]] = defaultdict(set)
         self._waiting: list[int] = []
         self._restored: set[int] = set()
+        self._upcoming = len(self._records)
         self._has_begun = False
 
     def _check_records(self) -> None:
@@ -148,12 +152,7 @@ class LabelSearch:
     @property
     def upcoming(self) -> int | None:
         """The next trial to propose; nothing once the budget is spent."""
-        k = len(self._memory.get_all_trials(self._study_id, deepcopy=False))
-        return k if k < self.planned else None
-
-    @property
-    def _study_id(self) -> int:
-        return self._memory.get_study_id_from_name(self._study.study_name)
+        return self._upcoming if self._upcoming < self.planned else None
 
     def take_waiting(self) -> dict[str, float | int]:
         """Hand out the first trial that was left running, with its own parameters."""
@@ -173,6 +172,7 @@ class LabelSearch:
         self._study.sampler = self._no_opinion
         self._store.create(trial.params, trial.distributions, number)
         self._running[k] = trial
+        self._upcoming += 1
         return self._parameters(trial)
 
     def _sampler(self, k: int) -> BaseSampler:
@@ -193,35 +193,42 @@ class LabelSearch:
         return k in self._running and k not in self._waiting
 
     def report(self, k: int, epoch: int, value: float) -> bool:
-        """Record a finite objective after an epoch; true means: prune.
+        """Note a finite objective after an epoch; true means: prune.
 
         An epoch reported before changes nothing and prunes nothing.
         """
         trial = self._running[k]
-        if epoch in self._attributes_and_values(k)[1]:
+        if epoch in self._reported[k]:
             return False
+        self._reported[k].add(epoch)
         trial.report(value, epoch)
         self._store.report(k, epoch, value)
-        before = dict(self._attributes_and_values(k)[0])
+        if isinstance(self._study.pruner, NopPruner):
+            return False
+        before = self._attributes(trial)
         prune = trial.should_prune()
-        after = self._attributes_and_values(k)[0]
+        after = self._attributes(trial)
         # A rung of successive halving is part of what later trials are judged by.
         noted = {key: after[key] for key in after if before.get(key) != after[key]}
         self._store.annotate(k, noted)
         return prune
 
-    def _attributes_and_values(self, k: int) -> tuple[dict[str, Any], dict[int, float]]:
-        trial_id = self._memory.get_trial_id_from_study_id_trial_number(self._study_id, k)
-        frozen = self._memory.get_trial(trial_id)
-        return frozen.system_attrs, frozen.intermediate_values
+    def _attributes(self, trial: optuna.Trial) -> dict[str, Any]:
+        return dict(self._memory.get_trial_system_attrs(trial._trial_id))
 
-    def finish(self, k: int, state: TrialState, value: float | None) -> None:
-        """Record how a running trial ended: in the store, then in memory."""
-        self._store.finish(k, state, value)
+    def finish(self, k: int, state: TrialState, value: float | None) -> Callable[[], None]:
+        """Learn how a running trial ended, and write what was noted of it.
+
+        Returns:
+            What records the end itself in the store.
+        """
+        self._store.write_notes(k)
         trial = self._running.pop(k)
+        self._reported.pop(k, None)
         _mark_divergence(trial, value)
         # Optuna gives a pruned trial its last reported value by itself.
         self._study.tell(trial, None if state is TrialState.PRUNED else value, state=state)
+        return partial(self._store.finish, k, state, value)
 
 
 def _finished(record: FrozenTrial) -> FrozenTrial:

@@ -1,7 +1,8 @@
 """Ask and tell over all compared optimizers of a study."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from benchmark.search.label import LabelSearch
 from benchmark.search.pruners import make_pruner
 from benchmark.search.samplers import check_grid, make_sampler
 from benchmark.search.space import SearchSpace, make_space
-from benchmark.search.storage import TrialStore, close_storage, open_storage
+from benchmark.search.storage import TrialStore, close_storage, one_wait, one_write, open_storage
 from benchmark.search.trials import SearchSettings, build_trial
 from benchmark.study import Study
 from benchmark.trial import Report, Status, Trial, TrialResult, named_seed
@@ -84,6 +85,7 @@ class Search:
         prefix = f"{study.name}/{_named(run)}/" if _is_url(storage) else ""
         names = [prefix + label for label in self._labels]
         self._storage = open_storage(storage)
+        self._ends: list[Callable[[], None]] | None = None
         try:
             self._searches = [
                 self._label_search(
@@ -189,8 +191,25 @@ class Search:
         is_over = report.status.is_final or report.epoch >= self._study.training.epochs
         return prune and not is_over
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make durable at the end, with one wait for the disk, what is asked and told within.
+
+        The ends of trials reach the storage last of all: a result that is told first and kept
+        elsewhere second, within, is in no storage before it is kept.
+        """
+        self._ends = []
+        try:
+            with one_wait(self._storage):
+                yield
+                with one_write(self._storage):
+                    for record_end in self._ends:
+                        record_end()
+        finally:
+            self._ends = None
+
     def tell(self, result: TrialResult) -> None:
-        """Record how a trial ended, durably.
+        """Record how a trial ended, durably (see :meth:`together`).
 
         A diverged or failed trial counts as the worst possible, +inf or -inf, so that
         the sampler learns to stay away: both storages keep it, and TPE only ranks. An
@@ -205,8 +224,13 @@ class Search:
         if result.trial.phase == "replicate":
             return
         index, k = self._running_place(result.trial.number)
-        if result.status is not Status.INTERRUPTED:
-            self._searches[index].finish(k, *_state_and_value(result))
+        if result.status is Status.INTERRUPTED:
+            return
+        record_end = self._searches[index].finish(k, *_state_and_value(result))
+        if self._ends is None:
+            record_end()
+        else:
+            self._ends.append(record_end)
 
     def replicates(self, best: Mapping[str, TrialResult]) -> list[Trial]:
         """Return the trials that train the best setting of each label again.

@@ -1,28 +1,26 @@
 """Optuna storages: opened, repaired after a kill, and written one trial at a time."""
 
-import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import DuplicatedStudyError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from benchmark.search.errors import SearchError
+from benchmark.search.journal import RunJournal
 from benchmark.trial import Direction
 
 JOURNAL = "optuna.journal"
 _CONNECT_SECONDS = 10
 _SQLITE_LOCK_SECONDS = 30
-# A lock is held for milliseconds; a longer one was left behind by a killed process.
-_LOCK_SECONDS = 3
 
 
 def open_storage(place: str | Path) -> BaseStorage:
@@ -38,43 +36,17 @@ def open_storage(place: str | Path) -> BaseStorage:
     with storage_errors(place, "opening it"):
         if isinstance(place, str) and "://" in place:
             return RDBStorage(place, engine_kwargs=_engine_settings(place))
-        path = Path(place) / JOURNAL
-        _drop_torn_line(path)
-        # The open lock works on Windows too, where symbolic links need a privilege.
-        lock = JournalFileOpenLock(str(path), grace_period=_LOCK_SECONDS)
-        return JournalStorage(JournalBackend(path, lock))
+        return RunJournal(Path(place) / JOURNAL)
 
 
-class JournalBackend(JournalFileBackend):
-    """A journal file that waits for the disk once a trial, not once an epoch.
+def one_wait(storage: BaseStorage) -> AbstractContextManager[None]:
+    """Make a journal wait for the disk once, at the end, for all that is written within."""
+    return storage.backend.one_wait() if isinstance(storage, RunJournal) else nullcontext()
 
-    Each record reaches the operating system before the method returns, so that it outlives
-    a kill of the process. Optuna also forces each to the disk, which costs 0.4 ms on an
-    idle machine and 5 ms on a busy one. Here the epochs of a trial are forced together with
-    its end: a power cut loses those of trials in flight, which are run again anyway.
 
-    Args:
-        path: the file; made if it is missing.
-        lock: taken while writing.
-    """
-
-    def __init__(self, path: Path, lock: JournalFileOpenLock) -> None:
-        super().__init__(str(path), lock_obj=lock)
-        self._path = path
-        self._file_lock = lock
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append records, as lines of JSON."""
-        if not all("intermediate_value" in log for log in logs):
-            super().append_logs(logs)
-            return
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        self._file_lock.acquire()
-        try:
-            with self._path.open("ab") as file:
-                file.write(lines.encode())
-        finally:
-            self._file_lock.release()
+def one_write(storage: BaseStorage) -> AbstractContextManager[None]:
+    """Make a journal write at the end, in one go, what is recorded within."""
+    return storage.backend.one_write() if isinstance(storage, RunJournal) else nullcontext()
 
 
 def close_storage(storage: BaseStorage) -> None:
@@ -118,26 +90,13 @@ def _engine_settings(url: str) -> dict[str, Any]:
     return {"connect_args": {"connect_timeout": _CONNECT_SECONDS}, "pool_pre_ping": True}
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off a line that a kill or a full disk left half written.
-
-    Optuna skips such a line at the end, but the next record would be appended to it,
-    and from then on the journal could not be read.
-    """
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    with path.open("rb+") as file:
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
-
-
 class TrialStore:
     """The durable records of one compared optimizer: an Optuna study in a storage.
 
     Trials are addressed by their index within the study, which is Optuna's number.
-    Every method has written durably when it returns.
+    :meth:`create` and :meth:`finish` have written durably when they return. Notes on a
+    running trial wait in memory for :meth:`write_notes`: were the process to die, the trial
+    would be run again, and noted again.
 
     Args:
         storage: an open storage.
@@ -163,6 +122,7 @@ class TrialStore:
         self.place = place
         self._storage = storage
         self._trial_ids: list[int] = []
+        self._notes: dict[int, list[Callable[[], None]]] = defaultdict(list)
         with storage_errors(place, f"creating the study {name}"):
             try:
                 self._study_id = storage.create_new_study(
@@ -199,15 +159,21 @@ class TrialStore:
             self._trial_ids.append(self._storage.create_new_trial(self._study_id, trial))
 
     def report(self, k: int, epoch: int, value: float) -> None:
-        """Record the objective after an epoch."""
-        with storage_errors(self.place, "recording an epoch"):
-            self._storage.set_trial_intermediate_value(self._trial_ids[k], epoch, value)
+        """Note the objective after an epoch."""
+        write = self._storage.set_trial_intermediate_value
+        self._notes[k].append(partial(write, self._trial_ids[k], epoch, value))
 
     def annotate(self, k: int, attributes: dict[str, Any]) -> None:
-        """Record what the pruner noted on a trial."""
-        with storage_errors(self.place, "recording a rung"):
-            for key, value in attributes.items():
-                self._storage.set_trial_system_attr(self._trial_ids[k], key, value)
+        """Note what the pruner keeps on a trial."""
+        for key, value in attributes.items():
+            write = self._storage.set_trial_system_attr
+            self._notes[k].append(partial(write, self._trial_ids[k], key, value))
+
+    def write_notes(self, k: int) -> None:
+        """Write what was noted of a trial, in one write."""
+        with storage_errors(self.place, "recording epochs"), one_write(self._storage):
+            for write in self._notes.pop(k, []):
+                write()
 
     def finish(self, k: int, state: TrialState, value: float | None) -> None:
         """Record how a trial ended."""

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from benchmark.trial import (
@@ -111,6 +112,7 @@ def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> 
     )
 
 
+@lru_cache(maxsize=1024)  # Each epoch of each trial has the same few.
 def metric_name(name: str) -> str:
     """Return a name that MLflow accepts: other characters become underscores.
 

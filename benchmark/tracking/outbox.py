@@ -1,11 +1,12 @@
 """What waits to be sent to MLflow: a queue that two threads share."""
 
+import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from benchmark.tracking.unsent import Unsent
 
@@ -21,6 +22,8 @@ class Item(Generic[Target]):
         send: sends it to the target; blocks, and raises when it could not.
         trial: the trial's number, if it is one.
         folder: returns the numbers of the trials that it stands for, if it is many.
+        finished: what can be sent together with other trials, if it is one.
+        alone: whether it must be sent for itself.
         attempts: how often it failed though the target answered.
     """
 
@@ -28,6 +31,8 @@ class Item(Generic[Target]):
     send: Callable[[Target], None]
     trial: int | None = None
     folder: Callable[[], Collection[int]] | None = None
+    finished: Any = None
+    alone: bool = False
     attempts: int = 0
 
 
@@ -95,6 +100,12 @@ class Outbox(Generic[Target]):
                 else:
                     return None
             return self._queue[0]
+
+    def trials(self, limit: int) -> list[Item[Target]]:
+        """Return the trials at the head of the queue that may be sent together."""
+        with self._changed:
+            head = itertools.islice(self._queue, limit)
+            return list(itertools.takewhile(lambda item: item.finished and not item.alone, head))
 
     def done(self, item: Item[Target]) -> None:
         """Remove an item."""

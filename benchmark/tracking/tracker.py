@@ -22,6 +22,10 @@ from benchmark.trial import Report, Status, TrialResult
 ATTEMPTS = 3
 """How often an item is offered to a store that answers but fails on it."""
 CAUSE_LENGTH = 300
+SILENT_SECONDS = 2.0
+"""How long the end of a run waits for MLflow before it says so."""
+GATHER_SECONDS = 0.2
+"""For how long trials gather that then share a transaction; a person does not see the delay."""
 
 
 class Tracker:
@@ -161,7 +165,7 @@ class Tracker:
             self._outbox.put(Item(what, partial(RunMirror.log_model, entry=entry)))
         self._outbox.put(Item("the end of the run", partial(RunMirror.finish, status=status)))
 
-    def close(self, timeout: float) -> Unsent:
+    def close(self, timeout: float, tell: Callable[[str], None] = lambda _: None) -> Unsent:
         """Wait until all is sent, and end the thread.
 
         Where the store does not answer, one more attempt is made and the wait is over.
@@ -169,6 +173,7 @@ class Tracker:
         Args:
             timeout: how long to wait without progress, in seconds: as long as a slow store
                 takes one item after the other, it is waited for.
+            tell: is called with a sentence where that takes more than a moment.
 
         Returns:
             What was not sent. Trials of a resumed folder count as not sent until the
@@ -177,28 +182,45 @@ class Tracker:
         """
         self._outbox.close()
         if self._thread is not None:
+            self._thread.join(min(timeout, SILENT_SECONDS))
+            if self._thread.is_alive():
+                tell(f"MLflow is still receiving {self._outbox.unsent()} …")
             _join(self._thread, timeout, self._outbox)
         return self._outbox.unsent()
 
     def _work(self, mirror: RunMirror) -> None:
-        """Send one item after the other until the tracker is closed."""
+        """Send what waits until the tracker is closed."""
         delay = self._backoff[0]
         while (item := self._outbox.first()) is not None:
+            items = [item]
             try:
                 mirror.connect()
-                item.send(mirror)
+                items = self._outbox.trials(mirror.trials_at_once) or [item]
+                if len(items) == 1:
+                    item.send(mirror)
+                else:
+                    mirror.log_trials([one.finished for one in items])
             except Exception as error:  # No failure of the mirror may end the thread.
+                if len(items) > 1:
+                    # Whose fault it is shows when each is sent for itself.
+                    for one in items:
+                        one.alone = True
+                    mirror.disconnect()
+                    continue
                 if not self._goes_on_after(item, error, mirror):
                     return
                 self._outbox.pause(delay)
                 delay = min(2 * delay, self._backoff[1])
             else:
                 delay = self._backoff[0]
-                self._sent(item)
+                self._sent(items)
+                if mirror.trials_at_once > 1 and item.trial is not None:
+                    self._outbox.pause(GATHER_SECONDS)
 
-    def _sent(self, item: Item[RunMirror]) -> None:
-        self._outbox.done(item)
-        if item.trial is not None and not self._outbox.holds_trials():
+    def _sent(self, items: Sequence[Item[RunMirror]]) -> None:
+        for item in items:
+            self._outbox.done(item)
+        if items[0].trial is not None and not self._outbox.holds_trials():
             self._outbox.put_first([Item("the live metrics", RunMirror.flush)])
         if "down" in self._told:
             self._announce("up", f"MLflow at {public_uri(self._uri)} answers again.")
@@ -267,5 +289,6 @@ def _trial_item(result: TrialResult, reports: Sequence[Report]) -> Item[RunMirro
     # Weights may be large, and the queue may have to hold every trial of a study.
     kept = replace(result, weights=())
     now = int(1000 * time.time())
-    send = partial(RunMirror.log_trial, result=kept, reports=tuple(reports), end_time=now)
-    return Item(f"trial {number}", send, trial=number)
+    finished = (kept, tuple(reports), now)
+    send = partial(RunMirror.log_trials, finished=[finished])
+    return Item(f"trial {number}", send, trial=number, finished=finished)

@@ -149,6 +149,28 @@ def test_records_round_trip_exactly(writer: RunWriter) -> None:
     assert writer.numbers == {2, 4}
 
 
+def test_records_of_one_group_wait_for_the_disk_once(
+    writer: RunWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[int] = []
+    fsync = os.fsync
+
+    def counted(file: int) -> None:
+        forced.append(file)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    for start in (0, 100, 200):
+        group = [make_record(start + number) for number in range(10)]
+        writer.append_all(group)
+        found = list(read_records(writer.path))[start // 10 :]
+        assert all(same(*pair) for pair in zip(found, group, strict=True))
+    assert len(forced) == 3
+    with pytest.raises(ValueError, match="recorded once"):
+        writer.append_all([make_record(300), make_record(300)])
+    assert 300 not in writer.numbers
+
+
 @given(st.dictionaries(st.text(), st.floats() | st.integers(-(2**63), 2**63)), st.text())
 def test_any_numbers_and_text_round_trip(numbers: dict[str, float], text: str) -> None:
     result, reports = make_record(0, hyperparameters=Settings(numbers), label=text)

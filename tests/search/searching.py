@@ -99,27 +99,32 @@ def drive(
     """Run the loop of `benchmark.execution` on simulated trials; `results` is the disk."""
     running: dict[int, tuple[Trial, int]] = {}
     while True:
-        while len(running) < capacity and (trial := search.ask()) is not None:
+        with search.together():
+            ended: list[TrialResult] = []
+            for number, (trial, epochs) in list(running.items()):
+                report = report_of(trial, epochs + 1)
+                running[number] = (trial, report.epoch)
+                status = report.status
+                if status is Status.RUNNING and search.report(report):
+                    status = Status.PRUNED
+                checkpoint()
+                if status.is_final:
+                    del running[number]
+                    loss = report.metrics["validation_loss"]
+                    objective = loss if math.isfinite(loss) else trial.worst_objective
+                    assert number not in results, "a trial was repeated"
+                    ended.append(result_of(trial, status, objective, report.epoch))
+                    checkpoint()
+                    search.tell(ended[-1])
+                    checkpoint()
+            results |= {result.trial.number: result for result in ended}
             checkpoint()
-            running[trial.number] = (trial, 0)
+            while len(running) < capacity and (next_trial := search.ask()) is not None:
+                checkpoint()
+                running[next_trial.number] = (next_trial, 0)
+        checkpoint()
         if not running:
             return
-        for number, (trial, epochs) in list(running.items()):
-            report = report_of(trial, epochs + 1)
-            running[number] = (trial, report.epoch)
-            status = report.status
-            if status is Status.RUNNING and search.report(report):
-                status = Status.PRUNED
-            checkpoint()
-            if status.is_final:
-                del running[number]
-                loss = report.metrics["validation_loss"]
-                objective = loss if math.isfinite(loss) else trial.worst_objective
-                assert number not in results, "a trial was repeated"
-                results[number] = result_of(trial, status, objective, report.epoch)
-                checkpoint()
-                search.tell(results[number])
-                checkpoint()
 
 
 def outcome(results: dict[int, TrialResult]) -> dict[int, tuple[Settings, Status, int, float]]:

@@ -16,6 +16,7 @@ from benchmark.search.storage import TrialStore
 from benchmark.trial import Status, TrialResult
 from tests.search.searching import (
     EPOCHS,
+    RUNNING,
     Killed,
     dies_after,
     drive,
@@ -29,6 +30,8 @@ from tests.search.searching import (
     study,
     uninterrupted,
 )
+
+LABELS = ("sgd", "momentum")
 
 
 @pytest.mark.parametrize("pruner", ["successive_halving", "median"])
@@ -117,6 +120,36 @@ def test_death_while_a_proposal_is_written(
     assert [trial.number for trial in trials] == list(range(12))
     # No trial was told in either run, so even TPE has nothing that differs.
     assert [trial.hyperparameters for trial in trials] == expected
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
+def test_death_between_results_and_storage_is_repaired_for_all_that_ended_together(
+    pruner: str, kind: str, places: Callable[[str], str | Path]
+) -> None:
+    given, place = study(pruner=pruner, sampler="random"), places(kind)
+    search = open_search(given, place)
+    results: dict[int, TrialResult] = {}
+
+    def dies_once_trials_are_kept() -> None:
+        if len(results) >= 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        drive(search, results, capacity=4, checkpoint=dies_once_trials_are_kept)
+    search.close()
+    running = [trial for label in LABELS for trial in states(place, label)]
+    assert sum(trial.state is RUNNING for trial in running) >= 4
+    with open_search(given, place, resume=True) as resumed:
+        resumed.restore(results.values())
+    for number, result in results.items():
+        stored = states(place, LABELS[number % 2])[number // 2]
+        assert stored.state.is_finished()
+        # What the pruner judges others by is there as well.
+        pruned = result.status is Status.PRUNED
+        assert len(stored.intermediate_values) == result.epochs - (0 if pruned else 1)
+    resume_until_done(given, place, results)
+    assert len(results) == 12
 
 
 WORKER = """

@@ -194,6 +194,7 @@ def test_only_finite_new_epochs_are_recorded(tmp_path: Path) -> None:
     report(3, validation_loss=math.inf)
     report(4, train_loss=1.0)
     report(5, validation_loss=0.5)
+    search.tell(result_of(trial, Status.COMPLETED, 0.5))
     assert states(tmp_path, "sgd")[0].intermediate_values == {1: 1.0, 5: 0.5}
 
 

@@ -1,5 +1,6 @@
 """Storages that hold another run, or cannot be reached, are named in a sentence."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from benchmark.search import Search, SearchError, settings_of
 from benchmark.study import Study
 from benchmark.trial import Status
 from tests.search.searching import (
+    RUNNING,
     open_search,
+    report_of,
     result_of,
+    states,
     study,
 )
 
@@ -82,3 +86,53 @@ def test_a_database_needs_the_name_of_the_run(tmp_path: Path) -> None:
     given = study()
     with pytest.raises(SearchError, match="name of its run"):
         Search(given, settings_of(given), f"sqlite:///{tmp_path / 'optuna.db'}")
+
+
+def test_a_trial_costs_the_same_writes_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[int] = []
+    fsync = os.fsync
+
+    def counted(file: int) -> None:
+        forced.append(file)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    journal = tmp_path / "optuna.journal"
+    search = open_search(study(trials=100, sampler="random", pruner="median"), tmp_path)
+    lines, forces = [], []
+    while True:
+        before = len(journal.read_bytes().splitlines())
+        forced.clear()
+        with search.together():
+            trials = [trial for _ in range(4) if (trial := search.ask()) is not None]
+        with search.together():
+            for trial in trials:
+                for epoch in (1, 2, 3):
+                    search.report(report_of(trial, epoch))
+                search.tell(result_of(trial, Status.COMPLETED, 1.0))
+        if not trials:
+            break
+        lines.append(len(journal.read_bytes().splitlines()) - before)
+        forces.append(len(forced))
+    assert len(lines) == 50
+    assert set(forces) == {2}, "one for four beginnings, one for four ends"
+    # A beginning, an end, and an epoch each, those left out that diverged.
+    assert max(lines) == 4 * 5
+    assert lines[:10].count(20) and lines[-10:].count(20)
+
+
+def test_nothing_of_what_failed_together_is_recorded(tmp_path: Path) -> None:
+    search = open_search(study(), tmp_path)
+    trial = search.ask()
+    assert trial is not None
+
+    def fill_the_disk() -> None:
+        with search.together():
+            search.tell(result_of(trial, Status.COMPLETED, 1.0))
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        fill_the_disk()
+    assert states(tmp_path, "sgd")[0].state is RUNNING

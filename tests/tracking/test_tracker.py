@@ -25,7 +25,10 @@ Make = Callable[..., Any]
 class ScriptedStore:
     """Stands for RunMirror; fails as a list of outcomes says, one outcome an operation."""
 
+    trials_at_once = 1
+
     def __init__(self, outcomes: list[str]) -> None:
+        self.batches: list[list[int]] = []
         self.outcomes: Iterator[str] = iter(outcomes)
         self.written: list[int] = []
         self.reachable = True
@@ -43,12 +46,13 @@ class ScriptedStore:
     def has(self, number: int) -> bool:
         return number in self.written
 
-    def log_trial(self, result: Any, reports: Any, end_time: int) -> None:
-        if result.trial.number in self.refused:
+    def log_trials(self, finished: Any) -> None:
+        numbers = [result.trial.number for result, _, _ in finished]
+        self.batches.append(numbers)
+        if self.refused & {*numbers}:
             raise ValueError("this one never")
         self._next()
-        if not self.has(result.trial.number):
-            self.written.append(result.trial.number)
+        self.written += [number for number in dict.fromkeys(numbers) if not self.has(number)]
 
     def nothing(self, **_: Any) -> None:
         pass
@@ -77,7 +81,7 @@ def _install(monkeypatch: pytest.MonkeyPatch, outcomes: list[str]) -> ScriptedSt
         def __new__(cls, *_: Any, **__: Any) -> Any:
             return store
 
-    for name in ("log_study", "log_trial", "flush", "finish", "log_artifact", "log_model"):
+    for name in ("log_study", "log_trials", "flush", "finish", "log_artifact", "log_model"):
         setattr(Mirror, name, _forward(name))
     monkeypatch.setattr(tracker, "RunMirror", Mirror)
     return store
@@ -97,14 +101,17 @@ def _until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 @given(
     outcomes=st.lists(st.sampled_from(["works", "down"]), max_size=12),
     numbers=st.lists(st.integers(0, 5), max_size=8),
+    at_once=st.integers(1, 4),
 )
 @settings(max_examples=40, deadline=None)  # Threads: a single example may wait for its turn.
 def test_every_trial_arrives_once_and_in_order_whatever_outages(
-    make: Make, outcomes: list[str], numbers: list[int]
+    make: Make, outcomes: list[str], numbers: list[int], at_once: int
 ) -> None:
     told: list[str] = []
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(tracker, "GATHER_SECONDS", 0.0)
         store = _install(monkeypatch, outcomes)
+        store.trials_at_once = at_once
         mirror = Tracker("http://h:1", "study", "run", told.append, backoff=(0.0, 0.0))
         mirror.start("")
         for number in [*numbers, 99]:
@@ -150,6 +157,27 @@ def test_refused_trial_is_told_set_aside_and_counted(
     assert mirror.close(timeout=10.0) == Unsent(1)
     assert store.written == [0, 2]
     assert told == ["MLflow failed on trial 1, which is set aside: this one never"]
+
+
+def test_what_waits_goes_together_but_for_what_is_refused(
+    make: Make, scripted: Callable[[list[str]], ScriptedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = scripted([])
+    store.trials_at_once, store.refused = 3, {4}
+    begin = threading.Event()
+    monkeypatch.setattr(store, "connect", lambda: begin.wait(60.0))
+    told: list[str] = []
+    mirror = Tracker("sqlite:////x.db", "study", "run", told.append, backoff=(0.0, 0.0))
+    mirror.start("")
+    for number in range(9):
+        mirror.log_trial(*make(number))
+    begin.set()
+    assert mirror.close(timeout=10.0) == Unsent(1)
+    assert store.written == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert store.batches[:2] == [[0, 1, 2], [3, 4, 5]]
+    # Each for itself, three attempts with the refused one, and together again.
+    assert store.batches[2:-1] == [[3], [4], [4], [4], [5], [6, 7, 8]]
+    assert told == ["MLflow failed on trial 4, which is set aside: this one never"]
 
 
 def test_nothing_waits_while_the_store_hangs(
