@@ -73,6 +73,17 @@ def compile(f: Function) -> Function:
     return call
 
 
+def trace(f: Function) -> Function:
+    """See :func:`benchmark.backend.trace`."""
+
+    def call(*arguments: Any) -> Any:
+        tensors = jax.tree.map(_typed, arguments)
+        jax.eval_shape(f, *tensors)
+        return f(*tensors)
+
+    return call
+
+
 def _typed(leaf: Any) -> Any:
     # As on TensorFlow. JAX alone would take a Python float for a weakly typed float64 and
     # compile again for an array of the same shape.

@@ -142,3 +142,30 @@ def compile(f: Function) -> Compiled:
         (2.0, 5.0, 1)
     """
     return Compiled(f)
+
+
+def trace(f: Function) -> Function:
+    """Return ``f`` as the compiler would see it, without compiling it.
+
+    It is called with tensors whose values are not known, so whatever needs a value in
+    Python (a branch, ``float()``) raises, as it would in :func:`compile`. It is then run
+    operation by operation: for a few calls of a small function, where XLA would take
+    longer to compile than to run.
+
+    Args:
+        f: a pure function of nests of tensors, called with positional arguments.
+
+    Returns:
+        A function with the same arguments and outputs.
+
+    Example:
+        >>> half = trace(lambda x: x / 2)
+        >>> float(half(3.0))
+        1.5
+        >>> try:
+        ...     trace(lambda x: x if x > 0 else -x)(3.0)
+        ... except Exception:
+        ...     print("a branch on a value")
+        a branch on a value
+    """
+    return implementation().trace(f)
