@@ -73,14 +73,13 @@ def compile(f: Function) -> Function:
     return call
 
 
-def trace(f: Function) -> Function:
+def trace(f: Function, arguments: tuple[Any, ...]) -> Function:
     """See :func:`benchmark.backend.trace`."""
 
-    def call(*arguments: Any) -> Any:
-        tensors = jax.tree.map(_typed, arguments)
-        jax.eval_shape(f, *tensors)
-        return f(*tensors)
+    def call(*values: Any) -> Any:
+        return f(*jax.tree.map(_typed, values))
 
+    jax.eval_shape(f, *jax.tree.map(_typed, arguments))
     return call
 
 

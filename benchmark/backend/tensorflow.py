@@ -106,13 +106,14 @@ def compile(f: Function) -> Function:
     return call
 
 
-def trace(f: Function) -> Function:
+def trace(f: Function, arguments: tuple[Any, ...]) -> Function:
     """See :func:`benchmark.backend.trace`."""
     traced = tf.function(f, autograph=False)
 
-    def call(*arguments: Any) -> Any:
-        return traced(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+    def call(*values: Any) -> Any:
+        return traced(*tf.nest.map_structure(tf.convert_to_tensor, values))
 
+    traced.get_concrete_function(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
     return call
 
 

@@ -144,28 +144,28 @@ def compile(f: Function) -> Compiled:
     return Compiled(f)
 
 
-def trace(f: Function) -> Function:
-    """Return ``f`` as the compiler would see it, without compiling it.
+def trace(f: Function, *arguments: Any) -> Function:
+    """Take a function as a compiler takes it, without compiling it.
 
-    It is called with tensors whose values are not known, so whatever needs a value in
-    Python (a branch, ``float()``) raises, as it would in :func:`compile`. It is then run
-    operation by operation: for a few calls of a small function, where XLA would take
-    longer to compile than to run.
+    It is called once, with tensors whose values are not known, so whatever needs a value in
+    Python (a branch, ``float()``) raises, as it would in :func:`compile`.
 
     Args:
-        f: a pure function of nests of tensors, called with positional arguments.
+        f: a pure function of nests of tensors.
+        arguments: positional ones, for their structure, shapes and types.
 
     Returns:
-        A function with the same arguments and outputs.
+        The function, run operation by operation: for a few calls of a small function, where
+        XLA would take longer to compile than to run.
 
     Example:
-        >>> half = trace(lambda x: x / 2)
+        >>> half = trace(lambda x: x / 2, 1.0)
         >>> float(half(3.0))
         1.5
         >>> try:
-        ...     trace(lambda x: x if x > 0 else -x)(3.0)
+        ...     trace(lambda x: x if x > 0 else -x, 1.0)
         ... except Exception:
         ...     print("a branch on a value")
         a branch on a value
     """
-    return implementation().trace(f)
+    return implementation().trace(f, arguments)

@@ -112,7 +112,7 @@ class Substitution:
         plain = {place: self.__dict__[place] for place in self._places.values()}
         try:
             for name, place in self._places.items():
-                self.__dict__[place] = ops.convert_to_tensor(self._adjustable[name])
+                self.__dict__[place] = ops.convert_to_tensor(self._adjustable[name].value)
             yield
         finally:
             self.__dict__.update(plain)
