@@ -6,20 +6,32 @@ Importing this package does not import Keras: the catalogue answers ``list`` and
 was saved with one of them, for that is when Keras learns its name.
 """
 
+from benchmark.optimizers.building import (
+    AdaptationError,
+    build_optimizer,
+    constant_hyperparameters,
+    notices,
+    plain_optimizer,
+)
 from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.registry import (
     OPTIMIZERS,
     OptimizerEntry,
-    build_optimizer,
     load_optimizer,
+    optimizer_entry,
 )
 from benchmark.optimizers.thresholds import CLIPPING
 
 __all__ = [
     "CLIPPING",
     "OPTIMIZERS",
+    "AdaptationError",
     "Hyperparameter",
     "OptimizerEntry",
     "build_optimizer",
+    "constant_hyperparameters",
     "load_optimizer",
+    "notices",
+    "optimizer_entry",
+    "plain_optimizer",
 ]

@@ -6,9 +6,8 @@ value of it has a program of its own. Nobody's documentation says which; so the 
 made to step, on two small variables, with its numbers as tensors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import keras
@@ -37,6 +36,7 @@ orthogonalise (Muon) magnify it some times.
 """
 UNITS = 8 * float(np.finfo("float32").eps)
 """Roundings of weights of size one in four steps, some operations each."""
+DIFFERENT = "its steps as a pure function are not those that it makes itself"
 VISIBLE = 10 * ROUNDING
 """The share of the way that a number must move the weights by to be seen at all."""
 
@@ -54,7 +54,6 @@ class Findings:
     failure: str = ""
 
 
-@cache
 def examine(optimizer_class: Any, arguments: Arguments = ()) -> Findings:
     """Find out which numbers of a class may be tensors.
 
@@ -81,8 +80,29 @@ def examine(optimizer_class: Any, arguments: Arguments = ()) -> Findings:
     except Exception as raised:  # a class of anyone's
         return Findings(failure=_said(raised))
     if "" in wrong:
-        return Findings(failure="its steps as a pure function are not those that it makes itself")
+        return Findings(failure=DIFFERENT)
     return Findings(frozenset(constants | wrong))
+
+
+def verify(optimizer_class: Any, arguments: Arguments, findings: Findings) -> str:
+    """Compare a class with itself once more, where its constants have other values.
+
+    Args:
+        optimizer_class: the class.
+        arguments: options and constants.
+        findings: of :func:`examine`, with these options.
+
+    Returns:
+        Why its steps as a pure function cannot be trusted; empty where they can.
+    """
+    trial = _Trial(optimizer_class, dict(arguments))
+    try:
+        optimizer = trial.adapted(findings.constants)
+        found = [rows[0] for rows in trial.steps(optimizer, [{}])]
+        own = trial.plain_steps({})
+    except Exception as error:  # a class of anyone's
+        return _said(error)
+    return "" if _distance(found, own) <= trial.tolerance(own) else DIFFERENT
 
 
 class _Trial:
@@ -118,7 +138,7 @@ class _Trial:
     def trace(self, constants: set[str]) -> str:
         """Try one step with all numbers but the constants as tensors; return what it raises."""
         try:
-            optimizer = self._adapted(constants)
+            optimizer = self.adapted(constants)
             self._traced(optimizer, *self._states(optimizer, [{}]))
         except Exception as error:  # a class of anyone's
             return _said(error)
@@ -129,21 +149,21 @@ class _Trial:
 
         An empty name stands for the class with its numbers as they are.
         """
-        optimizer = self._adapted(constants)
+        optimizer = self.adapted(constants)
         usual = _variables_of(optimizer)
-        own = self._plain_steps({})
+        own = self.plain_steps({})
         changed: dict[str, tuple[float, list[Array]]] = {}
         for name in (name for name in usual if name in self.numbers):
             found = self._changed(name, usual[name], own)
             if found is not None:
                 changed[name] = found
         rows = [usual, *({**usual, name: value} for name, (value, _) in changed.items())]
-        together = self._steps(optimizer, rows)
+        together = self.steps(optimizer, rows)
         expected = [own, *(points for _, points in changed.values())]
         wrong = {name for name in usual if name in self.numbers and name not in changed}
         for place, (name, points) in enumerate(zip(["", *changed], expected, strict=True)):
             found_points = [stacked[place] for stacked in together]
-            if _distance(found_points, points) > self._tolerance(points):
+            if _distance(found_points, points) > self.tolerance(points):
                 wrong.add(name)
         return wrong
 
@@ -156,14 +176,14 @@ class _Trial:
         """
         for value in _others(self.table[name], usual):
             try:
-                points = self._plain_steps({name: value})
-            except Exception:  # noqa: S112, PERF203 - a range that is not in the table
+                points = self.plain_steps({name: value})
+            except Exception:  # noqa: S112 - a range that is not in the table
                 continue
             if _distance(points, own) > VISIBLE * _distance(own, self.start):
                 return value, points
         return None
 
-    def _plain_steps(self, changes: Mapping[str, float]) -> list[Array]:
+    def plain_steps(self, changes: Mapping[str, float]) -> list[Array]:
         """Where the class itself gets, by Keras's own ``apply``."""
         optimizer = self.optimizer_class(**{**self.arguments, **changes})
         variables = [
@@ -173,7 +193,8 @@ class _Trial:
             optimizer.apply([ops.convert_to_tensor(g) for g in gradients], variables)
         return [np.asarray(ops.convert_to_numpy(variable.value)) for variable in variables]
 
-    def _adapted(self, constants: set[str]) -> Any:
+    def adapted(self, constants: Collection[str]) -> Any:
+        """The adapted class, built."""
         optimizer = adapt(self.optimizer_class, constants)(**self.arguments)
         # Other weights than those it will step from: a class that reads them here is found out.
         optimizer.build([keras.Variable(value + 1) for value in self.start])
@@ -192,7 +213,7 @@ class _Trial:
         step = backend.vectorize(optimizer.stateless_apply, (0, None, 0))
         return backend.trace(step, own, self.gradients[0], weights)
 
-    def _steps(self, optimizer: Any, rows: Sequence[Mapping[str, float]]) -> list[Array]:
+    def steps(self, optimizer: Any, rows: Sequence[Mapping[str, float]]) -> list[Array]:
         """Where the adapted class gets as a pure function, with the numbers of each row."""
         own, weights = self._states(optimizer, rows)
         step = self._traced(optimizer, own, weights)
@@ -200,7 +221,8 @@ class _Trial:
             weights, own = step(list(own), gradients, list(weights))
         return [np.asarray(ops.convert_to_numpy(weight)) for weight in weights]
 
-    def _tolerance(self, points: list[Array]) -> float:
+    def tolerance(self, points: list[Array]) -> float:
+        """How far two computations of the same steps may be apart."""
         return ROUNDING * _distance(points, self.start) + UNITS
 
 
