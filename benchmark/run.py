@@ -129,6 +129,9 @@ def study(
         bad_input(
             "--resume goes on with the engine of that run. Leave out --engine and --capacity."
         )
+    if backend:
+        # Before the file is checked: a class that it names is imported then, and Keras with it.
+        os.environ["KERAS_BACKEND"] = backend.value
     request = StudyRequest(
         name=name or DEFAULT_STUDY,
         changes=changes,
@@ -186,7 +189,7 @@ def list_kinds(
     as_json: JsonOption = False,
 ) -> None:
     """List studies, datasets, models, optimizers, problems, samplers, pruners or runs."""
-    from benchmark.commands.listing import listing
+    from benchmark.commands.listing import NOTES, listing
 
     with user_errors():
         kinds = [kind] if kind else list(Kind)
@@ -199,6 +202,8 @@ def list_kinds(
     console = terminal()
     for title, rows in found.items():
         console.print(listing_table(title, rows))
+        if title in NOTES:
+            console.print(NOTES[title], highlight=False, markup=False)
 
 
 @app.command(epilog="Examples:  show latest  |  show quickstart --trial 12")

@@ -13,6 +13,7 @@ from benchmark.catalogue import catalogue
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
+from benchmark.optimizers import notices
 from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Search, SearchSettings, settings_of
 from benchmark.study import Study
@@ -111,7 +112,7 @@ class Session:
         )
         # A storage's password must not reach the disk, so only a harmless address is kept.
         shared = settings.storage if settings.storage and "@" not in settings.storage else None
-        facts |= {"storage": shared}
+        facts |= {"storage": shared, **_noted(study, settings)}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
             return cls(writer, study, settings)
@@ -242,6 +243,21 @@ class Session:
             "best": {label: _plain(result) for label, result in sorted(execution.best.items())},
             "seconds": {clock: round(value, 3) for clock, value in sorted(seconds.items())},
         }
+
+
+def _noted(study: Study, settings: SessionSettings) -> dict[str, list[str]]:
+    """Show what costs time with the compared optimizers, and return it for the record."""
+    sentences: dict[str, None] = {}  # in their order, each once
+    for entry in study.compare:
+        space = study.space(entry.label)
+        searched = [name for name, dimension in space.items() if not dimension.is_fixed]
+        options = study.options(entry.label)
+        vectorized = settings.engine.name == "vectorized"
+        found = notices(entry.optimizer, options, searched, vectorized=vectorized)
+        sentences |= dict.fromkeys(found)
+    for sentence in sentences:
+        settings.notify(sentence)
+    return {"notices": list(sentences)} if sentences else {}
 
 
 def _plain(result: TrialResult) -> dict[str, Any]:

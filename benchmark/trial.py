@@ -176,10 +176,11 @@ class Trial:
         model: a name in ``benchmark.models.MODELS`` (empty for closed-form problems).
         model_options: its structural options, for instance ``hidden`` and ``initializer``.
         label: the entry of ``compare`` in the study, the row of every table.
-        optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``.
+        optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``, ``keras:Class`` or
+            ``package.module:Class``.
         hyperparameters: numbers by name: those of the optimizer, and ``batch_size``,
             ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``.
-        options: structural options of training: ``sampling``.
+        options: structural options of training: ``sampling``, and those of the optimizer.
         epochs: how many passes over the training part at most.
         seed: the seed of the study.
         replicate: index of the initial weights and batch order; 0 in the search.

@@ -176,11 +176,9 @@ def optimizer_constants(trial: Trial) -> dict[str, Any]:
     Its options, and the numbers that its class cannot take as tensors; only those that the
     trial gives.
     """
-    known = optimizer_entry(trial.optimizer).options
-    options = {name: trial.options[name] for name in known if name in trial.options}
-    constants = constant_hyperparameters(trial.optimizer, options)
+    constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
     numbers = {k: v for k, v in trial.hyperparameters.items() if k in constants}
-    return {**options, **numbers}
+    return {**_options_of(trial), **numbers}
 
 
 def optimizer_numbers(trial: Trial) -> dict[str, float]:
@@ -190,9 +188,7 @@ def optimizer_numbers(trial: Trial) -> dict[str, float]:
     trial gives it.
     """
     own = optimizer_entry(trial.optimizer).hyperparameters
-    fixed = optimizer_constants(trial)
-    options = {name: value for name, value in fixed.items() if name not in own}
-    constants = constant_hyperparameters(trial.optimizer, options)
+    constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
     values = {name: trial.hyperparameters.get(name, one.default) for name, one in own.items()}
     numbers = {k: v for k, v in values.items() if v is not None and k not in constants}
     return {**numbers, **clipping_of(trial)}
@@ -218,6 +214,11 @@ def optimizer_of(trial: Trial) -> Any:
     clipping = clipping_of(trial)
     numbers = {k: v for k, v in optimizer_numbers(trial).items() if k not in clipping}
     return build_optimizer(trial.optimizer, numbers, clipping, optimizer_constants(trial))
+
+
+def _options_of(trial: Trial) -> dict[str, Any]:
+    known = optimizer_entry(trial.optimizer).options
+    return {name: trial.options[name] for name in known if name in trial.options}
 
 
 def sentence(error: Exception) -> str:

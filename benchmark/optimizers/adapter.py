@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras import ops
 
@@ -12,8 +12,13 @@ from benchmark.optimizers.mechanics import Mechanics, clipping_kind
 from benchmark.optimizers.tensors import Tensor
 from benchmark.optimizers.thresholds import CLIPPING
 
+if TYPE_CHECKING:
+    _Front = Mechanics
+else:
+    _Front = object  # Mechanics comes behind the Keras class in the order of methods
 
-class Substitution:
+
+class Substitution(_Front):
     """What stands in front of a Keras class: its numbers are tensors while it steps.
 
     A Keras class keeps its numbers as Python floats, which a compiled program would hold as
@@ -132,10 +137,6 @@ class Substitution:
                 f"Received a class without it. Make {name} a constant of it."
             )
         return place
-
-    # Of Mechanics, which comes behind the Keras class; named for the type checker.
-    hyperparameter_table: ClassVar[Mapping[str, Any]]
-    __dict__: dict[str, Any]
 
 
 def place_of(optimizer: Any, name: str) -> str | None:

@@ -95,13 +95,16 @@ def constant_hyperparameters(name: str, options: Mapping[str, Any]) -> frozenset
     )
 
 
-def notices(name: str, options: Mapping[str, Any], searched: Collection[str]) -> list[str]:
+def notices(
+    name: str, options: Mapping[str, Any], searched: Collection[str], *, vectorized: bool = True
+) -> list[str]:
     """Return sentences on what costs time, or is not possible, with an optimizer.
 
     Args:
         name: of the optimizer.
         options: its options that are fixed.
         searched: the hyperparameters that take several values.
+        vectorized: whether the vectorized engine trains.
 
     Example:
         >>> notices("keras:SGD", {}, ["learning_rate", "momentum"])
@@ -111,7 +114,7 @@ def notices(name: str, options: Mapping[str, Any], searched: Collection[str]) ->
         return []
     failure = _findings(name, options).failure
     if failure:
-        return [_failure_sentence(name, failure)]
+        return [_failure_sentence(name, failure)] if vectorized else []
     return [
         f"{name} takes {number} as a constant: each value compiles a program of its own."
         for number in sorted(constant_hyperparameters(name, options) & set(searched))

@@ -98,16 +98,14 @@ def read_constructor(
     parameters = parameters_of(optimizer_class)
     own = set(inspect.signature(optimizer_class).parameters)
     for name, default in parameters.items():
-        is_number = isinstance(default, int | float) and not isinstance(default, bool)
-        is_inherited = name not in own
         if name in _OF_KERAS | _OF_TRAINING or not isinstance(default, int | float | str):
             continue
-        if is_inherited and not _accepts(optimizer_class, name, default):
+        if name not in own and not _accepts(optimizer_class, name, default):
             continue
-        if is_number:
-            numbers[name] = _hyperparameter(optimizer_class, name, default)
-        else:
+        if isinstance(default, bool | str):
             options[name] = default
+        else:
+            numbers[name] = _hyperparameter(optimizer_class, name, default)
     if "weight_decay" in parameters:
         default = parameters["weight_decay"]
         is_number = isinstance(default, int | float) and not isinstance(default, bool)

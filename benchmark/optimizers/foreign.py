@@ -55,7 +55,7 @@ Did you mean `keras:Adam`?
     place, _, class_name = name.partition(":")
     keras = _keras()
     module = keras.optimizers if place == KERAS else _module(name, place)
-    found = getattr(module, class_name, None)
+    found: Any = getattr(module, class_name, None)
     _check_class(name, found, module)
     required = required_of(found)
     if required:

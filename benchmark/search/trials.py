@@ -140,7 +140,7 @@ def build_trial(
         label=label,
         optimizer=optimizer,
         hyperparameters=Settings(hyperparameters),
-        options=Settings(sampling=study.training.sampling),
+        options=Settings(study.options(label), sampling=study.training.sampling),
         epochs=study.training.epochs,
         seed=study.seed,
         replicate=replicate,
