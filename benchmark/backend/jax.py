@@ -77,7 +77,8 @@ def trace(f: Function, arguments: tuple[Any, ...]) -> Function:
     """See :func:`benchmark.backend.trace`."""
 
     def call(*values: Any) -> Any:
-        return f(*jax.tree.map(_typed, values))
+        # A NumPy array times a variable of Keras would be NumPy's affair.
+        return f(*jax.tree.map(lambda leaf: jnp.asarray(_typed(leaf)), values))
 
     jax.eval_shape(f, *jax.tree.map(_typed, arguments))
     return call
