@@ -129,9 +129,6 @@ def study(
         bad_input(
             "--resume goes on with the engine of that run. Leave out --engine and --capacity."
         )
-    if backend:
-        # Before the file is checked: a class that it names is imported then, and Keras with it.
-        os.environ["KERAS_BACKEND"] = backend.value
     request = StudyRequest(
         name=name or DEFAULT_STUDY,
         changes=changes,

@@ -47,7 +47,8 @@ def build_optimizer(
     arguments = _arguments(name, hyperparameters, clipping, constants)
     optimizer_class = load_optimizer(name)
     if is_adapted(name):
-        optimizer_class = _adapted_class(name, constants or {})
+        fixed = {key: arguments[key] for key in constants or {}}
+        optimizer_class = _adapted_class(name, fixed)
     return optimizer_class(**arguments)
 
 
@@ -154,7 +155,10 @@ def _adapted_class(name: str, constants: Mapping[str, Any]) -> Any:
     from benchmark.optimizers.adapter import adapt
     from benchmark.optimizers.examination import verify
 
-    options = {key: constants[key] for key in optimizer_entry(name).options if key in constants}
+    entry = optimizer_entry(name)
+    options = {key: constants[key] for key in entry.options if key in constants}
+    for key in constants.keys() - options.keys():
+        entry.hyperparameters[key].check(key, constants[key])
     findings = _findings(name, options)
     failure = findings.failure
     if not failure and len(options) < len(constants):

@@ -113,11 +113,12 @@ def _check_class(name: str, found: Any, module: ModuleType) -> None:
     where = "keras.optimizers" if place == KERAS else place
     if found is None:
         known = [
-            f"{place}:{key}"
+            key
             for key, value in vars(module).items()
             if inspect.isclass(value) and issubclass(value, base)
         ]
-        remedy = did_you_mean(name, known) or f" It has {', '.join(known) or 'none'}."
+        near = did_you_mean(name.partition(":")[2], known).replace("`", f"`{place}:", 1)
+        remedy = near or f" Its optimizers are {', '.join(sorted(known)) or 'none'}."
         raise ValueError(f"the optimizer must be a class of {where}. Received {name!r}.{remedy}")
     if not inspect.isclass(found) or not issubclass(found, base):
         raise ValueError(
@@ -129,7 +130,7 @@ def _check_class(name: str, found: Any, module: ModuleType) -> None:
 def _kind(found: Any) -> str:
     if inspect.isclass(found):
         return f"a class of {', '.join(base.__name__ for base in found.__bases__)}"
-    return f"a {type(found).__name__}"
+    return f"of type {type(found).__name__}"
 
 
 def _said(error: BaseException) -> str:
