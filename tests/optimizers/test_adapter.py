@@ -120,7 +120,7 @@ def test_one_program_equals_the_class_itself_for_every_value(one: Adapted) -> No
 
 
 def test_numbers_are_plain_outside_of_a_step_also_where_it_fails() -> None:
-    class Failing(keras.optimizers.Adam):  # type: ignore[misc]
+    class Failing(keras.optimizers.Adam):
         seen: list[Any] = []  # noqa: RUF012
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

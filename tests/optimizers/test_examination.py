@@ -9,7 +9,7 @@ from keras import ops
 from benchmark.optimizers.examination import Findings, examine, verify
 
 
-class Plain(keras.optimizers.Optimizer):  # type: ignore[misc]
+class Plain(keras.optimizers.Optimizer):
     """Descent by a share of the gradient."""
 
     def __init__(self, learning_rate: float = 0.01, share: float = 0.5, **arguments: Any) -> None:
