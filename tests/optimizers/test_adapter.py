@@ -73,6 +73,8 @@ def keras_class(name: str) -> Any:
     found = getattr(keras.optimizers, name, None)
     if found is None:
         pytest.skip(f"this Keras has no {name}")
+    if name == "Muon" and keras.__version__.startswith("3.12."):
+        pytest.skip("Muon of Keras 3.12 itself cannot step on TensorFlow: it asks for a path")
     return found
 
 

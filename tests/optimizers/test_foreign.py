@@ -138,4 +138,4 @@ def test_keras_says_of_an_integer_that_it_is_a_float() -> None:
     assert numbers["ns_steps"].integer
     assert not numbers["adam_lr_ratio"].integer
     assert numbers["adam_beta_1"].rule == ">= 0 and < 1"
-    assert numbers["weight_decay"].default == 0.004
+    assert numbers["weight_decay"].default == keras.optimizers.Muon().weight_decay
