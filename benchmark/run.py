@@ -187,7 +187,7 @@ def list_kinds(
     as_json: JsonOption = False,
 ) -> None:
     """List studies, datasets, models, optimizers, problems, samplers, pruners or runs."""
-    from benchmark.commands.listing import listing
+    from benchmark.commands.listing import NOTES, listing
 
     with user_errors():
         kinds = [kind] if kind else list(Kind)
@@ -200,6 +200,8 @@ def list_kinds(
     console = terminal()
     for title, rows in found.items():
         console.print(listing_table(title, rows))
+        if title in NOTES:
+            console.print(NOTES[title], highlight=False, markup=False)
 
 
 @app.command(epilog="Examples:  show latest  |  show quickstart --trial 12")

@@ -13,11 +13,12 @@ from benchmark.catalogue import catalogue
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
+from benchmark.optimizers import OptimizerEntry, notices, optimizer_entry
 from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Search, SearchSettings, settings_of
 from benchmark.study import Study
 from benchmark.study_checks import loss_of, metric_of
-from benchmark.study_file import study_of_run
+from benchmark.study_file import StudyError, study_of_run
 from benchmark.study_spaces import schedule_parameters
 from benchmark.tracking import Tracker, Unsent
 from benchmark.trial import TrialResult
@@ -112,7 +113,7 @@ class Session:
         )
         # A storage's password must not reach the disk, so only a harmless address is kept.
         shared = settings.storage if settings.storage and "@" not in settings.storage else None
-        facts |= {"storage": shared}
+        facts |= {"storage": shared, **_noted(study, settings)}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
             return cls(writer, study, settings)
@@ -247,6 +248,29 @@ class Session:
         }
 
 
+def _known(optimizer: str) -> OptimizerEntry:
+    """An optimizer of a study, which may be a class that is not there any more."""
+    try:
+        return optimizer_entry(optimizer)
+    except ValueError as error:
+        raise StudyError([f"{error} It is compared in the study of the run."]) from error
+
+
+def _noted(study: Study, settings: SessionSettings) -> dict[str, list[str]]:
+    """Show what costs time with the compared optimizers, and return it for the record."""
+    sentences: dict[str, None] = {}  # in their order, each once
+    for entry in study.compare:
+        space = study.space(entry.label)
+        searched = [name for name, dimension in space.items() if not dimension.is_fixed]
+        options = study.options(entry.label)
+        vectorized = settings.engine.name == "vectorized"
+        found = notices(entry.optimizer, options, searched, vectorized=vectorized)
+        sentences |= dict.fromkeys(found)
+    for sentence in sentences:
+        settings.notify(sentence)
+    return {"notices": list(sentences)} if sentences else {}
+
+
 def _plain(result: TrialResult) -> dict[str, Any]:
     return {
         "trial": result.trial.number,
@@ -262,7 +286,7 @@ def search_settings(study: Study) -> SearchSettings:
     integers = {
         name
         for entry in study.compare
-        for name, one in facts.optimizers[entry.optimizer].hyperparameters.items()
+        for name, one in _known(entry.optimizer).hyperparameters.items()
         if one.integer
     } | {
         name

@@ -42,6 +42,8 @@ TASK_METRICS = {
 """The metrics that fit a task."""
 DEFAULT_METRIC = {task: metrics[0] for task, metrics in TASK_METRICS.items()}
 SHIPPED_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+LABEL = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$"
+"""An optimizer's name is its label by default, those of Keras and of users included."""
 RESERVED_NAME = "latest"
 """What the command line calls the newest run, so that nothing else may be called it."""
 MOST = 1_000_000_000
@@ -59,6 +61,7 @@ def _not_reserved(name: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=SHIPPED_NAME), AfterValidator(_not_reserved)]
+Label = Annotated[str, Field(pattern=LABEL), AfterValidator(_not_reserved)]
 Count = Annotated[int, Field(le=MOST)]
 
 
@@ -71,7 +74,7 @@ class Compared(Section):
         schedule: its learning-rate schedule; empty means that of ``[training]``.
     """
 
-    label: Name
+    label: Label
     optimizer: str
     schedule: str = ""
 
@@ -209,4 +212,12 @@ class Study(Section):
 
     def space(self, label: str) -> dict[str, Dimension]:
         """The search space of one compared optimizer: its own over the common one."""
+        return {k: one for k, one in self._given(label).items() if one.option is None}
+
+    def options(self, label: str) -> dict[str, bool | str]:
+        """The structural options of one compared optimizer: its own over the common ones."""
+        given = self._given(label).items()
+        return {name: one.option for name, one in given if one.option is not None}
+
+    def _given(self, label: str) -> dict[str, Dimension]:
         return {**self.search.get("common", {}), **self.search.get(label, {})}

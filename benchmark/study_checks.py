@@ -136,7 +136,7 @@ def _check_compare(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     labels = [entry.label for entry in study.compare]
     for index, entry in enumerate(study.compare):
         if entry.optimizer not in catalogue.optimizers:
-            yield unknown(f"compare[{index}]", entry.optimizer, catalogue.optimizers)
+            yield _unknown_optimizer(f"compare[{index}]", entry.optimizer, catalogue)
         if entry.label == "common" or entry.label in labels[:index]:
             yield Mistake(
                 f"compare[{index}]",
@@ -155,6 +155,15 @@ def _check_schedules(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     for index, entry in enumerate(study.compare):
         if entry.schedule and entry.schedule not in catalogue.schedules:
             yield unknown(f"compare[{index}].schedule", entry.schedule, catalogue.schedules)
+
+
+def _unknown_optimizer(key: str, name: str, catalogue: Catalogue) -> Mistake:
+    if ":" in name:
+        try:
+            catalogue.check_optimizer(name)
+        except ValueError as error:
+            return Mistake(key, sentence=str(error))
+    return unknown(key, name, catalogue.optimizers)
 
 
 def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:

@@ -45,7 +45,7 @@ class Section(BaseModel):
 
 
 class Dimension(Section):
-    """One dimension of a search space: fixed, a range, or choices.
+    """One dimension of a search space: fixed, a range, or choices; or an option.
 
     Args:
         value: a fixed number.
@@ -55,6 +55,7 @@ class Dimension(Section):
         step: the distance between grid points, at most ``MOST_POINTS`` of them; not
             together with ``log``.
         choices: the numbers to choose from.
+        option: true, false or a text: a structural option, which is fixed.
 
     Example:
         >>> Dimension(low=1e-3, high=1.0, log=True).is_fixed
@@ -69,6 +70,7 @@ class Dimension(Section):
     log: bool = False
     step: Number | None = None
     choices: list[Number] | None = None
+    option: bool | str | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -76,10 +78,13 @@ class Dimension(Section):
             self.value is not None,
             self.choices is not None,
             self.low is not None or self.high is not None,
+            self.option is not None,
         ]
         if sum(given) != 1:
             rule = "a dimension must be one of: a number, {low, high, log, step}, or {choices}"
             raise self._broken(rule, "Keep or write one of them.", *_FORMS)
+        if self.option is not None:
+            return self
         if self.choices is not None:
             self._check_choices(self.choices)
         elif self.value is None:
@@ -133,7 +138,7 @@ class Dimension(Section):
     @property
     def is_fixed(self) -> bool:
         """Whether nothing is searched here."""
-        return self.value is not None
+        return self.value is not None or self.option is not None
 
     @property
     def extremes(self) -> tuple[float, float]:
@@ -180,7 +185,7 @@ class Dimension(Section):
         return [int(point) if is_whole else float(point) for point in points]
 
 
-_FORMS = ("value", "low", "high", "log", "step", "choices")
+_FORMS = ("value", "low", "high", "log", "step", "choices", "option")
 
 
 def _exact(number: float | int) -> Decimal:
@@ -189,9 +194,10 @@ def _exact(number: float | int) -> Decimal:
 
 
 def _as_dimension(value: Any) -> Any:
-    """Let a bare number stand for a fixed dimension."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"value": value} if is_number else value
+    """Let a bare number stand for a fixed dimension, and what is true or a text for an option."""
+    if isinstance(value, bool | str):
+        return {"option": value}
+    return {"value": value} if isinstance(value, int | float) else value
 
 
 Space = dict[str, Annotated[Dimension, BeforeValidator(_as_dimension)]]

@@ -46,6 +46,10 @@ class OptimizerFacts(Protocol):
     def full_batch(self) -> bool:
         """Whether the method is defined for the full batch only."""
 
+    @property
+    def options(self) -> Mapping[str, bool | str]:
+        """Structural options by name, with their defaults."""
+
 
 class DatasetFacts(Protocol):
     """What is known of a dataset without loading it."""
@@ -103,7 +107,8 @@ class Catalogue:
     Args:
         datasets: facts by dataset name.
         models: model names.
-        optimizers: facts by optimizer name.
+        optimizers: facts by optimizer name; that of a class is a key too, though none of those
+            that are listed.
         problems: names of closed-form problems.
         check_model: raises ``ValueError`` with a sentence for wrong model options; also told
             the number of features of an example, or nothing where it is unknown.
@@ -112,6 +117,8 @@ class Catalogue:
         train_size: number of training examples from (samples, fractions); raises
             ``ValueError`` with a sentence where a part would be empty.
         schedules: facts by the name of a learning-rate schedule.
+        check_optimizer: raises ``ValueError`` with a sentence where the name of an optimizer's
+            class (``keras:Class``, ``module:Class``) stands for none.
     """
 
     datasets: Mapping[str, DatasetFacts]
@@ -122,6 +129,7 @@ class Catalogue:
     check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int]]
     train_size: Callable[[int, tuple[float, float, float]], int]
     schedules: Mapping[str, ScheduleFacts]
+    check_optimizer: Callable[[str], object]
 
 
 def training_rows(study: Study, catalogue: Catalogue) -> int | None:

@@ -43,21 +43,27 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
         **facts.hyperparameters,
         **parameters,
     }
-    space = study.space(entry.label)
-    for name, dimension in space.items():
+    space, options = study.space(entry.label), study.options(entry.label)
+    known = {**allowed, **facts.options}
+    for name in (*space, *options):
         key = _key(study, entry, name)
         if name == "clipping":
             yield Mistake(key, "clipping must be spelled as in Keras", name, _CLIPPING_REMEDY)
-        elif name not in allowed and name.startswith(SCHEDULE_PREFIX):
+        elif name not in known and name.startswith(SCHEDULE_PREFIX):
             yield from _misplaced_parameter(key, name, study, entry, catalogue)
-        elif name not in allowed:
+        elif name not in known:
             rule = f"a hyperparameter of {entry.optimizer} must be one of " + ", ".join(
-                sorted(allowed.keys() - parameters.keys())
+                sorted(known.keys() - parameters.keys())
             )
             remedy = f"Remove it, or move it to the tables of those that have {name}."
-            yield Mistake(key, rule, name, did_you_mean(name, allowed) or remedy)
+            yield Mistake(key, rule, name, did_you_mean(name, known) or remedy)
+        elif name in facts.options:
+            yield from _check_option(key, name, options.get(name), facts.options[name])
+        elif name in options:
+            rule = f"{name} must be a number, {{low, high, log, step}} or {{choices}}"
+            yield Mistake(key, rule, options[name], "Write one of them.")
         else:
-            yield from _check_dimension(key, name, dimension, allowed[name])
+            yield from _check_dimension(key, name, space[name], allowed[name])
     if study.budget.sampler == "grid":
         yield from _check_grid(study, entry, catalogue)
     yield from _check_batch_size(study, entry, catalogue)
@@ -94,6 +100,18 @@ def _misplaced_parameter(
         chosen = " or ".join(f'"{other}"' for other in others)
         remedy = f"Remove it, or take the schedule that has it: schedule = {chosen}."
     yield Mistake(key, rule, name, remedy)
+
+
+def _check_option(
+    key: str, name: str, value: bool | str | None, default: bool | str
+) -> Iterator[Mistake]:
+    """An option is fixed, and of the type of its default."""
+    if type(value) is not type(default):
+        form = "true or false" if isinstance(default, bool) else "a text"
+        shown = "a number or a space" if value is None else repr(value)
+        rule = f"{name} must be {form}, one value for all trials"
+        remedy = "To compare several, give each a label of its own in compare."
+        yield Mistake(key, rule, words=shown, remedy=remedy)
 
 
 _CLIPPING_REMEDY = (

@@ -190,11 +190,13 @@ class Trial:
         model: a name in ``benchmark.models.MODELS`` (empty for closed-form problems).
         model_options: its structural options, for instance ``hidden`` and ``initializer``.
         label: the entry of ``compare`` in the study, the row of every table.
-        optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``.
+        optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``, ``keras:Class`` or
+            ``package.module:Class``.
         hyperparameters: numbers by name: those of the optimizer, and ``batch_size``,
             ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``, and
             the parameters of the schedule after ``schedule_``.
-        options: structural options of training: ``sampling`` and ``schedule``.
+        options: structural options of training: ``sampling`` and ``schedule``, and those of
+            the optimizer.
         epochs: how many passes over the training part at most.
         seed: the seed of the study.
         replicate: index of the initial weights and batch order; 0 in the search.

@@ -150,6 +150,10 @@ BAD_INPUT = {
         ["study", "quickstart", "--set", "training.epoch=1"],
         "Did you mean `epochs`?",
     ),
+    "class that Keras has not": (
+        ["study", "quickstart", "--set", 'compare=["keras:Adm"]'],
+        "Did you mean `keras:Adam`? It stands at compare[0]",
+    ),
     "change through a value": (["study", "quickstart", "--set", "seed.x=1"], "through tables"),
     "negative seed": (["study", "quickstart", "--seed", "-1"], "seed must be >= 0. Received -1"),
     "resuming nothing": (["study", "--resume", ""], "a run must exist"),

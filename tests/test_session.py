@@ -12,6 +12,7 @@ from benchmark.results import load_weights, read_records
 from benchmark.search import SearchError
 from benchmark.session import Session
 from benchmark.study_file import StudyError
+from tests import small_study
 from tests.small_study import (
     TRIALS,
     engine,
@@ -26,6 +27,29 @@ from tests.small_study import (
 def finished(tmp_path_factory) -> Path:
     """The folder of a run that went to its end without interruption."""
     return run_session(tmp_path_factory.mktemp("finished")).path
+
+
+def test_a_keras_optimizer_is_compared_resumed_and_reported(tmp_path, monkeypatch):
+    text = small_study.TEXT.replace('"adam"]', '"keras:Adam"]')
+    text = text.replace("[search.adam]", '[search."keras:Adam"]\namsgrad = true')
+    monkeypatch.setattr(small_study, "TEXT", text)
+    changes = ("budget.trials=3", "budget.replicates=1", 'curvature.trials="none"')
+    whole = run_session(tmp_path / "whole", *changes)
+    session = open_session(tmp_path / "parts", *changes)
+    asked = iter([False] * 8)
+    part = session.run([], lambda: next(asked, True), engine())
+    assert not part.finished
+    settings = session_settings(tmp_path / "parts")
+    resumed = Session.resume(part.path, settings).run([], lambda: False, engine())
+    assert_same_tables(whole.path, resumed.path)
+    trials = tables_of(resumed.path)["trials"]
+    own = trials[trials["label"] == "keras:Adam"]
+    assert len(own) == 3 + 1
+    assert set(own["option.amsgrad"]) == {"true"}
+    assert set(own["status"]) <= {"completed", "pruned"}
+    assert "keras:Adam" in (resumed.path / "report.html").read_text(encoding="utf-8")
+    best = resumed.summary["best"]["keras:Adam"]["trial"]
+    assert len(load_weights(resumed.path, best)) == 2
 
 
 def assert_same_tables(one: Path, other: Path) -> None:

@@ -157,6 +157,16 @@ def test_own_space_wins_over_the_common_one() -> None:
     }
 
 
+def test_options_stand_beside_the_numbers_of_a_space() -> None:
+    common = {"amsgrad": False, "learning_rate": 0.1}
+    own = {"amsgrad": True, "form": "first", "beta_1": 0.5}
+    given = study(compare=["keras:Adam"], search={"common": common, "keras:Adam": own})
+    assert given.options("keras:Adam") == {"amsgrad": True, "form": "first"}
+    assert set(given.space("keras:Adam")) == {"learning_rate", "beta_1"}
+    assert given.options("other") == {"amsgrad": False}
+    assert Study.model_validate_json(given.model_dump_json()) == given
+
+
 def test_one_optimizer_may_be_compared_under_two_labels() -> None:
     labels = [{"label": "plain", "optimizer": "sgd"}, "sgd"]
     assert [entry.label for entry in study(compare=labels).compare] == ["plain", "sgd"]
@@ -225,8 +235,8 @@ def test_model_options_are_free_and_apart_from_the_name() -> None:
         ({"target": {"metric": "validation_loss"}}, "target.value", "required"),
         ({"curvature": {"epochs": [-1]}}, "curvature.epochs.0", "greater than or equal to 0"),
         ({"curvature": {"lanczos_steps": 1}}, "curvature.lanczos_steps", "or equal to 2"),
-        ({"search": {"sgd": {"momentum": "0.9"}}}, "search.sgd.momentum", "valid dictionary"),
-        ({"search": {"sgd": {"momentum": True}}}, "search.sgd.momentum", "valid dictionary"),
+        ({"search": {"sgd": {"momentum": [0.9]}}}, "search.sgd.momentum", "valid dictionary"),
+        ({"search": {"sgd": {"momentum": None}}}, "search.sgd.momentum", "valid dictionary"),
     ],
 )
 def test_refused_studies(more: dict[str, Any], place: str, words: str) -> None:

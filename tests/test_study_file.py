@@ -40,6 +40,7 @@ class Dataset:
 class Optimizer:
     hyperparameters: dict[str, TrainingHyperparameter] = field(default_factory=dict)
     full_batch: bool = False
+    options: dict[str, bool | str] = field(default_factory=dict)
 
 
 def check_model(name, options, features):
@@ -51,6 +52,10 @@ def check_problem(name, options):
     if options.get("condition_number", 1) < 1:
         raise ValueError("condition_number must be >= 1. Received a smaller one. Write 100.")
     return {"condition_number": 100.0, **options}
+
+
+def check_optimizer(name):
+    raise ValueError(f"the optimizer must be a class. Received {name!r}. Write keras:Adam.")
 
 
 def train_size(samples, fractions):
@@ -71,7 +76,8 @@ CATALOGUE = Catalogue(
             {
                 "learning_rate": TrainingHyperparameter(0, space={"low": 1e-4, "high": 1.0}),
                 "beta_1": TrainingHyperparameter(0, 1, low_included=True),
-            }
+            },
+            options={"amsgrad": False, "form": "first"},
         ),
         "gradient_descent": Optimizer(
             {"learning_rate": TrainingHyperparameter(0)}, full_batch=True
@@ -82,6 +88,7 @@ CATALOGUE = Catalogue(
     check_problem=check_problem,
     train_size=train_size,
     schedules=SCHEDULES,
+    check_optimizer=check_optimizer,
 )
 
 
@@ -106,6 +113,37 @@ REFUSALS = {
     "misspelt hyperparameter": (
         ("learning_rate =", "learnin_rate ="),
         ["Received 'learnin_rate' at search.sgd.learnin_rate in", "Did you mean `learning_rate`?"],
+    ),
+    "text for a number": (
+        ("learning_rate = { low = 0.001, high = 1.0, log = true }", 'learning_rate = "0.1"'),
+        [
+            "learning_rate must be a number, {low, high, log, step} or {choices}. "
+            "Received '0.1' at search.sgd.learning_rate in"
+        ],
+    ),
+    "boolean for a rate": (
+        ("learning_rate = { low = 0.001, high = 1.0, log = true }", "learning_rate = true"),
+        ["learning_rate must be a number", "Received True at search.sgd.learning_rate in"],
+    ),
+    "number for an option": (
+        ("[search.sgd]", "[search.fast]\namsgrad = 1\n[search.sgd]"),
+        ["amsgrad must be true or false", "Received a number or a space at search.fast.amsgrad"],
+    ),
+    "text for a boolean": (
+        ("[search.sgd]", '[search.fast]\namsgrad = "yes"\n[search.sgd]'),
+        ["amsgrad must be true or false", "Received 'yes' at search.fast.amsgrad in", "a label"],
+    ),
+    "misspelt option": (
+        ("[search.sgd]", "[search.fast]\namsgard = true\n[search.sgd]"),
+        ["Received 'amsgard' at search.fast.amsgard in", "Did you mean `amsgrad`?"],
+    ),
+    "option of another optimizer": (
+        ("[search.sgd]", "[search.sgd]\namsgrad = true"),
+        ["a hyperparameter of sgd must be one of", "Received 'amsgrad' at search.sgd.amsgrad in"],
+    ),
+    "class that is not there": (
+        ('"sgd",', '"sgd", "keras:Adm",'),
+        ["the optimizer must be a class. Received 'keras:Adm'", "It stands at compare[1] in"],
     ),
     "unknown key": (
         ("epochs = 3", "epoch = 3"),

@@ -13,6 +13,7 @@ from benchmark.backend.transformations import (
     Compiled,
     compile,
     hessian_vector_product,
+    trace,
     value_and_grad,
     vectorize,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "hessian_vector_product",
     "name",
     "select",
+    "trace",
     "value_and_grad",
     "vectorize",
     "versions",

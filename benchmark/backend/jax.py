@@ -85,6 +85,17 @@ def compile(f: Function) -> Function:
     return call
 
 
+def trace(f: Function, arguments: tuple[Any, ...]) -> Function:
+    """See :func:`benchmark.backend.trace`."""
+
+    def call(*values: Any) -> Any:
+        # A NumPy array times a variable of Keras would be NumPy's affair.
+        return f(*jax.tree.map(lambda leaf: jnp.asarray(_typed(leaf)), values))
+
+    jax.eval_shape(f, *jax.tree.map(_typed, arguments))
+    return call
+
+
 def _typed(leaf: Any) -> Any:
     # As on TensorFlow. JAX alone would take a Python float for a weakly typed float64 and
     # compile again for an array of the same shape.

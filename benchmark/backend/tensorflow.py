@@ -106,6 +106,17 @@ def compile(f: Function) -> Function:
     return call
 
 
+def trace(f: Function, arguments: tuple[Any, ...]) -> Function:
+    """See :func:`benchmark.backend.trace`."""
+    traced = tf.function(f, autograph=False)
+
+    def call(*values: Any) -> Any:
+        return traced(*tf.nest.map_structure(tf.convert_to_tensor, values))
+
+    traced.get_concrete_function(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+    return call
+
+
 def _gradient(tape: Any, target: Any, tensors: Any) -> Any:
     if not tf.is_tensor(target):
         return [tf.zeros_like(tensor) for tensor in tensors]

@@ -145,3 +145,30 @@ def compile(f: Function) -> Compiled:
         (2.0, 5.0, 1)
     """
     return Compiled(f)
+
+
+def trace(f: Function, *arguments: Any) -> Function:
+    """Take a function as a compiler takes it, without compiling it.
+
+    It is called once, with tensors whose values are not known, so whatever needs a value in
+    Python (a branch, ``float()``) raises, as it would in :func:`compile`.
+
+    Args:
+        f: a pure function of nests of tensors.
+        arguments: positional ones, for their structure, shapes and types.
+
+    Returns:
+        The function, run operation by operation: for a few calls of a small function, where
+        XLA would take longer to compile than to run.
+
+    Example:
+        >>> half = trace(lambda x: x / 2, 1.0)
+        >>> float(half(3.0))
+        1.5
+        >>> try:
+        ...     trace(lambda x: x if x > 0 else -x, 1.0)
+        ... except Exception:
+        ...     print("a branch on a value")
+        a branch on a value
+    """
+    return implementation().trace(f, arguments)

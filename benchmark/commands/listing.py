@@ -12,6 +12,11 @@ from benchmark.search import PRUNERS, SAMPLERS
 from benchmark.study_file import StudyError, parse_study, study_files
 
 Row = dict[str, str]
+NOTES = {
+    "optimizers": "Any other Keras optimizer: keras:Adam (a class of keras.optimizers), or one of "
+    "your own: package.module:Class."
+}
+"""A line below the table of a kind."""
 
 
 def listing(kind: str, results: Path) -> list[Row]:

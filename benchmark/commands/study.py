@@ -62,7 +62,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         request: what the user asked for.
         select_backend: chooses the framework, given that of the resumed run or nothing;
             called once everything is checked that can be checked without it, for its
-            import takes seconds.
+            import takes seconds; earlier only where the study names a class of Keras.
 
     Raises:
         UserError: something that the user can mend.
@@ -78,7 +78,8 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         return DONE
     new = None
     if path is None:
-        new = changed_study(request.name, request.changes, catalogue())
+        known = catalogue(before_import=lambda: select_backend(""))
+        new = changed_study(request.name, request.changes, known)
         check_run_name(request.results, new.study.name, request.run_name)
     # A run found by its folder keeps its MLflow store beside it, wherever this is called.
     results = path.absolute().parent.parent if path else request.results

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmark.data import epoch_batches
 from benchmark.engine.task import Array
-from benchmark.optimizers import OPTIMIZERS
+from benchmark.optimizers import optimizer_entry
 from benchmark.trial import Trial
 
 DEFAULT_BATCH_SIZE = 32
@@ -37,7 +37,7 @@ MOST_UPDATES = 256
 
 def sampling_of(trial: Trial) -> str:
     """The sampling of a trial; some optimizers are defined for the full batch only."""
-    if OPTIMIZERS[trial.optimizer].full_batch:
+    if optimizer_entry(trial.optimizer).full_batch:
         return "full_batch"
     return str(trial.options.get("sampling", "shuffle"))
 

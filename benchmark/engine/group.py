@@ -1,9 +1,9 @@
 """The trials of one structure, and the blocks that train them."""
 
-from benchmark.engine.batches import Layout, batch_size_of, steps_of
+from benchmark.engine.batches import steps_of
 from benchmark.engine.block import Block, Row
-from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.program import TrainingProgram
+from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.slots import Slot, optimizer_numbers
 from benchmark.engine.task import starting_state, starting_weights
 from benchmark.engine.warming import Warming

@@ -89,17 +89,12 @@ class JudgingProgram:
         count = len(parts) * (2 if self._task.metric else 1) + 2
 
         def of_tile(tile: Tensor) -> Tensor:
-            taken = [
-                [tensor[tile] for tensor in group]
-                for group in (weights, states, before)
-            ]
+            taken = [[tensor[tile] for tensor in group] for group in (weights, states, before)]
             return self._evaluation(*taken, parts)
 
         return self._by_tile(of_tile, tiles, count)
 
-    def _evaluation(
-        self, weights: Tensors, states: Tensors, before: Tensors, parts: Any
-    ) -> Tensor:
+    def _evaluation(self, weights: Tensors, states: Tensors, before: Tensors, parts: Any) -> Tensor:
         """The metrics of the trials of a tile, in float64, in which the update norm is taken."""
         train, *others = parts
         gradients, values = self._slope(weights, states, train)
@@ -117,9 +112,7 @@ class JudgingProgram:
 
     def _means(self, weights: Tensors, states: Tensors, tiles: Tensor, part: Any) -> Tensor:
         def of_tile(tile: Tensor) -> Tensor:
-            taken = [
-                [tensor[tile] for tensor in group] for group in (weights, states)
-            ]
+            taken = [[tensor[tile] for tensor in group] for group in (weights, states)]
             values = self._values(*taken, part)
             return ops.stack([ops.cast(value, "float64") for value in values], axis=-1)
 
@@ -134,9 +127,7 @@ class JudgingProgram:
             return tile + 1, ops.slice_update(found, start, ops.expand_dims(of_tile(tile), 0))
 
         empty = ops.zeros((shape.tiles, shape.width, count), "float64")
-        return ops.while_loop(
-            lambda tile, _: tile < tiles, body, (ops.zeros_like(tiles), empty)
-        )[1]
+        return ops.while_loop(lambda tile, _: tile < tiles, body, (ops.zeros_like(tiles), empty))[1]
 
     def _slope(self, weights: Tensors, states: Tensors, part: Any) -> tuple[Tensors, Tensors]:
         """The gradient of the mean loss of each trial over a part, loss and metric."""

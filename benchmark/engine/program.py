@@ -10,7 +10,6 @@ from benchmark import backend
 from benchmark.engine.batches import Layout, Plan, idle, most_updates, side_by_side
 from benchmark.engine.task import Array, Task
 from benchmark.engine.tiles import Shape, over_tiles, where
-from benchmark.optimizers import build_optimizer
 
 Tensor = Any
 Tensors = list[Any]
@@ -20,7 +19,7 @@ class TrainingProgram:
     """One epoch of several trials side by side, compiled once for a structure.
 
     A *structure* is what shapes the computation: model, loss, shapes of the data,
-    optimizer class, kind of clipping and layout of the mini-batches. All else is a value
+    optimizer class with its constants, kind of clipping and layout of the mini-batches. All else is a value
     with leading axes over the trials: weights, hyperparameters, optimizer and model state,
     batches, learning rates. So a new trial is a new row and compiles nothing.
 
@@ -30,8 +29,7 @@ class TrainingProgram:
 
     Args:
         task: model, loss and data; the data are put on the device once.
-        optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``.
-        clipping: the kind of clipping, with any threshold, or nothing.
+        optimizer: one of the structure, not built yet.
         shape: how many trials, and how they are laid out.
         layout: the shapes of mini-batches.
     """
@@ -39,15 +37,14 @@ class TrainingProgram:
     def __init__(
         self,
         task: Task,
-        optimizer: str,
-        clipping: Mapping[str, float],
+        optimizer: Any,
         shape: Shape,
         layout: Layout,
     ) -> None:
         self.shape, self.layout = shape, layout
         self.length = most_updates(layout, len(task.parts["train"].x))
         self._task = task
-        self._optimizer = build_optimizer(optimizer, {}, clipping)
+        self._optimizer = optimizer
         self._optimizer.build(task.model.trainable_variables)
         own = [id(variable) for variable in self._optimizer.variables]
         rate = getattr(self._optimizer, "_learning_rate", None)
@@ -162,9 +159,7 @@ class TrainingProgram:
     def _whole(self, x: Tensor, y: Tensor) -> Callable[..., tuple[Tensors, Tensors]]:
         """The gradients of one whole mini-batch of each trial, and new model states."""
 
-        def of_batch(
-            weights: Tensors, states: Tensors, rows: Tensor
-        ) -> tuple[Tensors, Tensors]:
+        def of_batch(weights: Tensors, states: Tensors, rows: Tensor) -> tuple[Tensors, Tensors]:
             return self._gradient(weights, states, rows, x, y, None)
 
         return backend.vectorize(of_batch)

@@ -11,7 +11,7 @@ from benchmark.engine.batches import Layout
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.program import TrainingProgram
-from benchmark.engine.slots import clipping_of, model_key
+from benchmark.engine.slots import model_key, optimizer_of, structure_of
 from benchmark.engine.task import Task, build_task
 from benchmark.engine.tiles import Shape
 from benchmark.trial import Trial
@@ -63,12 +63,14 @@ class Programs:
         return self._models.get(key, lambda: ModelPrograms(build_task(trial), shape))
 
     def training(self, trial: Trial, model: ModelPrograms, layout: Layout) -> TrainingProgram:
-        """What trains trials of a structure; built at the first one."""
-        clipping = clipping_of(trial)
-        key = (id(model), trial.optimizer, tuple(clipping), layout)
+        """What trains trials of a structure; built at the first one.
+
+        Raises:
+            AdaptationError: the steps of the optimizer's class cannot be compiled.
+        """
         return self._training.get(
-            key,
-            lambda: TrainingProgram(model.task, trial.optimizer, clipping, model.shape, layout),
+            (id(model), structure_of(trial), layout),
+            lambda: TrainingProgram(model.task, optimizer_of(trial), model.shape, layout),
         )
 
     def clear(self) -> None:

@@ -14,8 +14,11 @@ from benchmark.engine.slots import (
     Slot,
     clipping_of,
     model_key,
+    optimizer_constants,
     optimizer_numbers,
+    optimizer_of,
     sentence,
+    structure_of,
 )
 from benchmark.engine.task import (
     Array,
@@ -26,17 +29,21 @@ from benchmark.engine.task import (
     starting_weights,
     state_of,
 )
-from benchmark.optimizers import build_optimizer
+from benchmark.optimizers import AdaptationError, plain_optimizer
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 
 @dataclass(eq=False)
 class Structure:
-    """A compiled model that serves every trial of the same structure."""
+    """A compiled model that serves every trial of the same structure.
+
+    ``is_plain`` where the optimizer is Keras's as it is, and serves one trial only.
+    """
 
     task: Task
     optimizer: Any
     evaluation: Evaluation
+    is_plain: bool = False
     batch_shapes: set[int] = field(default_factory=set)
 
 
@@ -46,6 +53,8 @@ class SequentialEngine:
     It is the plain reference that other engines must equal. Models are compiled once
     for each structure (optimizer class, kind of clipping, model, loss, data) and used
     again: weights, optimizer state and hyperparameters are variables that are set anew.
+    An optimizer of Keras or of a user that cannot be adapted to that is built, and
+    compiled, for each trial.
 
     An epoch is one pass of ``benchmark.data.epoch_batches``. ``update_norm`` is
     ‖W after the epoch − W before it‖; on the full batch, where an epoch is one step,
@@ -124,30 +133,47 @@ class SequentialEngine:
         trial = slot.trial
         with Clock("compile", slot):
             self._structure_of_slot = structure = self._find_structure(trial)
-            self._warm_up(structure, trial)
-            structure.optimizer.reset()
-            structure.optimizer.set_hyperparameters(optimizer_numbers(trial))
+            if not structure.is_plain:
+                self._warm_up(structure, trial)
+            structure.evaluation.warm_up(trial.curvature)
             task = structure.task
             start = [*starting_weights(task, trial), *starting_state(task, trial)]
             model = task.model
             variables = [*model.trainable_variables, *model.non_trainable_variables]
             for variable, value in zip(variables, start, strict=True):
                 variable.assign(value)
+            if structure.is_plain:
+                structure.optimizer.build(
+                    model.trainable_variables
+                )  # its state may begin with the weights
+            else:
+                structure.optimizer.set_hyperparameters(optimizer_numbers(trial))
+                structure.optimizer.reset()
 
     def _find_structure(self, trial: Trial) -> Structure:
         """The compiled model for a trial, built at the first trial of its structure."""
-        clipping = clipping_of(trial)
-        key = (*model_key(trial), trial.optimizer, tuple(clipping))
+        key = (*model_key(trial), structure_of(trial))
         if key not in self._structures:
-            task = build_task(trial)
-            optimizer = build_optimizer(trial.optimizer, {}, clipping)
-            # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
-            jit = keras.backend.backend() == "jax"
-            task.model.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
-            # Judging needs the model alone, so all optimizers share its compiled programs.
-            evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
-            self._structures[key] = Structure(task, optimizer, evaluation)
+            try:
+                optimizer = optimizer_of(trial)
+            except AdaptationError:
+                numbers = {**optimizer_numbers(trial), **optimizer_constants(trial)}
+                clipping = clipping_of(trial)
+                own = {name: value for name, value in numbers.items() if name not in clipping}
+                return self._compiled(
+                    trial, plain_optimizer(trial.optimizer, {}, clipping, own), is_plain=True
+                )
+            self._structures[key] = self._compiled(trial, optimizer)
         return self._structures[key]
+
+    def _compiled(self, trial: Trial, optimizer: Any, *, is_plain: bool = False) -> Structure:
+        task = build_task(trial)
+        # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
+        jit = keras.backend.backend() == "jax"
+        task.model.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
+        # Judging needs the model alone, so all optimizers share its compiled programs.
+        evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
+        return Structure(task, optimizer, evaluation, is_plain)
 
     def _warm_up(self, structure: Structure, trial: Trial) -> None:
         """Compile all that the trial needs before the clock of training starts."""
@@ -162,7 +188,6 @@ class SequentialEngine:
             if size not in structure.batch_shapes:
                 structure.batch_shapes.add(size)
                 structure.task.model.train_on_batch(train.x[:size], train.y[:size])
-        structure.evaluation.warm_up(trial.curvature)
 
     def _train_epoch(self, slot: Slot) -> None:
         model, train = self._structure.task.model, self._structure.task.parts["train"]

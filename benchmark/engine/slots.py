@@ -3,12 +3,18 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.engine.task import Array
-from benchmark.optimizers import CLIPPING, OPTIMIZERS, Plateau
+from benchmark.optimizers import (
+    CLIPPING,
+    Plateau,
+    build_optimizer,
+    constant_hyperparameters,
+    optimizer_entry,
+)
 from benchmark.optimizers.schedules import complete
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
 
@@ -197,12 +203,55 @@ def clipping_of(trial: Trial) -> dict[str, float]:
     return {name: trial.hyperparameters[name] for name in CLIPPING if name in trial.hyperparameters}
 
 
+def optimizer_constants(trial: Trial) -> dict[str, Any]:
+    """What of the trial's optimizer is fixed at construction, and shapes its program.
+
+    Its options, and the numbers that its class cannot take as tensors; only those that the
+    trial gives.
+    """
+    constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
+    numbers = {k: v for k, v in trial.hyperparameters.items() if k in constants}
+    return {**_options_of(trial), **numbers}
+
+
 def optimizer_numbers(trial: Trial) -> dict[str, float]:
-    """The value of every number of the trial's optimizer, defaults included."""
-    own = OPTIMIZERS[trial.optimizer].hyperparameters
-    defaults = {name: entry.default for name, entry in own.items()}
-    chosen = {name: trial.hyperparameters[name] for name in own if name in trial.hyperparameters}
-    return {**defaults, **chosen, **clipping_of(trial)}
+    """The value of every number of the trial's optimizer that is a variable of it.
+
+    Defaults are among them; one without a default (``weight_decay``) is there where the
+    trial gives it.
+    """
+    own = optimizer_entry(trial.optimizer).hyperparameters
+    constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
+    values = {name: trial.hyperparameters.get(name, one.default) for name, one in own.items()}
+    numbers = {k: v for k, v in values.items() if v is not None and k not in constants}
+    return {**numbers, **clipping_of(trial)}
+
+
+def structure_of(trial: Trial) -> Hashable:
+    """What of the trial's optimizer selects its program, beside :func:`model_key`.
+
+    The class, which numbers are variables of it, the kind of clipping among them, and the
+    values of its constants. Trials of one structure differ in values alone.
+    """
+    constants = Settings(optimizer_constants(trial))
+    return (trial.optimizer, tuple(sorted(optimizer_numbers(trial))), constants)
+
+
+def optimizer_of(trial: Trial) -> Any:
+    """Build the optimizer of a trial, which serves every trial of its structure.
+
+    Raises:
+        AdaptationError: its class cannot step as a pure function.
+        ValueError: a value is out of its range.
+    """
+    clipping = clipping_of(trial)
+    numbers = {k: v for k, v in optimizer_numbers(trial).items() if k not in clipping}
+    return build_optimizer(trial.optimizer, numbers, clipping, optimizer_constants(trial))
+
+
+def _options_of(trial: Trial) -> dict[str, Any]:
+    known = optimizer_entry(trial.optimizer).options
+    return {name: trial.options[name] for name in known if name in trial.options}
 
 
 def sentence(error: Exception) -> str:

@@ -16,6 +16,7 @@ from benchmark.engine.programs import PROGRAMS, compilations
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.tiles import Shape
 from benchmark.engine.warming import Warming
+from benchmark.optimizers import AdaptationError
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 Home = Block | Alone
@@ -187,7 +188,7 @@ class VectorizedEngine:
         try:
             group = self._group(trial)
             row = group.first_row(slot)
-        except NotImplementedError as error:
+        except (NotImplementedError, AdaptationError) as error:
             self._tell(f"{error} Such trials are trained one after the other.")
             if self._alone is None:
                 self._alone = Alone()

@@ -6,13 +6,20 @@ Importing this package does not import Keras: the catalogue answers ``list`` and
 was saved with one of them, for that is when Keras learns its name.
 """
 
+from benchmark.optimizers.building import (
+    AdaptationError,
+    build_optimizer,
+    constant_hyperparameters,
+    notices,
+    plain_optimizer,
+)
 from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.plateau import Plateau
 from benchmark.optimizers.registry import (
     OPTIMIZERS,
     OptimizerEntry,
-    build_optimizer,
     load_optimizer,
+    optimizer_entry,
 )
 from benchmark.optimizers.schedules import SCHEDULES, ScheduleEntry
 from benchmark.optimizers.thresholds import CLIPPING
@@ -21,10 +28,15 @@ __all__ = [
     "CLIPPING",
     "OPTIMIZERS",
     "SCHEDULES",
+    "AdaptationError",
     "Hyperparameter",
     "OptimizerEntry",
     "Plateau",
     "ScheduleEntry",
     "build_optimizer",
+    "constant_hyperparameters",
     "load_optimizer",
+    "notices",
+    "optimizer_entry",
+    "plain_optimizer",
 ]

@@ -5,16 +5,15 @@ imported when :func:`load_optimizer` is first asked for it.
 """
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 from benchmark.errors import did_you_mean
+from benchmark.optimizers.constructor import Option, read_constructor, summary_of
+from benchmark.optimizers.foreign import foreign_class, is_foreign
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.thresholds import CLIPPING
-
-if TYPE_CHECKING:
-    from benchmark.optimizers.base import Optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +26,14 @@ class OptimizerEntry:
         hyperparameters: by name, in the order in which they are shown.
         full_batch: whether the method is defined for the gradient over all training
             examples only.
+        options: structural arguments that a study may fix, with their defaults.
     """
 
     summary: str
     target: str
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     full_batch: bool = False
+    options: Mapping[str, Option] = field(default_factory=dict)
 
 
 _SEARCHED_RATES = {"low": 1e-4, "high": 1.0, "log": True}
@@ -124,69 +125,69 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
 """Every optimizer by the name that a study file uses."""
 
 
-def load_optimizer(name: str) -> type["Optimizer"]:
-    """Return the class of an optimizer; imports Keras.
+def optimizer_entry(name: str) -> OptimizerEntry:
+    """Return what is known of an optimizer.
 
     Args:
-        name: a key of ``OPTIMIZERS``.
+        name: a key of ``OPTIMIZERS``, which needs no import; or ``keras:Class`` or
+            ``package.module:Class``, whose class is imported, and Keras with it.
 
     Raises:
-        ValueError: there is no such optimizer; the message suggests the nearest names.
+        ValueError: there is no such optimizer; the sentence says what to write.
 
     Example:
-        >>> load_optimizer("sdg")
+        >>> optimizer_entry("sdg")
         Traceback (most recent call last):
             ...
         ValueError: the optimizer must be one of gradient_descent, sgd, momentum, nesterov, adam. \
 Received 'sdg'. Did you mean `sgd`?
+        >>> rate = optimizer_entry("keras:Lion").hyperparameters["learning_rate"]
+        >>> rate.default, dict(rate.space)
+        (0.001, {'low': 1e-05, 'high': 0.1, 'log': True})
     """
+    if is_foreign(name):
+        return _foreign_entry(name)
     if name not in OPTIMIZERS:
         raise ValueError(
             f"the optimizer must be one of {', '.join(OPTIMIZERS)}. Received {name!r}."
             + did_you_mean(name, OPTIMIZERS)
         )
-    module, _, class_name = OPTIMIZERS[name].target.partition(":")
-    loaded: type[Optimizer] = getattr(importlib.import_module(module), class_name)
-    return loaded
+    return OPTIMIZERS[name]
 
 
-def build_optimizer(
-    name: str,
-    hyperparameters: Mapping[str, float] | None = None,
-    clipping: Mapping[str, float] | None = None,
-) -> "Optimizer":
-    """Build an optimizer from plain numbers.
+def load_optimizer(name: str) -> Any:
+    """Return the class of an optimizer; imports Keras.
 
     Args:
-        name: a key of ``OPTIMIZERS``.
-        hyperparameters: values by name; those left out take their defaults.
-        clipping: nothing, or one entry of ``CLIPPING`` with its threshold.
-
-    Returns:
-        A new optimizer, ready for ``model.compile``.
+        name: as for :func:`optimizer_entry`.
 
     Raises:
-        ValueError: an unknown name, a value out of range, or two kinds of clipping.
-        TypeError: a value that is not a number.
+        ValueError: there is no such optimizer.
 
     Example:
-        >>> optimizer = build_optimizer("momentum", {"learning_rate": 0.1}, {"clipnorm": 1.0})
-        >>> optimizer.hyperparameters
-        {'learning_rate': 0.1, 'momentum': 0.9, 'clipnorm': 1.0}
+        >>> load_optimizer("adam").__name__
+        'Adam'
     """
-    optimizer_class = load_optimizer(name)
-    given: dict[str, Any] = dict(hyperparameters or {})
-    thresholds: dict[str, Any] = dict(clipping or {})
-    _refuse_unknown(f"a hyperparameter of {name}", given, OPTIMIZERS[name].hyperparameters)
-    _refuse_unknown("the kind of clipping", thresholds, CLIPPING)
-    return optimizer_class(**given, **thresholds)
+    if is_foreign(name):
+        return foreign_class(name)
+    module, _, class_name = optimizer_entry(name).target.partition(":")
+    return getattr(importlib.import_module(module), class_name)
 
 
-def _refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
-    names = list(known)
-    for name in given:
-        if name not in names:
-            raise ValueError(
-                f"{what} must be one of {', '.join(names)}. Received {name!r}."
-                + did_you_mean(name, names)
-            )
+def is_adapted(name: str) -> bool:
+    """Return whether the class of an optimizer is not ours by its base; imports Keras if not."""
+    return is_foreign(name) and not _is_ours(foreign_class(name))
+
+
+def _is_ours(optimizer_class: Any) -> bool:
+    base = importlib.import_module("benchmark.optimizers.base").Optimizer
+    return issubclass(optimizer_class, base)
+
+
+@cache
+def _foreign_entry(name: str) -> OptimizerEntry:
+    found = foreign_class(name)
+    hyperparameters, options = read_constructor(found)
+    if _is_ours(found):
+        hyperparameters = dict(found.hyperparameter_table)
+    return OptimizerEntry(summary_of(found), name, hyperparameters, options=options)

@@ -1,4 +1,4 @@
-"""The kinds of gradient clipping, without Keras; their rules are in ``clipping.py``."""
+"""What any optimizer may be given: clipping, whose rules are in ``clipping.py``, and decay."""
 
 from benchmark.optimizers.hyperparameter import Hyperparameter
 
@@ -14,3 +14,7 @@ CLIPPING: dict[str, Hyperparameter] = {
     for kind in ("clipvalue", "clipnorm", "global_clipnorm")
 }
 """The kinds of gradient clipping, each a threshold in units of the gradient."""
+WEIGHT_DECAY = Hyperparameter(
+    default=None, low=0.0, low_included=True, space={"low": 1e-6, "high": 1e-1, "log": True}
+)
+"""Decoupled weight decay, absent where it is not given."""

@@ -140,7 +140,11 @@ def build_trial(
         label=label,
         optimizer=optimizer,
         hyperparameters=Settings(hyperparameters),
-        options=Settings(sampling=study.training.sampling, schedule=study.schedule(label)),
+        options=Settings(
+            study.options(label),
+            sampling=study.training.sampling,
+            schedule=study.schedule(label),
+        ),
         epochs=study.training.epochs,
         seed=study.seed,
         replicate=replicate,

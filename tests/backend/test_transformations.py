@@ -171,3 +171,19 @@ def test_products_are_linear_in_the_vector(entries, factor):
     # Cancellation between the two terms: relative to their size, not to the sum.
     scale = np.abs(along(u)).max() + abs(factor) * np.abs(along(v)).max() + 1
     np.testing.assert_allclose(combined, along(u) + factor * along(v), atol=1e-13 * scale, rtol=0)
+
+
+def test_trace_runs_without_values_and_refuses_whoever_needs_them() -> None:
+    calls = []
+
+    def doubled(x, y):
+        calls.append(1)
+        return {"sum": x + 2 * y}
+
+    traced = backend.trace(backend.vectorize(doubled, (0, None)), np.ones(3, "float32"), 1.0)
+    assert calls
+    found = traced(np.arange(3.0, dtype="float32"), 2.0)["sum"]
+    assert ops.convert_to_numpy(found).tolist() == [4.0, 5.0, 6.0]
+    for needy in (lambda x: x if x > 0 else -x, lambda x: 2 * float(x)):
+        with pytest.raises(Exception, match=r"bool|float|[Cc]oncret"):
+            backend.trace(needy, 1.0)

@@ -1,0 +1,139 @@
+"""Optimizers that are not ours: Keras's (``keras:Adam``) and a user's (``module:Class``)."""
+
+import importlib
+import inspect
+import os
+import re
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from benchmark import backend
+from benchmark.errors import did_you_mean
+from benchmark.optimizers.constructor import required_of
+
+KERAS = "keras"
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def is_foreign(name: str) -> bool:
+    """Return whether a name stands for a class outside our table.
+
+    Example:
+        >>> is_foreign("keras:Adam"), is_foreign("adam")
+        (True, False)
+    """
+    return ":" in name
+
+
+@cache
+def foreign_class(name: str) -> Any:
+    """Import the class that a name stands for; imports Keras, which takes seconds.
+
+    Modules are looked for in the current folder too.
+
+    Args:
+        name: ``"keras:Class"`` of ``keras.optimizers``, or ``"module:Class"``.
+
+    Raises:
+        ValueError: there is no such class, its module cannot be imported, it is no Keras
+            optimizer, or it cannot be constructed without arguments; each in a sentence.
+
+    Example:
+        >>> foreign_class("keras:Adm")
+        Traceback (most recent call last):
+            ...
+        ValueError: the optimizer must be a class of keras.optimizers. Received 'keras:Adm'. \
+Did you mean `keras:Adam`?
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "the optimizer must be written as keras:Class or package.module:Class. "
+            f"Received {name!r}. Write for instance keras:Adam."
+        )
+    place, _, class_name = name.partition(":")
+    keras = _keras()
+    module = keras.optimizers if place == KERAS else _module(name, place)
+    found: Any = getattr(module, class_name, None)
+    _check_class(name, found, module)
+    required = required_of(found)
+    if required:
+        raise ValueError(
+            "the optimizer must be constructible without arguments. "
+            f"Received {name!r}, which requires {', '.join(required)}. Give them defaults."
+        )
+    try:
+        found()
+    except Exception as error:  # a class of anyone's
+        raise ValueError(
+            f"the optimizer must be constructible without arguments. Received {name!r}, which "
+            f"raises {_said(error)}. Mend its defaults."
+        ) from error
+    return found
+
+
+def _keras() -> Any:
+    if "keras" not in sys.modules:
+        try:
+            backend.select(os.environ.get("KERAS_BACKEND") or backend.BACKENDS[0])
+        except (ImportError, RuntimeError) as error:
+            raise ValueError(str(error)) from error
+    return importlib.import_module("keras")
+
+
+def _module(name: str, place: str) -> ModuleType:
+    # `python -m` looks there by itself, an installed command does not. Last, so that a file
+    # called like a module of a package hides nothing.
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - as in sys.path
+        sys.path.append(os.getcwd())  # noqa: PTH109
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+            raise ValueError(
+                f"the module of an optimizer must be there. Received {name!r}, and there is no "
+                f"{error.name}. Run from the folder that holds it, or install it."
+            ) from error
+        raise ValueError(_import_sentence(name, error)) from error
+    except (Exception, SystemExit) as error:  # a module of anyone's
+        raise ValueError(_import_sentence(name, error)) from error
+
+
+def _import_sentence(name: str, error: BaseException) -> str:
+    return (
+        f"the module of an optimizer must be importable. Received {name!r}, whose import raises "
+        f"{_said(error)}. Mend that module."
+    )
+
+
+def _check_class(name: str, found: Any, module: ModuleType) -> None:
+    base = _keras().optimizers.Optimizer
+    place = name.partition(":")[0]
+    where = "keras.optimizers" if place == KERAS else place
+    if found is None:
+        known = [
+            key
+            for key, value in vars(module).items()
+            if inspect.isclass(value) and issubclass(value, base)
+        ]
+        near = did_you_mean(name.partition(":")[2], known).replace("`", f"`{place}:", 1)
+        remedy = near or f" Its optimizers are {', '.join(sorted(known)) or 'none'}."
+        raise ValueError(f"the optimizer must be a class of {where}. Received {name!r}.{remedy}")
+    if not inspect.isclass(found) or not issubclass(found, base):
+        raise ValueError(
+            "the optimizer must be a subclass of keras.optimizers.Optimizer. "
+            f"Received {name!r}, which is {_kind(found)}. Name a class of an optimizer."
+        )
+
+
+def _kind(found: Any) -> str:
+    if inspect.isclass(found):
+        return f"a class of {', '.join(base.__name__ for base in found.__bases__)}"
+    return f"of type {type(found).__name__}"
+
+
+def _said(error: BaseException) -> str:
+    """An exception in one line."""
+    first_line = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first_line}".rstrip(": ")

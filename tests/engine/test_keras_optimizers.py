@@ -1,0 +1,94 @@
+"""Optimizers of Keras in the engines, and what of them is structure."""
+
+import numpy as np
+import pytest
+
+from benchmark.engine import SequentialEngine, VectorizedEngine
+from benchmark.engine.slots import (
+    optimizer_constants,
+    optimizer_numbers,
+    optimizer_of,
+    structure_of,
+)
+from benchmark.trial import Settings, Status
+from tests.engine.trials import make_trial, run
+
+RATE = {"learning_rate": 0.05, "batch_size": 32}
+
+
+@pytest.fixture(scope="module")
+def engine() -> SequentialEngine:
+    return SequentialEngine()
+
+
+def test_adam_of_keras_trains_as_ours_in_both_engines(engine) -> None:
+    # An epsilon beyond the rounding of gradients, which Adam would divide by their own size.
+    hyperparameters = {**RATE, "epsilon": 1e-3, "beta_2": 0.9375, "clipnorm": 0.5}
+    ours, _ = run(engine, make_trial(0, "adam", hyperparameters=hyperparameters))
+    trial = make_trial(0, "keras:Adam", hyperparameters=hyperparameters)
+    for one in (engine, VectorizedEngine(2, block=2)):
+        theirs, _ = run(one, trial)
+        assert theirs.status is Status.COMPLETED
+        for found, expected in zip(theirs.weights, ours.weights, strict=True):
+            # Twelve steps, each with some roundings of 6e-8 of weights of order one.
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6)
+
+
+def test_trials_of_one_structure_share_a_compiled_model(engine) -> None:
+    for number, rate in enumerate((0.1, 0.2)):
+        run(engine, make_trial(number, "keras:Lion", hyperparameters={**RATE, "beta_2": rate}))
+    own = [key for key in engine._structures if key[-1][0] == "keras:Lion"]
+    assert len(own) == 1
+
+
+def test_a_class_that_begins_with_the_weights_trains_one_trial_at_a_time(engine) -> None:
+    import keras
+
+    if not hasattr(keras.optimizers, "ScheduleFreeAdamW"):
+        pytest.skip("this Keras has no ScheduleFreeAdamW")
+    trial = make_trial(0, "keras:ScheduleFreeAdamW", hyperparameters=RATE)
+    results = [run(engine, trial)[0] for _ in range(2)]
+    assert results[0].status is Status.COMPLETED
+    for one, other in zip(results[0].weights, results[1].weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    failed, _ = run(VectorizedEngine(2, block=2), trial)
+    assert failed.status is Status.FAILED
+    assert "must step as a pure function" in failed.reason
+    assert failed.reason.endswith("Train it with --engine sequential.")
+
+
+def test_structure_is_what_is_no_value() -> None:
+    def structure(optimizer="keras:SGD", options=None, **hyperparameters):
+        trial = make_trial(0, optimizer, hyperparameters={**RATE, **hyperparameters})
+        trial = type(trial)(
+            **{
+                **{name: getattr(trial, name) for name in trial.__dataclass_fields__},
+                "options": Settings(options or {}, sampling="shuffle"),
+            }
+        )
+        return structure_of(trial), trial
+
+    plain, trial = structure()
+    assert structure(learning_rate=0.5, batch_size=16)[0] == plain
+    others = [
+        structure(momentum=0.5)[0],
+        structure(momentum=0.75)[0],
+        structure(clipnorm=1.0)[0],
+        structure(clipvalue=1.0)[0],
+        structure(weight_decay=0.1)[0],
+        structure(options={"nesterov": True})[0],
+        structure("keras:Adam")[0],
+    ]
+    assert len({plain, *others}) == 1 + len(others)
+    assert structure(weight_decay=0.2)[0] == structure(weight_decay=0.1)[0]
+    assert optimizer_numbers(trial) == {"learning_rate": 0.05}
+    _, trial = structure(momentum=0.5, weight_decay=0.1, options={"nesterov": True}, clipnorm=1.0)
+    assert optimizer_constants(trial) == {"momentum": 0.5, "nesterov": True}
+    assert optimizer_numbers(trial) == {
+        "learning_rate": 0.05,
+        "weight_decay": 0.1,
+        "clipnorm": 1.0,
+    }
+    optimizer = optimizer_of(trial)
+    assert (optimizer.momentum, optimizer.nesterov) == (0.5, True)
+    assert optimizer.hyperparameters == pytest.approx(optimizer_numbers(trial))
