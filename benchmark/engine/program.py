@@ -19,9 +19,9 @@ class TrainingProgram:
     """One epoch of several trials side by side, compiled once for a structure.
 
     A *structure* is what shapes the computation: model, loss, shapes of the data,
-    optimizer class with its constants, kind of clipping and layout of the mini-batches. All else is a value
-    with leading axes over the trials: weights, hyperparameters, optimizer and model state,
-    batches, learning rates. So a new trial is a new row and compiles nothing.
+    optimizer class with its constants, kind of clipping and layout of the mini-batches. All
+    else is a value with leading axes over the trials: weights, hyperparameters, optimizer and
+    model state, batches, learning rates. So a new trial is a new row and compiles nothing.
 
     The trials of a tile are mapped over one function of one trial; tiles follow each other
     in a loop. The arithmetic for a row does not depend on the row's place or on the other
@@ -60,7 +60,7 @@ class TrainingProgram:
         train = task.parts["train"]
         self._data = (ops.convert_to_tensor(train.x), ops.convert_to_tensor(train.y))
         self._is_warm = False
-        self._train = backend.compile(over_tiles(self._epoch, shape, 3))
+        self._train = backend.compile(over_tiles(self._epoch, parts=3))
 
     @property
     def compilations(self) -> int:
@@ -145,7 +145,7 @@ class TrainingProgram:
         """The gradients of one piece of each trial's mini-batch, and new model states."""
         if self.layout.is_exact:
             whole = self._whole(x, y)
-            return lambda weights, states, rows, held, shares: whole(weights, states, rows)
+            return lambda weights, states, rows, *_: whole(weights, states, rows)
         order = ops.arange(self.layout.size, dtype="int32")
 
         def of_piece(

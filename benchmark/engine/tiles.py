@@ -52,14 +52,14 @@ class Shape:
         return np.broadcast_to(row, (self.tiles, self.width, *row.shape))
 
 
-def over_tiles(f: Callable[..., Any], shape: Shape, parts: int) -> Callable[..., list[Tensors]]:
+def over_tiles(f: Callable[..., Any], parts: int) -> Callable[..., list[Tensors]]:
     """Return ``g(*carried, tiles, inputs, shared)`` that applies ``f`` to tile after tile.
 
     Args:
         f: ``f(carried, inputs, shared) -> new``, each member of ``carried`` and ``new`` a
             list of tensors of one tile, with a leading axis over its slots.
-        shape: the tensors of ``carried`` and ``inputs`` begin with its tiles.
-        parts: how many lists ``carried`` holds.
+        parts: how many lists ``carried`` holds; its tensors, and those of ``inputs``, begin
+            with an axis over the tiles.
     """
 
     def over_all(*arguments: Any) -> list[Tensors]:

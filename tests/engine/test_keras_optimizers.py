@@ -26,7 +26,7 @@ def test_adam_of_keras_trains_as_ours_in_both_engines(engine) -> None:
     hyperparameters = {**RATE, "epsilon": 1e-3, "beta_2": 0.9375, "clipnorm": 0.5}
     ours, _ = run(engine, make_trial(0, "adam", hyperparameters=hyperparameters))
     trial = make_trial(0, "keras:Adam", hyperparameters=hyperparameters)
-    for one in (engine, VectorizedEngine(2, block=2)):
+    for one in (engine, VectorizedEngine(2)):
         theirs, _ = run(one, trial)
         assert theirs.status is Status.COMPLETED
         for found, expected in zip(theirs.weights, ours.weights, strict=True):
@@ -51,7 +51,7 @@ def test_a_class_that_begins_with_the_weights_trains_one_trial_at_a_time(engine)
     assert results[0].status is Status.COMPLETED
     for one, other in zip(results[0].weights, results[1].weights, strict=True):
         np.testing.assert_array_equal(one, other)
-    failed, _ = run(VectorizedEngine(2, block=2), trial)
+    failed, _ = run(VectorizedEngine(2), trial)
     assert failed.status is Status.FAILED
     assert "must step as a pure function" in failed.reason
     assert failed.reason.endswith("Train it with --engine sequential.")
