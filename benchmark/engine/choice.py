@@ -1,8 +1,8 @@
 """Which engine trains, as a plain value that a run remembers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 ENGINES = ("sequential", "vectorized")
 """The engines by the names that the command line takes."""
@@ -14,31 +14,45 @@ More train little faster (the quickstart on two CPU cores with 8, 16 and 32: 3.0
 2.1 s of training), while a sampler that learns and a pruner that compares see fewer
 finished trials: with 32 none of the quickstart's 40 is pruned, with 16 eleven.
 """
+WORKER_CAPACITY = 8
+"""Trials for each worker, where that is more than ``DEFAULT_CAPACITY`` in total.
+
+As many as one compiled call trains: fewer would leave its slots empty, and a sampler that
+learns sees fewer finished trials the more are in flight.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An engine by its name, and how many trials it runs at once.
+    """An engine by its name, how many trials it runs at once, and in how many processes.
 
     Args:
         name: one of ``ENGINES``.
-        capacity: ≥ 1; nothing means the engine's own: 1, or ``DEFAULT_CAPACITY``.
+        capacity: ≥ 1 and ≥ ``workers``, over all workers together; nothing means the
+            engine's own: 1, or ``DEFAULT_CAPACITY``, or ``WORKER_CAPACITY`` for each worker
+            where that is more.
+        workers: processes that train, ≥ 1, or ``"auto"`` until :meth:`resolved` knows how
+            many; nothing means that this process trains.
 
     Raises:
-        ValueError: the name is unknown, or the capacity is not one that the engine has.
+        ValueError: the name is unknown, or the capacity or the workers are not what the
+            engine can have.
 
     Example:
         >>> EngineChoice("vectorized").facts()
         {'engine': 'vectorized', 'capacity': 16}
+        >>> EngineChoice(workers="auto").resolved(4).facts()
+        {'engine': 'vectorized', 'capacity': 32, 'workers': 4}
         >>> EngineChoice("sequential", 8)
         Traceback (most recent call last):
             ...
-        ValueError: the sequential engine must have a capacity of 1. Received 8. \
+        ValueError: the sequential engine must have a capacity of 1. Received 8 at --capacity. \
 Take the vectorized engine to train trials together.
     """
 
     name: str = DEFAULT_ENGINE
     capacity: int | None = None
+    workers: int | Literal["auto"] | None = None
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
@@ -46,12 +60,15 @@ Take the vectorized engine to train trials together.
                 f"the engine must be one of {', '.join(ENGINES)}. Received {self.name!r}."
             )
         if self.capacity is not None and self.capacity < 1:
-            raise ValueError(f"the capacity must be >= 1. Received {self.capacity}.")
+            raise ValueError(f"the capacity must be >= 1. Received {self.capacity} at --capacity.")
         if self.name == "sequential" and self.capacity not in (None, 1):
             raise ValueError(
-                f"the sequential engine must have a capacity of 1. Received {self.capacity}. "
+                "the sequential engine must have a capacity of 1. "
+                f"Received {self.capacity} at --capacity. "
                 "Take the vectorized engine to train trials together."
             )
+        if self.workers is not None:
+            self._check_workers(self.workers)
 
     @classmethod
     def of_run(cls, facts: Mapping[str, Any]) -> Self:
@@ -60,15 +77,25 @@ Take the vectorized engine to train trials together.
         Args:
             facts: what its ``environment.json`` holds.
         """
-        return cls(facts.get("engine", "sequential"), facts.get("capacity"))
+        return cls(facts.get("engine", "sequential"), facts.get("capacity"), facts.get("workers"))
+
+    def resolved(self, available: int) -> Self:
+        """The same with a number in the place of ``"auto"``.
+
+        Args:
+            available: how many workers the machine has a core or a GPU for, ≥ 1.
+        """
+        if self.workers != "auto":
+            return self
+        return replace(self, workers=min(available, self.capacity or available))
 
     def facts(self) -> dict[str, Any]:
-        """What ``environment.json`` is told."""
-        own = 1 if self.name == "sequential" else DEFAULT_CAPACITY
-        return {"engine": self.name, "capacity": self.capacity or own}
+        """What ``environment.json`` is told; ``"auto"`` must have been resolved."""
+        found = {"engine": self.name, "capacity": self.capacity or self._own_capacity()}
+        return found if self.workers is None else found | {"workers": self.workers}
 
     def build(self) -> Any:
-        """Make the engine; imports the framework."""
+        """Make the engine that trains in this process; imports the framework."""
         if self.name == "sequential":
             from benchmark.engine.sequential import SequentialEngine
 
@@ -76,3 +103,26 @@ Take the vectorized engine to train trials together.
         from benchmark.engine.vectorized import VectorizedEngine
 
         return VectorizedEngine(self.facts()["capacity"])
+
+    def _own_capacity(self) -> int:
+        if self.name == "sequential":
+            return 1
+        workers = self.workers or 1
+        assert workers != "auto"
+        return max(DEFAULT_CAPACITY, WORKER_CAPACITY * workers)
+
+    def _check_workers(self, workers: int | Literal["auto"]) -> None:
+        if self.name == "sequential":
+            raise ValueError(
+                "the sequential engine must train in one process. "
+                f"Received {workers} at --workers. Take the vectorized engine for more."
+            )
+        if workers == "auto":
+            return
+        if workers < 1:
+            raise ValueError(f"the workers must be >= 1 or auto. Received {workers} at --workers.")
+        if self.capacity is not None and self.capacity < workers:
+            raise ValueError(
+                f"the capacity must be >= the number of workers, {workers}. "
+                f"Received {self.capacity} at --capacity. Take fewer workers."
+            )
