@@ -155,8 +155,6 @@ def _limit_threads(threads: int) -> None:
             "threads must be chosen before Keras is imported. "
             f"Received {threads} afterwards. Start a new process, with this call first."
         )
+    # The size of the pools only. XLA's flag against threads in matrix products would choose
+    # another kernel besides, whose sums are rounded otherwise.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    if threads == 1:
-        # XLA on JAX would otherwise hand matrix products to threads of their own.
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()

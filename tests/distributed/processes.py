@@ -1,0 +1,34 @@
+"""Processes that tests must not leave behind."""
+
+import time
+from pathlib import Path
+
+
+def is_running(process: int) -> bool:
+    """Whether a process does anything; one that only waits to be collected does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
+    except OSError:
+        return False
+    return not state.lstrip().startswith("Z")
+
+
+def marked(mark: str) -> dict[int, str]:
+    """Running processes whose environment holds a mark, with their commands."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes():
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found[int(folder.name)] = command
+        except OSError:
+            continue
+    return {process: command for process, command in found.items() if is_running(process)}
+
+
+def left_over(mark: str, seconds: float) -> dict[int, str]:
+    """What is still running that long after the command ended, at most."""
+    deadline = time.monotonic() + seconds
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return marked(mark)
