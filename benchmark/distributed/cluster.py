@@ -132,10 +132,10 @@ def _kept_signal_handlers() -> Iterator[None]:
 
 
 def _temporary_folder() -> Path:
-    base = tempfile.gettempdir()
-    if len(base) > LONGEST_FOLDER - 12 and Path("/tmp").is_dir():  # noqa: S108 - see mkdtemp
-        base = "/tmp"  # noqa: S108 - mkdtemp makes a folder that is ours alone
-    return Path(tempfile.mkdtemp(prefix="ray-", dir=base))
+    base, prefix = tempfile.gettempdir(), f"kappabench-{os.getpid()}-"
+    if len(base) + len(prefix) + 9 > LONGEST_FOLDER and Path("/tmp").is_dir():  # noqa: S108
+        base = "/tmp"  # noqa: S108 - mkdtemp makes a folder that nobody else can enter
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=base))
 
 
 def _wait_for_end(processes: set[int]) -> None:
