@@ -361,8 +361,10 @@ def _engine_choice(name: str, capacity: int | None, workers: str | None) -> "Eng
 
 
 def _workers(option: str | None) -> int | Literal["auto"] | None:
-    if option is None or option == "auto":
-        return option
+    if option is None:
+        return None
+    if option == "auto":
+        return "auto"
     try:
         return int(option)
     except ValueError:

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import time
 import warnings
@@ -20,6 +21,8 @@ from benchmark.distributed.worker import Worker
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """For replies that do not fit into a message; what is larger goes to the temporary folder."""
+ANSWER_SECONDS = 10.0
+"""How long the address of a cluster may take to answer."""
 GOODBYE_SECONDS = 10.0
 """How long processes may take to end before they are killed."""
 LONGEST_FOLDER = 40
@@ -62,7 +65,7 @@ class Cluster:
             self.stop()
             if isinstance(error, Exception):
                 raise DistributedError(
-                    f"Ray must start or be reachable at {self.address}. Received {error} "
+                    f"Ray must start or be reachable at {self.address}. Received {error}. "
                     "Leave out --workers to train in this process."
                 ) from error
             raise
@@ -103,6 +106,7 @@ class Cluster:
 
     def _connect(self, workers: int, gpus: int) -> None:
         if not self.is_local:
+            _check_answers(self.address)
             ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
             return
         self._folder = _temporary_folder()
@@ -129,6 +133,13 @@ def _kept_signal_handlers() -> Iterator[None]:
         # In another thread than the main one Ray replaces none.
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, before)
+
+
+def _check_answers(address: str) -> None:
+    """Fail at once where nobody listens; Ray itself would try for many minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
 
 
 def _temporary_folder() -> Path:

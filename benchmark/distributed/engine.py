@@ -8,9 +8,9 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
-from benchmark.distributed import cores
 from benchmark.distributed.cluster import Cluster
 from benchmark.distributed.errors import DistributedError
+from benchmark.distributed.machine import cores
 from benchmark.distributed.remote import Remote
 from benchmark.trial import Report, Status, Trial, TrialResult
 

@@ -26,9 +26,17 @@ def marked(mark: str) -> dict[int, str]:
     return {process: command for process, command in found.items() if is_running(process)}
 
 
-def left_over(mark: str, seconds: float) -> dict[int, str]:
-    """What is still running that long after the command ended, at most."""
+def left_over(mark: str, seconds: float, but: str = "") -> dict[int, str]:
+    """What is still running that long after the command ended, at most.
+
+    Args:
+        mark: what the environment of the command's processes held.
+        seconds: how long is waited.
+        but: part of the names of processes that do not count.
+    """
     deadline = time.monotonic() + seconds
-    while marked(mark) and time.monotonic() < deadline:
+    while True:
+        left = {n: line for n, line in marked(mark).items() if not but or but not in line}
+        if not left or time.monotonic() >= deadline:
+            return left
         time.sleep(0.1)
-    return marked(mark)

@@ -16,7 +16,7 @@ from benchmark.distributed import DistributedEngine
 from benchmark.engine import EngineChoice, VectorizedEngine
 from benchmark.trial import CurvatureRequest, Report, Status, Trial, TrialResult
 from tests.distributed.processes import is_running
-from tests.engine.trials import make_trial, run_all
+from tests.engine.trials import IRIS, make_trial, run_all
 from tests.small_study import open_session, tables_of
 
 # What does not depend on the order in which trials end.
@@ -57,7 +57,7 @@ def trials(epochs: int = 4) -> list[Trial]:
         )
         for number, rate in enumerate(rates)
     ]
-    return [*made, make_trial(7, problem=replace(made[0].problem, dataset="no_such"))]
+    return [*made, make_trial(7, problem=replace(IRIS, dataset="no_such"))]
 
 
 def assert_same(found: TrialResult, expected: TrialResult) -> None:
@@ -139,7 +139,8 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_told_twice(engine, a
     expected = run_all(alone, trials(epochs=6))
     before = engine.processes
     killed = False
-    waiting, reports = trials(epochs=6), {}
+    waiting = trials(epochs=6)
+    reports: dict[int, list[Report]] = {}
     ended: dict[int, tuple[TrialResult, list[Report]]] = {}
     while waiting or reports:
         while waiting and len(reports) < engine.capacity:
