@@ -137,7 +137,7 @@ def test_the_summary_as_json_is_the_only_thing_on_standard_output(tmp_path):
 BAD_INPUT = {
     "no such study": (["study", "no_such"], "a study must be a TOML file"),
     "no such run": (["study", "--resume", "no_such"], "a run must exist"),
-    "engine of a resumed run": (["study", "--resume", "x", "--capacity", "2"], "--engine and"),
+    "engine of a resumed run": (["study", "--resume", "x", "--capacity", "2"], "--engine, --cap"),
     "engine that does not exist": (["study", "--engine", "fast"], "vectorized"),
     "capacity of the sequential engine": (
         ["study", "--engine", "sequential", "--capacity", "2"],

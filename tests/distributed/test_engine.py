@@ -69,6 +69,13 @@ def assert_same(found: TrialResult, expected: TrialResult) -> None:
     assert repr(plain[0]) == repr(plain[1])
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no cores to be pinned to")
+def test_each_worker_has_a_core_of_its_own_in_turn(engine):
+    own = sorted(os.sched_getaffinity(0))
+    pinned = [os.sched_getaffinity(process) for process in engine.processes]
+    assert pinned == [{own[0]}, {own[1 % len(own)]}]
+
+
 def test_every_result_is_bitwise_that_of_one_engine(engine, alone):
     expected = run_all(alone, trials())
     found = run_all(engine, trials())
