@@ -104,5 +104,5 @@ def test_as_many_threads_compute_as_were_asked_for():
 def test_threads_cannot_be_chosen_too_late_or_below_one():
     with pytest.raises(RuntimeError, match="threads must be chosen before Keras is imported"):
         backend.select(backend.name(), threads=1)
-    with pytest.raises(ValueError, match="threads must be >= 1. Received 0"):
+    with pytest.raises(ValueError, match="threads must be >= 1"):
         backend.select(backend.name(), threads=0)
