@@ -32,6 +32,9 @@ class Engine(Protocol):
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
         """Free the slot of a trial."""
 
+    def close(self) -> None:
+        """End what computes; nothing can be trained afterwards."""
+
 
 class Search(Protocol):
     """Proposes trials and learns from their results."""

@@ -6,7 +6,7 @@ Nothing heavy is imported at the top: ``--help`` must answer at once.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -105,7 +105,19 @@ def study(
     ] = None,
     capacity: Annotated[
         int | None,
-        typer.Option(min=1, help="How many trials the vectorized engine runs at once; 16."),
+        typer.Option(
+            min=1,
+            help="How many trials the vectorized engine runs at once; 16, or 8 a worker where "
+            "that is more.",
+        ),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Train in N processes, each on a core or a GPU of its own; auto: as many as "
+            "there are. Needs kappabench\\[ray]; this process alone by default.",
+        ),
     ] = None,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="An Optuna storage instead of the journal.")
@@ -126,9 +138,10 @@ def study(
     changes += [f"budget.trials={trials}"] if trials is not None else []
     if resume is not None and (name or changes or run_name is not None):
         bad_input("--resume goes on with the study of that run. Leave out NAME and all changes.")
-    if resume is not None and (engine or capacity):
+    if resume is not None and (engine or capacity or workers):
         bad_input(
-            "--resume goes on with the engine of that run. Leave out --engine and --capacity."
+            "--resume goes on with the engine of that run. "
+            "Leave out --engine, --capacity and --workers."
         )
     request = StudyRequest(
         name=name or DEFAULT_STUDY,
@@ -141,7 +154,7 @@ def study(
         tracking=tracking,
         quiet=quiet,
         as_json=as_json,
-        engine=_engine_choice(engine.value if engine else DEFAULT_ENGINE, capacity),
+        engine=_engine_choice(engine.value if engine else DEFAULT_ENGINE, capacity, workers),
     )
     with user_errors():
         code = run_study(request, lambda recorded: select_backend(backend, recorded))
@@ -341,13 +354,26 @@ def _backend_name(backend: Backend | None) -> str:
     return backend.value if backend else os.environ.get("KERAS_BACKEND") or "tensorflow"
 
 
-def _engine_choice(name: str, capacity: int | None) -> "EngineChoice":
+def _engine_choice(name: str, capacity: int | None, workers: str | None) -> "EngineChoice":
     from benchmark.engine import EngineChoice
 
     try:
-        return EngineChoice(name, capacity)
+        return EngineChoice(name, capacity, _workers(workers))
     except ValueError as error:
-        bad_input(f"{error} It stands at --capacity.")
+        bad_input(str(error))
+
+
+def _workers(option: str | None) -> int | Literal["auto"] | None:
+    if option is None:
+        return None
+    if option == "auto":
+        return "auto"
+    try:
+        return int(option)
+    except ValueError:
+        raise ValueError(
+            f"the workers must be >= 1 or auto. Received {option!r} at --workers."
+        ) from None
 
 
 def _tracking_uri(option: str | None, results: Path) -> str:

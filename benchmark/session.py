@@ -1,10 +1,10 @@
 """One run of a study from its text to its report: the parts are joined here."""
 
-import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -108,9 +108,11 @@ class Session:
             settings: what the command line decided.
             name: the run's name; by default the time.
         """
-        facts = environment(
-            backend.name(), backend.devices(), seed=study.seed, **settings.engine.facts()
-        )
+        budget = study.budget
+        learns = budget.sampler == "tpe" or budget.pruner != "none"
+        engine = settings.engine.suited(learns=learns, device=backend.devices()[0])
+        settings = dataclasses.replace(settings, engine=engine)
+        facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
         # A storage's password must not reach the disk, so only a harmless address is kept.
         shared = settings.storage if settings.storage and "@" not in settings.storage else None
         facts |= {"storage": shared, **_noted(study, settings)}
@@ -133,7 +135,7 @@ class Session:
         """
         study = study_of_run(path)
         facts = read_environment(path)
-        settings = dataclasses.replace(
+        settings = replace(
             settings,
             storage=settings.storage or facts.get("storage"),
             engine=EngineChoice.of_run(facts),
@@ -182,37 +184,66 @@ class Session:
         Args:
             observers: are told of each finished trial.
             stop_requested: asked after every epoch.
-            engine: what trains; by default one that the settings choose.
+            engine: what trains; by default one that the settings choose, which is closed at
+                the end.
+
+        Raises:
+            UserError: the engine cannot be started.
         """
         started = time.perf_counter()
-        tracker = self._start_tracker()
-        watching = [*observers, *([tracker] if tracker else [])]
-        trainer = engine or self.engine.build()
-        execution = Execution(
-            trainer,
-            self._search,
-            self._writer,
-            watching,
-            stop_requested,
-            self.finished,
-        )
-        finished, report, unsent = False, None, Unsent()
-        try:
-            finished = execution.run_search() and execution.run_replicates(
-                self._search.replicates(execution.best)
+        engines = ExitStack()
+        if engine is None:
+            engine = self._start_engine()
+            engines.callback(engine.close)
+        with engines:
+            tracker = self._start_tracker()
+            execution = Execution(
+                engine,
+                self._search,
+                self._writer,
+                [*observers, *([tracker] if tracker else [])],
+                stop_requested,
+                self.finished,
             )
-            summary = self._summary(execution, finished)
-            if finished:
-                report = self._finish(summary)
-        finally:
-            getattr(trainer, "close", lambda: None)()
-            if tracker is not None:
-                finish_tracker(tracker, self.path, execution.best.values(), report)
-                unsent = tracker.close(CLOSE_SECONDS, self._settings.notify)
-            self._search.close()
-            self._writer.close()
+            finished, report, unsent = False, None, Unsent()
+            try:
+                finished = execution.run_search() and execution.run_replicates(
+                    self._search.replicates(execution.best)
+                )
+                engines.close()  # what it held is free while the report is made
+                summary = self._summary(execution, finished)
+                if finished:
+                    report = self._finish(summary)
+            finally:
+                if tracker is not None:
+                    finish_tracker(tracker, self.path, execution.best.values(), report)
+                    unsent = tracker.close(CLOSE_SECONDS, self._settings.notify)
+                self._search.close()
+                self._writer.close()
         elapsed = time.perf_counter() - started
         return Outcome(self.path, finished, summary, report, unsent, elapsed)
+
+    def _start_engine(self) -> Engine:
+        """Make the engine that the settings choose, or leave no run without a trial."""
+        try:
+            return self._build_engine()
+        except BaseException:
+            self._search.close()
+            if self._resumed:
+                self._writer.close()
+            else:
+                self._writer.abandon()
+            raise
+
+    def _build_engine(self) -> Engine:
+        facts = self.engine.facts()
+        if "workers" not in facts:
+            return self.engine.build(self._settings.notify)
+        from benchmark.distributed import DistributedEngine, gpus
+
+        return DistributedEngine(
+            facts["workers"], facts["capacity"], backend.name(), gpus(), self._settings.notify
+        )
 
     def _start_tracker(self) -> Tracker | None:
         if self._settings.tracking_uri is None:

@@ -137,13 +137,24 @@ def test_the_summary_as_json_is_the_only_thing_on_standard_output(tmp_path):
 BAD_INPUT = {
     "no such study": (["study", "no_such"], "a study must be a TOML file"),
     "no such run": (["study", "--resume", "no_such"], "a run must exist"),
-    "engine of a resumed run": (["study", "--resume", "x", "--capacity", "2"], "--engine and"),
+    "engine of a resumed run": (["study", "--resume", "x", "--capacity", "2"], "--engine, --cap"),
     "engine that does not exist": (["study", "--engine", "fast"], "vectorized"),
     "capacity of the sequential engine": (
         ["study", "--engine", "sequential", "--capacity", "2"],
         "capacity of 1. Received 2",
     ),
     "capacity of nothing": (["study", "--engine", "vectorized", "--capacity", "0"], "--capacity"),
+    "workers of a resumed run": (["study", "--resume", "x", "--workers", "2"], "--workers."),
+    "workers of the sequential engine": (
+        ["study", "--engine", "sequential", "--workers", "2"],
+        "must train in one process. Received 2 at --workers",
+    ),
+    "no workers": (["study", "--workers", "0"], ">= 1 or auto. Received 0 at --workers"),
+    "workers that are no number": (["study", "--workers", "all"], "Received 'all' at --workers"),
+    "more workers than trials at once": (
+        ["study", "--workers", "3", "--capacity", "2"],
+        "the number of workers, 3. Received 2 at --capacity",
+    ),
     "change of a resumed run": (["study", "--resume", "x", "--seed", "1"], "Leave out NAME"),
     "change without value": (["study", "quickstart", "--set", "seed"], "must be KEY=VALUE"),
     "change of an unknown key": (
@@ -184,6 +195,15 @@ def test_bad_input_is_exit_code_2_with_a_sentence(tmp_path, monkeypatch, name):
     assert expected in " ".join((result.output + result.stderr).split())
     assert "Traceback" not in result.output
     assert not list(tmp_path.glob("results/*/*"))
+
+
+def test_workers_without_ray_are_refused_before_the_framework_is_imported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("benchmark.distributed.machine.find_spec", lambda name: None)
+    monkeypatch.setattr("benchmark.run.select_backend", lambda *_: pytest.fail("imported"))
+    result = call("study", "--workers", "auto", "--no-tracking")
+    assert result.exit_code == 2
+    assert "pip install 'kappabench[ray]'" in " ".join(result.stderr.split())
 
 
 def test_help_of_every_command_has_an_example():

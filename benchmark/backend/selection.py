@@ -14,13 +14,23 @@ from benchmark.backend.quiet import quiet_start
 
 BACKENDS = ("tensorflow", "jax")
 """The frameworks that :func:`select` takes."""
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "NPROC",  # the size of XLA's pool on JAX
+)
+"""What numerical libraries read, as they are loaded, for the size of their thread pools."""
 REMEDIES = {
     "tensorflow": "Install it with: pip install kappabench",
     "jax": "Install it with: pip install 'kappabench[jax]'",
 }
 
 
-def select(backend: str) -> None:
+def select(backend: str, threads: int | None = None) -> None:
     """Choose the framework that Keras runs on, import it, and make it deterministic.
 
     Call it once, before the first import of Keras: importing TensorFlow takes seconds, so
@@ -36,11 +46,14 @@ def select(backend: str) -> None:
 
     Args:
         backend: ``"tensorflow"`` or ``"jax"``.
+        threads: how many threads of the CPU this process computes with, ≥ 1; nothing leaves
+            it to the framework. It must be asked for before the framework is imported.
 
     Raises:
-        ValueError: the name is not one of :data:`BACKENDS`.
+        ValueError: the name is not one of :data:`BACKENDS`, or ``threads`` is below 1.
         ModuleNotFoundError: the framework is not installed.
-        RuntimeError: Keras is already imported with another backend.
+        RuntimeError: Keras is already imported with another backend, or with its own number
+            of threads.
 
     Example:
         >>> select(name())  # a second choice of the same framework changes nothing
@@ -57,6 +70,8 @@ def select(backend: str) -> None:
             name=backend,
         )
     _refuse_second_backend(backend)
+    if threads is not None:
+        _limit_threads(threads)
     os.environ["KERAS_BACKEND"] = backend
     implementation()
 
@@ -143,3 +158,16 @@ def _refuse_second_backend(backend: str) -> None:
             f"Received {backend!r} while Keras already runs on {current!r}. "
             f"Start a new process, with KERAS_BACKEND={backend} or this call first."
         )
+
+
+def _limit_threads(threads: int) -> None:
+    if threads < 1:
+        raise ValueError(f"threads must be >= 1. Received {threads}.")
+    if "keras" in sys.modules:
+        raise RuntimeError(
+            "threads must be chosen before Keras is imported. "
+            f"Received {threads} afterwards. Start a new process, with this call first."
+        )
+    # The size of the pools only. XLA's flag against threads in matrix products would choose
+    # another kernel besides, whose sums are rounded otherwise.
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))

@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
 from benchmark.results import check_run_name, find_run, read_environment, read_summary
 from benchmark.study_changes import changed_study
@@ -81,12 +82,19 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         known = catalogue(before_import=lambda: select_backend(""))
         new = changed_study(request.name, request.changes, known)
         check_run_name(request.results, new.study.name, request.run_name)
+    facts = read_environment(path) if path else {}
+    choice = EngineChoice.of_run(facts) if path else request.engine
+    if choice.workers is not None:
+        check_ray()
+        share_graphics_memory()
     # A run found by its folder keeps its MLflow store beside it, wherever this is called.
     results = path.absolute().parent.parent if path else request.results
     tracking_uri = _tracking_uri(request, results)
     tell("Starting: importing the framework takes a few seconds.")
     with Interruption() as interruption:
-        select_backend(str(read_environment(path).get("backend", "")) if path else "")
+        select_backend(str(facts.get("backend", "")))
+        if choice.workers == "auto":
+            choice = choice.resolved(available_workers())
         from benchmark.session import Session, SessionSettings
 
         settings = SessionSettings(
@@ -96,7 +104,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             lambda text: console.print(
                 text, style="yellow", soft_wrap=True, highlight=False, markup=False
             ),
-            request.engine,
+            choice,
         )
         if new is not None:
             session = Session.create(new.text, new.study, settings, request.run_name)
@@ -104,6 +112,8 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             assert path is not None
             session = Session.resume(path, settings)
         tell(f"Run {session.name}: {session.question}")
+        if choice.workers is not None:
+            tell(f"Starting {choice.workers} workers, each of which imports the framework.")
         progress = StudyProgress(
             console,
             session.totals(),

@@ -129,6 +129,9 @@ class SequentialEngine:
         weights = [np.asarray(variable.value).copy() for variable in kept_variables(model)]
         return slot.result(status, reason, weights, test)
 
+    def close(self) -> None:
+        """There is nothing to end."""
+
     def _prepare(self, slot: Slot) -> None:
         trial = slot.trial
         with Clock("compile", slot):
@@ -143,9 +146,8 @@ class SequentialEngine:
             for variable, value in zip(variables, start, strict=True):
                 variable.assign(value)
             if structure.is_plain:
-                structure.optimizer.build(
-                    model.trainable_variables
-                )  # its state may begin with the weights
+                # Its state may begin with the weights.
+                structure.optimizer.build(model.trainable_variables)
             else:
                 structure.optimizer.set_hyperparameters(optimizer_numbers(trial))
                 structure.optimizer.reset()

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.engine.task import Array
+import numpy as np
+
 from benchmark.optimizers import (
     CLIPPING,
     Plateau,
@@ -113,7 +114,7 @@ class Slot:
         self,
         status: Status,
         reason: str,
-        weights: Sequence[Array] = (),
+        weights: Sequence[np.ndarray[Any, Any]] = (),
         test: Mapping[str, float] | None = None,
     ) -> TrialResult:
         """Say how the trial ended.

@@ -176,6 +176,10 @@ class VectorizedEngine:
         weights, test = home.free(slot, judge=status.is_usable)
         return slot.result(status, reason, weights, test)
 
+    def seconds(self, number: int) -> dict[str, float]:
+        """The clocks of a running trial so far."""
+        return dict(self._running[number][0].seconds)
+
     def close(self) -> None:
         """End the computing thread; nothing can be trained afterwards."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,3 +84,25 @@ def test_devices_are_lower_case_with_an_index():
         assert kind.isalpha()
         assert kind.islower()
         assert index.isdigit()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed on Linux")
+def test_as_many_threads_compute_as_were_asked_for():
+    code = (
+        "import numpy as np\n"
+        "from pathlib import Path\n"
+        "from benchmark import backend\n"
+        f"backend.select({backend.name()!r}, threads=3)\n"
+        "backend.compile(lambda x: x @ x)(np.ones((500, 500), 'float32'))\n"
+        "tasks = Path('/proc/self/task').iterdir()\n"
+        "print([(task / 'comm').read_text().strip() for task in tasks].count('tf_XLAEigen'))\n"
+    )
+    result = run(code)
+    assert result.stdout.split() == ["3"], result.stderr
+
+
+def test_threads_cannot_be_chosen_too_late_or_below_one():
+    with pytest.raises(RuntimeError, match="threads must be chosen before Keras is imported"):
+        backend.select(backend.name(), threads=1)
+    with pytest.raises(ValueError, match="threads must be >= 1"):
+        backend.select(backend.name(), threads=0)
