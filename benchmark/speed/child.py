@@ -7,11 +7,12 @@ goes to standard error.
 
 import contextlib
 import importlib
+import inspect
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,15 @@ def answer(task: Mapping[str, Any]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="kappabench-speed-") as folder:
             # Files that a library writes into the working folder go with the rest.
             with contextlib.chdir(folder):
-                found = measure(Path(folder), **task["arguments"])
+                found = measure(**_place(measure, Path(folder)), **task["arguments"])
             return {"measurements": [one.document() for one in found]}
     except NotAvailableError as error:
         return {"missing": str(error)}
+
+
+def _place(measure: Callable[..., Any], folder: Path) -> dict[str, Path]:
+    """The empty folder, for a function that asks for one."""
+    return {"folder": folder} if "folder" in inspect.signature(measure).parameters else {}
 
 
 def _select(backend: str) -> None:

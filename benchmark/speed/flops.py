@@ -9,6 +9,7 @@ that of the inputs. (The first layer needs no gradient of its inputs; the custom
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 FORWARD, FORWARD_AND_BACKWARD = 2, 6
@@ -24,7 +25,7 @@ def dense_multiply_adds(widths: Sequence[int]) -> int:
         >>> dense_multiply_adds([64, 64, 10])
         4736
     """
-    return sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    return sum(a * b for a, b in pairwise(widths))
 
 
 def multiply_adds(model: Any) -> int:

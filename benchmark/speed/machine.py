@@ -5,7 +5,6 @@ import platform
 import time
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from benchmark.speed.measurement import Measurement
@@ -56,16 +55,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def measure_matrix_product(
-    folder: Path, *, size: int = 3072, repetitions: int = 7
-) -> list[Measurement]:
+def measure_matrix_product(*, size: int = 3072, repetitions: int = 7) -> list[Measurement]:
     """Measure the rate of a large float32 matrix product: the ceiling of all training here.
 
     C = A B with n × n matrices takes 2 n³ floating-point operations. NumPy's BLAS uses all
     cores; the first products, which start its threads and warm the caches, are not counted.
 
     Args:
-        folder: not used.
         size: n.
         repetitions: how often the product is measured.
     """

@@ -25,7 +25,6 @@ FUNCTIONS = {
     "accelerator": "benchmark.speed.accelerator:measure",
 }
 """The function of each group of measurements, read without importing any framework."""
-NO_FRAMEWORK = ("matrix_product", "scikit_learn", "optuna_scikit_learn", "pytorch")
 
 
 class SpeedError(UserError, ValueError):
@@ -98,7 +97,7 @@ def tasks(sizes: Sizes, capacity: int | None = None) -> list[Task]:
 
     Example:
         >>> [task.name for task in tasks(QUICK)][:3]
-        ['matrix_product', 'usual_way/digits_mlp', 'keras_tuner/digits_mlp']
+        ['matrix_product', 'usual_way/digits_mlp', 'usual_way/small_cnn']
     """
     return [
         Task("matrix_product", "", "the machine's rate of float32 matrix products"),
@@ -153,9 +152,11 @@ def accelerator_task(*, any_device: bool, capacities: Sequence[int], trials: int
 
 
 def _competitors(sizes: Sizes) -> list[Task]:
-    digits, wide = WORKLOADS["digits_mlp"], WORKLOADS["wide_mlp"]
+    digits, wide, cnn = (WORKLOADS[name] for name in ("digits_mlp", "wide_mlp", "small_cnn"))
+    usual = "Optuna + keras.Model.fit + MLflow"
     rows = [
-        ("usual_way", digits, "Optuna + keras.Model.fit + MLflow", "tensorflow", sizes.usual, {}),
+        ("usual_way", digits, usual, "tensorflow", sizes.usual, {}),
+        ("usual_way", cnn, usual, "tensorflow", max(1, sizes.usual // 2), {}),
         ("keras_tuner", digits, "KerasTuner", "tensorflow", sizes.usual, {}),
         ("optuna_scikit_learn", digits, "Optuna + scikit-learn", "", sizes.loops, {}),
         (

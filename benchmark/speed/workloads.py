@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.speed.measurement import NotAvailableError
+
 EPOCHS = 20
 BATCH_SIZES = (16, 32, 64, 128)
 LEARNING_RATE = (1e-3, 1e-1)
@@ -44,6 +46,15 @@ class Workload:
         from benchmark.models import MODELS
 
         return self.model in MODELS
+
+    def require(self) -> None:
+        """Refuse to go on where this version of the project lacks the model.
+
+        Raises:
+            NotAvailableError: it does.
+        """
+        if not self.is_available:
+            raise NotAvailableError(f"not available: this version has no model {self.model}")
 
 
 WORKLOADS = {

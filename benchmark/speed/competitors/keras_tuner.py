@@ -11,6 +11,7 @@ training loop" (``HyperModel.fit``).
 """
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,7 @@ from benchmark.speed.workloads import (
 )
 
 
-def measure(
-    folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS
-) -> list[Measurement]:
+def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measurement]:
     """Measure the seconds of each trial.
 
     Args:
@@ -73,7 +72,7 @@ def _search(
     ends: list[float] = []
     sizes: list[int] = []
 
-    class Digits(keras_tuner.HyperModel):  # type: ignore[misc]
+    class Digits(keras_tuner.HyperModel):
         """The network and how it is fitted."""
 
         def build(self, hp: Any) -> Any:
@@ -94,10 +93,13 @@ def _search(
             sizes.append(size)
             return model.fit(*args, batch_size=size, **options)
 
-    class Clocked(keras_tuner.RandomSearch):  # type: ignore[misc]
+    class Clocked(keras_tuner.RandomSearch):
         """Random search that notes when a trial ends."""
 
         def on_trial_end(self, trial: Any) -> None:
+            # KerasTuner goes on after a trial that failed, which would look very fast.
+            if trial.status == "FAILED":
+                raise RuntimeError(f"a measured trial must not fail. Received: {trial.message}")
             super().on_trial_end(trial)
             ends.append(time.perf_counter())
 
@@ -118,4 +120,4 @@ def _search(
         validation_data=(data.validation.x, data.validation.y),
         verbose=0,
     )
-    return [end - start for start, end in zip(ends, ends[1:], strict=False)], sizes
+    return [end - start for start, end in pairwise(ends)], sizes

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def seconds_of_trials(folder: Path, objective: Objective, trials: int, epochs: i
     run(1, 1)
     ends.clear()
     run(trials, epochs)
-    return [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    return [end - start for start, end in pairwise(ends)]
 
 
 def _suggested(trial: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Same network, rows, epochs, batch sizes, momentum SGD and clipping by the global norm. In the
 clock: building the model, training, and the validation loss after each epoch. Out of it:
-imports and a first trial of one epoch. Batches are cut from a shuffled index, which is
+imports and first trials of one epoch, which find out whether one thread or PyTorch's own
+number of threads is faster; the faster is taken. Batches are cut from a shuffled index, which is
 faster than PyTorch's ``DataLoader``. Less work than ours: no gradient norm or metrics of the
 whole training part, no search, no tracking.
 
@@ -11,7 +12,7 @@ Source: PyTorch's tutorials "Learn the basics", "Optimizing model parameters".
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 from benchmark.speed.measurement import Measurement, NotAvailableError
@@ -19,7 +20,6 @@ from benchmark.speed.workloads import BATCH_SIZES, EPOCHS, WORKLOADS, arrays, ma
 
 
 def measure(
-    folder: Path,
     *,
     workload: str,
     trials: int,
@@ -29,7 +29,6 @@ def measure(
     """Measure the seconds of each trial.
 
     Args:
-        folder: not used.
         workload: a multilayer perceptron's name in ``WORKLOADS``.
         trials: how many are counted.
         batch_sizes: what the batch sizes go round in.
@@ -49,12 +48,19 @@ def measure(
         for part in (data.train, data.validation)
     ]
     settings = made_up_settings(trials, tuple(batch_sizes))
-    train(torch, parts, chosen.hidden, settings[0], 1)
-    seconds = []
-    for one in settings:
+
+    def seconds_of(settings_of_one: Mapping[str, Any], epochs_of_it: int) -> float:
         start = time.perf_counter()
-        train(torch, parts, chosen.hidden, one, epochs)
-        seconds.append(time.perf_counter() - start)
+        train(torch, parts, chosen.hidden, settings_of_one, epochs_of_it)
+        return time.perf_counter() - start
+
+    seconds_of(settings[0], 1)
+    tried = {}
+    for threads in (torch.get_num_threads(), 1):
+        torch.set_num_threads(threads)
+        tried[threads] = seconds_of(settings[0], 1)
+    torch.set_num_threads(min(tried, key=lambda threads: tried[threads]))
+    seconds = [seconds_of(one, epochs) for one in settings]
     return [
         Measurement(
             f"pytorch/{workload}",
@@ -84,9 +90,7 @@ def train(
     (x, y), (validation_x, validation_y) = parts
     widths = [64, *hidden]
     layers = [
-        layer
-        for a, b in zip(widths, widths[1:], strict=False)
-        for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())
+        layer for a, b in pairwise(widths) for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())
     ]
     model = torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], 10))
     loss_of = torch.nn.CrossEntropyLoss()

@@ -51,7 +51,6 @@ def measure_search(
 
 
 def measure_alone(
-    folder: Path,
     *,
     workload: str,
     trials: int,
@@ -62,7 +61,6 @@ def measure_alone(
     """Measure the seconds a trial without a search, on one core and on all.
 
     Args:
-        folder: not used.
         workload: a multilayer perceptron's name in ``WORKLOADS``.
         trials: trials of one repetition on all cores; one core trains a share of them.
         repetitions: how often that is measured.

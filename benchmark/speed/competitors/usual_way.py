@@ -18,9 +18,7 @@ from benchmark.speed.measurement import Measurement
 from benchmark.speed.workloads import EPOCHS, WORKLOADS, arrays
 
 
-def measure(
-    folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS
-) -> list[Measurement]:
+def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measurement]:
     """Measure the seconds of each trial.
 
     Args:
@@ -28,10 +26,14 @@ def measure(
         workload: a name in ``WORKLOADS``.
         trials: how many are counted.
         epochs: passes over the training part.
+
+    Raises:
+        NotAvailableError: this version lacks the model.
     """
     import mlflow
 
     chosen, data = WORKLOADS[workload], arrays()
+    chosen.require()
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     artifacts = (folder / "artifacts").as_uri()
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", artifacts))

@@ -7,11 +7,10 @@ seconds are shown beside. The share of the machine's rate counts the FLOPs of tr
 over that whole clock; a second share counts those of judging too.
 """
 
-from pathlib import Path
 from typing import Any
 
 from benchmark.speed.flops import evaluation_flops, multiply_adds, training_flops
-from benchmark.speed.measurement import Measurement, NotAvailableError
+from benchmark.speed.measurement import Measurement
 from benchmark.speed.ours.engines import Driven, close, drive, make_engine, warm_up
 from benchmark.speed.ours.names import name_of
 from benchmark.speed.workloads import (
@@ -26,7 +25,6 @@ from benchmark.speed.workloads import (
 
 
 def measure(
-    folder: Path,
     *,
     workload: str,
     trials: int,
@@ -40,7 +38,6 @@ def measure(
     """Measure the seconds a trial.
 
     Args:
-        folder: not used.
         workload: a name in ``WORKLOADS``.
         trials: trials of one repetition.
         repetitions: how often they are trained.
@@ -56,8 +53,7 @@ def measure(
     from benchmark import backend
 
     chosen = WORKLOADS[workload]
-    if not chosen.is_available:
-        raise NotAvailableError(f"not available: this version has no model {chosen.model}")
+    chosen.require()
     made_up = made_up_trials(chosen, trials, tuple(batch_sizes), epochs)
     built = make_engine(engine, capacity, workers)
     try:
