@@ -167,9 +167,16 @@ def _competitors(sizes: Sizes) -> list[Task]:
             sizes.loops,
             {"repetitions": sizes.repetitions},
         ),
-        ("scikit_learn", wide, "scikit-learn alone", "", cores(), {"repetitions": 1}),
+        (
+            "scikit_learn",
+            wide,
+            "scikit-learn alone",
+            "",
+            cores(),
+            {"repetitions": 1, "side_by_side_only": True},
+        ),
         ("pytorch", digits, "a plain PyTorch loop", "", sizes.loops, {}),
-        ("pytorch", wide, "a plain PyTorch loop", "", min(sizes.large, 4), {}),
+        ("pytorch", wide, "a plain PyTorch loop", "", max(1, sizes.large // 4), {}),
     ]
     return [
         Task(

@@ -108,7 +108,7 @@ def _against_scikit_learn(measured: Measured) -> tuple[Spread, str] | None:
     partners = [_spread(measured, f"scikit_learn/digits_mlp/{way}") for way in ("one", "all")]
     known = [one for one in partners if one]
     ours = min(_alone(measured, "batch_32"), key=_median, default=None)
-    # Where its processes gain nothing, one core is what its user would take.
+    # Where several processes gain nothing, one is what its user would take.
     partner = min(known, key=lambda one: one.median, default=None)
     found = ratio(partner, ours.spread if ours else None)
     return (found, ours.title) if found and ours else None
@@ -116,7 +116,11 @@ def _against_scikit_learn(measured: Measured) -> tuple[Spread, str] | None:
 
 def _share(workload: str) -> Callable[[Measured], tuple[Spread, str] | None]:
     def find(measured: Measured) -> tuple[Spread, str] | None:
-        ways = [one for name, one in measured.items() if _is_way(name, workload) and one.values]
+        ways = [
+            one
+            for name, one in measured.items()
+            if _is_way(name, workload) and one.values and "training_flops" in one.facts
+        ]
         best = min(ways, key=_median, default=None)
         found = share_of_rate(best, measured, "training_flops") if best else None
         return (found, best.title) if found and best else None

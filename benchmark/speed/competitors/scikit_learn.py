@@ -4,7 +4,8 @@ Same network, float32 rows, epochs, batch size and momentum SGD; ``tol=0`` witho
 keeps it from stopping early. It knows no clipping. Less work than ours: nothing is judged but
 the validation part, once at the end.
 
-Alone, trials run side by side, one a core, by scikit-learn's own ``Parallel``; in the clock
+Alone, trials run side by side, one a core, by scikit-learn's own ``Parallel``, and for
+comparison one after another in one process, whose BLAS has threads on all cores. In the clock
 is that call with all its trials, out of it a first call that starts the processes. With
 Optuna (SQLite) one trial follows another, as ``study.optimize`` does by default.
 
@@ -55,15 +56,17 @@ def measure_alone(
     workload: str,
     trials: int,
     repetitions: int,
+    side_by_side_only: bool = False,
     batch_size: int = 32,
     epochs: int = EPOCHS,
 ) -> list[Measurement]:
-    """Measure the seconds a trial without a search, on one core and on all.
+    """Measure the seconds a trial without a search, in one process and in one a core.
 
     Args:
         workload: a multilayer perceptron's name in ``WORKLOADS``.
-        trials: trials of one repetition on all cores; one core trains a share of them.
+        trials: trials of one repetition, one a core; one process trains a share of them.
         repetitions: how often that is measured.
+        side_by_side_only: leave one process out.
         batch_size: of every trial.
         epochs: passes over the training part.
     """
@@ -71,8 +74,10 @@ def measure_alone(
 
     chosen, data = WORKLOADS[workload], arrays()
     found = []
-    counts = {1: max(1, trials // cores())} | {cores(): trials}
-    for workers, count in counts.items():
+    ways = {"all": (cores(), trials)}
+    if not side_by_side_only:
+        ways = {"one": (1, max(1, trials // cores())), **ways}
+    for way, (workers, count) in ways.items():
         run = Parallel(n_jobs=workers)
         settings = made_up_settings(count, (batch_size,))
         run(delayed(fit)(data, chosen.hidden, one, 1) for one in settings[:workers])
@@ -81,17 +86,15 @@ def measure_alone(
             start = time.perf_counter()
             run(delayed(fit)(data, chosen.hidden, one, epochs) for one in settings)
             seconds.append((time.perf_counter() - start) / count)
+        where = "one process" if way == "one" else f"a process on each of {workers} cores"
         found.append(
             Measurement(
-                f"scikit_learn/{workload}/{'one' if workers == 1 else 'all'}",
-                f"scikit-learn MLPClassifier alone, {chosen.title}, batch {batch_size}, "
-                + ("one core" if workers == 1 else f"all {workers} cores"),
+                f"scikit_learn/{workload}/{way}",
+                f"scikit-learn MLPClassifier alone, {chosen.title}, batch {batch_size}, {where}",
                 tuple(seconds),
                 facts={"trials": count, "repetitions": repetitions, "workers": workers},
             )
         )
-    if cores() == 1:
-        found.append(Measurement(**{**_fields(found[0]), "name": f"scikit_learn/{workload}/all"}))
     return found
 
 
@@ -125,7 +128,3 @@ def fit(data: Any, hidden: tuple[int, ...], settings: Mapping[str, Any], epochs:
         warnings.simplefilter("ignore", ConvergenceWarning)
         classifier.fit(data.train.x, data.train.y)
     return 1.0 - float(classifier.score(data.validation.x, data.validation.y))
-
-
-def _fields(one: Measurement) -> dict[str, Any]:
-    return {**one.document(), "values": one.values}

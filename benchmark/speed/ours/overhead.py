@@ -110,7 +110,7 @@ def measure(
         epochs: reported of each trial.
     """
     chosen = WORKLOADS[workload]
-    weights = _weights(new_model(chosen))
+    weights = final_weights(new_model(chosen))
     run_session(
         folder / "warm_up", study_text(chosen, 2, epochs=2), InstantEngine(capacity, weights)
     )
@@ -134,8 +134,12 @@ def measure(
     ]
 
 
-def _weights(model: Any) -> list[Any]:
-    """Trainable variables, then the other variables of floats, as an engine's weights are."""
+def final_weights(model: Any) -> list[Any]:
+    """Trainable variables, then the other variables of floats, as an engine's weights are.
+
+    Args:
+        model: a built Keras model.
+    """
     from keras import ops
 
     others = [v for v in model.non_trainable_variables if "float" in str(v.dtype)]
