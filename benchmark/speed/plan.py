@@ -198,7 +198,7 @@ def _engines(sizes: Sizes, capacity: int | None) -> list[Task]:
             found.append(_alone(workload, backend, trials, sizes.repetitions, capacity=capacity))
     batch = {"batch_sizes": [32], "capacity": capacity}
     found.append(_alone("digits_mlp", "tensorflow", sizes.alone, sizes.repetitions, **batch))
-    for workers in dict.fromkeys((1, cores())):
+    for workers in (n for n in dict.fromkeys((1, 2, cores())) if n <= cores()):
         for more in ({}, batch):
             options = {"capacity": capacity, **more, "workers": workers}
             alone = _alone("digits_mlp", "tensorflow", sizes.alone, sizes.repetitions, **options)
@@ -223,7 +223,9 @@ def _studies(sizes: Sizes, capacity: int | None) -> list[Task]:
     shared: dict[str, Any] = {"workload": workload}
     shared |= {} if capacity is None else {"capacity": capacity}
     study = {"sizes": [sizes.study], "repetitions": sizes.study_repetitions, "sampler": "tpe"}
-    growth = {"sizes": list(sizes.growth), "sampler": "random", "group": "growth"}
+    growth: dict[str, Any] = {"sizes": list(sizes.growth), "sampler": "random", "group": "growth"}
+    # One more trial's cost is a small difference of these: the small studies are repeated.
+    growth |= {"repetitions": sizes.study_repetitions, "repeated_up_to": sizes.growth[1]}
     pruning = {"sizes": [sizes.pruning], "pruner": "median", "group": "pruning"}
     rows = [
         ("whole_study", f"whole studies of {sizes.study} trials", {**shared, **study}),

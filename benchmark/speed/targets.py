@@ -153,7 +153,18 @@ def _overhead(measured: Measured) -> tuple[Spread, str] | None:
     one = next((m for name, m in measured.items() if name.startswith("overhead/")), None)
     if one is None or one.spread is None:
         return None
-    return one.spread.times(1000), f"{one.facts['trials']} trials, hidden behind nothing"
+    trials = one.facts["trials"]
+    remark = f"{trials} trials, hidden behind nothing"
+    study = _spread(measured, f"growth/digits_mlp/{trials}")
+    alone = _spread(measured, "vectorized/digits_mlp/tensorflow")
+    if study and alone:
+        more = 1000 * (study.median - alone.median)
+        share = 100 * one.spread.median / study.median
+        remark += (
+            f"; that is {share:.0f} % of a trial's cost in a whole study, "
+            f"which costs {more:.0f} ms more than the engine alone"
+        )
+    return one.spread.times(1000), remark
 
 
 def _growth(measured: Measured) -> tuple[Spread, str] | None:

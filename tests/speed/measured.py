@@ -35,6 +35,7 @@ def whole_run() -> dict[str, Measurement]:
         ),
         measurement("growth/digits_mlp/1", 3.0, trials=1),
         measurement("growth/digits_mlp/100", 0.129, trials=100),
+        measurement("growth/digits_mlp/1000", 0.08, trials=1000),
         measurement("growth/digits_mlp/2000", 0.1214, trials=2000),
         measurement("overhead/digits_mlp/tpe/1000", 0.02, trials=1000, clocks=clocks),
         measurement(

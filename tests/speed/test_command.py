@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from benchmark.commands import speed
 from benchmark.run import app
 from benchmark.speed import runner
+from benchmark.speed.plan import Task
 from tests.source_tree import ROOT
 from tests.speed.measured import by_name, measurement, whole_run
 
@@ -26,7 +27,7 @@ def invoke(*arguments):
 @pytest.fixture
 def measured(monkeypatch):
     """Let the command find made-up measurements; the list holds the names that were asked for."""
-    asked = []
+    asked: list[str] = []
 
     def answer(found, finished=True):
         def run_tasks(tasks, began, stop_requested):
@@ -139,6 +140,20 @@ def test_gpu_shows_trials_a_second(measured) -> None:
     assert done.exit_code == 0
     assert "8 trials/s" in done.stdout
     assert "25 %" in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "largest"), [(["--gpu"], 4096), (["--gpu", "--quick"], 64)])
+def test_gpu_is_measured_up_to_its_largest_capacity(arguments, largest, monkeypatch) -> None:
+    asked: list[Task] = []
+
+    def run_tasks(tasks, began, stop_requested):
+        asked.extend(tasks)
+        return {}, True
+
+    monkeypatch.setattr(runner, "run_tasks", run_tasks)
+    assert invoke(*arguments).exit_code == 0
+    (task,) = asked
+    assert (task.backend, task.arguments["capacities"][-1]) == ("jax", largest)
 
 
 @pytest.mark.slow

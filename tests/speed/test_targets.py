@@ -65,6 +65,13 @@ def test_scikit_learn_is_met_at_its_best() -> None:
     assert found.spread.median == pytest.approx(0.05 / 0.02)
 
 
+def test_what_is_not_hidden_behind_training_is_said() -> None:
+    # 20 of 80 ms a trial; the engine alone takes 30 of the 80.
+    remark = found_of(whole_run(), "everything that is not training").remark
+    assert "25 % of a trial's cost" in remark
+    assert "costs 50 ms more" in remark
+
+
 def test_no_counter_of_slots_is_not_measured() -> None:
     pruned = measurement("pruning/digits_mlp/100", 0.1, trials=100, slot_epochs=None, statuses={})
     assert found_of(by_name(pruned), "empty or dead").sentence == "not measured"

@@ -48,6 +48,7 @@ def measure(
     workload: str,
     sizes: Sequence[int],
     repetitions: int = 1,
+    repeated_up_to: int | None = None,
     sampler: str = "random",
     pruner: str = "none",
     group: str = "whole_study",
@@ -61,6 +62,7 @@ def measure(
         workload: a name in ``WORKLOADS``.
         sizes: numbers of trials; each is a measurement of its own.
         repetitions: how often each size is run.
+        repeated_up_to: larger sizes are run once.
         sampler: a name in ``benchmark.search.SAMPLERS``.
         pruner: a name in ``benchmark.search.PRUNERS``.
         group: the first part of the measurements' names.
@@ -89,7 +91,7 @@ def measure(
                         "epochs_planned": epochs,
                     },
                 ),
-                repetitions,
+                repetitions if repeated_up_to is None or size <= repeated_up_to else 1,
             )
             for size in sizes
         ]
