@@ -125,7 +125,7 @@ def chosen_tasks(found: Sequence[Task], only: Sequence[str]) -> list[Task]:
         benchmark.speed.plan.SpeedError: --only must name a group or a measurement. \
 Received 'grwth'. Did you mean `growth`? The groups are: matrix_product, usual_way, \
 keras_tuner, optuna_scikit_learn, scikit_learn, pytorch, sequential, vectorized, \
-whole_study, growth, overhead, pruning.
+whole_study, growth, pruning, overhead.
     """
     groups = list(dict.fromkeys(task.group for task in found))
     known = {*groups, *(task.name for task in found)}
@@ -156,7 +156,7 @@ def _competitors(sizes: Sizes) -> list[Task]:
     usual = "Optuna + keras.Model.fit + MLflow"
     rows = [
         ("usual_way", digits, usual, "tensorflow", sizes.usual, {}),
-        ("usual_way", cnn, usual, "tensorflow", max(1, sizes.usual // 2), {}),
+        ("usual_way", cnn, usual, "tensorflow", max(1, sizes.usual // 4), {}),
         ("keras_tuner", digits, "KerasTuner", "tensorflow", sizes.usual, {}),
         ("optuna_scikit_learn", digits, "Optuna + scikit-learn", "", sizes.loops, {}),
         (
@@ -194,12 +194,14 @@ def _engines(sizes: Sizes, capacity: int | None) -> list[Task]:
     found = [_alone("digits_mlp", "tensorflow", min(sizes.loops, 8), 1, engine="sequential")]
     for backend in ("tensorflow", "jax"):
         for workload in WORKLOADS:
-            trials = sizes.alone if workload == "digits_mlp" else sizes.large
-            found.append(_alone(workload, backend, trials, sizes.repetitions, capacity=capacity))
+            is_small = workload == "digits_mlp"
+            trials = sizes.alone if is_small else sizes.large
+            repetitions = sizes.repetitions if is_small else min(sizes.repetitions, 2)
+            found.append(_alone(workload, backend, trials, repetitions, capacity=capacity))
     batch = {"batch_sizes": [32], "capacity": capacity}
     found.append(_alone("digits_mlp", "tensorflow", sizes.alone, sizes.repetitions, **batch))
     for workers in (n for n in dict.fromkeys((1, 2, cores())) if n <= cores()):
-        for more in ({}, batch):
+        for more in ({}, batch) if workers == cores() else ({},):
             options = {"capacity": capacity, **more, "workers": workers}
             alone = _alone("digits_mlp", "tensorflow", sizes.alone, sizes.repetitions, **options)
             found.append(alone)

@@ -2,14 +2,18 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from benchmark.engine import EngineChoice, VectorizedEngine
 from benchmark.speed import accelerator
+from benchmark.speed.competitors.network import plain_model
+from benchmark.speed.flops import multiply_adds
 from benchmark.speed.measurement import NotAvailableError
 from benchmark.speed.ours import engine_alone, engines, overhead, whole_study
 from benchmark.speed.workloads import (
     WORKLOADS,
+    arrays,
     made_up_settings,
     made_up_trials,
     new_model,
@@ -82,6 +86,20 @@ def test_studies_and_made_up_trials_are_of_one_structure(workload) -> None:
     assert dict(trial.model_options) == study.problem.model.options | {
         key: tuple(value) for key, value in workload.options.items()
     }
+
+
+@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda one: one.name)
+def test_competitors_train_the_same_network(workload) -> None:
+    if not workload.is_available:
+        pytest.skip(f"this version has no {workload.model}")
+    ours, theirs = new_model(workload), plain_model(workload)
+    shapes = [[tuple(v.shape) for v in one.trainable_variables] for one in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert multiply_adds(ours) == multiply_adds(theirs)
+    theirs.set_weights(ours.get_weights())
+    rows = arrays().train.x[:5]
+    # Sums of a product in another order, in float32.
+    np.testing.assert_allclose(ours(rows), theirs(rows), atol=1e-5)
 
 
 def test_made_up_settings_lie_in_the_searched_ranges() -> None:

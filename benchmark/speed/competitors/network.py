@@ -3,23 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.speed.workloads import Workload, new_model
+from benchmark.models import MODELS
+from benchmark.speed.workloads import Workload
 
 
 def plain_model(workload: Workload) -> Any:
     """Return a new, uncompiled Keras model of logits.
 
     Args:
-        workload: a multilayer perceptron is written with ``keras.Sequential``; another
-            model is built by the project's own function, so that it is the same network.
+        workload: a multilayer perceptron, or the convolutional network.
     """
     import keras
 
-    if not workload.hidden:
-        return new_model(workload)
     layers = keras.layers
-    hidden = [layers.Dense(units, activation="relu") for units in workload.hidden]
-    return keras.Sequential([keras.Input((64,)), *hidden, layers.Dense(10)])
+    if workload.hidden:
+        dense = [layers.Dense(units, activation="relu") for units in workload.hidden]
+        return keras.Sequential([keras.Input((64,)), *dense, layers.Dense(10)])
+    options = MODELS[workload.model].options
+    stack = [layers.Reshape(options["image"])]
+    for filters in options["filters"]:
+        size = options["kernel_size"]
+        stack.append(layers.Conv2D(filters, size, padding="same", activation="relu"))
+        stack.append(layers.MaxPooling2D(options["pool_size"]))
+    stack.append(layers.Flatten())
+    stack += [layers.Dense(units, activation="relu") for units in options["hidden"]]
+    return keras.Sequential([keras.Input((64,)), *stack, layers.Dense(10)])
 
 
 def compiled_model(workload: Workload, settings: Mapping[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Engines by kind, and driving one with trials that are made up beforehand."""
 
 import dataclasses
+import importlib
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -88,15 +89,28 @@ def make_engine(name: str, capacity: int | None = None, workers: int | None = No
     """
     from benchmark.engine import EngineChoice
 
-    options: dict[str, Any] = {"name": name, "capacity": capacity}
-    if workers is not None:
-        if "workers" not in {field.name for field in dataclasses.fields(EngineChoice)}:
-            raise NotAvailableError("not available: this version has no workers")
-        options["workers"] = workers
+    if workers is None:
+        return EngineChoice(name, capacity).build()
+    if "workers" not in {field.name for field in dataclasses.fields(EngineChoice)}:
+        raise NotAvailableError("not available: this version has no workers")
+    options: dict[str, Any] = {"workers": workers}
+    own = EngineChoice(name, capacity, **options).facts()["capacity"]
+    return _distributed_engine(own, workers)
+
+
+def _distributed_engine(capacity: int, workers: int) -> Any:
+    """As a session builds it: one engine a process, driven through Ray."""
+    from benchmark import backend
+    from benchmark.errors import UserError
+
+    distributed = importlib.import_module("benchmark.distributed")
     try:
-        return EngineChoice(**options).build()
-    except ModuleNotFoundError as error:
-        raise NotAvailableError(f"not available: {error}") from None
+        distributed.check_ray()
+    except UserError:
+        raise NotAvailableError(
+            "not installed: pip install 'kappabench[ray]' brings Ray, which starts the workers"
+        ) from None
+    return distributed.DistributedEngine(workers, capacity, backend.name(), distributed.gpus())
 
 
 def close(engine: Any) -> None:
