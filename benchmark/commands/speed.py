@@ -66,13 +66,13 @@ def run_speed(request: SpeedRequest) -> int:
 
     _check_output(request.output)
     tasks = _tasks(request)
-    started = time.monotonic()
+    started, here = time.monotonic(), machine()
     with Interruption() as interruption, _progress(len(tasks)) as began:
         measured, finished = run_tasks(tasks, began, lambda: interruption.requested)
     if request.gpu and (refused := measured.get("accelerator")):
         raise UserError(refused.missing)
     record = Record(
-        machine=machine(),
+        machine=here,
         command=shlex.join(["python", "-m", "benchmark.run", *sys.argv[1:]]),
         is_full=request.full,
         is_finished=finished,

@@ -28,6 +28,8 @@ def cores() -> int:
 def machine() -> dict[str, Any]:
     """Say where and with which versions something is measured; nothing personal.
 
+    To be called before the measuring: it notes what else keeps the machine busy.
+
     Example:
         >>> found = machine()
         >>> found["cores"] >= 1 and "numpy" in found["versions"]
@@ -49,10 +51,19 @@ def machine() -> dict[str, Any]:
         "processor": facts["processor"],
         "cores": facts["cores"],
         "memory_gibibytes": facts["memory_gibibytes"],
+        "load": _load(),
         "platform": facts["platform"],
         "python": platform.python_version(),
         "versions": versions,
     }
+
+
+def _load() -> float | None:
+    """How many processes wanted a core in the last minute; unknown on some systems."""
+    try:
+        return round(os.getloadavg()[0], 1)
+    except (AttributeError, OSError):
+        return None
 
 
 def measure_matrix_product(*, size: int = 3072, repetitions: int = 7) -> list[Measurement]:

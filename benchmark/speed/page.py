@@ -87,7 +87,9 @@ def page(record: Record, figure: str | None) -> str:
         "# Speed\n",
         f"Written by `{record.command}`, a {sizes} run of {record.seconds / 60:.0f} minutes"
         + ("" if record.is_finished else " that was interrupted")
-        + ". Ratios hold between rows of this run; absolute times are this machine's.\n",
+        + ". Ratios hold between rows of this run; absolute times are this machine's."
+        + _busy(record)
+        + "\n",
         _machine(record),
     ]
     if any(name.startswith("accelerator") for name in measured):
@@ -101,6 +103,17 @@ def page(record: Record, figure: str | None) -> str:
         parts += [CLOCKS] if table.title == "Where the time goes" else []
         parts += [table.markdown() if table.rows else "Not measured in this run.", ""]
     return "\n".join([*parts, RULES])
+
+
+def _busy(record: Record) -> str:
+    """Warn where other programs had the machine's cores too."""
+    load, cores = record.machine["load"], record.machine["cores"]
+    if load is None or load < cores / 2:
+        return ""
+    return (
+        f" **Other programs kept the machine busy: {load} processes on {cores} cores before the "
+        "first measurement. Judge nothing by this run.**"
+    )
 
 
 def _machine(record: Record) -> str:

@@ -85,7 +85,7 @@ class Sizes:
 
 
 FULL = Sizes(4, 16, 128, 16, 3, 100, 3, (1, 100, 1000, 2000), 1000, 100)
-QUICK = Sizes(1, 4, 16, 4, 2, 16, 1, (1, 16, 48), 48, 32)
+QUICK = Sizes(1, 4, 16, 8, 2, 16, 1, (1, 16, 48), 48, 32)
 
 
 def tasks(sizes: Sizes, capacity: int | None = None) -> list[Task]:
@@ -176,7 +176,7 @@ def _competitors(sizes: Sizes) -> list[Task]:
             {"repetitions": 1, "side_by_side_only": True},
         ),
         ("pytorch", digits, "a plain PyTorch loop", "", sizes.loops, {}),
-        ("pytorch", wide, "a plain PyTorch loop", "", max(1, sizes.large // 4), {}),
+        ("pytorch", wide, "a plain PyTorch loop", "", max(1, sizes.large // 8), {}),
     ]
     return [
         Task(
@@ -196,7 +196,7 @@ def _engines(sizes: Sizes, capacity: int | None) -> list[Task]:
         for workload in WORKLOADS:
             is_small = workload == "digits_mlp"
             trials = sizes.alone if is_small else sizes.large
-            repetitions = sizes.repetitions if is_small else min(sizes.repetitions, 2)
+            repetitions = sizes.repetitions if is_small else max(1, sizes.repetitions - 1)
             found.append(_alone(workload, backend, trials, repetitions, capacity=capacity))
     batch = {"batch_sizes": [32], "capacity": capacity}
     found.append(_alone("digits_mlp", "tensorflow", sizes.alone, sizes.repetitions, **batch))
@@ -214,6 +214,7 @@ def _alone(workload: str, backend: str, trials: int, repetitions: int, **more: A
         engine, workload, backend, more.get("workers"), tuple(more.get("batch_sizes", ()))
     )
     title = f"ours, {engine} engine alone, {backend}, {WORKLOADS[workload].title}"
+    title += f", batch {more['batch_sizes'][0]}" if "batch_sizes" in more else ""
     title += f", {more['workers']} workers" if more.get("workers") else ""
     arguments = {"workload": workload, "trials": trials, "repetitions": repetitions, **more}
     arguments = {key: value for key, value in arguments.items() if value is not None}

@@ -79,6 +79,16 @@ def bounds(spread: Spread, factor: float = 1.0) -> str:
     return f"{significant(factor * spread.low)} … {significant(factor * spread.high)}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and its noun, in the plural where it must be.
+
+    Example:
+        >>> counted(1, "trial"), counted(2, "trial")
+        ('1 trial', '2 trials')
+    """
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def target_table(found: Sequence[Verdict], *, is_full: bool) -> Table:
     """Every target with what was measured.
 
@@ -211,13 +221,13 @@ def _against_partner(one: Measurement, measured: Measured) -> str:
 def _remarks(one: Measurement) -> str:
     facts, found = one.facts, []
     if "trials" in facts:
-        found.append(f"{facts['trials']} trials")
+        found.append(counted(facts["trials"], "trial"))
     if "capacity" in facts:
         found.append(f"{facts['capacity']} at once")
     if facts.get("threads"):
-        found.append(f"{facts['threads']} threads")
+        found.append(counted(facts["threads"], "thread"))
     if facts.get("compiled_in_the_clock"):
-        found.append(f"{facts['compiled_in_the_clock']} compilations in the clock")
+        found.append(counted(facts["compiled_in_the_clock"], "compilation") + " in the clock")
     trained = facts.get("epochs_trained", 1.0)
     if trained < 1:
         found.append(f"{100 * trained:.0f} % of the epochs trained")

@@ -15,6 +15,7 @@ MACHINE = {
     "processor": "a processor",
     "cores": 2,
     "memory_gibibytes": 8.0,
+    "load": 0.2,
     "platform": "Linux",
     "python": "3.11.1",
     "versions": {"numpy": "2.0"},
@@ -111,6 +112,14 @@ def test_page_names_machine_and_command() -> None:
     for fact in ("2030-01-01", "abc", "a processor, 2 cores", "numpy 2.0", "quick run", "speed"):
         assert fact in text
     assert "interrupted" in text
+
+
+def test_busy_machine_is_named() -> None:
+    assert "Other programs" not in pages.page(record(), None)
+    busy = record(machine={**MACHINE, "load": 4.5})
+    assert "4.5 processes on 2 cores" in pages.page(busy, None)
+    unknown = record(machine={**MACHINE, "load": None})
+    assert "Other programs" not in pages.page(unknown, None)
 
 
 def test_rewriting_keeps_what_is_written_by_hand(tmp_path) -> None:

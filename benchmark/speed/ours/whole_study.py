@@ -81,7 +81,7 @@ def measure(
                 engine,
                 Measurement(
                     f"{group}/{workload}/{size}",
-                    f"ours, whole study of {size} trials, {sampler} sampler"
+                    f"ours, whole study of {size} trial{'s' if size > 1 else ''}, {sampler} sampler"
                     + (f", {pruner} pruner" if pruner != "none" else "")
                     + f", {chosen.title}",
                     facts={
