@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from benchmark.commands.speed_options import speed
 from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
 
 if TYPE_CHECKING:
@@ -328,6 +329,9 @@ def doctor(
     else:
         terminal().print(doctor_table(found))
     raise typer.Exit(0 if all(check.good for check in found) else 1)
+
+
+app.command(epilog="Examples:  speed  |  speed --only whole_study  |  speed --gpu")(speed)
 
 
 def main() -> None:

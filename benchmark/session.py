@@ -111,7 +111,7 @@ class Session:
         budget = study.budget
         learns = budget.sampler == "tpe" or budget.pruner != "none"
         engine = settings.engine.suited(learns=learns, device=backend.devices()[0])
-        settings = dataclasses.replace(settings, engine=engine)
+        settings = replace(settings, engine=engine)
         facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
         # A storage's password must not reach the disk, so only a harmless address is kept.
         shared = settings.storage if settings.storage and "@" not in settings.storage else None

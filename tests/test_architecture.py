@@ -26,6 +26,7 @@ MUST_NOT_LOAD = {
     "results": FRAMEWORKS,
     "run": FRAMEWORKS | {"pandas", "plotly"},
     "search": {"keras", "tensorflow", "jax", "mlflow", "ray"},
+    "speed": FRAMEWORKS | {"pandas", "plotly", "matplotlib", "torch"},
     "statistics": {"keras", "tensorflow", "jax", "mlflow", "ray"},
     "study": FRAMEWORKS | {"pandas", "plotly"},
     "study_file": FRAMEWORKS | {"pandas", "plotly"},

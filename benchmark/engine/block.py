@@ -32,14 +32,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class SlotEpochs:
     """Epochs of slots: those that trained a trial, and all that were computed."""
 
     used: int = 0
     computed: int = 0
 
-    def __add__(self, other: "Costs") -> "Costs":
-        return Costs(self.used + other.used, self.computed + other.computed)
+    def __add__(self, other: "SlotEpochs") -> "SlotEpochs":
+        return SlotEpochs(self.used + other.used, self.computed + other.computed)
 
 
 class Block:
@@ -78,7 +78,7 @@ class Block:
         self._count = 0
         self._over: set[int] = set()
         self._ended: dict[int, tuple[list[Array], dict[str, float]]] = {}
-        self.costs = Costs()
+        self.slot_epochs = SlotEpochs()
         """What was computed so far."""
 
     @property
@@ -224,7 +224,7 @@ class Block:
             slot.step += steps[place].updates
             slot.samples += steps[place].samples
             slot.learning_rate = float(rates[place][-1])
-        self.costs += Costs(len(running), tiles * self._shape.width)
+        self.slot_epochs += SlotEpochs(len(running), tiles * self._shape.width)
 
     def _rounds(self, steps: dict[int, Steps], rates: dict[int, Array]) -> list[list[Plan]]:
         """The plans of all tiles, in as many calls as the longest epoch needs."""

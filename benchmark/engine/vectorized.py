@@ -9,7 +9,7 @@ from typing import Any
 from benchmark import backend
 from benchmark.engine.alone import Alone
 from benchmark.engine.batches import layout_of
-from benchmark.engine.block import Block, Costs, Row
+from benchmark.engine.block import Block, Row, SlotEpochs
 from benchmark.engine.group import Group
 from benchmark.engine.memory import footprint
 from benchmark.engine.programs import PROGRAMS, compilations
@@ -93,7 +93,7 @@ class VectorizedEngine:
         self._errors: dict[int, str] = {}
         self._warming = Warming()
         self._used: dict[int, tuple[Any, int]] = {}
-        self._costs = Costs()
+        self._slot_epochs = SlotEpochs()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="training")
         self._computing: deque[Turn] = deque()
 
@@ -104,9 +104,10 @@ class VectorizedEngine:
         return now - sum(before for _, before in self._used.values())
 
     @property
-    def costs(self) -> Costs:
-        """Epochs of slots that were computed so far, and how many of them trained a trial."""
-        return sum((h.costs for h in self._homes if isinstance(h, Block)), start=self._costs)
+    def slot_epochs(self) -> tuple[int, int]:
+        """Epochs of slots so far: those that trained a trial, and all that were computed."""
+        counted = self._counted()
+        return counted.used, counted.computed
 
     def start(self, trial: Trial) -> None:
         """Put a trial into a free slot; what fails here is reported by ``advance``.
@@ -270,7 +271,7 @@ class VectorizedEngine:
         group = next((g for g in self._groups.values() if block in g.blocks), None)
         rows = group.merge(block) if group else []
         if group and rows:
-            self._costs += block.costs
+            self._slot_epochs += block.slot_epochs
             self._homes.remove(block)
             for row in rows:
                 self._take(group, row)
@@ -292,7 +293,7 @@ class VectorizedEngine:
             "Trials go on from their last epoch."
         )
         blocks = [home for home in self._homes if isinstance(home, Block)]
-        self._costs = self.costs
+        self._slot_epochs = self._counted()
         rows = [row for block in blocks for row in block.leave()]
         self._homes = [home for home in self._homes if isinstance(home, Alone)]
         self._groups.clear()
@@ -302,6 +303,10 @@ class VectorizedEngine:
             self._running[row.slot.trial.number] = (row.slot, None)
             self._parked.append(row)
         return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
+
+    def _counted(self) -> SlotEpochs:
+        blocks = (home for home in self._homes if isinstance(home, Block))
+        return sum((block.slot_epochs for block in blocks), start=self._slot_epochs)
 
     def _tell(self, text: str) -> None:
         if text not in self._told:

@@ -305,5 +305,5 @@ def test_curvature_equals_that_of_the_sequential_engine(sequential, vectorized):
 
 
 def test_a_capacity_below_one_is_refused():
-    with pytest.raises(ValueError, match="capacity must be >= 1. Received 0"):
+    with pytest.raises(ValueError, match=r"capacity must be >= 1\. Received 0"):
         VectorizedEngine(capacity=0)

@@ -1,0 +1,59 @@
+"""The options of the command ``speed``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.commands.terminal import bad_input, user_errors
+
+
+def speed(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few trials, a few minutes; the default.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="The sizes that the targets are stated for.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A group of measurements or one of them; repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page in Markdown, and a figure beside it."),
+    ] = None,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Trials per second on a GPU instead, on JAX.")
+    ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Only where the time of a trial goes.")
+    ] = False,
+    capacity: Annotated[
+        int | None, typer.Option(min=1, help="How many trials ours trains at once.")
+    ] = None,
+    any_device: Annotated[
+        bool, typer.Option("--any-device", hidden=True, help="Let a CPU do for --gpu.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measure how fast this is beside what people use instead, on this machine."""
+    from benchmark.commands.speed import SpeedRequest, run_speed
+
+    if quick and full:
+        bad_input("--quick and --full exclude each other. Received both. Leave one out.")
+    if gpu and profile:
+        bad_input("--gpu and --profile exclude each other. Received both. Leave one out.")
+    request = SpeedRequest(
+        full=full or (gpu and not quick),
+        only=only or [],
+        output=output,
+        as_json=as_json,
+        gpu=gpu,
+        any_device=any_device,
+        profile=profile,
+        capacity=capacity,
+    )
+    with user_errors():
+        code = run_speed(request)
+    raise typer.Exit(code)

@@ -1,0 +1,1 @@
+"""What people use instead, one file each, written as its own documentation shows it."""

@@ -1,0 +1,123 @@
+"""KerasTuner's random search, with the batch size tuned as its guide shows.
+
+In the clock: ``tuner.search`` from its first to its last trial, with a new model, its
+tracing, validation after each epoch and the checkpoints that KerasTuner writes by default.
+Out of it: imports and a first search of one trial of one epoch. Less work than ours: no
+gradient norm, no metrics of the whole training part, no tracking. It draws its own settings
+from the same ranges; ``facts`` say which batch sizes came.
+
+Source: KerasTuner's guides "Getting started" and "Tune hyperparameters in your custom
+training loop" (``HyperModel.fit``).
+"""
+
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from benchmark.speed.competitors.network import compiled_model
+from benchmark.speed.measurement import Measurement, NotAvailableError
+from benchmark.speed.workloads import (
+    BATCH_SIZES,
+    EPOCHS,
+    GLOBAL_CLIPNORM,
+    LEARNING_RATE,
+    MOMENTUM,
+    SEED,
+    WORKLOADS,
+    Workload,
+    arrays,
+)
+
+
+def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measurement]:
+    """Measure the seconds of each trial.
+
+    Args:
+        folder: an empty folder.
+        workload: a name in ``WORKLOADS``.
+        trials: how many are counted.
+        epochs: passes over the training part.
+
+    Raises:
+        NotAvailableError: KerasTuner is not installed.
+    """
+    chosen = WORKLOADS[workload]
+    _search(folder, "first", chosen, 1, 1)
+    seconds, sizes = _search(folder, "counted", chosen, trials, epochs)
+    return [
+        Measurement(
+            f"keras_tuner/{workload}",
+            f"KerasTuner random search, {chosen.title}",
+            tuple(seconds),
+            facts={
+                "trials": trials,
+                "batch_sizes": sizes,
+                "compiling": "in the clock, in each trial",
+            },
+        )
+    ]
+
+
+def _search(
+    folder: Path, name: str, workload: Workload, trials: int, epochs: int
+) -> tuple[list[float], list[int]]:
+    try:
+        import keras_tuner
+    except ModuleNotFoundError:
+        raise NotAvailableError(
+            "not installed: pip install 'kappabench[speed]' brings KerasTuner"
+        ) from None
+    data = arrays()
+    ends: list[float] = []
+    sizes: list[int] = []
+
+    class Digits(keras_tuner.HyperModel):
+        """The network and how it is fitted."""
+
+        def build(self, hp: Any) -> Any:
+            low, high = LEARNING_RATE
+            return compiled_model(
+                workload,
+                {
+                    "learning_rate": hp.Float("learning_rate", low, high, sampling="log"),
+                    "momentum": hp.Float("momentum", *MOMENTUM),
+                    "global_clipnorm": hp.Float(
+                        "global_clipnorm", *GLOBAL_CLIPNORM, sampling="log"
+                    ),
+                },
+            )
+
+        def fit(self, hp: Any, model: Any, *args: Any, **options: Any) -> Any:
+            size = hp.Choice("batch_size", list(BATCH_SIZES))
+            sizes.append(size)
+            return model.fit(*args, batch_size=size, **options)
+
+    class Clocked(keras_tuner.RandomSearch):
+        """Random search that notes when a trial ends."""
+
+        def on_trial_end(self, trial: Any) -> None:
+            # KerasTuner goes on after a trial that failed, which would look very fast.
+            if trial.status == "FAILED":
+                raise RuntimeError(f"a measured trial must not fail. Received: {trial.message}")
+            super().on_trial_end(trial)
+            ends.append(time.perf_counter())
+
+    tuner = Clocked(
+        Digits(),
+        objective="val_loss",
+        max_trials=trials,
+        seed=SEED,
+        directory=str(folder),
+        project_name=name,
+        overwrite=True,
+    )
+    ends.append(time.perf_counter())
+    tuner.search(
+        data.train.x,
+        data.train.y,
+        epochs=epochs,
+        validation_data=(data.validation.x, data.validation.y),
+        verbose=0,
+    )
+    return [end - start for start, end in pairwise(ends)], sizes

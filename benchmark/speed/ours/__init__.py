@@ -1,0 +1,1 @@
+"""What this project does itself: engines alone, whole studies, everything but training."""
