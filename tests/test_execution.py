@@ -61,6 +61,9 @@ class PlayedEngine:
             reports.append(Report(number, epoch, epoch, epoch, epoch, metrics, status))
         return reports
 
+    def close(self) -> None:
+        self.log.append("close")
+
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
         epoch = self.running.pop(number)
         self.log.append(f"stop {number} {status.value}")

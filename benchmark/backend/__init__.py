@@ -8,7 +8,15 @@ Importing this package is cheap. :func:`select` imports the framework; without i
 that ``keras.backend.backend()`` names is used at the first call.
 """
 
-from benchmark.backend.selection import BACKENDS, devices, free_memory, name, select, versions
+from benchmark.backend.selection import (
+    BACKENDS,
+    computing_threads,
+    devices,
+    free_memory,
+    name,
+    select,
+    versions,
+)
 from benchmark.backend.transformations import (
     Compiled,
     compile,
@@ -16,12 +24,14 @@ from benchmark.backend.transformations import (
     trace,
     value_and_grad,
     vectorize,
+    wait_for,
 )
 
 __all__ = [
     "BACKENDS",
     "Compiled",
     "compile",
+    "computing_threads",
     "devices",
     "free_memory",
     "hessian_vector_product",
@@ -31,4 +41,5 @@ __all__ = [
     "value_and_grad",
     "vectorize",
     "versions",
+    "wait_for",
 ]

@@ -40,6 +40,11 @@ def free_device_memory() -> int | None:
     return int(stats["bytes_limit"]) - int(stats.get("bytes_in_use", 0))
 
 
+def wait_for(tensors: Any) -> None:
+    """See :func:`benchmark.backend.wait_for`."""
+    jax.block_until_ready(tensors)
+
+
 def value_and_grad(f: Function, has_aux: bool) -> Function:
     """See :func:`benchmark.backend.value_and_grad`."""
     computed = jax.value_and_grad(f, has_aux=has_aux)

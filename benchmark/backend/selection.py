@@ -24,6 +24,13 @@ THREAD_VARIABLES = (
     "NPROC",  # the size of XLA's pool on JAX
 )
 """What numerical libraries read, as they are loaded, for the size of their thread pools."""
+ONE_THREAD_PRODUCTS = "--xla_cpu_multi_thread_eigen"
+"""The flag of XLA by which a single matrix product is shared between threads of the CPU.
+
+Off: several programs side by side make better use of the cores. It is off in every process,
+for it changes how sums are rounded.
+"""
+_chosen_threads: list[int] = []
 REMEDIES = {
     "tensorflow": "Install it with: pip install kappabench",
     "jax": "Install it with: pip install 'kappabench[jax]'",
@@ -86,6 +93,7 @@ def name() -> str:
         >>> name() in BACKENDS
         True
     """
+    _set_flags()
     with quiet_start():
         import keras
 
@@ -96,6 +104,21 @@ def name() -> str:
             "Set KERAS_BACKEND, or call benchmark.backend.select before Keras is imported."
         )
     return backend
+
+
+def computing_threads() -> int:
+    """Return how many compiled programs this process can run side by side, ≥ 1.
+
+    On a processor one for each core that the process may use; on a graphics card two, so
+    that the next one's inputs are made while one computes.
+    """
+    if not devices()[0].startswith("cpu"):
+        return 2
+    if _chosen_threads:
+        return _chosen_threads[-1]
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def devices() -> list[str]:
@@ -148,6 +171,13 @@ def implementation() -> ModuleType:
     return module
 
 
+def _set_flags() -> None:
+    """Set what XLA reads at its start; a value of the user's own stays."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if ONE_THREAD_PRODUCTS not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {ONE_THREAD_PRODUCTS}=false".strip()
+
+
 def _refuse_second_backend(backend: str) -> None:
     if "keras" not in sys.modules:
         return
@@ -168,6 +198,5 @@ def _limit_threads(threads: int) -> None:
             "threads must be chosen before Keras is imported. "
             f"Received {threads} afterwards. Start a new process, with this call first."
         )
-    # The size of the pools only. XLA's flag against threads in matrix products would choose
-    # another kernel besides, whose sums are rounded otherwise.
+    _chosen_threads.append(threads)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))

@@ -28,6 +28,13 @@ def devices() -> list[str]:
     return sorted(names, key=lambda name: name.startswith("cpu"))
 
 
+def wait_for(tensors: Any) -> None:
+    """See :func:`benchmark.backend.wait_for`; compiled functions wait by themselves on a CPU."""
+    for tensor in tf.nest.flatten(tensors):
+        if "CPU" not in tensor.device:
+            tensor.numpy()
+
+
 def value_and_grad(f: Function, has_aux: bool) -> Function:
     """See :func:`benchmark.backend.value_and_grad`."""
 

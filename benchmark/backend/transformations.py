@@ -104,6 +104,15 @@ def vectorize(f: Function, in_axes: Axes = 0, *, loops: bool = False) -> Functio
     return implementation().vectorize(f, axes, loops)
 
 
+def wait_for(tensors: Any) -> None:
+    """Return once tensors are computed; JAX hands them out before.
+
+    Args:
+        tensors: any nest of them.
+    """
+    implementation().wait_for(tensors)
+
+
 class Compiled:
     """A function compiled by XLA; made by :func:`compile`.
 

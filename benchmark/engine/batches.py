@@ -296,8 +296,9 @@ def _inner(steps: Steps, tail: int) -> Steps:
     """The mini-batches without the one that has a shape of its own."""
     if not tail:
         return steps
-    arrays = (steps.rows, steps.held, steps.shares, steps.pieces)
-    return Steps(*(array[:-1] for array in arrays), steps.samples - tail)
+    return Steps(
+        steps.rows[:-1], steps.held[:-1], steps.shares[:-1], steps.pieces[:-1], steps.samples - tail
+    )
 
 
 def _fill(

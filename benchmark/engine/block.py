@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from benchmark import backend
 from benchmark.engine.batches import Plan, Steps, idle, steps_of, together, updates_of
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
@@ -218,6 +219,7 @@ class Block:
                 rates[place] = rates_of(slot, self._rows, slot.step, one.updates)
             rounds = self._rounds(steps, rates)
             self._values = self._program.train(self._values, tiles, rounds)
+            backend.wait_for(self._values)  # or the clock of judging would show it
         for place, slot in slots.items():
             # Only now: an epoch that could not be computed may be tried again.
             slot.epoch += 1
@@ -297,7 +299,6 @@ class Block:
     def _row(self, place: int) -> tuple[list[Array], list[Array], list[Array]]:
         tile, column = self._shape.place(place)
         weights, states, model_states = (
-            [np.array(tensor[tile, column]) for tensor in stacked]  # type: ignore[index]
-            for stacked in self._values
+            [np.array(tensor[tile, column]) for tensor in stacked] for stacked in self._values
         )
         return weights, states, model_states

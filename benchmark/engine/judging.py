@@ -89,8 +89,8 @@ class JudgingProgram:
         count = len(parts) * (2 if self._task.metric else 1) + 2
 
         def of_tile(tile: Tensor) -> Tensor:
-            taken = [[tensor[tile] for tensor in group] for group in (weights, states, before)]
-            return self._evaluation(*taken, parts)
+            now, state, old = ([one[tile] for one in group] for group in (weights, states, before))
+            return self._evaluation(now, state, old, parts)
 
         return self._by_tile(of_tile, tiles, count)
 
@@ -112,8 +112,8 @@ class JudgingProgram:
 
     def _means(self, weights: Tensors, states: Tensors, tiles: Tensor, part: Any) -> Tensor:
         def of_tile(tile: Tensor) -> Tensor:
-            taken = [[tensor[tile] for tensor in group] for group in (weights, states)]
-            values = self._values(*taken, part)
+            now, state = ([one[tile] for one in group] for group in (weights, states))
+            values = self._values(now, state, part)
             return ops.stack([ops.cast(value, "float64") for value in values], axis=-1)
 
         return self._by_tile(of_tile, tiles, 2 if self._task.metric else 1)
@@ -203,7 +203,7 @@ def _chunks(part: Part) -> tuple[Tensor, Tensor, Tensor]:
     shares = np.where(np.arange(chunks * size) < count, 1.0 / count, 0.0).reshape(chunks, size)
     dtype = part.x.dtype if np.issubdtype(part.x.dtype, np.floating) else "float32"
     arrays = (part.x[rows], part.y[rows], shares.astype(dtype))
-    return tuple(ops.convert_to_tensor(array) for array in arrays)  # type: ignore[return-value]
+    return tuple(ops.convert_to_tensor(array) for array in arrays)
 
 
 def _squares(tensors: Sequence[Tensor]) -> Tensor:

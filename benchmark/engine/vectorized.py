@@ -24,7 +24,7 @@ Home = Block | Alone
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """An epoch that the thread computes, or has computed.
+    """An epoch that a thread computes, or has computed.
 
     Args:
         home: whose.
@@ -51,9 +51,9 @@ class VectorizedEngine:
     come, and empty tiles cost nothing. A trial that has ended frees its slot for any other
     of its structure, without compiling.
 
-    A thread computes block after block. :meth:`advance` returns the reports of one of them,
-    and while the caller looks at these the thread computes the next: asking, recording and
-    writing take no time from training. The blocks take turns in a fixed order, so that
+    Threads compute the blocks, one on each core. :meth:`advance` returns the reports of one of
+    them, and while the caller looks at these the threads compute the next: asking, recording
+    and writing take no time from training. The blocks take turns in a fixed order, so that
     reports come in the same order in every run.
 
     A trial's result is bitwise the same in any slot, beside any neighbours, for any number
@@ -94,7 +94,7 @@ class VectorizedEngine:
         self._warming = Warming()
         self._used: dict[int, tuple[Any, int]] = {}
         self._slot_epochs = SlotEpochs()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="training")
+        self._pool = ThreadPoolExecutor(backend.computing_threads(), "training")
         self._computing: deque[Turn] = deque()
 
     @property
@@ -182,7 +182,7 @@ class VectorizedEngine:
         return dict(self._running[number][0].seconds)
 
     def close(self) -> None:
-        """End the computing thread; nothing can be trained afterwards."""
+        """End the computing threads; nothing can be trained afterwards."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     # Where a trial goes.
@@ -250,7 +250,7 @@ class VectorizedEngine:
                 self._errors[number] = reason
 
     def _compute(self) -> None:
-        """Hand every block that has trials and is not computing yet to the thread."""
+        """Hand every block that has trials and is not computing yet to the threads."""
         while self._parked and self._placed < self.capacity:
             row = self._parked.popleft()
             self._take(self._group(row.slot.trial), row)
@@ -315,20 +315,25 @@ class VectorizedEngine:
 
 
 def default_shape(capacity: int, most_width: int | None = None) -> Shape:
-    """The shape of blocks that suits the device; at least two blocks share the capacity.
+    """The shape of blocks that suits the device.
 
     On a processor four trials side by side take 10 % longer than eight, each, and leave
-    fewer places empty; on a graphics card a tile is a whole block.
+    fewer places empty. There are at least as many blocks as threads, and where there are
+    trials enough twice as many, so that a thread finds one while the caller looks at another.
+    On a graphics card a tile is a whole block.
 
     Args:
         capacity: how many trials run at once.
         most_width: most slots of a tile.
     """
-    half = -(-capacity // 2)
-    if backend.devices()[0].startswith("cpu"):
-        width = min(4, most_width or 4)
-        return Shape(tiles=max(1, min(8, -(-half // width))), width=width)
-    return Shape(tiles=1, width=min(half, most_width or half))
+    threads = backend.computing_threads()
+    if not backend.devices()[0].startswith("cpu"):
+        half = -(-capacity // 2)
+        return Shape(tiles=1, width=min(half, most_width or half))
+    width = min(4, most_width or 4)
+    at_most = -(-capacity // (threads * width))
+    tiles = min(at_most, max(2, capacity // (2 * threads * width)))
+    return Shape(tiles=max(1, min(4, tiles)), width=width)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

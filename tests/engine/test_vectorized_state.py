@@ -69,8 +69,8 @@ def test_every_step_equals_that_of_the_sequential_engine(sequential, vectorized,
             )
             # Lanczos takes up the difference of the weights.
             np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=1e-2, atol=1e-3)
-        for one, other in zip(found[0].weights, expected[0].weights, strict=True):
-            np.testing.assert_allclose(one, other, rtol=RELATIVE, atol=ABSOLUTE)
+        for value, expect in zip(found[0].weights, expected[0].weights, strict=True):
+            np.testing.assert_allclose(value, expect, rtol=RELATIVE, atol=ABSOLUTE)
 
 
 def test_a_trial_is_bitwise_the_same_beside_any_neighbours(vectorized):
