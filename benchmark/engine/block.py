@@ -7,9 +7,10 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.engine.batches import Plan, Steps, idle, steps_of, together, updates_of
+from benchmark.engine.batches import updates_of
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
+from benchmark.engine.plans import Plan, Steps, idle, steps_of, together
 from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.slots import Clock, Slot, sentence

@@ -1,7 +1,7 @@
 """The trials of one structure, and the blocks that train them."""
 
-from benchmark.engine.batches import steps_of
 from benchmark.engine.block import Block, Row
+from benchmark.engine.plans import steps_of
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.slots import Slot, optimizer_numbers

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -201,8 +202,7 @@ def _chunks(part: Part) -> tuple[Tensor, Tensor, Tensor]:
     # The last chunk is filled up with the last row, whose share is 0 from the second time on.
     rows = np.minimum(np.arange(chunks * size), count - 1).reshape(chunks, size)
     shares = np.where(np.arange(chunks * size) < count, 1.0 / count, 0.0).reshape(chunks, size)
-    dtype = part.x.dtype if np.issubdtype(part.x.dtype, np.floating) else "float32"
-    arrays = (part.x[rows], part.y[rows], shares.astype(dtype))
+    arrays = (part.x[rows], part.y[rows], shares.astype(keras.config.floatx()))
     return tuple(ops.convert_to_tensor(array) for array in arrays)
 
 

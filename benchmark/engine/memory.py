@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from benchmark.engine.batches import Layout
 from benchmark.engine.judging import CHUNK_ROWS
+from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.task import Array
 

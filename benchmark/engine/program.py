@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.engine.batches import Layout, Plan, idle, most_updates, side_by_side
+from benchmark.engine.layout import Layout, most_updates
+from benchmark.engine.plans import Plan, idle, side_by_side
 from benchmark.engine.task import Array, Task
 from benchmark.engine.tiles import Shape, over_tiles, where
 

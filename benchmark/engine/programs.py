@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 
 import keras
 
-from benchmark.engine.batches import Layout
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
+from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.slots import model_key, optimizer_of, structure_of
 from benchmark.engine.task import Task, build_task

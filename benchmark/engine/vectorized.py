@@ -2,43 +2,22 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmark import backend
 from benchmark.engine.alone import Alone
-from benchmark.engine.batches import layout_of
 from benchmark.engine.block import Block, Row, SlotEpochs
 from benchmark.engine.group import Group
+from benchmark.engine.layout import layout_of
 from benchmark.engine.memory import footprint
 from benchmark.engine.programs import PROGRAMS, compilations
 from benchmark.engine.slots import Clock, Slot, sentence
-from benchmark.engine.tiles import Shape
+from benchmark.engine.tiles import Shape, default_shape
+from benchmark.engine.turn import Home, Turn
 from benchmark.engine.warming import Warming
 from benchmark.optimizers import AdaptationError
 from benchmark.trial import Report, Status, Trial, TrialResult
-
-Home = Block | Alone
-
-
-@dataclass(slots=True, eq=False)
-class Turn:
-    """An epoch that a thread computes, or has computed.
-
-    Args:
-        home: whose.
-        reports: what it will return.
-        stopped: the trials that were stopped meanwhile, whose reports nobody wants.
-    """
-
-    home: Home
-    reports: Future[list[Report]]
-    stopped: set[int] = field(default_factory=set)
-
-    def wanted(self) -> list[Report]:
-        """Wait for the reports; raises what the computation raised."""
-        return [one for one in self.reports.result() if one.trial_number not in self.stopped]
 
 
 class VectorizedEngine:
@@ -312,28 +291,6 @@ class VectorizedEngine:
         if text not in self._told:
             self._told.add(text)
             self._notify(text)
-
-
-def default_shape(capacity: int, most_width: int | None = None) -> Shape:
-    """The shape of blocks that suits the device.
-
-    On a processor four trials side by side take 10 % longer than eight, each, and leave
-    fewer places empty. There are at least as many blocks as threads, and where there are
-    trials enough twice as many, so that a thread finds one while the caller looks at another.
-    On a graphics card a tile is a whole block.
-
-    Args:
-        capacity: how many trials run at once.
-        most_width: most slots of a tile.
-    """
-    threads = backend.computing_threads()
-    if not backend.devices()[0].startswith("cpu"):
-        half = -(-capacity // 2)
-        return Shape(tiles=1, width=min(half, most_width or half))
-    width = min(4, most_width or 4)
-    at_most = -(-capacity // (threads * width))
-    tiles = min(at_most, max(2, capacity // (2 * threads * width)))
-    return Shape(tiles=max(1, min(4, tiles)), width=width)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

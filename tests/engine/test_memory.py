@@ -5,7 +5,7 @@ import pytest
 
 from benchmark.backend.memory import free_system_memory
 from benchmark.engine import VectorizedEngine
-from benchmark.engine.batches import Layout, layout_of
+from benchmark.engine.layout import Layout, layout_of
 from benchmark.engine.memory import COPIES, SHARE, footprint
 from benchmark.engine.programs import PROGRAMS
 from benchmark.engine.tiles import Shape

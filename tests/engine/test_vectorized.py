@@ -307,3 +307,46 @@ def test_curvature_equals_that_of_the_sequential_engine(sequential, vectorized):
 def test_a_capacity_below_one_is_refused():
     with pytest.raises(ValueError, match=r"capacity must be >= 1\. Received 0"):
         VectorizedEngine(capacity=0)
+
+
+def test_a_second_engine_of_the_process_compiles_nothing(vectorized, alone):
+    again = VectorizedEngine(capacity=6, shape=SHAPE)
+    assert_same(run(again, network_trial(50)), alone)
+    assert again.compilations == 0
+    again.close()
+
+
+def test_trials_move_together_when_others_have_ended(vectorized, alone):
+    """Half of the trials end early; those that are left fill tiles, and change in nothing."""
+    engine = VectorizedEngine(capacity=8, shape=SHAPE)
+    lengths = [9, 1, 1, 9, 1, 9, 9, 1]
+    trials = [network_trial(n, epochs=length) for n, length in enumerate(lengths)]
+    found = run_all(engine, trials)
+    used, computed = engine.slot_epochs
+    assert used == sum(lengths)
+    # The first epoch fills four tiles; then four trials fill two of the same block.
+    assert computed == 8 + 8 * 4
+    for number in (0, 6):
+        assert_same(found[number], run(vectorized, trials[number]))
+
+
+def test_reports_come_in_the_same_order_whatever_the_threads_do(vectorized, alone):
+    def order() -> list[tuple[int, int]]:
+        engine = VectorizedEngine(capacity=8, shape=SHAPE)
+        waiting = [network_trial(number, epochs=1 + number % 3) for number in range(20)]
+        seen, running = [], 0
+        while waiting or running:
+            while waiting and running < engine.capacity:
+                engine.start(waiting.pop(0))
+                running += 1
+            for report in engine.advance():
+                seen.append((report.trial_number, report.epoch))
+                if report.status.is_final:
+                    engine.stop(report.trial_number, report.status, report.reason)
+                    running -= 1
+        engine.close()
+        return seen
+
+    first = order()
+    assert sorted(first) == [(n, e) for n in range(20) for e in range(2 + n % 3)]
+    assert order() == first

@@ -21,7 +21,10 @@ def make_trial(number=0, optimizer="sgd", epochs=3, problem=IRIS, **changes) -> 
         label=optimizer,
         optimizer=optimizer,
         hyperparameters=Settings(hyperparameters),
-        options=Settings(sampling=changes.pop("sampling", "shuffle")),
+        options=Settings(
+            sampling=changes.pop("sampling", "shuffle"),
+            schedule=changes.pop("schedule", "constant"),
+        ),
         epochs=epochs,
         seed=7,
         **changes,

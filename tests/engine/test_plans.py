@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmark.engine.batches import (
-    Layout,
-    batches_of,
-    layout_of,
-    most_updates,
-    steps_of,
-    together,
-    updates_of,
-)
+from benchmark.engine.batches import batches_of, updates_of
+from benchmark.engine.layout import Layout, layout_of, most_updates
+from benchmark.engine.plans import steps_of, together
 from tests.engine.trials import make_trial
 
 ROWS = 90
@@ -105,24 +99,6 @@ def test_a_tail_is_apart_and_comes_last():
     assert plans[1].tail_rates[1] == 4.0
 
 
-@pytest.mark.parametrize(
-    ("sampling", "batch_size", "changes", "layout"),
-    [
-        ("shuffle", 8, {}, Layout(32, False)),
-        ("bernoulli", 64, {}, Layout(32, False)),
-        ("full_batch", 8, {}, Layout(2048, False)),
-        ("shuffle", 7, {"large": True}, Layout(8, True)),
-        ("shuffle", 100, {"large": True}, Layout(128, True)),
-        ("shuffle", 129, {"large": True}, Layout(128, False)),
-        ("bernoulli", 32, {"large": True}, Layout(64, False)),
-        ("with_replacement", 32, {"exact": True}, Layout(32, True, is_exact=True)),
-        ("full_batch", 32, {"exact": True}, Layout(5000, True, is_exact=True)),
-    ],
-)
-def test_the_layout_follows_model_and_batch_size(sampling, batch_size, changes, layout):
-    assert layout_of(trial_of(sampling, batch_size), 5000, **changes) == layout
-
-
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("batch_size", [1, 30, 90])
 def test_any_mini_batch_has_room_in_a_plan(sampling, batch_size):
@@ -134,8 +110,3 @@ def test_any_mini_batch_has_room_in_a_plan(sampling, batch_size):
         plans = together({0: steps}, rates(steps), 1, layout, length)
         assert {len(plan.rows) for plan in plans} == {length}
         assert sum(int(plan.count) for plan in plans) == steps.updates
-
-
-def test_random_sizes_are_refused_where_they_must_be_exact():
-    with pytest.raises(NotImplementedError, match="Received the sampling 'bernoulli'"):
-        layout_of(trial_of("bernoulli", 8), ROWS, exact=True)

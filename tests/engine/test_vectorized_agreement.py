@@ -1,0 +1,87 @@
+"""Step by step the vectorized engine does what the sequential one does: in float64 to rounding."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pytest
+
+from benchmark.engine import SequentialEngine, VectorizedEngine
+from benchmark.engine.tiles import Shape
+from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES
+from tests.engine.trials import make_trial, run, run_all
+
+# A hundred roundings of 1e-16, which a step that divides by a small gradient enlarges.
+TIGHT = {"rtol": 1e-10, "atol": 1e-12}
+# Both engines compute the gradient norm of a report in float32.
+REPORTED = {"rtol": 2e-6, "atol": 1e-7}
+
+
+@pytest.fixture(scope="module")
+def double() -> Iterator[None]:
+    """Keras computing in float64."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(scope="module")
+def sequential(double) -> SequentialEngine:
+    return SequentialEngine()
+
+
+@pytest.fixture(scope="module")
+def vectorized(double) -> VectorizedEngine:
+    return VectorizedEngine(capacity=6, shape=Shape(tiles=2, width=2))
+
+
+def assert_agree(sequential, vectorized, trials) -> None:
+    together = run_all(vectorized, trials)
+    for trial in trials:
+        found, expected = together[trial.number], run(sequential, trial)
+        for value, oracle in zip(found[0].weights, expected[0].weights, strict=True):
+            assert value.dtype == "float64"
+            np.testing.assert_allclose(value, oracle, **TIGHT)
+        for one, other in zip(found[1], expected[1], strict=True):
+            assert list(one.metrics) == list(other.metrics)
+            np.testing.assert_allclose(
+                list(one.metrics.values()), list(other.metrics.values()), **REPORTED
+            )
+
+
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "keras:RMSprop"])
+def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
+    clipping = ["", *CLIPPING][len(optimizer) % 4]
+    trials = []
+    for number, (sampling, size) in enumerate((("shuffle", 32), ("bernoulli", 16))):
+        hyperparameters = {"learning_rate": 0.02 * (number + 1), "batch_size": size}
+        hyperparameters |= {clipping: 0.05 * (number + 1)} if clipping else {}
+        trials.append(
+            make_trial(number, optimizer, hyperparameters=hyperparameters, sampling=sampling)
+        )
+    assert_agree(sequential, vectorized, trials)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules_agree_in_float64_in_one_program(sequential, vectorized, schedule):
+    trials = [
+        make_trial(
+            number,
+            "momentum",
+            4,
+            hyperparameters={
+                "learning_rate": 0.1 / (number + 1),
+                "batch_size": 20 + number,
+                "schedule_warmup": 0.1 * number,
+            },
+            schedule=schedule,
+        )
+        for number in range(2)
+    ]
+    before = vectorized.compilations
+    assert_agree(sequential, vectorized, trials)
+    # Rates are values: judging of 4 epochs and training are compiled at the first schedule.
+    assert vectorized.compilations == before or schedule == next(iter(SCHEDULES))
