@@ -243,7 +243,7 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
     names = {kind: {row["name"] for row in rows} for kind, rows in found.items()}
     assert names["studies"] >= {"quickstart", "regression", "stopping_rule", "quadratic"}
     assert names["datasets"] == {"digits", "iris", "wine", "breast_cancer", "diabetes"}
-    assert names["models"] == {"linear", "multilayer_perceptron"}
+    assert names["models"] == {"linear", "multilayer_perceptron", "convolutional_network"}
     assert names["optimizers"] >= {"gradient_descent", "sgd", "momentum", "nesterov", "adam"}
     assert names["samplers"] == {"tpe", "random", "quasi_random", "grid"}
     assert names["pruners"] == {"none", "median", "successive_halving", "hyperband"}

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from benchmark.backend.cache import cache_folder
+
 Function = Callable[..., Any]
 
 
@@ -16,6 +18,11 @@ def setup() -> None:
     # cross-entropy then sums over classes in float64.
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_matmul_precision", "highest")
+    folder = cache_folder("jax", jax.__version__)
+    if folder is not None and jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     # Keras rounds results of float64 operations to float32 on JAX, even where JAX itself keeps
     # them, and has no public switch. A Keras without this table is noticed by whoever needs
     # float64: `HessianProgram` refuses a loss that does not keep it.

@@ -1,5 +1,6 @@
 """Which framework Keras runs on, chosen once in a process."""
 
+import contextlib
 import importlib
 import os
 import platform
@@ -9,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import ModuleType
 
+from benchmark.backend.cache import cache_folder
 from benchmark.backend.memory import free_system_memory
 from benchmark.backend.quiet import quiet_start
 
@@ -30,6 +32,7 @@ ONE_THREAD_PRODUCTS = "--xla_cpu_multi_thread_eigen"
 Off: several programs side by side make better use of the cores. It is off in every process,
 for it changes how sums are rounded.
 """
+TENSORFLOW_CACHE = "--tf_xla_persistent_cache_directory"
 _chosen_threads: list[int] = []
 REMEDIES = {
     "tensorflow": "Install it with: pip install kappabench",
@@ -172,10 +175,22 @@ def implementation() -> ModuleType:
 
 
 def _set_flags() -> None:
-    """Set what XLA reads at its start; a value of the user's own stays."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if ONE_THREAD_PRODUCTS not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {ONE_THREAD_PRODUCTS}=false".strip()
+    """Set what XLA reads at its start; values of the user's own stay."""
+    _add_flag("XLA_FLAGS", ONE_THREAD_PRODUCTS, "false")
+    if "tensorflow" not in sys.modules and TENSORFLOW_CACHE not in _flags("TF_XLA_FLAGS"):
+        with contextlib.suppress(PackageNotFoundError):
+            folder = cache_folder("tensorflow", version("tensorflow"))
+            if folder is not None and " " not in str(folder):
+                _add_flag("TF_XLA_FLAGS", TENSORFLOW_CACHE, str(folder))
+
+
+def _add_flag(variable: str, flag: str, value: str) -> None:
+    if flag not in _flags(variable):
+        os.environ[variable] = f"{_flags(variable)} {flag}={value}".strip()
+
+
+def _flags(variable: str) -> str:
+    return os.environ.get(variable, "")
 
 
 def _refuse_second_backend(backend: str) -> None:

@@ -197,7 +197,8 @@ class TrainingProgram:
         """Make one step of one trial, where it is due."""
         given = list(states)
         if self._rate_index is not None:
-            given[self._rate_index] = ops.cast(rate, given[self._rate_index].dtype)
+            own = given[self._rate_index]
+            given[self._rate_index] = ops.where(ops.isnan(rate), own, ops.cast(rate, own.dtype))
         stepped, moved = self._optimizer.stateless_apply(given, gradients, weights)
         return [
             where(active, stepped, weights),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmark.engine.batches import batch_size_of, sampling_of
-from benchmark.engine.slots import Slot, optimizer_numbers
+from benchmark.engine.slots import Slot, optimizer_constants, optimizer_numbers
 from benchmark.engine.task import Array
 from benchmark.optimizers.schedules import factors
 
@@ -33,9 +33,11 @@ def rates(slot: Slot, rows: int, first: int, count: int) -> Array:
         count: of updates.
 
     Returns:
-        A float32 array of shape (count,).
+        A float32 array of shape (count,); NaN where the class of the optimizer takes no
+        learning rate, which stays as it is then.
     """
-    base = optimizer_numbers(slot.trial)["learning_rate"] * slot.plateau.factor
+    numbers = {**optimizer_constants(slot.trial), **optimizer_numbers(slot.trial)}
+    base = float(numbers.get("learning_rate", np.nan)) * slot.plateau.factor
     total = total_updates(slot, rows)
     updates = np.arange(first, first + count)
     return (base * factors(slot.schedule, updates, total, slot.schedule_parameters)).astype("f4")

@@ -199,7 +199,7 @@ class SequentialEngine:
             batches = batches_of(slot.trial, len(train.x), slot.epoch)
             due = rates(slot, len(train.x), slot.step, len(batches))
             for rows, rate in zip(batches, due, strict=True):
-                if rate != slot.learning_rate:
+                if rate != slot.learning_rate and not np.isnan(rate):
                     optimizer.learning_rate = slot.learning_rate = float(rate)
                 model.train_on_batch(train.x[rows], train.y[rows])
                 slot.step += 1

@@ -22,6 +22,7 @@ def make_trial(number=0, optimizer="sgd", epochs=3, problem=IRIS, **changes) -> 
         optimizer=optimizer,
         hyperparameters=Settings(hyperparameters),
         options=Settings(
+            changes.pop("options", {}),
             sampling=changes.pop("sampling", "shuffle"),
             schedule=changes.pop("schedule", "constant"),
         ),

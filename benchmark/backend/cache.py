@@ -1,0 +1,69 @@
+"""Where compiled programs are kept between processes."""
+
+import contextlib
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+VARIABLE = "KAPPABENCH_CACHE"
+"""The environment variable that names the folder; empty, nothing is kept."""
+MOST_BYTES = 1_000_000_000
+"""What the programs of one framework may take; the oldest are deleted beyond that."""
+
+
+def cache_folder(framework: str, version: str) -> Path | None:
+    """Return the folder for compiled programs, made and trimmed, or nothing without one.
+
+    By default it lies in the user's cache folder. Programs hold instructions of the processor
+    that they were compiled on, so each kind of processor has its own, where a home is shared.
+
+    Args:
+        framework: its name.
+        version: of it; another one compiles anew.
+    """
+    root = _root()
+    if root is None:
+        return None
+    folder = root / f"{framework}-{version}-{_processor()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trim(folder, MOST_BYTES)
+    except OSError:  # a home without room, or that cannot be written: it compiles each time
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def trim(folder: Path, most: int) -> None:
+    """Delete the oldest files of a folder until the others take at most so many bytes."""
+    files = []
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # another process may delete it just now
+            status = path.stat()
+            files.append((status.st_mtime, status.st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files):
+        if total <= most:
+            return
+        path.unlink(missing_ok=True)
+        total -= size
+
+
+def _root() -> Path | None:
+    named = os.environ.get(VARIABLE)
+    if named is not None:
+        return Path(named).absolute() if named else None
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "kappabench"
+    except RuntimeError:  # there is no home
+        return None
+
+
+def _processor() -> str:
+    """Name the kind of processor, by the instructions that it has."""
+    found = platform.machine() + platform.processor()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        found += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return hashlib.sha256(found.encode()).hexdigest()[:12]
