@@ -12,9 +12,9 @@ from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES
 from tests.engine.trials import make_trial, run, run_all
 
 # A hundred roundings of 1e-16, which a step that divides by a small gradient enlarges.
-TIGHT = {"rtol": 1e-10, "atol": 1e-12}
+TIGHT: dict[str, float] = {"rtol": 1e-10, "atol": 1e-12}
 # Both engines compute the gradient norm of a report in float32.
-REPORTED = {"rtol": 2e-6, "atol": 1e-7}
+REPORTED: dict[str, float] = {"rtol": 2e-6, "atol": 1e-7}
 
 
 @pytest.fixture(scope="module")
