@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmark import backend
-from benchmark.catalogue import catalogue
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
-from benchmark.optimizers import OptimizerEntry, notices, optimizer_entry
 from benchmark.results import RunWriter, environment, read_environment, read_records
-from benchmark.search import Search, SearchSettings, settings_of
+from benchmark.search import Search
 from benchmark.study import Study
-from benchmark.study_checks import loss_of, metric_of
-from benchmark.study_file import StudyError, study_of_run
-from benchmark.study_spaces import schedule_parameters
+from benchmark.study_file import study_of_run
+from benchmark.study_resolution import learns_from_trials, optimizer_notices, search_settings
 from benchmark.tracking import Tracker, Unsent
 from benchmark.trial import TrialResult
 
@@ -108,14 +105,17 @@ class Session:
             settings: what the command line decided.
             name: the run's name; by default the time.
         """
-        budget = study.budget
-        learns = budget.sampler == "tpe" or budget.pruner != "none"
-        engine = settings.engine.suited(learns=learns, device=backend.devices()[0])
+        engine = settings.engine.suited(
+            learns=learns_from_trials(study), device=backend.devices()[0]
+        )
         settings = replace(settings, engine=engine)
         facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
         # A storage's password must not reach the disk, so only a harmless address is kept.
         shared = settings.storage if settings.storage and "@" not in settings.storage else None
-        facts |= {"storage": shared, **_noted(study, settings)}
+        notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
+        for sentence in notices:
+            settings.notify(sentence)
+        facts |= {"storage": shared, **({"notices": notices} if notices else {})}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
             return cls(writer, study, settings)
@@ -279,29 +279,6 @@ class Session:
         }
 
 
-def _known(optimizer: str) -> OptimizerEntry:
-    """An optimizer of a study, which may be a class that is not there any more."""
-    try:
-        return optimizer_entry(optimizer)
-    except ValueError as error:
-        raise StudyError([f"{error} It is compared in the study of the run."]) from error
-
-
-def _noted(study: Study, settings: SessionSettings) -> dict[str, list[str]]:
-    """Show what costs time with the compared optimizers, and return it for the record."""
-    sentences: dict[str, None] = {}  # in their order, each once
-    for entry in study.compare:
-        space = study.space(entry.label)
-        searched = [name for name, dimension in space.items() if not dimension.is_fixed]
-        options = study.options(entry.label)
-        vectorized = settings.engine.name == "vectorized"
-        found = notices(entry.optimizer, options, searched, vectorized=vectorized)
-        sentences |= dict.fromkeys(found)
-    for sentence in sentences:
-        settings.notify(sentence)
-    return {"notices": list(sentences)} if sentences else {}
-
-
 def _plain(result: TrialResult) -> dict[str, Any]:
     return {
         "trial": result.trial.number,
@@ -309,26 +286,3 @@ def _plain(result: TrialResult) -> dict[str, Any]:
         "hyperparameters": dict(result.trial.hyperparameters),
         "metrics": dict(result.metrics),
     }
-
-
-def search_settings(study: Study) -> SearchSettings:
-    """Resolve what the study left open: loss, metric, objective and direction."""
-    facts = catalogue()
-    integers = {
-        name
-        for entry in study.compare
-        for name, one in _known(entry.optimizer).hyperparameters.items()
-        if one.integer
-    } | {
-        name
-        for entry in study.compare
-        for name, one in schedule_parameters(study, entry, facts).items()
-        if one.integer
-    }
-    is_closed_form = bool(study.problem.function)
-    return settings_of(
-        study,
-        loss="" if is_closed_form else loss_of(study, facts),
-        metric="" if is_closed_form else metric_of(study, facts),
-        integers=frozenset({"batch_size", *integers}),
-    )
