@@ -3,6 +3,7 @@
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -306,6 +307,7 @@ class TrialResult:
     weights: tuple[np.ndarray[Any, Any], ...] = ()
 
 
+@lru_cache(maxsize=4096)  # asked for in every epoch of every trial
 def named_seed(study_seed: int, axis: str, *indices: int) -> int:
     """Derive a 31-bit seed for one named source of randomness.
 

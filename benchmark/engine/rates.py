@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmark.engine.batches import batch_size_of, sampling_of
-from benchmark.engine.slots import Slot, optimizer_constants, optimizer_numbers
+from benchmark.engine.slots import Slot
 from benchmark.engine.task import Array
 from benchmark.optimizers.schedules import factors
 
@@ -36,8 +36,9 @@ def rates(slot: Slot, rows: int, first: int, count: int) -> Array:
         A float32 array of shape (count,); NaN where the class of the optimizer takes no
         learning rate, which stays as it is then.
     """
-    numbers = {**optimizer_constants(slot.trial), **optimizer_numbers(slot.trial)}
-    base = float(numbers.get("learning_rate", np.nan)) * slot.plateau.factor
+    base = slot.base_learning_rate * slot.plateau.factor
+    if slot.has_constant_rate:
+        return np.full(count, base, np.float32)
     total = total_updates(slot, rows)
     updates = np.arange(first, first + count)
     return (base * factors(slot.schedule, updates, total, slot.schedule_parameters)).astype("f4")

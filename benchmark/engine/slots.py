@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,12 @@ class Slot:
     plateau: Plateau = field(default_factory=Plateau)
     learning_rate: float = math.nan
 
-    @property
+    @cached_property
     def schedule(self) -> str:
         """The name of the learning-rate schedule."""
         return str(self.trial.options.get("schedule", "constant"))
 
-    @property
+    @cached_property  # asked for in every epoch
     def schedule_parameters(self) -> dict[str, float]:
         """All parameters of the schedule by name."""
         given = {
@@ -65,6 +66,17 @@ class Slot:
             if name.startswith(SCHEDULE_PREFIX)
         }
         return complete(self.schedule, given)
+
+    @cached_property
+    def has_constant_rate(self) -> bool:
+        """Whether the learning rate is the same throughout."""
+        return self.schedule == "constant" and not self.schedule_parameters["warmup"]
+
+    @cached_property
+    def base_learning_rate(self) -> float:
+        """What the schedule multiplies; NaN where the optimizer's class takes no such number."""
+        numbers = {**optimizer_constants(self.trial), **optimizer_numbers(self.trial)}
+        return float(numbers.get("learning_rate", math.nan))
 
     def judge(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
         """Whether the trial has diverged, converged, spent its epochs, or goes on.
@@ -145,8 +157,7 @@ class Slot:
 
     def _rate(self) -> dict[str, float]:
         """The learning rate of the last update, where it is not the same throughout."""
-        is_constant = self.schedule == "constant" and not self.schedule_parameters["warmup"]
-        if is_constant or math.isnan(self.learning_rate):
+        if self.has_constant_rate or math.isnan(self.learning_rate):
             return {}
         return {"learning_rate": self.learning_rate}
 

@@ -199,7 +199,10 @@ def _engines(sizes: Sizes, capacity: int | None) -> list[Task]:
             repetitions = sizes.repetitions if is_small else max(1, sizes.repetitions - 1)
             found.append(_alone(workload, backend, trials, repetitions, capacity=capacity))
     batch = {"batch_sizes": [32], "capacity": capacity}
-    found.append(_alone("digits_mlp", "tensorflow", sizes.alone, sizes.repetitions, **batch))
+    found += [
+        _alone("digits_mlp", backend, sizes.alone, sizes.repetitions, **batch)
+        for backend in ("tensorflow", "jax")
+    ]
     for workers in (n for n in dict.fromkeys((1, 2, cores())) if n <= cores()):
         for more in ({}, batch) if workers == cores() else ({},):
             options = {"capacity": capacity, **more, "workers": workers}

@@ -1,6 +1,7 @@
 """Step by step the vectorized engine does what the sequential one does: in float64 to rounding."""
 
 from collections.abc import Iterator
+from typing import TypedDict
 
 import keras
 import numpy as np
@@ -11,10 +12,16 @@ from benchmark.engine.tiles import Shape
 from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES
 from tests.engine.trials import make_trial, run, run_all
 
+
+class Tolerance(TypedDict):
+    rtol: float
+    atol: float
+
+
 # A hundred roundings of 1e-16, which a step that divides by a small gradient enlarges.
-TIGHT: dict[str, float] = {"rtol": 1e-10, "atol": 1e-12}
+TIGHT: Tolerance = {"rtol": 1e-10, "atol": 1e-12}
 # Both engines compute the gradient norm of a report in float32.
-REPORTED: dict[str, float] = {"rtol": 2e-6, "atol": 1e-7}
+REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
 
 @pytest.fixture(scope="module")

@@ -75,22 +75,28 @@ class KeptOpen:
         return getattr(self._engine, name)
 
 
-def make_engine(name: str, capacity: int | None = None, workers: int | None = None) -> Any:
+def make_engine(
+    name: str, capacity: int | None = None, workers: int | None = None, *, learns: bool = False
+) -> Any:
     """Make an engine as ``study`` does.
 
     Args:
         name: ``"sequential"`` or ``"vectorized"``.
-        capacity: trials at once; the engine's own by default.
+        capacity: trials at once; by default as many as a study would take.
         workers: processes, each with an engine; nothing means this process.
+        learns: whether the study's sampler or pruner looks at earlier trials.
 
     Raises:
         NotAvailableError: this version, or this installation, has no workers.
     """
+    from benchmark import backend
     from benchmark.engine import EngineChoice
 
+    choice = EngineChoice(name, capacity, workers)
+    choice = choice.suited(learns=learns, device=backend.devices()[0])
     if workers is None:
-        return EngineChoice(name, capacity).build()
-    own = EngineChoice(name, capacity, workers).facts()["capacity"]
+        return choice.build()
+    own = choice.facts()["capacity"]
     return _distributed_engine(own, workers)
 
 

@@ -70,7 +70,8 @@ def measure(
         epochs: passes over the training part.
     """
     chosen = WORKLOADS[workload]
-    engine = KeptOpen(make_engine("vectorized", capacity))
+    learns = sampler == "tpe" or pruner != "none"
+    engine = KeptOpen(make_engine("vectorized", capacity, learns=learns))
     try:
         warming = warm_up(engine, made_up_trials(chosen, max(engine.capacity, 4)))
         _warm_session(folder, chosen, engine)
