@@ -15,6 +15,7 @@ from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.task import Array
+from benchmark.engine.tiles import SlotEpochs
 from benchmark.trial import Report, Status
 
 WEIGHTS, STATES, MODEL_STATES = range(3)
@@ -31,17 +32,6 @@ class Row:
 
     slot: Slot
     values: tuple[list[Array], list[Array], list[Array]]
-
-
-@dataclass(frozen=True, slots=True)
-class SlotEpochs:
-    """Epochs of slots: those that trained a trial, and all that were computed."""
-
-    used: int = 0
-    computed: int = 0
-
-    def __add__(self, other: "SlotEpochs") -> "SlotEpochs":
-        return SlotEpochs(self.used + other.used, self.computed + other.computed)
 
 
 class Block:

@@ -32,11 +32,13 @@ class ModelPrograms:
     """What all structures of one model and one set of data share.
 
     Args:
+        key: what selects it.
         task: model, loss and data.
         shape: of each block; of large models a block is one tile, see ``LARGE``.
     """
 
-    def __init__(self, task: Task, shape: Shape) -> None:
+    def __init__(self, key: Hashable, task: Task, shape: Shape) -> None:
+        self.key = key
         self.task = task
         self.is_large = task.model.count_params() > LARGE
         self.shape = replace(shape, tiles=1) if self.is_large else shape
@@ -60,7 +62,7 @@ class Programs:
     def model(self, trial: Trial, shape: Shape) -> ModelPrograms:
         """What judges trials of a model; built at the first one."""
         key = (*model_key(trial), keras.config.floatx(), shape)
-        return self._models.get(key, lambda: ModelPrograms(build_task(trial), shape))
+        return self._models.get(key, lambda: ModelPrograms(key, build_task(trial), shape))
 
     def training(self, trial: Trial, model: ModelPrograms, layout: Layout) -> TrainingProgram:
         """What trains trials of a structure; built at the first one.
@@ -69,7 +71,7 @@ class Programs:
             AdaptationError: the steps of the optimizer's class cannot be compiled.
         """
         return self._training.get(
-            (id(model), structure_of(trial), layout),
+            (model.key, structure_of(trial), layout),
             lambda: TrainingProgram(model.task, optimizer_of(trial), model.shape, layout),
         )
 

@@ -53,6 +53,17 @@ class Shape:
         return np.broadcast_to(row, (self.tiles, self.width, *row.shape))
 
 
+@dataclass(frozen=True, slots=True)
+class SlotEpochs:
+    """Epochs of slots: those that trained a trial, and all that were computed."""
+
+    used: int = 0
+    computed: int = 0
+
+    def __add__(self, other: "SlotEpochs") -> "SlotEpochs":
+        return SlotEpochs(self.used + other.used, self.computed + other.computed)
+
+
 def default_shape(capacity: int, most_width: int | None = None) -> Shape:
     """The shape of blocks that suits the device.
 

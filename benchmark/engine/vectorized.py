@@ -7,13 +7,13 @@ from typing import Any
 
 from benchmark import backend
 from benchmark.engine.alone import Alone
-from benchmark.engine.block import Block, Row, SlotEpochs
+from benchmark.engine.block import Block, Row
 from benchmark.engine.group import Group
 from benchmark.engine.layout import layout_of
 from benchmark.engine.memory import footprint
 from benchmark.engine.programs import PROGRAMS, compilations
 from benchmark.engine.slots import Clock, Slot, sentence
-from benchmark.engine.tiles import Shape, default_shape
+from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
 from benchmark.engine.turn import Home, Turn
 from benchmark.engine.warming import Warming
 from benchmark.optimizers import AdaptationError
