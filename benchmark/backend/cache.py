@@ -4,15 +4,18 @@ import contextlib
 import hashlib
 import os
 import platform
+import shutil
+import time
 from pathlib import Path
 
 VARIABLE = "KAPPABENCH_CACHE"
 """The environment variable that names the folder; empty, nothing is kept."""
+WRITING_SECONDS = 3600
 MOST_BYTES = 1_000_000_000
 """What the programs of one framework may take; the oldest are deleted beyond that."""
 
 
-def cache_folder(framework: str, version: str) -> Path | None:
+def cache_folder(framework: str, version: str, flags: str = "") -> Path | None:
     """Return the folder for compiled programs, made and trimmed, or nothing without one.
 
     By default it lies in the user's cache folder. Programs hold instructions of the processor
@@ -21,14 +24,17 @@ def cache_folder(framework: str, version: str) -> Path | None:
     Args:
         framework: its name.
         version: of it; another one compiles anew.
+        flags: of the compiler, which change what it makes.
     """
     root = _root()
     if root is None:
         return None
-    folder = root / f"{framework}-{version}-{_processor()}"
+    folder = root / f"{framework}-{version}-{_fingerprint(flags)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trim(folder, MOST_BYTES)
+        if shutil.disk_usage(folder).free < MOST_BYTES:  # half a program would be of no use
+            return None
     except OSError:  # a home without room, or that cannot be written: it compiles each time
         return None
     return folder if os.access(folder, os.W_OK) else None
@@ -40,13 +46,16 @@ def trim(folder: Path, most: int) -> None:
     for path in folder.iterdir():
         with contextlib.suppress(OSError):  # another process may delete it just now
             status = path.stat()
-            files.append((status.st_mtime, status.st_size, path))
+            if path.is_file():
+                files.append((status.st_mtime, status.st_size, path))
     total = sum(size for _, size, _ in files)
-    for _, size, path in sorted(files):
-        if total <= most:
-            return
-        path.unlink(missing_ok=True)
-        total -= size
+    for changed, size, path in sorted(files):
+        # An empty one, unless it is being written, is what a full disk left.
+        is_torn = not size and time.time() - changed > WRITING_SECONDS
+        if total > most or is_torn:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            total -= size
 
 
 def _root() -> Path | None:
@@ -60,9 +69,9 @@ def _root() -> Path | None:
         return None
 
 
-def _processor() -> str:
-    """Name the kind of processor, by the instructions that it has."""
-    found = platform.machine() + platform.processor()
+def _fingerprint(flags: str) -> str:
+    """Name the compiler's flags, and the kind of processor by the instructions that it has."""
+    found = flags + platform.machine() + platform.processor()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         found += next((line for line in lines if line.startswith(("flags", "Features"))), "")

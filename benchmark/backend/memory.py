@@ -24,6 +24,10 @@ def free_system_memory(meminfo: Path = MEMINFO, control_group: Path = CONTROL_GR
     try:
         limit = int((control_group / "memory.max").read_text())
         used = int((control_group / "memory.current").read_text())
+        lines = dict(
+            line.split() for line in (control_group / "memory.stat").read_text().splitlines()
+        )
+        used -= int(lines.get("inactive_file", 0))  # a cache of files, given back when needed
     except (OSError, ValueError):  # no control group, or one without a limit ("max")
         return free
     return max(0, min(free, limit - used))

@@ -179,7 +179,7 @@ def _set_flags() -> None:
     _add_flag("XLA_FLAGS", ONE_THREAD_PRODUCTS, "false")
     if "tensorflow" not in sys.modules and TENSORFLOW_CACHE not in _flags("TF_XLA_FLAGS"):
         with contextlib.suppress(PackageNotFoundError):
-            folder = cache_folder("tensorflow", version("tensorflow"))
+            folder = cache_folder("tensorflow", version("tensorflow"), _flags("XLA_FLAGS"))
             if folder is not None and " " not in str(folder):
                 _add_flag("TF_XLA_FLAGS", TENSORFLOW_CACHE, str(folder))
 

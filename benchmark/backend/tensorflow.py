@@ -28,6 +28,11 @@ def devices() -> list[str]:
     return sorted(names, key=lambda name: name.startswith("cpu"))
 
 
+def free_device_memory() -> int | None:
+    """See :func:`benchmark.backend.free_memory`; TensorFlow does not tell its limit."""
+    return None
+
+
 def wait_for(tensors: Any) -> None:
     """See :func:`benchmark.backend.wait_for`; compiled functions wait by themselves on a CPU."""
     for tensor in tf.nest.flatten(tensors):

@@ -71,7 +71,8 @@ class DistributedEngine:
         self._cluster = Cluster(workers, min(gpus, workers))
         self._slots = -(-capacity // workers)
         self._arguments = [
-            self._worker_arguments(backend, index, is_on_gpu=gpus > 0) for index in range(workers)
+            self._worker_arguments(backend, index, workers, is_on_gpu=gpus > 0)
+            for index in range(workers)
         ]
         self._remotes: list[Remote] = []
         try:
@@ -158,12 +159,14 @@ class DistributedEngine:
         self._remotes = []
         self._cluster.stop()
 
-    def _worker_arguments(self, backend: str, index: int, *, is_on_gpu: bool) -> tuple[Any, ...]:
+    def _worker_arguments(
+        self, backend: str, index: int, workers: int, *, is_on_gpu: bool
+    ) -> tuple[Any, ...]:
         if is_on_gpu:
             return (backend, self._slots, None, None)
         own = cores()
         core = own[index % len(own)] if self._cluster.is_local else None
-        return (backend, self._slots, core, 1)
+        return (backend, self._slots, core, 1, workers if self._cluster.is_local else 1)
 
     def _greet(self, actors: list[Any]) -> list[int]:
         """Wait until new workers are ready; returns their processes."""

@@ -36,10 +36,16 @@ class Worker:
         core: the core it is pinned to, where the system can; nothing for a worker that
             holds a GPU or stands on another machine, whose cores others may use.
         threads: of computation on the CPU; nothing leaves it to the framework.
+        neighbours: how many workers share the memory of its device, itself included.
     """
 
     def __init__(
-        self, backend_name: str, capacity: int, core: int | None, threads: int | None
+        self,
+        backend_name: str,
+        capacity: int,
+        core: int | None,
+        threads: int | None,
+        neighbours: int = 1,
     ) -> None:
         # Ctrl-C reaches every process of a terminal; the driver alone decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,9 +54,12 @@ class Worker:
             os.sched_setaffinity(0, {core})
         backend.select(backend_name, threads)
         from benchmark.engine import VectorizedEngine
+        from benchmark.engine.memory import SHARE
 
         self._notices: list[str] = []
-        self._engine = VectorizedEngine(capacity, notify=self._notices.append)
+        self._engine = VectorizedEngine(
+            capacity, notify=self._notices.append, memory=SHARE / neighbours
+        )
         self._waiting: list[Trial] = []
         self._running: set[int] = set()
 

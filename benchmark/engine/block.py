@@ -128,7 +128,22 @@ class Block:
         return rows
 
     def advance(self) -> list[Report]:
-        """Train one epoch; new trials report their starting point first."""
+        """Train one epoch; new trials report their starting point first.
+
+        Where anything raises, all is as it was before: an epoch may be tried again.
+        """
+        before = (self._values, self._slots, self._admitted, set(self._over), dict(self._ended))
+        trials = [*self._slots.values(), *(row.slot for row in self._admitted)]
+        kept = [(slot, dict(vars(slot))) for slot in trials]
+        try:
+            return self._advance()
+        except BaseException:
+            self._values, self._slots, self._admitted, self._over, self._ended = before
+            for slot, values in kept:
+                vars(slot).update(values)
+            raise
+
+    def _advance(self) -> list[Report]:
         self._settle()
         new = [place for place in self._running() if self._slots[place].epoch == 0]
         reports = self._judge(new, self._values[WEIGHTS]) if new else []
@@ -147,7 +162,9 @@ class Block:
         """
         running = self._running()
         self._over.update(running)
-        return [self._slots[place].report({}, Status.FAILED, reason) for place in running]
+        slots = [self._slots[place] for place in running]
+        slots += [row.slot for row in self._admitted]
+        return [slot.report({}, Status.FAILED, reason) for slot in slots]
 
     def _running(self) -> list[int]:
         return [place for place in sorted(self._slots) if place not in self._over]
@@ -212,7 +229,6 @@ class Block:
             self._values = self._program.train(self._values, tiles, rounds)
             backend.wait_for(self._values)  # or the clock of judging would show it
         for place, slot in slots.items():
-            # Only now: an epoch that could not be computed may be tried again.
             slot.epoch += 1
             slot.step += steps[place].updates
             slot.samples += steps[place].samples

@@ -100,7 +100,6 @@ class Evaluation:
         wanted = (request.samples, request.exact_limit)
         if not request.epochs or wanted in self._warm:
             return
-        self._warm.add(wanted)
         operator = self._operator(values_of(self._task.model), request.samples, seed=0)
         size = operator.shape[0]
         operator.gradient()
@@ -108,6 +107,7 @@ class Evaluation:
             operator.matmat(np.zeros((size, 1)))
         else:
             operator.matvec(np.zeros(size))
+        self._warm.add(wanted)
 
     def _operator(
         self, weights: Sequence[Array], samples: int, seed: int, state: State = None

@@ -64,5 +64,5 @@ class Group:
         if not block.count or elsewhere < block.count:
             return []
         rows = block.leave()
-        self.blocks.remove(block)
+        self.blocks.remove(block)  # or it would take them again
         return rows

@@ -70,7 +70,6 @@ class JudgingProgram:
         """Compile everything once, so that the clocks of judging do not show it."""
         if self._is_warm:
             return
-        self._is_warm = True
         model, repeated = self._task.model, self.shape.repeated
         weights, states = (
             [ops.convert_to_tensor(repeated(np.asarray(one.value))) for one in variables]
@@ -78,6 +77,7 @@ class JudgingProgram:
         )
         self.evaluate(weights, states, weights, 0)
         self.test(weights, states, 0)
+        self._is_warm = True
 
     def _metric_names(self, part: str) -> list[str]:
         return [f"{part}_loss", *([f"{part}_{self._task.metric}"] if self._task.metric else [])]

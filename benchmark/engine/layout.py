@@ -100,4 +100,5 @@ def _piece_rows(batch_size: int) -> int:
 def most_updates(layout: Layout, rows: int) -> int:
     """Updates that a plan has room for: those of an epoch, or ``MOST_UPDATES``."""
     least = layout.size if layout.is_exact or rows <= layout.size else layout.size // 2 + 1
-    return min(MOST_UPDATES, -(-rows // least))
+    # A mini-batch is never cut between plans, and none has more rows than there are.
+    return max(min(MOST_UPDATES, -(-rows // least)), -(-rows // layout.size))

@@ -1,6 +1,6 @@
 """How many trials fit into memory: reckoned before anything is made."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -31,20 +31,26 @@ class Footprint:
     slot: int
     place: int
 
-    def fitting(self, capacity: int, width: int, free: int) -> int:
+    def fitting(self, capacity: int, places: Callable[[int], int], budget: int) -> int:
         """How many slots fit, at least one and at most ``capacity``.
 
         Args:
             capacity: as many as are wanted.
-            width: places of a tile.
-            free: bytes.
+            places: how many places are computed at a time, for a number of slots.
+            budget: bytes that they may take.
 
         Example:
-            >>> Footprint(slot=100, place=1000).fitting(64, width=4, free=10_000)
+            >>> Footprint(slot=100, place=1000).fitting(64, lambda slots: 4, budget=5_000)
             10
         """
-        budget = int(SHARE * free) - self.place * width
-        return max(1, min(capacity, budget // self.slot))
+        fits, too_many = 1, capacity + 1
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            if middle * self.slot + places(middle) * self.place <= budget:
+                fits = middle
+            else:
+                too_many = middle
+        return fits
 
 
 def footprint(program: TrainingProgram, model: keras.Model) -> Footprint:

@@ -105,12 +105,12 @@ class TrainingProgram:
         """Compile everything once, so that the clocks of training do not show it."""
         if self._is_warm:
             return
-        self._is_warm = True
         shape = self.shape
         parts = (self.weights, self.states, self.model_states)
         carried = [[ops.convert_to_tensor(shape.repeated(a)) for a in part] for part in parts]
         nothing = idle(shape.width, self.layout, self.length, self._dtype)
         self.train(carried, 0, [[nothing] * shape.tiles])
+        self._is_warm = True
 
     # What is compiled. Everything below is pure.
 

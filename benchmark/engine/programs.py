@@ -42,7 +42,7 @@ class ModelPrograms:
         self.task = task
         self.is_large = task.model.count_params() > LARGE
         self.shape = replace(shape, tiles=1) if self.is_large else shape
-        self.judging = JudgingProgram(task, shape)
+        self.judging = JudgingProgram(task, self.shape)
         self.evaluation = Evaluation(task)
         self.rows = len(task.parts["train"].x)
 

@@ -10,7 +10,7 @@ from benchmark.engine.alone import Alone
 from benchmark.engine.block import Block, Row
 from benchmark.engine.group import Group
 from benchmark.engine.layout import layout_of
-from benchmark.engine.memory import footprint
+from benchmark.engine.memory import SHARE, footprint
 from benchmark.engine.programs import PROGRAMS, compilations
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
@@ -47,6 +47,7 @@ class VectorizedEngine:
             they would not fit into memory.
         shape: of each block; by default what suits the capacity and the device.
         notify: is called with a sentence that the user should read.
+        memory: the share of the free memory that slots may take.
 
     Raises:
         ValueError: the capacity is below 1.
@@ -57,10 +58,14 @@ class VectorizedEngine:
         capacity: int,
         shape: Shape | None = None,
         notify: Callable[[str], None] = lambda _: None,
+        memory: float = SHARE,
     ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be >= 1. Received {capacity}.")
         self.capacity = capacity
+        self._asked = capacity
+        self._memory = memory
+        self._free_memory: int | None = None
         self._shape = shape or default_shape(capacity)
         self._notify = notify
         self._told: set[str] = set()
@@ -72,6 +77,7 @@ class VectorizedEngine:
         self._errors: dict[int, str] = {}
         self._warming = Warming()
         self._used: dict[int, tuple[Any, int]] = {}
+        self._compiled = 0
         self._slot_epochs = SlotEpochs()
         self._pool = ThreadPoolExecutor(backend.computing_threads(), "training")
         self._computing: deque[Turn] = deque()
@@ -80,7 +86,7 @@ class VectorizedEngine:
     def compilations(self) -> int:
         """How often a program has been compiled for this engine so far."""
         now = compilations([program for program, _ in self._used.values()])
-        return now - sum(before for _, before in self._used.values())
+        return self._compiled + now - sum(before for _, before in self._used.values())
 
     @property
     def slot_epochs(self) -> tuple[int, int]:
@@ -94,10 +100,11 @@ class VectorizedEngine:
         Raises:
             RuntimeError: all slots are taken, or the trial is running.
         """
-        if len(self._running) >= self.capacity or trial.number in self._running:
+        # Who asked before the capacity was lowered waits for a place.
+        if len(self._running) >= self._asked or trial.number in self._running:
             raise RuntimeError(
                 f"a slot must be free and the trial not be running. Received trial "
-                f"{trial.number} while {len(self._running)} of {self.capacity} slots are taken. "
+                f"{trial.number} while {len(self._running)} of {self._asked} slots are taken. "
                 "Stop a trial first."
             )
         slot = Slot(trial)
@@ -115,8 +122,14 @@ class VectorizedEngine:
             The reports of one block, in the order of the trials' numbers. Each running trial
             gets its turn.
         """
-        self._compile()
-        self._compute()
+        try:
+            self._unpark()
+            self._compile()
+            self._compute()
+        except Exception as error:
+            if not _is_out_of_memory(error) or self.capacity == 1:
+                raise
+            return self._shrink()
         if self._errors:
             errors, self._errors = sorted(self._errors.items()), {}
             return [
@@ -180,8 +193,25 @@ class VectorizedEngine:
             self._alone.take(trial)
             self._running[trial.number] = (slot, self._alone)
             return
+        if self._placed >= self.capacity:
+            self._parked.append(row)
+            return
         group.warm_up(slot, self._warming)
         self._take(group, row)
+
+    def _unpark(self) -> None:
+        """Give places to trials that wait for one since memory was short."""
+        while self._parked and self._placed < self.capacity:
+            row = self._parked[0]
+            try:
+                group = self._group(row.slot.trial)
+                group.warm_up(row.slot, self._warming)
+                self._take(group, row)
+            except Exception as error:
+                if _is_out_of_memory(error) and self.capacity > 1:
+                    raise
+                self._errors[row.slot.trial.number] = sentence(error)
+            self._parked.popleft()
 
     def _take(self, group: Group, row: Row) -> None:
         block = group.take(row)
@@ -197,46 +227,65 @@ class VectorizedEngine:
         program = PROGRAMS.training(trial, shared, layout)
         key = id(program)
         if key not in self._groups:
+            group = Group(shared, program)
+            if self._plan(group):
+                return self._group(trial)  # in blocks of another shape
             for one in (shared, program):
                 self._used.setdefault(id(one), (one, one.compilations))
-            group = Group(shared, program)
-            self._plan(group)
             self._groups[key] = group
         return self._groups[key]
 
-    def _plan(self, group: Group) -> None:
-        """Lower the capacity where so many trials would not fit into memory."""
-        free = backend.free_memory()
-        if free is None:
-            return
+    def _plan(self, group: Group) -> bool:
+        """Lower the capacity where so many trials would not fit into memory.
+
+        Returns:
+            Whether blocks have another shape now.
+        """
+        if self._free_memory is None:
+            # Once: later our own blocks would count as taken.
+            self._free_memory = backend.free_memory()
+        if self._free_memory is None:
+            return False
         need = footprint(group.program, group.shared.task.model)
-        fitting = need.fitting(self.capacity, group.shared.shape.width, free)
-        if fitting < self.capacity:
-            self._tell(
-                f"The capacity is lowered from {self.capacity} to {fitting}: each trial takes "
-                f"about {need.slot / 1e6:.3g} MB, and {free / 1e6:.3g} MB of memory are free."
-            )
-            self.capacity = fitting
+        threads, width = backend.computing_threads(), self._shape.width
+
+        def places(capacity: int) -> int:
+            return threads * default_shape(capacity, width).width
+
+        budget = int(self._memory * self._free_memory)
+        fitting = need.fitting(self.capacity, places, budget)
+        if fitting >= self.capacity:
+            return False
+        self._tell(
+            f"The capacity is lowered from {self.capacity} to {fitting}: each trial takes "
+            f"about {need.slot / 1e6:.3g} MB, and {budget / 1e6:.3g} MB of memory may be taken."
+        )
+        self.capacity = fitting
+        shape, self._shape = self._shape, default_shape(fitting, width)
+        return self._shape != shape
 
     # Computing.
 
     def _compile(self) -> None:
-        for number, reason in self._warming.run().items():
+        failed = self._warming.run()
+        for error in failed.values():
+            if _is_out_of_memory(error) and self.capacity > 1:
+                raise error
+        for number, error in failed.items():
             slot, home = self._running.get(number, (None, None))
             if slot is not None and isinstance(home, Block):
                 home.free(slot, judge=False)
                 self._running[number] = (slot, None)
-                self._errors[number] = reason
+                self._errors[number] = sentence(error)
 
     def _compute(self) -> None:
         """Hand every block that has trials and is not computing yet to the threads."""
-        while self._parked and self._placed < self.capacity:
-            row = self._parked.popleft()
-            self._take(self._group(row.slot.trial), row)
         computing = {id(turn.home) for turn in self._computing}
         for home in [home for home in self._homes if id(home) not in computing]:
             if isinstance(home, Block):
                 self._merge(home)
+                if not home.count:
+                    self._leave(home)
             if home.count:
                 home.admit()
                 self._computing.append(Turn(home, self._pool.submit(home.advance)))
@@ -249,11 +298,17 @@ class VectorizedEngine:
         """Let the trials of a block go on in others of its structure, where all have room."""
         group = next((g for g in self._groups.values() if block in g.blocks), None)
         rows = group.merge(block) if group else []
-        if group and rows:
-            self._slot_epochs += block.slot_epochs
-            self._homes.remove(block)
+        if group:
             for row in rows:
                 self._take(group, row)
+
+    def _leave(self, block: Block) -> None:
+        """Drop an empty block, so that its memory is free."""
+        self._slot_epochs += block.slot_epochs
+        self._homes.remove(block)
+        for group in self._groups.values():
+            if block in group.blocks:
+                group.blocks.remove(block)
 
     def _shrink(self) -> list[Report]:
         """Halve the capacity, and let the trials go on from where they were.
@@ -276,6 +331,7 @@ class VectorizedEngine:
         rows = [row for block in blocks for row in block.leave()]
         self._homes = [home for home in self._homes if isinstance(home, Alone)]
         self._groups.clear()
+        self._compiled, self._used = self.compilations, {}
         PROGRAMS.clear()
         self._shape = default_shape(self.capacity, self._shape.width)
         for row in sorted(rows, key=lambda row: row.slot.trial.number):

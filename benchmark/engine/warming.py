@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmark.engine.slots import Clock, Slot, sentence
+from benchmark.engine.slots import Clock, Slot
 
 
 class Warming:
@@ -27,21 +27,21 @@ class Warming:
         """
         self._tasks.setdefault(key, (task, []))[1].append(slot)
 
-    def run(self) -> dict[int, str]:
+    def run(self) -> dict[int, Exception]:
         """Compile all that was noted.
 
         Returns:
-            The reason, by the number of each trial whose program could not be compiled.
+            What was raised, by the number of each trial whose program could not be compiled.
         """
         tasks, self._tasks = list(self._tasks.values()), {}
         slots = {id(slot): slot for _, waiting in tasks for slot in waiting}
-        failed: dict[int, str] = {}
+        failed: dict[int, Exception] = {}
         with Clock("compile", *slots.values()), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             futures = [(pool.submit(task), waiting) for task, waiting in tasks]
         for future, waiting in futures:
             error = future.exception()
             if isinstance(error, Exception):
-                failed.update({slot.trial.number: sentence(error) for slot in waiting})
+                failed.update({slot.trial.number: error for slot in waiting})
             elif error is not None:
                 raise error
         return failed

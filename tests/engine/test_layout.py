@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.engine.layout import Layout, layout_of
+from benchmark.engine.layout import Layout, layout_of, most_updates
 from tests.engine.trials import make_trial
 
 ROWS = 90
@@ -34,3 +34,11 @@ def test_the_layout_follows_model_and_batch_size(sampling, batch_size, changes, 
 def test_random_sizes_are_refused_where_they_must_be_exact():
     with pytest.raises(NotImplementedError, match="Received the sampling 'bernoulli'"):
         layout_of(trial_of("bernoulli", 8), ROWS, exact=True)
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("sampling", ["shuffle", "bernoulli", "full_batch"])
+def test_a_plan_has_room_for_a_mini_batch_of_all_rows(sampling, large):
+    rows = 40_000
+    layout = layout_of(trial_of(sampling, rows), rows, large=large)
+    assert most_updates(layout, rows) * layout.size >= rows

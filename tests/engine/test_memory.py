@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from benchmark import backend
 from benchmark.backend.memory import free_system_memory
 from benchmark.engine import VectorizedEngine
+from benchmark.engine.block import Block
 from benchmark.engine.layout import Layout, layout_of
 from benchmark.engine.memory import COPIES, SHARE, footprint
-from benchmark.engine.programs import PROGRAMS
+from benchmark.engine.programs import PROGRAMS, ModelPrograms
+from benchmark.engine.task import build_task
 from benchmark.engine.tiles import Shape
 from benchmark.trial import Status
 from tests.engine.trials import make_trial, run, run_all
@@ -30,10 +33,11 @@ def test_the_footprint_counts_the_values_of_a_slot():
     assert found.slot == COPIES * (4 * (2 * 15 + 2) + count)
     # 256 rows of 3 logits pass at once, and the weights' gradient.
     assert found.place == 4 * (4 * 256 * 3 + 4 * 15)
-    room = int((10 * found.slot + 2 * found.place) / SHARE)
-    assert found.fitting(64, width=2, free=room) == 10
-    assert found.fitting(4, width=2, free=room) == 4
-    assert found.fitting(4, width=2, free=0) == 1
+    room = 10 * found.slot + 2 * found.place
+    assert found.fitting(64, lambda _: 2, room) == 10
+    assert found.fitting(64, lambda slots: slots // 2, 10 * found.slot + 5 * found.place) == 10
+    assert found.fitting(4, lambda _: 2, room) == 4
+    assert found.fitting(4, lambda _: 2, 0) == 1
 
 
 def test_the_capacity_is_lowered_with_a_message_before_memory_is_short(monkeypatch):
@@ -44,7 +48,8 @@ def test_the_capacity_is_lowered_with_a_message_before_memory_is_short(monkeypat
     shared = PROGRAMS.model(trial_of(1), Shape(1, 2))
     program = PROGRAMS.training(trial_of(1), shared, layout_of(trial_of(1), shared.rows))
     need = footprint(program, shared.task.model)
-    room = int((3 * need.slot + 2 * need.place) / SHARE)
+    places = 2 * backend.computing_threads()
+    room = int((3 * need.slot + places * need.place) / SHARE) + 1
     monkeypatch.setattr("benchmark.backend.free_memory", lambda: room)
     engine = VectorizedEngine(capacity=8, shape=Shape(1, 2), notify=told.append)
     results = run_all(engine, [trial_of(n) for n in range(5)])
@@ -90,7 +95,6 @@ def test_a_single_trial_without_memory_fails_with_a_sentence(monkeypatch):
         raise MemoryError("no memory left")
 
     monkeypatch.setattr("benchmark.engine.program.TrainingProgram.train", exhausted)
-    # The first call compiles.
     result, _ = run(engine, trial_of(0))
     assert result.status is Status.FAILED
     assert result.reason == "MemoryError: no memory left"
@@ -98,13 +102,79 @@ def test_a_single_trial_without_memory_fails_with_a_sentence(monkeypatch):
 
 @pytest.mark.parametrize(
     ("limit", "used", "free"),
-    [("max", "5", 2048_000), ("1048576", "48576", 1_000_000), ("10", "20", 0)],
+    [("max", "5", 2048_000), ("1048576", "48581", 1_000_000), ("10", "20", 0)],
 )
 def test_the_free_memory_of_the_system_obeys_the_control_group(tmp_path, limit, used, free):
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:  9000 kB\nMemAvailable:    2000 kB\n")
     (tmp_path / "memory.max").write_text(limit + "\n")
     (tmp_path / "memory.current").write_text(used + "\n")
+    (tmp_path / "memory.stat").write_text("anon 3\ninactive_file 5\n")
     assert free_system_memory(meminfo, tmp_path) == free
     assert free_system_memory(meminfo, tmp_path / "none") == 2048_000
     assert free_system_memory(tmp_path / "none", tmp_path) is None
+
+
+def test_a_study_goes_on_where_the_capacity_is_lowered_as_its_trials_start(monkeypatch):
+    """The loop has asked for as many as there were places before; they wait for theirs."""
+    told: list[str] = []
+    monkeypatch.setattr("benchmark.backend.free_memory", lambda: 0)
+    engine = VectorizedEngine(capacity=4, shape=Shape(1, 2), notify=told.append)
+    for number in range(4):
+        engine.start(trial_of(number))
+    assert engine.capacity == 1
+    ended: dict[int, list[int]] = {}
+    epochs: dict[int, list[int]] = {}
+    while len(ended) < 4:
+        for report in engine.advance():
+            number = report.trial_number
+            epochs.setdefault(number, []).append(report.epoch)
+            if report.status.is_final:
+                assert engine.stop(number, report.status, "").status is Status.COMPLETED
+                ended[number] = epochs[number]
+    assert ended == {number: [0, 1, 2, 3] for number in range(4)}
+    engine.close()
+
+
+@pytest.mark.parametrize("place", ["_judge", "_end", "_settle", "_train"])
+@pytest.mark.parametrize("error", [MemoryError("no memory"), ArithmeticError("no unit")])
+def test_an_epoch_that_raises_is_as_if_it_had_not_begun(monkeypatch, place, error):
+    """Whatever raises, and wherever: every trial ends once, and has its own number of epochs."""
+    trials = [trial_of(number) for number in range(2)]
+    shape = Shape(1, 2)
+    expected = run_all(VectorizedEngine(capacity=2, shape=shape), trials)
+    original, calls = getattr(Block, place), []
+
+    def failing(self, *arguments):
+        calls.append(1)
+        found = original(self, *arguments)
+        if len(calls) == 3:
+            raise error
+        return found
+
+    monkeypatch.setattr(Block, place, failing)
+    found = run_all(VectorizedEngine(capacity=2, shape=shape), trials)
+    assert len(calls) >= 3
+    for number, (result, reports) in expected.items():
+        if isinstance(error, MemoryError):
+            assert found[number][1] == reports
+            assert found[number][0].status is result.status
+        else:
+            assert found[number][0].status is Status.FAILED
+            assert found[number][1][-1].reason == "ArithmeticError: no unit"
+
+
+def test_trials_that_cannot_come_in_fail_and_do_not_wait_for_ever(monkeypatch):
+    def exhausted(*_):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(Block, "_rearranged", exhausted)
+    result, _ = run(VectorizedEngine(capacity=1, shape=Shape(1, 2)), trial_of(0))
+    assert (result.status, result.reason) == (Status.FAILED, "MemoryError: no room")
+
+
+def test_large_models_have_one_shape_for_training_and_judging(monkeypatch):
+    monkeypatch.setattr("benchmark.engine.programs.LARGE", 10)
+    shared = ModelPrograms("key", build_task(trial_of(0)), Shape(3, 2))
+    assert shared.is_large
+    assert shared.shape == shared.judging.shape == Shape(1, 2)
