@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
+from benchmark.engine.layout import whole_lines
 from benchmark.engine.task import Array, Part, Task, metric_of_rows
 from benchmark.engine.tiles import Shape
 
@@ -198,7 +199,7 @@ def _chunks(part: Part) -> tuple[Tensor, Tensor, Tensor]:
     """A part cut into chunks of equal size, and the share of each row in the mean."""
     count = len(part.x)
     chunks = -(-count // CHUNK_ROWS)
-    size = -(-count // chunks)
+    size = whole_lines(-(-count // chunks))
     # The last chunk is filled up with the last row, whose share is 0 from the second time on.
     rows = np.minimum(np.arange(chunks * size), count - 1).reshape(chunks, size)
     shares = np.where(np.arange(chunks * size) < count, 1.0 / count, 0.0).reshape(chunks, size)

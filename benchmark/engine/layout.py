@@ -26,6 +26,12 @@ PIECE_ROWS = (8, 16, 32, 64, 128)
 There a step lasts, and products of 128 rows run at up to twice the rate of those of 32.
 """
 FULL_BATCH_ROWS = 2048
+LINE = 16
+"""Numbers that a processor computes at once; rows come in multiples of it.
+
+A compiler rounds the exponentials of what is left over in another way, so that the last trial
+of a tile would differ from the others in the last bit.
+"""
 MOST_UPDATES = 256
 """Updates handed to a compiled program at once; an epoch may have more."""
 
@@ -83,14 +89,19 @@ def layout_of(trial: Trial, rows: int, *, large: bool = False, exact: bool = Fal
         has_tail = sampling in ("shuffle", "round_robin")
         return Layout(batch_size, True, rows % batch_size if has_tail else 0, is_exact=True)
     if sampling == "full_batch":
-        return Layout(min(rows, FULL_BATCH_ROWS), rows <= FULL_BATCH_ROWS)
+        return Layout(min(whole_lines(rows), FULL_BATCH_ROWS), rows <= FULL_BATCH_ROWS)
     if not large:
-        return Layout(min(rows, SMALL_PIECE_ROWS), False)
+        return Layout(min(whole_lines(rows), SMALL_PIECE_ROWS), False)
     if sampling == "bernoulli":
         # Three standard deviations: hardly a batch needs a second piece.
         wanted = batch_size + 3 * int(np.ceil(np.sqrt(batch_size)))
         return Layout(_piece_rows(wanted), False)
     return Layout(_piece_rows(batch_size), batch_size <= PIECE_ROWS[-1])
+
+
+def whole_lines(rows: int) -> int:
+    """Round up to a multiple of ``LINE``."""
+    return -(-rows // LINE) * LINE
 
 
 def _piece_rows(batch_size: int) -> int:
