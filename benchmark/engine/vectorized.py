@@ -36,7 +36,8 @@ class VectorizedEngine:
     reports come in the same order in every run.
 
     A trial's result is bitwise the same in any slot, beside any neighbours, for any number
-    of them. It equals that of the :class:`~benchmark.engine.sequential.SequentialEngine` but
+    of them (on a graphics card at one capacity, on which the width of tiles depends there). It
+    equals that of the :class:`~benchmark.engine.sequential.SequentialEngine` but
     for the rounding of sums. What cannot be trained side by side goes through that engine,
     and ``notify`` is told.
 
