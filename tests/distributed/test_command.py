@@ -74,7 +74,7 @@ def assert_same(found: Path, expected: dict[str, pd.DataFrame]) -> None:
 def test_any_number_of_workers_gives_the_same_tables(tmp_path, expected, workers):
     path = Command(tmp_path).run("small.toml", *HISTORY, "--workers", str(workers))
     facts = json.loads((path / "environment.json").read_text())
-    assert (facts["workers"], facts["capacity"]) == (workers, max(16, 8 * workers))
+    assert (facts["workers"], facts["capacity"]) == (workers, 64 * workers)
     assert_same(path, expected)
 
 
