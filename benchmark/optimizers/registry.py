@@ -5,123 +5,19 @@ imported when :func:`load_optimizer` is first asked for it.
 """
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from benchmark.errors import did_you_mean
-from benchmark.optimizers.constructor import Option, read_constructor, summary_of
+from benchmark.optimizers.constructor import read_constructor, summary_of
+from benchmark.optimizers.entries.adaptive import ADAPTIVE
+from benchmark.optimizers.entries.classical import CLASSICAL
+from benchmark.optimizers.entries.recent import RECENT
+from benchmark.optimizers.entries.second_order import SECOND_ORDER
+from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.foreign import foreign_class, is_foreign
-from benchmark.optimizers.hyperparameter import Hyperparameter
 
-
-@dataclass(frozen=True, slots=True)
-class OptimizerEntry:
-    """What the catalogue says of one optimizer.
-
-    Args:
-        summary: its update rule in a line.
-        target: ``"module:Class"``.
-        hyperparameters: by name, in the order in which they are shown.
-        full_batch: whether the method is defined for the gradient over all training
-            examples only.
-        options: structural arguments that a study may fix, with their defaults.
-    """
-
-    summary: str
-    target: str
-    hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
-    full_batch: bool = False
-    options: Mapping[str, Option] = field(default_factory=dict)
-
-
-_SEARCHED_RATES = {"low": 1e-4, "high": 1.0, "log": True}
-_CROWDED_VALLEY = "Schmidt, Schneider, Hennig 2021, Descending through a Crowded Valley, appendix"
-_CONVENTIONAL_RATE = Hyperparameter(
-    default=0.01,
-    low=0.0,
-    space=_SEARCHED_RATES,
-    source=f"default: keras.optimizers.SGD; space: {_CROWDED_VALLEY}",
-)
-_MOMENTUM = Hyperparameter(
-    default=0.9,
-    low=0.0,
-    high=1.0,
-    low_included=True,
-    space={"low": 0.0, "high": 0.99, "log": False},
-    source="default and space: Goodfellow, Bengio, Courville 2016, Deep Learning, section 8.3.2, "
-    "whose usual values are 0.5, 0.9 and 0.99",
-)
-_TOLERANCE = Hyperparameter(
-    default=1e-6,
-    low=0.0,
-    low_included=True,
-    space={"low": 1e-8, "high": 1e-2, "log": True},
-    source="default: ten times the float32 rounding of a weight of size one; "
-    "space: from one tenth of that rounding to steps of one per cent of such a weight",
-)
-_ADAM = {
-    "learning_rate": Hyperparameter(
-        default=0.001,
-        low=0.0,
-        space=_SEARCHED_RATES,
-        source=f"default: Kingma, Ba 2015, Adam, algorithm 1; space: {_CROWDED_VALLEY}",
-    ),
-    "beta_1": Hyperparameter(
-        default=0.9,
-        low=0.0,
-        high=1.0,
-        low_included=True,
-        space={"low": 0.5, "high": 0.999, "log": False},
-        source=f"default: Kingma, Ba 2015, Adam, algorithm 1; space: {_CROWDED_VALLEY}",
-    ),
-    "beta_2": Hyperparameter(
-        default=0.999,
-        low=0.0,
-        high=1.0,
-        low_included=True,
-        space={"low": 0.8, "high": 0.999, "log": False},
-        source=f"default: Kingma, Ba 2015, Adam, algorithm 1; space: {_CROWDED_VALLEY}",
-    ),
-    "epsilon": Hyperparameter(
-        default=1e-7,
-        low=0.0,
-        space={"low": 1e-10, "high": 1.0, "log": True},
-        source="default: keras.optimizers.Adam (the paper has 1e-8); space: our choice, up to 1 "
-        "because large values, which turn Adam towards momentum, can win: Choi et al. 2019, "
-        "On Empirical Comparisons of Optimizers for Deep Learning",
-    ),
-}
-
-OPTIMIZERS: dict[str, OptimizerEntry] = {
-    "gradient_descent": OptimizerEntry(
-        summary="W ← W − learning_rate · ∇J over all examples, until the step is below tolerance",
-        target="benchmark.optimizers.gradient_descent:GradientDescent",
-        hyperparameters={"learning_rate": _CONVENTIONAL_RATE, "tolerance": _TOLERANCE},
-        full_batch=True,
-    ),
-    "sgd": OptimizerEntry(
-        summary="W ← W − learning_rate · g, with the gradient g of a mini-batch",
-        target="benchmark.optimizers.sgd:SGD",
-        hyperparameters={"learning_rate": _CONVENTIONAL_RATE},
-    ),
-    "momentum": OptimizerEntry(
-        summary="v ← momentum · v + learning_rate · g, W ← W − v (heavy ball)",
-        target="benchmark.optimizers.momentum:Momentum",
-        hyperparameters={"learning_rate": _CONVENTIONAL_RATE, "momentum": _MOMENTUM},
-    ),
-    "nesterov": OptimizerEntry(
-        summary="the heavy ball with the gradient taken one step ahead",
-        target="benchmark.optimizers.nesterov:Nesterov",
-        hyperparameters={"learning_rate": _CONVENTIONAL_RATE, "momentum": _MOMENTUM},
-    ),
-    "adam": OptimizerEntry(
-        summary="a step per weight, scaled by running means of the gradient and of its square",
-        target="benchmark.optimizers.adam:Adam",
-        hyperparameters=_ADAM,
-    ),
-}
+OPTIMIZERS: dict[str, OptimizerEntry] = {**CLASSICAL, **ADAPTIVE, **RECENT, **SECOND_ORDER}
 """Every optimizer by the name that a study file uses."""
 
 

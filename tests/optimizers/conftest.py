@@ -1,10 +1,9 @@
-"""The one table of optimizers that drives the property tests, each with its oracle in NumPy.
+"""Fixtures of the optimizers' tests.
 
-A test with the argument ``case`` runs once for every row of ``CASES``.
+A test with the argument ``case`` runs once for every row of ``cases.CASES``.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,156 +11,10 @@ import keras
 import numpy as np
 import pytest
 
-from benchmark.optimizers import load_optimizer
+from tests.optimizers.cases import CASES
+from tests.optimizers.cases.case import Array, Gradient
 
 HERE = Path(__file__).parent
-Array = np.ndarray[Any, Any]
-Gradient = Callable[[Array, int], Array]
-
-
-def descent_points(w: Array, gradient: Gradient, steps: int, learning_rate: float) -> list[Array]:
-    """Cauchy's method as it stands in every textbook."""
-    points = []
-    for t in range(steps):
-        w = w - learning_rate * gradient(w, t)
-        points.append(w)
-    return points
-
-
-def heavy_ball_points(
-    w: Array, gradient: Gradient, steps: int, learning_rate: float, momentum: float
-) -> list[Array]:
-    """Polyak 1964 without any velocity: the last two points decide."""
-    before, points = w, []
-    for t in range(steps):
-        w, before = w - learning_rate * gradient(w, t) + momentum * (w - before), w
-        points.append(w)
-    return points
-
-
-def nesterov_points(
-    w: Array, gradient: Gradient, steps: int, learning_rate: float, momentum: float
-) -> list[Array]:
-    """Nesterov 1983 in two sequences: a gradient step at y, then a look ahead along x."""
-    x, y, points = w, w, []
-    for t in range(steps):
-        stepped = y - learning_rate * gradient(y, t)
-        y, x = stepped + momentum * (stepped - x), stepped
-        points.append(y)
-    return points
-
-
-def adam_points(
-    w: Array,
-    gradient: Gradient,
-    steps: int,
-    *,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    amsgrad: bool = False,
-) -> list[Array]:
-    """Kingma & Ba 2015, algorithm 1, with the ε that Keras's second form amounts to there."""
-    m, v, largest, points = np.zeros_like(w), np.zeros_like(w), np.zeros_like(w), []
-    for t in range(1, steps + 1):
-        g = gradient(w, t - 1)
-        m = beta_1 * m + (1 - beta_1) * g
-        v = beta_2 * v + (1 - beta_2) * g * g
-        largest = np.maximum(largest, v)
-        unbiased_m = m / (1 - beta_1**t)
-        unbiased_v = (largest if amsgrad else v) / (1 - beta_2**t)
-        epsilon_t = epsilon / np.sqrt(1 - beta_2**t)
-        w = w - learning_rate * unbiased_m / (np.sqrt(unbiased_v) + epsilon_t)
-        points.append(w)
-    return points
-
-
-@dataclass(frozen=True)
-class Case:
-    """An optimizer with settings that are not its defaults, its oracle and its Keras twin.
-
-    Args:
-        name: of the row.
-        optimizer: its name in ``OPTIMIZERS``.
-        numbers: numeric hyperparameters; also the arguments of ``points``.
-        options: structural arguments.
-        points: the oracle: weights after each step.
-        twin: Keras's own class with its arguments.
-        rate: a learning rate that suits the closed-form problems.
-    """
-
-    name: str
-    optimizer: str
-    numbers: dict[str, float]
-    points: Callable[..., list[Array]]
-    twin: tuple[str, dict[str, Any]]
-    rate: float
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def build(self, **changes: Any) -> Any:
-        """Ours, with changed or further arguments."""
-        return load_optimizer(self.optimizer)(**{**self.numbers, **self.options, **changes})
-
-    def build_twin(self, **further: Any) -> Any:
-        """Keras's, with further arguments."""
-        name, arguments = self.twin
-        return getattr(keras.optimizers, name)(**arguments, **further)
-
-
-# Numbers that float32 holds exactly: Keras on TensorFlow rounds its Python floats to
-# float32 even where it computes in float64.
-PLAIN = {"learning_rate": 2.0**-4}
-BALL = {"learning_rate": 2.0**-4, "momentum": 0.75}
-ADAM = {"learning_rate": 2.0**-4, "beta_1": 0.75, "beta_2": 0.9375, "epsilon": 2.0**-13}
-CASES = [
-    Case(
-        "gradient_descent",
-        "gradient_descent",
-        PLAIN,
-        descent_points,
-        ("SGD", PLAIN),
-        1e-3,
-        {"tolerance": 0.0},
-    ),
-    Case(
-        "sgd",
-        "sgd",
-        PLAIN,
-        descent_points,
-        ("SGD", PLAIN),
-        1e-3,
-    ),
-    Case("sgd_momentum", "sgd", BALL, heavy_ball_points, ("SGD", BALL), 5e-4),
-    Case(
-        "sgd_nesterov",
-        "sgd",
-        BALL,
-        nesterov_points,
-        ("SGD", {**BALL, "nesterov": True}),
-        5e-4,
-        {"nesterov": True},
-    ),
-    Case("momentum", "momentum", BALL, heavy_ball_points, ("SGD", BALL), 5e-4),
-    Case(
-        "nesterov",
-        "nesterov",
-        BALL,
-        nesterov_points,
-        ("SGD", {**BALL, "nesterov": True}),
-        5e-4,
-    ),
-    Case("adam", "adam", ADAM, adam_points, ("Adam", ADAM), 2e-2),
-    Case(
-        "amsgrad",
-        "adam",
-        ADAM,
-        lambda *arguments, **numbers: adam_points(*arguments, **numbers, amsgrad=True),
-        ("Adam", {**ADAM, "amsgrad": True}),
-        2e-2,
-        {"amsgrad": True},
-    ),
-]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,0 +1,1 @@
+"""The tables of optimizers, a module for each family; none of them imports Keras."""

@@ -1,0 +1,12 @@
+"""Optimizers with a step size for each weight, taken from the gradients so far."""
+
+from benchmark.optimizers.entries.common import ADAM
+from benchmark.optimizers.entry import OptimizerEntry
+
+ADAPTIVE: dict[str, OptimizerEntry] = {
+    "adam": OptimizerEntry(
+        summary="a step per weight, scaled by running means of the gradient and of its square",
+        target="benchmark.optimizers.adam:Adam",
+        hyperparameters=ADAM,
+    ),
+}

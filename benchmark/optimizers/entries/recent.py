@@ -1,0 +1,5 @@
+"""Optimizers of recent years: matrices, no learning rate, two gradients a step."""
+
+from benchmark.optimizers.entry import OptimizerEntry
+
+RECENT: dict[str, OptimizerEntry] = {}

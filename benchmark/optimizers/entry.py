@@ -1,0 +1,29 @@
+"""What the catalogue knows of one optimizer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmark.optimizers.constructor import Option
+from benchmark.optimizers.hyperparameter import Hyperparameter
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerEntry:
+    """What the catalogue says of one optimizer.
+
+    Args:
+        summary: its update rule in a line.
+        target: ``"module:Class"``.
+        hyperparameters: by name, in the order in which they are shown.
+        full_batch: whether the method is defined for the gradient over all training
+            examples only.
+        options: structural arguments that a study may fix, with their defaults.
+        advice: what to begin with, in a line, with its source.
+    """
+
+    summary: str
+    target: str
+    hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
+    full_batch: bool = False
+    options: Mapping[str, Option] = field(default_factory=dict)
+    advice: str = ""

@@ -1,0 +1,5 @@
+"""The one table of optimizers that drives the property tests, a module for each family."""
+
+from tests.optimizers.cases import adaptive, classical
+
+CASES = [*classical.CASES, *adaptive.CASES]

@@ -1,0 +1,45 @@
+"""A row of the table that drives the property tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from benchmark.optimizers import load_optimizer
+
+Array = np.ndarray[Any, Any]
+Gradient = Callable[[Array, int], Array]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An optimizer with settings that are not its defaults, its oracle and its Keras twin.
+
+    Args:
+        name: of the row.
+        optimizer: its name in ``OPTIMIZERS``.
+        numbers: numeric hyperparameters; also the arguments of ``points``.
+        options: structural arguments.
+        points: the oracle: weights after each step.
+        twin: Keras's own class with its arguments.
+        rate: a learning rate that suits the closed-form problems.
+    """
+
+    name: str
+    optimizer: str
+    numbers: dict[str, float]
+    points: Callable[..., list[Array]]
+    twin: tuple[str, dict[str, Any]]
+    rate: float
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def build(self, **changes: Any) -> Any:
+        """Ours, with changed or further arguments."""
+        return load_optimizer(self.optimizer)(**{**self.numbers, **self.options, **changes})
+
+    def build_twin(self, **further: Any) -> Any:
+        """Keras's, with further arguments."""
+        name, arguments = self.twin
+        return getattr(keras.optimizers, name)(**arguments, **further)
