@@ -13,11 +13,11 @@ from benchmark.optimizers.building import (
     notices,
     plain_optimizer,
 )
+from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.plateau import Plateau
 from benchmark.optimizers.registry import (
     OPTIMIZERS,
-    OptimizerEntry,
     load_optimizer,
     optimizer_entry,
 )
