@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
-from keras.backend import standardize_dtype
+from keras.backend import result_type, standardize_dtype
 
 Tensor = Any
 """A tensor of the backend in use: ``tf.Tensor`` or ``jax.Array``."""
@@ -103,24 +103,28 @@ def _clip_group(gradients: Sequence[Tensor], threshold: Tensor) -> list[Tensor]:
     """Scale a group of gradients together, untouched where within the threshold."""
     unit, relative = _norm_in_units(gradients)
     limit = ops.cast(threshold, unit.dtype)
-    exceeds = unit * relative > limit
-    finite = ops.isfinite(unit)
-    clipped = []
-    for gradient in gradients:
-        precise = ops.cast(gradient, unit.dtype)
-        # Divided by the unit first: the norm itself may lie beyond the range.
-        scaled = (precise / unit) * (limit / relative)
-        kept = ops.where(exceeds, scaled, precise)
-        clipped.append(ops.cast(ops.where(finite, kept, float("nan")), gradient.dtype))
-    return clipped
+    one = ops.ones_like(unit)
+    factor = ops.where(unit * relative > limit, limit / relative, one)
+    factor = ops.where(ops.isfinite(unit), factor, float("nan"))
+    # Divided by the unit first: the norm itself may lie beyond the range.
+    unit = ops.where(factor == 1, one, unit)
+    return [
+        ops.cast(ops.cast(gradient, unit.dtype) / unit * factor, gradient.dtype)
+        for gradient in gradients
+    ]
 
 
 def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return a unit and the norm in that unit; the unit is NaN where any element is non-finite.
 
-    The unit is about the largest magnitude, for the square of a float32 number beyond
-    1.8e19 overflows.
+    The square of a float32 number beyond 1.8e19 overflows. In float64 it does not, and one
+    pass over the gradients is enough; where there is nothing wider, the unit is about the
+    largest magnitude.
     """
+    if norm_dtype(tensors) == "float32" and result_type("float64", "float64") == "float64":
+        squares = sum(ops.sum(ops.square(ops.cast(tensor, "float64"))) for tensor in tensors)
+        one = ops.ones_like(squares)
+        return ops.where(ops.isfinite(squares), one, float("nan")), ops.sqrt(squares)
     dtype = norm_dtype(tensors)
     # As one vector: XLA takes twice as long to compile one reduction for each tensor.
     flat = ops.concatenate([ops.reshape(ops.cast(tensor, dtype), (-1,)) for tensor in tensors])
