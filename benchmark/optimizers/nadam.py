@@ -52,11 +52,11 @@ class Nadam(Optimizer):
 
     Keeps two numbers a weight, m and v, and one a variable, π.
 
-    Departure from Keras: π is kept for each variable in the type of its step; Keras keeps
-    one for all, in the type of the first, and its class gives NaN in a program that is
-    mapped over trials. Departures from the paper, both Keras's: m is averaged with β₁, not
-    with μₜ; and the warm-up of μₜ is 0.96ᵗ where the paper has 0.96^(t / 250), so that it
-    is over after a hundred steps.
+    Departure from Keras: π is kept for each variable, in the type of its step; Keras keeps
+    one for all, in the type of the first. (On TensorFlow Keras also rounds 0.96 to float32.)
+    Departures from the paper, both Keras's: m is averaged with β₁, not with μₜ; and the
+    warm-up of μₜ is 0.96ᵗ where the paper has 0.96^(t / 250), so that it is over after a
+    hundred steps.
 
     Args:
         learning_rate: α > 0, or a schedule. Default 0.001, as in Keras; the paper

@@ -7,8 +7,8 @@ from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.hyperparameter import Hyperparameter
 
 
-def _rate(default: float, source: str) -> Hyperparameter:
-    described = f"default: {source}; space: {CROWDED_VALLEY}"
+def _rate(default: float, source: str, space_source: str = CROWDED_VALLEY) -> Hyperparameter:
+    described = f"default: {source}; space: {space_source}"
     return replace(ADAM["learning_rate"], default=default, source=described)
 
 
@@ -17,9 +17,19 @@ def _rho(default: float, source: str) -> Hyperparameter:
     return replace(ADAM["beta_2"], default=default, source=described)
 
 
-def _epsilon(default: float, low: float, high: float, source: str) -> Hyperparameter:
-    space = {"low": low, "high": high, "log": True}
-    return Hyperparameter(default=default, low=0.0, space=space, source=source)
+def _epsilon(
+    default: float,
+    source: str,
+    low: float = 1e-10,
+    high: float = 1.0,
+    space_source: str = "that of Adam's epsilon",
+) -> Hyperparameter:
+    return Hyperparameter(
+        default=default,
+        low=0.0,
+        space={"low": low, "high": high, "log": True},
+        source=f"default: {source}; space: {space_source}",
+    )
 
 
 def _accumulator(default: float, source: str) -> Hyperparameter:
@@ -33,8 +43,6 @@ def _accumulator(default: float, source: str) -> Hyperparameter:
     )
 
 
-_ROOT = "space: our choice, that of Adam's epsilon squared at its upper end, for it stands below "
-_ROOT += "the root"
 _BETAS = {"beta_1": ADAM["beta_1"], "beta_2": ADAM["beta_2"]}
 
 ADAPTIVE: dict[str, OptimizerEntry] = {
@@ -44,7 +52,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
         hyperparameters={
             "learning_rate": _rate(0.001, "keras.optimizers.Adagrad"),
             "initial_accumulator_value": _accumulator(0.1, "keras.optimizers.Adagrad"),
-            "epsilon": _epsilon(1e-7, 1e-10, 1e-1, f"default: keras.optimizers.Adagrad; {_ROOT}"),
+            "epsilon": _epsilon(1e-7, "keras.optimizers.Adagrad"),
         },
         advice="for sparse gradients: learning_rate = 0.01 and a constant schedule, for the steps "
         "shrink by themselves (Duchi, Hazan, Singer 2011; the rate is PyTorch's)",
@@ -55,7 +63,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
         hyperparameters={
             "learning_rate": _rate(0.001, "keras.optimizers.Adadelta (the paper's is 1)"),
             "rho": _rho(0.95, "Zeiler 2012, ADADELTA, section 4.1"),
-            "epsilon": _epsilon(1e-7, 1e-10, 1e-1, f"default: keras.optimizers.Adadelta; {_ROOT}"),
+            "epsilon": _epsilon(1e-7, "keras.optimizers.Adadelta"),
         },
         advice="begin with learning_rate = 1, for which it was made, and epsilon = 1e-6 "
         "(Zeiler 2012)",
@@ -71,7 +79,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
                 default=0.0,
                 source="default: keras.optimizers.RMSprop; space: that of the heavy ball",
             ),
-            "epsilon": _epsilon(1e-7, 1e-10, 1.0, f"default: keras.optimizers.RMSprop; {_ROOT}"),
+            "epsilon": _epsilon(1e-7, "keras.optimizers.RMSprop"),
         },
         options={"centered": False},
         advice="begin with learning_rate = 0.001; momentum = 0 makes it plain RMSprop "
@@ -125,7 +133,9 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
         target="benchmark.optimizers.adamax:Adamax",
         hyperparameters={
             **ADAM,
-            "learning_rate": _rate(0.001, "keras.optimizers.Adamax (the paper has 0.002)"),
+            "learning_rate": _rate(
+                0.001, "keras.optimizers.Adamax (the paper has 0.002)", "that of Adam"
+            ),
         },
         advice="begin with learning_rate = 0.002, twice adam's (Kingma, Ba 2015, algorithm 2)",
     ),
@@ -134,9 +144,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
         target="benchmark.optimizers.radam:RAdam",
         hyperparameters={
             **ADAM,
-            "epsilon": _epsilon(
-                1e-8, 1e-10, 1.0, "default: the authors' program; space: that of Adam's"
-            ),
+            "epsilon": _epsilon(1e-8, "the authors' program"),
         },
         advice="begin with adam's numbers and schedule_warmup = 0, which it replaces "
         "(Liu et al. 2020)",
@@ -148,10 +156,11 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
             **ADAM,
             "epsilon": _epsilon(
                 1e-16,
-                1e-16,
-                1e-4,
-                "default: the authors' package; space: our choice, for it is added to squares in "
-                "every step, where 1e-4 has summed up to 0.1 after 1 / (1 − beta_2) = 1000",
+                "the authors' package",
+                low=1e-16,
+                high=1e-4,
+                space_source="our choice, for it is added to the variance in every step, where "
+                "1e-4 sums up to 0.1 at beta_2 = 0.999",
             ),
         },
         advice="begin with adam's numbers; epsilon = 1e-8 where SGD does better than Adam "
@@ -161,14 +170,13 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
         summary="Adam whose mean of squares changes by addition, so that it cannot fall quickly",
         target="benchmark.optimizers.yogi:Yogi",
         hyperparameters={
-            "learning_rate": _rate(0.01, "tensorflow_addons.optimizers.Yogi"),
+            "learning_rate": _rate(0.01, "tensorflow_addons.optimizers.Yogi", "that of Adam"),
             **_BETAS,
             "epsilon": _epsilon(
                 1e-3,
-                1e-8,
-                1.0,
-                "default: tensorflow_addons.optimizers.Yogi; space: our choice, around that as "
-                "Adam's around its own",
+                "tensorflow_addons.optimizers.Yogi",
+                low=1e-8,
+                space_source="our choice, around that default as Adam's around its own",
             ),
             "initial_accumulator_value": _accumulator(1e-6, "tensorflow_addons.optimizers.Yogi"),
         },
