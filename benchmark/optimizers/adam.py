@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.moments import corrected_update, first_and_second
 from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.tensors import State, Tensor
 
@@ -18,32 +19,18 @@ def adam(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State,
         gradient: g.
         hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε.
     """
-    moments = _moments(state, gradient, hyperparameters)
-    return moments, _update(state, moments["second_moment"], moments, hyperparameters)
+    moments = first_and_second(state, gradient, hyperparameters)
+    first, second = moments["first_moment"], moments["second_moment"]
+    return moments, corrected_update(first, second, state["step"], hyperparameters)
 
 
 def amsgrad(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
     """Return :func:`adam` with the largest v so far, ``largest_second_moment``, for v."""
-    moments = _moments(state, gradient, hyperparameters)
+    moments = first_and_second(state, gradient, hyperparameters)
     largest = ops.maximum(state["largest_second_moment"], moments["second_moment"])
-    update = _update(state, largest, moments, hyperparameters)
+    first = moments["first_moment"]
+    update = corrected_update(first, largest, state["step"], hyperparameters)
     return {**moments, "largest_second_moment": largest}, update
-
-
-def _moments(state: State, gradient: Tensor, hyperparameters: State) -> State:
-    first, second = state["first_moment"], state["second_moment"]
-    return {
-        "first_moment": first + (1 - hyperparameters["beta_1"]) * (gradient - first),
-        "second_moment": second + (1 - hyperparameters["beta_2"]) * (ops.square(gradient) - second),
-    }
-
-
-def _update(state: State, second: Tensor, moments: State, hyperparameters: State) -> Tensor:
-    step = state["step"]
-    first_share = 1 - ops.power(hyperparameters["beta_1"], step)
-    second_share = 1 - ops.power(hyperparameters["beta_2"], step)
-    rate = hyperparameters["learning_rate"] * ops.sqrt(second_share) / first_share
-    return rate * moments["first_moment"] / (ops.sqrt(second) + hyperparameters["epsilon"])
 
 
 @keras.saving.register_keras_serializable(package="kappabench")
@@ -62,6 +49,8 @@ class Adam(Optimizer):
     Departure from Keras: 1 − β is computed from the stored β, where Keras takes it from
     the Python float. In float32 the two differ by 5e-5 of the second moment at t = 1 for
     β₂ = 0.999; here bias correction and mean agree with each other.
+
+    Keeps two numbers a weight, m and v; three with ``amsgrad``.
 
     Args:
         learning_rate: α > 0, or a schedule. Default 0.001, algorithm 1.

@@ -170,7 +170,7 @@ class Mechanics(keras.optimizers.Optimizer):
         return id(variable)
 
     def _rule_of(self, name: str) -> Hyperparameter:
-        return {**self.hyperparameter_table, **CLIPPING, "weight_decay": WEIGHT_DECAY}[name]
+        return {"weight_decay": WEIGHT_DECAY, **CLIPPING, **self.hyperparameter_table}[name]
 
     def _unknown_sentence(self, name: str) -> str:
         return (

@@ -24,6 +24,14 @@ TIGHT: Tolerance = {"rtol": 1e-10, "atol": 1e-12}
 REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
 
+# Those whose rule brings nothing new to the engines: no slot of another shape, no other operation.
+SLOW = {"adagrad", "adadelta", "amsgrad", "adamw", "adamax", "adabelief"}
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+    for name in (*OPTIMIZERS, "keras:RMSprop")
+]
+
+
 @pytest.fixture(scope="module")
 def double() -> Iterator[None]:
     """Keras computing in float64."""
@@ -59,7 +67,7 @@ def assert_agree(sequential, vectorized, trials) -> None:
             )
 
 
-@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "keras:RMSprop"])
+@pytest.mark.parametrize("optimizer", NAMES)
 def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
     clipping = ["", *CLIPPING][len(optimizer) % 4]
     trials = []
@@ -70,6 +78,24 @@ def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
             make_trial(number, optimizer, hyperparameters=hyperparameters, sampling=sampling)
         )
     assert_agree(sequential, vectorized, trials)
+
+
+def test_weight_decay_is_a_value_of_one_program(sequential, vectorized):
+    usual = {"learning_rate": 0.05, "batch_size": 32}
+    decays = ({}, {"weight_decay": 0.004}, {"weight_decay": 4.0}, {"weight_decay": 0.0})
+    trials = [
+        make_trial(number, "adamw", hyperparameters=usual | decay)
+        for number, decay in enumerate(decays)
+    ]
+    assert_agree(sequential, vectorized, trials[:2])
+    before = vectorized.compilations
+    assert_agree(sequential, vectorized, trials[2:])
+    assert vectorized.compilations == before
+    ends = [run(sequential, trial)[0].weights for trial in trials]
+    sizes = [sum(np.abs(weight).sum() for weight in weights) for weights in ends]
+    # Where a trial gives none, the default counts; and more decay means smaller weights.
+    assert sizes[0] == sizes[1]
+    assert sizes[2] < sizes[1] < sizes[3]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -1,0 +1,125 @@
+"""RAdam: Adam that waits until its running mean of squares can be trusted."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.moments import first_and_second
+from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.tensors import State, Tensor, precision
+
+_TRACTABLE = 4
+"""The variance of 1 / √v is finite for ρₜ above this (section 3.3 of the paper)."""
+
+
+def radam(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+    """Return the new moments and sums, and the update α m̂ r l of RAdam, α m̂ where ρₜ ≤ 4.
+
+    Args:
+        state: ``first_moment`` m, ``second_moment`` v, the scalars ``power_sum`` S and
+            ``age_sum`` A, and ``step`` t from 1.
+        gradient: g.
+        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε.
+    """
+    beta_2 = hyperparameters["beta_2"]
+    moments = first_and_second(state, gradient, hyperparameters)
+    ages = beta_2 * (state["age_sum"] + state["power_sum"])
+    powers = 1 + beta_2 * state["power_sum"]
+    length = 1 + 2 * ages / powers
+    # (1 − β₂) S is 1 − β₂ᵗ.
+    root = ops.sqrt((1 - beta_2) * powers)
+    adaptive = root / (ops.sqrt(moments["second_moment"]) + hyperparameters["epsilon"])
+    factor = ops.where(length > _TRACTABLE, rectification(length, beta_2) * adaptive, 1)
+    share = 1 - ops.power(hyperparameters["beta_1"], state["step"])
+    update = hyperparameters["learning_rate"] * factor * moments["first_moment"] / share
+    return {**moments, "power_sum": powers, "age_sum": ages}, update
+
+
+def rectification(length: Tensor, beta_2: Tensor) -> Tensor:
+    """Return r = √((ρₜ − 4)(ρₜ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρₜ)), 0 where ρₜ < 4.
+
+    Args:
+        length: ρₜ.
+        beta_2: β₂, from which ρ∞ = (1 + β₂) / (1 − β₂).
+    """
+    longest = (1 + beta_2) / (1 - beta_2)
+    above = ops.maximum(length - _TRACTABLE, 0) * (length - 2) * longest
+    return ops.sqrt(above / ((longest - _TRACTABLE) * (longest - 2) * length))
+
+
+@keras.saving.register_keras_serializable(package="kappabench")
+class RAdam(Optimizer):
+    """Rectified Adam.
+
+        m ← β₁ m + (1 − β₁) g               β₁ = ``beta_1``
+        v ← β₂ v + (1 − β₂) g²              β₂ = ``beta_2``
+        m̂ = m / (1 − β₁ᵗ)                   t = 1, 2, …
+        ρ∞ = 2 / (1 − β₂) − 1
+        ρₜ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ)
+        W ← W − α m̂                                   where ρₜ ≤ 4, else
+        W ← W − α m̂ r √(1 − β₂ᵗ) / (√v + ε)           α = ``learning_rate``, ε = ``epsilon``
+            r² = (ρₜ − 4)(ρₜ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρₜ)
+
+    v is the mean of few squares at first, so that Adam's first steps vary widely; this takes
+    those of momentum for ρₜ ≤ 4 (four steps at β₂ = 0.999), and then grows into Adam's. It
+    does what a warm-up of the learning rate does.
+
+    ρₜ is the length of the plain mean whose values are as old on average as those of v: 1 +
+    2 A / S with S = Σ β₂ⁱ and A = Σ i β₂ⁱ over the ages i < t. It is computed so, from
+    S ← 1 + β₂ S and A ← β₂ (A + S): the formula above takes the difference of two numbers
+    near 2000, in which float32 cannot tell ρ₄ = 3.9975 from 4.
+
+    Keeps two numbers a weight, m and v, and two a variable, S and A.
+
+    Departure from the paper: it has no ε; the authors' program adds it there, and starts at
+    ρₜ ≥ 5. Keras has no such class.
+
+    Args:
+        learning_rate: α > 0, or a schedule. Default 0.001, the authors'.
+        beta_1: 0 ≤ β₁ < 1. Default 0.9, the authors'.
+        beta_2: 0 ≤ β₂ < 1; below 0.6 every step is one of momentum. Default 0.999, the
+            authors'.
+        epsilon: ε > 0, in units of the gradient. Default 1e-8, the authors'.
+        arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
+            :class:`~benchmark.optimizers.base.Optimizer`.
+
+    Raises:
+        ValueError: a number is out of range, or two kinds of clipping are given.
+        TypeError: a number is no number.
+
+    Example:
+        >>> import keras
+        >>> weights = keras.Variable([0.5])
+        >>> RAdam(learning_rate=0.1).apply([weights.value], [weights])
+        >>> round(float(weights[0]), 4)     # gradient descent: 0.5 − 0.1 · 0.5
+        0.45
+
+    References:
+        Liu, Jiang, He, Chen, Liu, Gao, Han, On the variance of the adaptive learning rate
+        and beyond, ICLR 2020, algorithm 2.
+    """
+
+    hyperparameter_table = OPTIMIZERS["radam"].hyperparameters
+    slot_names = ("first_moment", "second_moment")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        **arguments: Any,
+    ) -> None:
+        numbers = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        super().__init__(learning_rate, numbers, **arguments)
+
+    def initial_slots(self, weights: Tensor) -> State:
+        """Return the slots of one variable before the first step: zeros."""
+        nothing = ops.zeros((), dtype=precision(weights))
+        return {**super().initial_slots(weights), "power_sum": nothing, "age_sum": nothing}
+
+    def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+        """Apply :func:`radam`."""
+        return radam(state, gradient, hyperparameters)
