@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.curvature.chunks import Chunks
+from benchmark.curvature.chunks import RESIDENT_BYTES, Chunks
 from benchmark.curvature.operators import CurvatureOperator, Derivatives
 
 Tensor = Any
@@ -90,7 +90,7 @@ class CurvatureProgram(Generic[Operator]):
         bound = [self._tensor(parameter) for parameter in parameters]
         rest = [] if state is None else [[self._tensor(entry) for entry in state]]
         item_bytes = np.dtype(self.dtype).itemsize
-        chunks = Chunks(x, y, rest, self.chunk_size, self._tensor, item_bytes)
+        chunks = Chunks(x, y, rest, self.chunk_size, self._tensor, item_bytes, RESIDENT_BYTES)
         return self._operator(self._derivatives, bound, chunks)
 
     def _tensor(self, value: Any) -> Tensor:
