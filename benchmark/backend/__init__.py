@@ -8,6 +8,7 @@ Importing this package is cheap. :func:`select` imports the framework; without i
 that ``keras.backend.backend()`` names is used at the first call.
 """
 
+from benchmark.backend.memory import free_system_memory
 from benchmark.backend.selection import (
     BACKENDS,
     computing_threads,
@@ -20,6 +21,7 @@ from benchmark.backend.selection import (
 from benchmark.backend.transformations import (
     Compiled,
     compile,
+    gauss_newton_vector_product,
     hessian_vector_product,
     trace,
     value_and_grad,
@@ -34,6 +36,8 @@ __all__ = [
     "computing_threads",
     "devices",
     "free_memory",
+    "free_system_memory",
+    "gauss_newton_vector_product",
     "hessian_vector_product",
     "name",
     "select",

@@ -78,6 +78,26 @@ def hessian_vector_product(f: Function) -> Function:
     return product
 
 
+def gauss_newton_vector_product(f: Function, g: Function) -> Function:
+    """See :func:`benchmark.backend.gauss_newton_vector_product`."""
+
+    def product(parameters: Any, vectors: Any, *rest: Any) -> Any:
+        tensors = [jnp.asarray(parameter) for parameter in parameters]
+        tangents = [jnp.asarray(v, t.dtype) for v, t in zip(vectors, tensors, strict=True)]
+
+        def outputs(point: Any) -> Any:
+            return f(point, *rest)
+
+        def slope(z: Any) -> Any:
+            return jax.grad(g)(z, *rest)
+
+        z, pull_back = jax.vjp(outputs, tensors)
+        push_forward = jax.jvp(outputs, (tensors,), (tangents,))[1]
+        return pull_back(jax.jvp(slope, (z,), (push_forward,))[1])[0]
+
+    return product
+
+
 def vectorize(
     f: Function,
     in_axes: int | tuple[int | None, ...] | None,

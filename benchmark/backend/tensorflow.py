@@ -77,6 +77,32 @@ def hessian_vector_product(f: Function) -> Function:
     return product
 
 
+def gauss_newton_vector_product(f: Function, g: Function) -> Function:
+    """See :func:`benchmark.backend.gauss_newton_vector_product`."""
+    curvature = hessian_vector_product(lambda outputs, *rest: g(outputs[0], *rest))
+
+    def product(parameters: Any, vectors: Any, *rest: Any) -> Any:
+        tensors = [tf.convert_to_tensor(parameter) for parameter in parameters]
+        tangents = [tf.cast(v, t.dtype) for v, t in zip(vectors, tensors, strict=True)]
+        with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
+            tape.watch(tensors)
+            z = f(tensors, *rest)
+        # J v from reverse mode alone: Jᵀu is linear in u, and its derivative for u is J.
+        u = tf.zeros_like(z)
+        with tf.GradientTape(watch_accessed_variables=False) as linear:
+            linear.watch(u)
+            pulled_back = tape.gradient(
+                z, tensors, u, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+        push_forward = linear.gradient(
+            pulled_back, u, tangents, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        (bent,) = curvature([z], [push_forward], *rest)
+        return tape.gradient(z, tensors, bent, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    return product
+
+
 def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None, loops: bool) -> Function:
     """See :func:`benchmark.backend.vectorize`."""
 

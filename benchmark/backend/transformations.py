@@ -69,6 +69,39 @@ def hessian_vector_product(f: Function) -> Function:
     return implementation().hessian_vector_product(f)
 
 
+def gauss_newton_vector_product(f: Function, g: Function) -> Function:
+    """Return a function that multiplies a generalised Gauss-Newton matrix by a vector.
+
+    With outputs z = f(θ), their Jacobian J = ∂z/∂θ and a scalar g(z), it computes
+
+        G v = Jᵀ (∇²g) J v
+
+    without forming J or ∇²g, at a small multiple of the cost of a gradient.
+
+    Args:
+        f: ``f(parameters, *rest) -> outputs``, one tensor, differentiable at ``parameters``.
+        g: ``g(outputs, *rest) -> scalar``, twice differentiable at the outputs.
+
+    Returns:
+        ``h(parameters, vectors, *rest) -> products``; ``vectors`` and ``products`` are lists
+        shaped like ``parameters``.
+
+    Example:
+        >>> from keras import ops
+        >>> product = gauss_newton_vector_product(
+        ...     lambda parameters: parameters[0] ** 2, lambda z: ops.sum(z ** 2)
+        ... )
+        >>> theta, v = ops.convert_to_tensor([1.0, 2.0]), ops.convert_to_tensor([1.0, 1.0])
+        >>> ops.convert_to_numpy(product([theta], [v])[0]).tolist()
+        [8.0, 32.0]
+
+    References:
+        Schraudolph, Fast curvature matrix-vector products, 2002; Martens, New insights and
+        perspectives on the natural gradient method, 2020, §8.
+    """
+    return implementation().gauss_newton_vector_product(f, g)
+
+
 def vectorize(f: Function, in_axes: Axes = 0, *, loops: bool = False) -> Function:
     """Return a function that applies ``f`` along a new leading axis of its arguments.
 

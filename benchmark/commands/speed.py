@@ -39,6 +39,7 @@ class SpeedRequest:
         any_device: let a CPU do for that.
         profile: measure only what shows where the time goes.
         capacity: trials at once in ours.
+        curvature: measure Hessians instead.
     """
 
     full: bool
@@ -49,6 +50,7 @@ class SpeedRequest:
     any_device: bool
     profile: bool
     capacity: int | None
+    curvature: bool = False
 
 
 def run_speed(request: SpeedRequest) -> int:
@@ -113,6 +115,11 @@ def _tasks(request: SpeedRequest) -> "list[Task]":
     if request.gpu:
         capacities = CAPACITIES if request.full else CAPACITIES[:4]
         return [accelerator_task(any_device=request.any_device, capacities=capacities, trials=32)]
+    if request.curvature:
+        from benchmark.speed.curvature import tasks as curvature
+
+        sizes = curvature.FULL if request.full else curvature.QUICK
+        return chosen_tasks(curvature.curvature_tasks(sizes), request.only)
     found = tasks(FULL if request.full else QUICK, request.capacity)
     if request.profile:
         return chosen_tasks(found, ["vectorized/digits_mlp/tensorflow", "whole_study", "overhead"])
@@ -154,6 +161,11 @@ def _show(record: "Record", request: SpeedRequest) -> None:
         shown = [accelerator_table(measured)]
     elif request.profile:
         shown = [profile_table(measured)]
+    elif request.curvature:
+        from benchmark.speed.curvature.targets import curvature_table
+
+        verdicts = target_table(record.verdicts, is_full=request.full)
+        shown = [curvature_table(measured), verdicts]
     else:
         shown = [
             cost_table(measured),

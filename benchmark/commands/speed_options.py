@@ -29,6 +29,9 @@ def speed(
     profile: Annotated[
         bool, typer.Option("--profile", help="Only where the time of a trial goes.")
     ] = False,
+    curvature: Annotated[
+        bool, typer.Option("--curvature", help="Hessians beside PyHessian and curvlinops instead.")
+    ] = False,
     capacity: Annotated[
         int | None, typer.Option(min=1, help="How many trials ours trains at once.")
     ] = None,
@@ -42,8 +45,10 @@ def speed(
 
     if quick and full:
         bad_input("--quick and --full exclude each other. Received both. Leave one out.")
-    if gpu and profile:
-        bad_input("--gpu and --profile exclude each other. Received both. Leave one out.")
+    chosen = {"--gpu": gpu, "--profile": profile, "--curvature": curvature}
+    if sum(chosen.values()) > 1:
+        first, second = [name for name, is_set in chosen.items() if is_set][:2]
+        bad_input(f"{first} and {second} exclude each other. Received both. Leave one out.")
     request = SpeedRequest(
         full=full or (gpu and not quick),
         only=only or [],
@@ -53,6 +58,7 @@ def speed(
         any_device=any_device,
         profile=profile,
         capacity=capacity,
+        curvature=curvature,
     )
     with user_errors():
         code = run_speed(request)

@@ -12,25 +12,66 @@ largest to the smallest bounds the speed, and its signs tell a bowl from a saddl
     program = HessianProgram(model_loss(model, loss))       compiled once for a structure
     operator = program.at(weights, x, y)                    the Hessian at a point
     curvature = diagnose(operator)                          numbers, and sentences on what is known
+
+A :class:`GaussNewtonProgram` binds in the same way. Whatever looks at a spectrum takes any
+symmetric linear operator, such as ``scipy.sparse.linalg.aslinearoperator(matrix)``.
 """
 
+from benchmark.curvature.blocks import BlockOperator, block_operator, layer_slices
+from benchmark.curvature.checks import check_products
+from benchmark.curvature.density import SpectralDensity, spectral_density
 from benchmark.curvature.diagnosis import Curvature, diagnose
-from benchmark.curvature.exact import ExactSpectrum, exact_eigenvalues, exact_hessian
+from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
+from benchmark.curvature.estimate import Estimate
+from benchmark.curvature.exact import (
+    ExactPlan,
+    ExactSpectrum,
+    exact_eigenvalues,
+    exact_hessian,
+    exact_plan,
+    largest_exact_size,
+)
+from benchmark.curvature.gauss_newton import GaussNewtonProgram
+from benchmark.curvature.hessian import HessianProgram
 from benchmark.curvature.lanczos import LanczosResult, lanczos
-from benchmark.curvature.losses import model_loss
-from benchmark.curvature.operators import HessianOperator, SymmetricOperator
-from benchmark.curvature.program import HessianProgram
+from benchmark.curvature.losses import ComposedLoss, model_loss
+from benchmark.curvature.moments import Moments, effective_rank, estimate_moments
+from benchmark.curvature.operators import (
+    CurvatureOperator,
+    GaussNewtonOperator,
+    HessianOperator,
+    SymmetricOperator,
+)
 
 __all__ = [
+    "BlockOperator",
+    "ComposedLoss",
     "Curvature",
+    "CurvatureOperator",
+    "Eigenpairs",
+    "Estimate",
+    "ExactPlan",
     "ExactSpectrum",
+    "GaussNewtonOperator",
+    "GaussNewtonProgram",
     "HessianOperator",
     "HessianProgram",
     "LanczosResult",
+    "Moments",
+    "SpectralDensity",
     "SymmetricOperator",
+    "block_operator",
+    "check_products",
     "diagnose",
+    "effective_rank",
+    "estimate_moments",
     "exact_eigenvalues",
     "exact_hessian",
+    "exact_plan",
+    "extreme_eigenvalues",
     "lanczos",
+    "largest_exact_size",
+    "layer_slices",
     "model_loss",
+    "spectral_density",
 ]

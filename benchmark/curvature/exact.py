@@ -1,10 +1,98 @@
-"""The full Hessian and its spectrum, for small models."""
+"""The full Hessian and its spectrum, for small models and for single layers."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark import backend
 from benchmark.curvature.operators import Array, SymmetricOperator
+
+SHARE_OF_FREE_MEMORY = 0.5
+"""What an exact spectrum may take by default, so that a process beside it still finds some."""
+COPIES = 2
+"""Of the matrix: itself, and the one that the eigenvalues are computed in."""
+COLUMNS = 256
+"""Products a step; more gain nothing, and would cost memory that the plan does not count."""
+FLOAT_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ExactPlan:
+    """What the full matrix of n parameters costs, known before anything is computed.
+
+    Args:
+        size: n.
+        available_bytes: that it may take, or nothing where nobody knows.
+    """
+
+    size: int
+    available_bytes: int | None
+
+    @property
+    def products(self) -> int:
+        """Products with unit vectors: n."""
+        return self.size
+
+    @property
+    def needed_bytes(self) -> int:
+        """Memory at the peak: the matrix twice in float64, and two blocks of columns."""
+        columns = min(COLUMNS, self.size)
+        return FLOAT_BYTES * self.size * (COPIES * self.size + 2 * columns)
+
+    @property
+    def fits(self) -> bool:
+        """Whether that much may be taken."""
+        return self.available_bytes is None or self.needed_bytes <= self.available_bytes
+
+    @property
+    def sentence(self) -> str:
+        """The cost, for people.
+
+        Example:
+            >>> ExactPlan(5000, 10**9).sentence
+            'All 5000 eigenvalues take 5000 products and 0.42 GB of memory; 1 GB may be taken.'
+        """
+        limit = self.available_bytes
+        rest = "" if limit is None else f"; {limit / 1e9:.3g} GB may be taken"
+        return (
+            f"All {self.size} eigenvalues take {self.products} products and "
+            f"{self.needed_bytes / 1e9:.2g} GB of memory{rest}."
+        )
+
+
+def exact_plan(size: int, available_bytes: int | None = None) -> ExactPlan:
+    """State what a full matrix costs, and whether it fits.
+
+    Args:
+        size: n, the number of parameters.
+        available_bytes: that it may take; by default half of what the machine has left. The
+            matrix lies in the memory of the processor, on a machine with a GPU too.
+
+    Example:
+        >>> exact_plan(10_000, available_bytes=2**30).fits
+        False
+    """
+    if available_bytes is None:
+        free = backend.free_system_memory()
+        available_bytes = None if free is None else int(SHARE_OF_FREE_MEMORY * free)
+    return ExactPlan(size, available_bytes)
+
+
+def largest_exact_size(available_bytes: int) -> int:
+    """The largest number of parameters whose full matrix fits into some memory.
+
+    Args:
+        available_bytes: that it may take.
+
+    Example:
+        >>> largest_exact_size(2**30)
+        8064
+    """
+    low, high = 0, int(np.sqrt(available_bytes / FLOAT_BYTES)) + 1
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if ExactPlan(middle, available_bytes).fits else (low, middle)
+    return low
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,26 +111,65 @@ class ExactSpectrum:
     asymmetry: float
 
 
-def exact_hessian(operator: SymmetricOperator) -> tuple[Array, float]:
+def exact_hessian(
+    operator: SymmetricOperator, available_bytes: int | None = None
+) -> tuple[Array, float]:
     """Form the matrix of a symmetric operator by vectorised products with the unit vectors.
 
     Args:
-        operator: n × n; it costs n products and n² numbers of memory.
+        operator: n × n; it costs n products.
+        available_bytes: as of :func:`exact_plan`, which tells the cost beforehand.
 
     Returns:
         The symmetrised matrix, and the ``asymmetry`` of :class:`ExactSpectrum`.
+
+    Raises:
+        MemoryError: it would not fit; nothing has been computed.
     """
-    matrix = operator.matmat(np.eye(operator.shape[0]))
-    return (matrix + matrix.T) / 2, float(np.linalg.norm(matrix - matrix.T) / 2)
+    size = operator.shape[0]
+    plan = exact_plan(size, available_bytes)
+    if not plan.fits:
+        raise MemoryError(
+            f"the full matrix must fit into memory. {plan.sentence} Take lanczos or "
+            "extreme_eigenvalues, or the blocks of single layers by block_operator."
+        )
+    matrix = np.empty((size, size))
+    for first in range(0, size, COLUMNS):
+        last = min(first + COLUMNS, size)
+        units = np.zeros((size, last - first))
+        units[np.arange(first, last), np.arange(last - first)] = 1.0
+        # Products come as columns; rows lie together, and the matrix is symmetric.
+        matrix[first:last] = operator.matmat(units).T
+    return matrix, _symmetrise(matrix)
 
 
-def exact_eigenvalues(operator: SymmetricOperator) -> ExactSpectrum:
+def _symmetrise(matrix: Array) -> float:
+    """Replace H by ½ (H + Hᵀ) in place; return ½ ‖H − Hᵀ‖."""
+    size, square = len(matrix), 0.0
+    for first in range(0, size, COLUMNS):
+        rows = slice(first, first + COLUMNS)
+        for second in range(0, first + 1, COLUMNS):
+            columns = slice(second, second + COLUMNS)
+            upper, lower = matrix[rows, columns], matrix[columns, rows].T
+            difference = float(np.sum(np.square(upper - lower)))
+            square += difference if first == second else 2 * difference
+            mean = (upper + lower) / 2
+            matrix[rows, columns] = mean
+            matrix[columns, rows] = mean.T
+    return float(np.sqrt(square)) / 2
+
+
+def exact_eigenvalues(
+    operator: SymmetricOperator, available_bytes: int | None = None
+) -> ExactSpectrum:
     """Compute all eigenvalues of a symmetric operator, in float64.
 
     Args:
         operator: n × n; the eigenvalues cost about 4/3 n³ operations.
+        available_bytes: as of :func:`exact_plan`, which tells the cost beforehand.
 
     Raises:
+        MemoryError: the matrix would not fit; nothing has been computed.
         FloatingPointError: the Hessian has entries that are not finite.
 
     Example:
@@ -51,7 +178,7 @@ def exact_eigenvalues(operator: SymmetricOperator) -> ExactSpectrum:
         >>> spectrum.eigenvalues.round(12).tolist(), spectrum.asymmetry
         ([1.0, 3.0], 0.0)
     """
-    hessian, asymmetry = exact_hessian(operator)
+    hessian, asymmetry = exact_hessian(operator, available_bytes)
     if not np.isfinite(hessian).all():
         raise FloatingPointError("the Hessian must be finite. Received NaN or infinite entries.")
     eigenvalues = np.asarray(np.linalg.eigvalsh(hessian), np.float64)

@@ -32,7 +32,9 @@ class LanczosResult:
         return int(self.ritz_values.size)
 
 
-def lanczos(operator: SymmetricOperator, steps: int, seed: int = 0) -> LanczosResult:
+def lanczos(
+    operator: SymmetricOperator, steps: int, seed: int = 0, start: Array | None = None
+) -> LanczosResult:
     """Approximate the ends of the spectrum of a symmetric operator.
 
         H Q = Q T + βₘ q eₘᵀ,    T tridiagonal with diagonal α and off-diagonal β
@@ -48,9 +50,11 @@ def lanczos(operator: SymmetricOperator, steps: int, seed: int = 0) -> LanczosRe
         operator: n × n, symmetric.
         steps: m ≥ 1, the number of products; at most n are made.
         seed: of the start vector, ≥ 0, drawn from the unit sphere uniformly.
+        start: another start vector, shape (n,), not zero: a sum of eigenvectors at an earlier
+            point, for instance, whose eigenvalues are then found first.
 
     Raises:
-        ValueError: ``steps`` is below 1.
+        ValueError: ``steps`` is below 1, or ``start`` is no direction.
         FloatingPointError: a product is not finite.
 
     Example:
@@ -74,7 +78,7 @@ def lanczos(operator: SymmetricOperator, steps: int, seed: int = 0) -> LanczosRe
     basis = np.empty((steps, size))
     alpha, beta = np.empty(steps), np.zeros(steps)
     restarts = 0
-    vector = _unit(generator.standard_normal(size))
+    vector = _start(generator.standard_normal(size) if start is None else start, size)
     for step in range(steps):
         basis[step] = vector
         product = operator.matvec(vector)
@@ -96,6 +100,16 @@ def lanczos(operator: SymmetricOperator, steps: int, seed: int = 0) -> LanczosRe
     values, vectors = eigh_tridiagonal(alpha, beta[:-1])
     residuals = np.abs(beta[-1] * vectors[-1])
     return LanczosResult(np.asarray(values, np.float64), residuals, restarts)
+
+
+def _start(vector: Array, size: int) -> Array:
+    given = np.asarray(vector, np.float64)
+    if given.shape != (size,) or not 0 < np.linalg.norm(given) < np.inf:
+        raise ValueError(
+            f"start must be a vector of {size} finite entries, not all zero. "
+            f"Received the shape {given.shape} in lanczos."
+        )
+    return _unit(given)
 
 
 def _unit(vector: Array) -> Array:

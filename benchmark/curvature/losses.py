@@ -1,17 +1,52 @@
 """The training loss of a Keras model as a pure function of its weights."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
+
+from benchmark.curvature.checks import refuse_unfrozen_layers
 
 Tensor = Any
 Loss = Callable[..., Tensor]
 MEANS = ("sum_over_batch_size", "mean")
 
 
-def model_loss(model: keras.Model, loss: Any, dtype: str = "float64") -> Loss:
+@dataclass(frozen=True, slots=True)
+class ComposedLoss:
+    """A mean loss in two parts, which the Gauss-Newton matrix tells apart.
+
+        f(θ, x, y) = ℓ(z, y) + R,    (z, R) = forward(θ, x)
+
+    Args:
+        forward: ``(parameters, x, *state) -> (outputs z, penalty R)``; R is a scalar that
+            depends on the parameters, ``0.0`` where there is none.
+        of_outputs: ``(outputs, y) -> ℓ``, the mean over the examples.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = ComposedLoss(
+        ...     lambda parameters, x: (ops.matmul(x, parameters[0]), 0.0),
+        ...     lambda z, y: ops.mean(ops.square(z - y)),
+        ... )
+        >>> float(loss([np.array([2.0])], np.array([[1.0], [3.0]]), np.array([2.0, 7.0])))
+        0.5
+    """
+
+    forward: Callable[..., tuple[Tensor, Tensor | float]]
+    of_outputs: Loss
+
+    def __call__(self, parameters: Sequence[Tensor], x: Tensor, y: Tensor, *state: Any) -> Tensor:
+        """Return the loss."""
+        outputs, penalty = self.forward(parameters, x, *state)
+        return self.of_outputs(outputs, y) + penalty
+
+
+def model_loss(
+    model: keras.Model, loss: Any, dtype: str = "float64", *, training: bool = False
+) -> ComposedLoss:
     """Make the mean training loss of a Keras model a pure function of its weights.
 
         f(parameters, x, y) = mean over examples of loss(y, model(x)) + the model's own losses
@@ -25,6 +60,8 @@ def model_loss(model: keras.Model, loss: Any, dtype: str = "float64") -> Loss:
         loss: a ``keras.losses.Loss``, a Keras loss name, or a function of (y_true, y_pred).
         dtype: the arithmetic, ``"float64"`` or ``"float32"``. The default resolves small
             eigenvalues that float32 drowns in rounding, for at most twice the time.
+        training: call the model as training does. Then every layer that is random or uses
+            batch statistics must be frozen (rate 0, or ``trainable = False``).
 
     Returns:
         ``f(parameters, x, y, state=())``; ``parameters`` are like
@@ -32,7 +69,8 @@ def model_loss(model: keras.Model, loss: Any, dtype: str = "float64") -> Loss:
         which a model with moving averages or random layers needs.
 
     Raises:
-        ValueError: the loss does not take the mean over examples.
+        ValueError: the loss does not take the mean over examples, or a layer is random or
+            mixes examples, so that there is no function to differentiate.
 
     Example:
         >>> import numpy as np
@@ -42,11 +80,14 @@ def model_loss(model: keras.Model, loss: Any, dtype: str = "float64") -> Loss:
         >>> float(f(weights, np.array([[1.0], [3.0]]), np.array([[2.0], [7.0]])))
         0.5
     """
+    refuse_unfrozen_layers(model, training=training)
     compute_loss = _values(loss)
     twin = _in_dtype(model, dtype)
     needs_state = len(twin.non_trainable_variables)
 
-    def f(parameters: Sequence[Tensor], x: Tensor, y: Tensor, state: Sequence[Tensor] = ()) -> Any:
+    def forward(
+        parameters: Sequence[Tensor], x: Tensor, state: Sequence[Tensor] = ()
+    ) -> tuple[Tensor, Tensor | float]:
         if len(state) != needs_state:
             raise ValueError(
                 f"state must hold {needs_state} tensors. Received {len(state)}. "
@@ -56,17 +97,18 @@ def model_loss(model: keras.Model, loss: Any, dtype: str = "float64") -> Loss:
             [ops.convert_to_tensor(parameter, dtype) for parameter in parameters],
             list(state),
             ops.convert_to_tensor(x),
-            training=False,
+            training=training,
             return_losses=True,
         )
-        mean = ops.mean(compute_loss(ops.convert_to_tensor(y), outputs))
-        if dtype == "float32":
-            # Keras's one-hot targets are float64 on JAX. (Never the other way: a float32 loss
-            # cast to float64 would hide its rounding.)
-            mean = ops.cast(mean, dtype)
-        return sum((ops.cast(penalty, dtype) for penalty in penalties), start=mean)
+        return outputs, sum((ops.cast(penalty, dtype) for penalty in penalties), start=0.0)
 
-    return f
+    def of_outputs(outputs: Tensor, y: Tensor) -> Tensor:
+        mean = ops.mean(compute_loss(ops.convert_to_tensor(y), outputs))
+        # Keras's one-hot targets are float64 on JAX. (Never the other way: a float32 loss
+        # cast to float64 would hide its rounding.)
+        return ops.cast(mean, dtype) if dtype == "float32" else mean
+
+    return ComposedLoss(forward, of_outputs)
 
 
 def _values(loss: Any) -> Loss:

@@ -1,6 +1,6 @@
-"""The Hessian at a point, as a linear operator."""
+"""Curvature at a point, as a linear operator."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,9 +26,41 @@ class SymmetricOperator(Protocol):
         """H V for V of shape (n, k)."""
 
 
+def epsilon_of(operator: SymmetricOperator) -> float:
+    """Machine epsilon of the arithmetic inside an operator: float64's unless it says otherwise.
+
+    Args:
+        operator: any, such as a NumPy matrix behind ``scipy.sparse.linalg.aslinearoperator``.
+    """
+    return float(getattr(operator, "epsilon", np.finfo(np.float64).eps))
+
+
+def multiply(operator: SymmetricOperator, matrix: Array) -> Array:
+    """H V in float64, finite.
+
+    Args:
+        operator: n × n.
+        matrix: V, shape (n, k). Where an operator multiplies blocks of a fixed size, of which
+            k vectors would leave most empty, they are multiplied one by one.
+
+    Raises:
+        FloatingPointError: a product is not finite.
+    """
+    columns = matrix.shape[1]
+    # A block costs nearly as much as its vectors do singly.
+    if columns == 1 or 2 * columns < getattr(operator, "block_size", 0):
+        product = np.stack([operator.matvec(column) for column in matrix.T], axis=1)
+    else:
+        product = operator.matmat(matrix)
+    product = np.asarray(product, np.float64)
+    if not np.isfinite(product).all():
+        raise FloatingPointError("a product must be finite. Received NaN or infinity.")
+    return product
+
+
 @dataclass(frozen=True, slots=True)
 class Derivatives:
-    """The compiled functions of a :class:`benchmark.curvature.HessianProgram`.
+    """The compiled functions of a program of curvature.
 
     Args:
         gradient: ``(parameters, *data) -> (loss, gradient)``, the gradient flat.
@@ -45,14 +77,19 @@ class Derivatives:
     dtype: str
 
 
-class HessianOperator:
-    """The Hessian of a mean loss at given weights, over given data, never formed.
+class CurvatureOperator:
+    """A curvature matrix of a mean loss at given weights, over given data, never formed.
 
-    Made by :meth:`benchmark.curvature.HessianProgram.at`. Vectors are flat, in the order of the
-    parameters, each row by row; they come and go in float64. Over chunks c of n_c among n
-    examples, products are summed in float64:
+    Vectors are flat, in the order of the parameters, each row by row; they come and go in
+    float64. Over chunks c of n_c among n examples, products are summed in float64, in the
+    order of the chunks, so that they are the same at every call:
 
         H v = Σ_c (n_c / n) H_c v
+
+    Args:
+        derivatives: compiled.
+        parameters: the weights.
+        chunks: of the data, each with its share n_c / n; gone through once a product.
 
     Example:
         >>> from benchmark.curvature import HessianProgram
@@ -69,13 +106,16 @@ class HessianOperator:
         self,
         derivatives: Derivatives,
         parameters: Sequence[Tensor],
-        chunks: Sequence[tuple[float, list[Tensor]]],
+        chunks: Iterable[tuple[float, list[Tensor]]],
     ) -> None:
         self._derivatives = derivatives
         self._parameters = list(parameters)
         self._chunks = chunks
         self._value_and_gradient: tuple[float, Array] | None = None
-        self._size = sum(int(np.prod(parameter.shape)) for parameter in parameters)
+        ends = np.cumsum([int(np.prod(parameter.shape)) for parameter in parameters])
+        self._size = int(ends[-1])
+        self.parameter_slices = tuple(map(slice, [0, *map(int, ends[:-1])], map(int, ends)))
+        """Where the entries of each parameter lie in a flat vector."""
         self.products = 0
         """How many vectors the Hessian has been multiplied by, over all data each."""
 
@@ -88,6 +128,11 @@ class HessianOperator:
     def epsilon(self) -> float:
         """Machine epsilon of the arithmetic inside."""
         return float(np.finfo(self._derivatives.dtype).eps)
+
+    @property
+    def block_size(self) -> int:
+        """How many vectors :meth:`matmat` multiplies at once; fewer cost as much."""
+        return self._derivatives.block_size
 
     def value(self) -> float:
         """Return the mean loss over all data."""
@@ -165,3 +210,11 @@ class HessianOperator:
                 gradient += weight * np.asarray(ops.convert_to_numpy(slope), np.float64)
             self._value_and_gradient = value, gradient
         return self._value_and_gradient
+
+
+class HessianOperator(CurvatureOperator):
+    """The Hessian H = ∇²f; made by :meth:`benchmark.curvature.HessianProgram.at`."""
+
+
+class GaussNewtonOperator(CurvatureOperator):
+    """The Gauss-Newton matrix; made by :meth:`benchmark.curvature.GaussNewtonProgram.at`."""

@@ -1,72 +1,54 @@
 """Compiled derivatives of a loss, made once and used at many weights."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import keras
 import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.curvature.operators import Derivatives, HessianOperator
+from benchmark.curvature.chunks import RESIDENT_BYTES, Chunks
+from benchmark.curvature.operators import CurvatureOperator, Derivatives
 
 Tensor = Any
+Operator = TypeVar("Operator", bound=CurvatureOperator)
 
 
-class HessianProgram:
-    """The gradient and Hessian products of a loss, compiled once for all weights and data.
-
-    The engine keeps one program for each structure of model and data; :meth:`at` binds it to
-    weights and data without compiling again, as long as shapes are the same.
+class CurvatureProgram(Generic[Operator]):
+    """Compiled products with one kind of curvature matrix; see its two kinds.
 
     Args:
-        loss: ``f(parameters, x, y)`` or ``f(parameters, x, y, state)``, the mean over the
-            examples of x and y; see :func:`benchmark.curvature.model_loss`.
-        chunk_size: examples that pass through the loss at once, ≥ 1. Memory grows with
-            ``chunk_size × block_size``. Data that are no multiple compile a second time.
-        block_size: vectors multiplied at once by :meth:`HessianOperator.matmat`, ≥ 1; of
-            16, 32 … 256 the default was fastest on both frameworks for all 985 parameters of
-            a digits network on two CPU cores (0.4 to 0.7 s).
-        dtype: the arithmetic, ``"float64"`` or ``"float32"``; the loss must keep it.
-
-    Raises:
-        ValueError: a size is below 1, or the dtype is another.
-        TypeError: at the first use, the loss returns another dtype.
-
-    Example:
-        >>> program = HessianProgram(lambda parameters, x, y: ops.sum(parameters[0] ** 4))
-        >>> for point in (1.0, 2.0):
-        ...     operator = program.at([np.array([point])], np.zeros((1, 1)), np.zeros(1))
-        ...     print(operator.matvec(np.array([1.0])), program.compilations)
-        [12.] 1
-        [48.] 1
+        loss: ``f(parameters, x, y)`` or ``f(parameters, x, y, state)``.
+        product: ``(parameters, vectors, *data) -> products`` for single vectors.
+        operator: the class that is bound to weights and data.
+        chunk_size: examples that pass through the loss at once, ≥ 1.
+        block_size: vectors multiplied at once, ≥ 1.
+        dtype: the arithmetic.
     """
 
     def __init__(
         self,
         loss: Callable[..., Tensor],
+        product: Callable[..., Sequence[Tensor]],
+        operator: Callable[..., Operator],
         *,
-        chunk_size: int = 2048,
-        block_size: int = 32,
-        dtype: str = "float64",
+        chunk_size: int,
+        block_size: int,
+        dtype: str,
     ) -> None:
+        name = type(self).__name__
         for key, value in (("chunk_size", chunk_size), ("block_size", block_size)):
             if value < 1:
-                raise ValueError(f"{key} must be ≥ 1. Received {value} in HessianProgram.")
+                raise ValueError(f"{key} must be ≥ 1. Received {value} in {name}.")
         if dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64. Received {dtype!r}.")
         self.chunk_size = chunk_size
         self.dtype = dtype
-
-        def checked(parameters: Any, *data: Any) -> Tensor:
-            value = loss(parameters, *data)
-            _require_dtype(value, dtype)
-            return value
-
-        product = backend.hessian_vector_product(checked)
+        self._operator = operator
 
         def flat_gradient(parameters: Any, *data: Any) -> tuple[Tensor, Tensor]:
-            value, gradients = backend.value_and_grad(checked)(parameters, *data)
+            value, gradients = backend.value_and_grad(loss)(parameters, *data)
             return value, _join(gradients)
 
         def flat_product(parameters: Any, vector: Any, *data: Any) -> Tensor:
@@ -88,7 +70,7 @@ class HessianProgram:
 
     def at(
         self, parameters: Sequence[Any], x: Any, y: Any, state: Sequence[Any] | None = None
-    ) -> HessianOperator:
+    ) -> Operator:
         """Bind the program to weights and data.
 
         Args:
@@ -103,16 +85,13 @@ class HessianProgram:
         if len(x) == 0 or len(x) != len(y):
             raise ValueError(
                 "x and y must have the same number of examples, at least one. "
-                f"Received {len(x)} and {len(y)} in HessianProgram.at."
+                f"Received {len(x)} and {len(y)} in {type(self).__name__}.at."
             )
         bound = [self._tensor(parameter) for parameter in parameters]
         rest = [] if state is None else [[self._tensor(entry) for entry in state]]
-        chunks = []
-        for first in range(0, len(x), self.chunk_size):
-            rows = slice(first, first + self.chunk_size)
-            weight = len(x[rows]) / len(x)
-            chunks.append((weight, [self._tensor(x[rows]), self._tensor(y[rows]), *rest]))
-        return HessianOperator(self._derivatives, bound, chunks)
+        item_bytes = np.dtype(self.dtype).itemsize
+        chunks = Chunks(x, y, rest, self.chunk_size, self._tensor, item_bytes, RESIDENT_BYTES)
+        return self._operator(self._derivatives, bound, chunks)
 
     def _tensor(self, value: Any) -> Tensor:
         """Copy a value to the device, floating-point numbers in the program's arithmetic."""
@@ -122,6 +101,25 @@ class HessianProgram:
         tensor = ops.convert_to_tensor(given)
         is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype))
         return ops.cast(tensor, self.dtype) if is_float else tensor
+
+
+def keep_dtype(loss: Callable[..., Tensor], dtype: str) -> Callable[..., Tensor]:
+    """Return the loss, which raises where it returns another arithmetic.
+
+    Args:
+        loss: any.
+        dtype: that it must keep.
+
+    Raises:
+        TypeError: at a call, the loss returns another dtype.
+    """
+
+    def checked(*arguments: Any) -> Tensor:
+        value = loss(*arguments)
+        _require_dtype(value, dtype)
+        return value
+
+    return checked
 
 
 def _require_dtype(value: Tensor, dtype: str) -> None:

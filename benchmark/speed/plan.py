@@ -23,6 +23,12 @@ FUNCTIONS = {
     "overhead": "benchmark.speed.ours.overhead:measure",
     "pruning": "benchmark.speed.ours.whole_study:measure",
     "accelerator": "benchmark.speed.accelerator:measure",
+    "curvature_pyhessian": "benchmark.speed.curvature.competitors:measure_pyhessian",
+    "curvature_curvlinops": "benchmark.speed.curvature.competitors:measure_curvlinops",
+    "curvature_eigenvalues": "benchmark.speed.curvature.ours:measure_eigenvalues",
+    "curvature_product": "benchmark.speed.curvature.ours:measure_product",
+    "curvature_exact": "benchmark.speed.curvature.ours:measure_exact",
+    "curvature_large": "benchmark.speed.curvature.ours:measure_large",
 }
 """The function of each group of measurements, read without importing any framework."""
 

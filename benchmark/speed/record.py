@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.speed.curvature.targets import CURVATURE_TARGETS, is_of_curvature
 from benchmark.speed.measurement import Measured
 from benchmark.speed.targets import Verdict, verdicts
 
@@ -31,7 +32,9 @@ class Record:
     @property
     def verdicts(self) -> list[Verdict]:
         """Every target and what was found."""
-        return verdicts(self.measured)
+        return verdicts(
+            self.measured, CURVATURE_TARGETS if is_of_curvature(self.measured) else None
+        )
 
     def document(self) -> dict[str, Any]:
         """The run as plain values for JSON."""

@@ -1,12 +1,12 @@
 """The speed that must be reached, and whether it was."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.speed.measurement import Measured, Measurement, Spread, ratio
 
-Unit = Literal["×", "%", "ms"]
+Unit = Literal["×", "%", "ms", "s", "GB"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,15 @@ class Verdict:
         return self.target.verdict(self.spread)
 
 
-def verdicts(measured: Measured) -> list[Verdict]:
+def verdicts(measured: Measured, targets: "Sequence[Target] | None" = None) -> list[Verdict]:
     """Compare what was measured with every target.
 
     Args:
         measured: measurements by name.
+        targets: those of training by default.
     """
     found = []
-    for target in TARGETS:
+    for target in TARGETS if targets is None else targets:
         spread, remark = target.find(measured) or (None, "")
         found.append(Verdict(target, spread, remark))
     return found

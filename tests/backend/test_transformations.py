@@ -90,6 +90,33 @@ def test_a_linear_function_has_zero_hessian():
     np.testing.assert_array_equal(product(theta, theta)[0], np.zeros(2))
 
 
+def test_gauss_newton_products_equal_the_dense_matrix():
+    """Jᵀ (∇²g) J with a Jacobian by hand, singly and vectorised, data handed to both parts."""
+
+    def f(parameters, scale):
+        return scale * ops.tanh(ops.matmul(MATRIX, parameters[0])) + parameters[1][0]
+
+    def g(z, scale):
+        return ops.sum(z**4) * scale
+
+    a, b, scale = np.array([0.1, -0.2, 0.3]), np.array([0.5, 9.0]), np.float64(1.5)
+    hidden = np.tanh(MATRIX @ a)
+    jacobian = np.c_[scale * (1 - hidden**2)[:, None] * MATRIX, np.ones(3), np.zeros(3)]
+    bend = 12 * (scale * hidden + b[0]) ** 2 * scale
+    expected = jacobian.T @ (bend[:, None] * jacobian)
+
+    def product(parameters, row, scale):
+        vectors = [row[:3], row[3:]]
+        return backend.gauss_newton_vector_product(f, g)(parameters, vectors, scale)
+
+    parameters = tensors("float64", a, b)
+    rows = backend.compile(backend.vectorize(product, in_axes=(None, 0, None)))
+    found = np.concatenate(rows(parameters, np.eye(5), scale), axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    single = product(parameters, ops.convert_to_tensor(np.eye(5)[1]), scale)
+    np.testing.assert_allclose(np.concatenate(single), expected[1], rtol=1e-12, atol=1e-14)
+
+
 def test_vectorized_products_are_the_columns_of_the_hessian(dtype, point):
     def f(b, vectors):
         product = backend.hessian_vector_product(lambda p: quartic([p[0][:0], p[0]], 1.0))

@@ -109,7 +109,17 @@ def test_the_seed_decides_the_result():
     assert (first.ritz_values != other.ritz_values).any()
 
 
+def test_a_start_of_eigenvectors_finds_theirs_first():
+    spectrum = np.linspace(-1, 1, 200)
+    q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(200, 200)))
+    found = lanczos(aslinearoperator(rotated(spectrum)), 3, start=q[:, :3].sum(axis=1))
+    np.testing.assert_allclose(found.ritz_values, spectrum[:3], atol=1e-12)
+
+
 def test_refusals():
+    for start in (np.zeros(2), np.ones(3), np.array([np.nan, 1.0])):
+        with pytest.raises(ValueError, match=r"start must be a vector of 2 finite entries"):
+            lanczos(aslinearoperator(np.eye(2)), 1, start=start)
     with pytest.raises(ValueError, match=r"steps must be ≥ 1. Received 0 in lanczos"):
         lanczos(aslinearoperator(np.eye(2)), 0)
     with pytest.raises(FloatingPointError, match="must be finite"):

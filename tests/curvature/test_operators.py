@@ -7,6 +7,7 @@ from keras import ops
 from scipy.sparse.linalg import eigsh
 
 from benchmark.curvature import HessianProgram, exact_eigenvalues, lanczos, model_loss
+from benchmark.curvature.operators import multiply
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -79,6 +80,33 @@ def test_chunks_change_nothing():
     # 50 = 2 × 20 + 10: two shapes of chunks, each compiled once for two functions.
     assert chunked.compilations == 4
     assert other.products == 10
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_data_that_do_not_stay_on_the_device_change_nothing(dtype, monkeypatch):
+    """Chunks that are copied anew for each product give the same bits."""
+    generator = np.random.default_rng(1)
+    weights = [generator.normal(size=(6, 2)), generator.normal(size=2)]
+    x, y = generator.normal(size=(40, 6)), generator.normal(size=(40, 2))
+    program = HessianProgram(regression, chunk_size=20, block_size=8, dtype=dtype)
+    kept = program.at(weights, x, y)
+    monkeypatch.setattr("benchmark.curvature.program.RESIDENT_BYTES", 100)
+    anew = program.at(weights, x, y)
+    vectors = generator.normal(size=(14, 3))
+    np.testing.assert_array_equal(anew.matmat(vectors), kept.matmat(vectors))
+    np.testing.assert_array_equal(anew.gradient(), kept.gradient())
+
+
+def test_few_vectors_are_multiplied_singly():
+    """Where a block would be mostly empty, estimators take single products."""
+    weights = [np.ones((6, 2)), np.ones(2)]
+    operator = HessianProgram(regression, block_size=8).at(
+        weights, np.ones((3, 6)), np.zeros((3, 2))
+    )
+    vectors = np.random.default_rng(0).normal(size=(14, 3))
+    expected = np.stack([operator.matvec(column) for column in vectors.T], axis=1)
+    np.testing.assert_array_equal(multiply(operator, vectors), expected)
+    assert operator.products == 6
 
 
 def test_float32_agrees_within_its_precision(network, operator):

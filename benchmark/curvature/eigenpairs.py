@@ -1,0 +1,195 @@
+"""Eigenvalues at the ends of a large spectrum to a given accuracy, with their vectors."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmark.curvature.krylov import KrylovBasis
+from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eigenpairs:
+    """Approximate eigenvalues with what is known of their errors.
+
+    Args:
+        eigenvalues: the smallest and the largest that were asked for, ascending, shape (k,).
+        residuals: ‖H yᵢ − θᵢ yᵢ‖ for unit vectors yᵢ: H has an eigenvalue within that
+            distance of θᵢ, and the rounding.
+        joint_residual: ‖H Y − Y diag(θ)‖₂: as many eigenvalues of H as there are here, counted
+            with their multiplicity, can be paired with the θᵢ so that none is further away
+            than this and the rounding. So no eigenvalue is reported more often than it occurs.
+        rounding: n × machine epsilon × max |θ|, what products may be wrong by.
+        converged: which of them reached the tolerance.
+        vectors: the yᵢ as columns, shape (n, k), or nothing where they were not asked for.
+        products: spent.
+        restarts: of the basis, when it was full.
+    """
+
+    eigenvalues: Array
+    residuals: Array
+    joint_residual: float
+    rounding: float
+    converged: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    vectors: Array | None = field(repr=False)
+    products: int
+    restarts: int
+
+    @property
+    def bounds(self) -> Array:
+        """The residuals with the rounding: an eigenvalue lies within this of each value."""
+        return self.residuals + self.rounding
+
+
+def extreme_eigenvalues(
+    operator: SymmetricOperator,
+    largest: int = 1,
+    smallest: int = 0,
+    *,
+    tolerance: float = 1e-6,
+    block_size: int = 1,
+    basis_size: int | None = None,
+    max_products: int = 1000,
+    start: Array | None = None,
+    vectors: bool = False,
+    seed: int = 0,
+) -> Eigenpairs:
+    r"""Find the algebraically largest and smallest eigenvalues by thick-restart block Lanczos.
+
+    The projection of H on a growing orthonormal basis Q is kept whole; each new block of
+    vectors is orthogonalised twice against all earlier ones, so no eigenvalue appears again as
+    a ghost. When the basis is full it is replaced by its most wanted Ritz vectors:
+
+        H Q = Q T + Q₊ C,    T = S Θ Sᵀ,    ‖H y − θ y‖ = ‖C s‖ for y = Q s
+
+    It ends when each wanted value has ‖H y − θ y‖ ≤ ``tolerance`` × max(\|θ\|, √ε max \|θ\|),
+    which is the criterion of ARPACK; an isolated eigenvalue is then more accurate by far, for
+    its error is of the order of the square of that.
+
+    Args:
+        operator: n × n, symmetric.
+        largest: how many at the upper end, ≥ 0.
+        smallest: how many at the lower end, ≥ 0.
+        tolerance: relative, > 0.
+        block_size: vectors multiplied at once, ≥ 1. An eigenvalue that occurs several times
+            is found up to so many times; further copies only by chance.
+        basis_size: the most vectors of n numbers that are kept; by default 2 k + 20 for k
+            wanted values (at least three blocks more than k), as SciPy's ``eigsh`` takes.
+            Smaller ones save memory and cost products.
+        max_products: after these it ends with what it has, which ``converged`` tells.
+        start: vectors to begin with as columns, shape (n, p): those of an earlier point, for
+            instance. They replace the random start, and p the block size.
+        vectors: whether to return eigenvectors.
+        seed: of the random start, ≥ 0.
+
+    Raises:
+        ValueError: an argument is out of range.
+        FloatingPointError: a product is not finite.
+
+    Example:
+        >>> from scipy.sparse.linalg import aslinearoperator
+        >>> spectrum = np.array([-5.0, *np.linspace(0, 1, 97), 20.0, 20.0])
+        >>> found = extreme_eigenvalues(aslinearoperator(np.diag(spectrum)), 2, 1, block_size=2)
+        >>> found.eigenvalues.round(9).tolist(), found.converged.all()
+        ([-5.0, 20.0, 20.0], np.True_)
+
+    References:
+        Wu and Simon, Thick-restart Lanczos method for large symmetric eigenvalue problems,
+        2000; Stewart, A Krylov-Schur algorithm for large eigenproblems, 2001; Parlett, The
+        Symmetric Eigenvalue Problem, 1998, §11.5 (both bounds), §13.10 (blocks).
+    """
+    _check(largest, smallest, tolerance, block_size, max_products)
+    size = operator.shape[0]
+    first = _start(start, size, block_size, seed)
+    wanted = min(largest, size), min(smallest, max(0, size - largest))
+    capacity = _capacity(basis_size, sum(wanted), first.shape[1], size)
+    basis = KrylovBasis(operator, first, capacity, seed)
+    due = sum(wanted)
+    while True:
+        basis.expand()
+        is_last = basis.is_whole or basis.products >= max_products
+        if basis.dimension < sum(wanted) or not (
+            is_last or basis.is_full or basis.dimension >= due
+        ):
+            continue
+        # Each judgement takes as long as a cheap product or two.
+        due = basis.dimension + max(1, basis.dimension // 8)
+        values, weights = basis.ritz()
+        ends = _ends(values.size, *wanted)
+        residuals = basis.residuals(weights)
+        goal = tolerance * _scale(values, operator)
+        done = residuals[ends] <= goal[ends]
+        if done.all() or is_last:
+            break
+        if basis.is_full:
+            basis.restart(values, weights, _kept(values.size, wanted, basis))
+            due = basis.dimension + 1
+    chosen = weights[:, ends]
+    return Eigenpairs(
+        eigenvalues=values[ends],
+        residuals=residuals[ends],
+        joint_residual=basis.joint_residual(chosen),
+        rounding=float(size * epsilon_of(operator) * np.abs(values).max()),
+        converged=done,
+        vectors=basis.vectors(chosen) if vectors else None,
+        products=basis.products,
+        restarts=basis.restarts,
+    )
+
+
+def _start(start: Array | None, size: int, block_size: int, seed: int) -> Array:
+    if start is None:
+        columns = max(1, min(block_size, size))
+        return np.random.default_rng(seed).standard_normal((size, columns))
+    given = np.asarray(start, np.float64).reshape(len(start), -1)
+    if given.shape[0] != size or not 1 <= given.shape[1] <= size or not np.isfinite(given).all():
+        raise ValueError(
+            f"start must hold 1 to {size} finite vectors of {size} entries as columns. "
+            f"Received the shape {given.shape} in extreme_eigenvalues."
+        )
+    return given
+
+
+def _check(
+    largest: int, smallest: int, tolerance: float, block_size: int, max_products: int
+) -> None:
+    if largest < 0 or smallest < 0 or largest + smallest == 0:
+        raise ValueError(
+            "largest and smallest must be ≥ 0, and not both 0. "
+            f"Received {largest} and {smallest} in extreme_eigenvalues."
+        )
+    if not tolerance > 0:
+        raise ValueError(f"tolerance must be > 0. Received {tolerance} in extreme_eigenvalues.")
+    for name, value in (("block_size", block_size), ("max_products", max_products)):
+        if value < 1:
+            raise ValueError(f"{name} must be ≥ 1. Received {value} in extreme_eigenvalues.")
+
+
+def _capacity(basis_size: int | None, wanted: int, block: int, size: int) -> int:
+    """How many vectors the basis holds: room for what is kept and for two blocks beside it."""
+    least = min(size, wanted + 3 * block)
+    if basis_size is None:
+        return min(size, max(2 * wanted + 20, least))
+    if basis_size < least:
+        raise ValueError(
+            f"basis_size must be ≥ {least} for {wanted} eigenvalues in blocks of {block}. "
+            f"Received {basis_size} in extreme_eigenvalues."
+        )
+    return min(size, basis_size)
+
+
+def _scale(values: Array, operator: SymmetricOperator) -> Array:
+    sizes = np.abs(values)
+    return np.maximum(sizes, np.sqrt(epsilon_of(operator)) * sizes.max())
+
+
+def _ends(count: int, largest: int, smallest: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    return np.r_[0:smallest, count - largest : count]
+
+
+def _kept(count: int, wanted: tuple[int, int], basis: KrylovBasis) -> Array:
+    """Which Ritz vectors outlive a restart: the wanted ones and the next of each end."""
+    largest, smallest = wanted
+    spare = (basis.capacity - basis.block - largest - smallest) // 2
+    share = spare * largest // (largest + smallest)
+    return _ends(count, largest + share, smallest + spare - share if smallest else 0)

@@ -1,0 +1,141 @@
+"""The ten largest eigenvalues by PyHessian, and by curvlinops with SciPy, as their pages show.
+
+PyHessian's ``eigenvalues`` is power iteration with deflation, until two estimates differ by
+less than 1e-4; it takes the largest magnitudes, which are the largest values here. It is given
+all rows as one batch, whose graph it keeps. curvlinops makes a SciPy operator of the Hessian,
+and ARPACK (``scipy.sparse.linalg.eigsh``) finds the eigenvalues to the tolerance that ours is
+given, for it has the same criterion. Both compute in float32, PyTorch's default.
+
+Sources: the README of PyHessian (Yao et al., 2020); curvlinops' example "Eigenvalues of a linear
+operator" (Dangel et al., 2025).
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from benchmark.speed.curvature import work
+from benchmark.speed.measurement import Measurement, NotAvailableError
+
+MOST_ITERATIONS = 1000
+"""Of PyHessian for one eigenvalue; its default of 100 would end before 1e-4 is reached."""
+
+
+def measure_pyhessian(*, repetitions: int) -> list[Measurement]:
+    """Measure the seconds of the ten largest eigenvalues by PyHessian.
+
+    Args:
+        repetitions: how often they are found.
+
+    Raises:
+        NotAvailableError: PyHessian or PyTorch is not installed.
+    """
+    torch = _torch()
+    try:
+        from pyhessian import hessian
+    except ModuleNotFoundError as error:
+        raise NotAvailableError(f"not installed: pip install pyhessian ({error})") from None
+    model, loss, x, y = _network(torch)
+
+    def found() -> Sequence[float]:
+        values, _ = hessian(model, loss, data=(x, y), cuda=False).eigenvalues(
+            maxIter=MOST_ITERATIONS, tol=work.TOLERANCE, top_n=work.LARGEST
+        )
+        return values
+
+    return [_measured(torch, "pyhessian", "PyHessian", found, repetitions)]
+
+
+def measure_curvlinops(*, repetitions: int) -> list[Measurement]:
+    """Measure the seconds of the ten largest eigenvalues by curvlinops and ``eigsh``.
+
+    Args:
+        repetitions: how often they are found.
+
+    Raises:
+        NotAvailableError: curvlinops or PyTorch is not installed.
+    """
+    torch = _torch()
+    try:
+        from curvlinops import HessianLinearOperator
+    except ModuleNotFoundError as error:
+        raise NotAvailableError(
+            f"not installed: pip install curvlinops-for-pytorch ({error})"
+        ) from None
+    from scipy.sparse.linalg import eigsh
+
+    model, loss, x, y = _network(torch)
+    parameters = list(model.parameters())
+
+    def found() -> Sequence[float]:
+        # Its check that products are repeatable costs two more, so ours has none either.
+        operator = HessianLinearOperator(
+            model, loss, parameters, [(x, y)], check_deterministic=False
+        )
+        values = eigsh(
+            operator.to_scipy(),
+            k=work.LARGEST,
+            which="LA",
+            tol=work.TOLERANCE,
+            return_eigenvectors=False,
+        )
+        return list(values)
+
+    return [_measured(torch, "curvlinops", "curvlinops with SciPy eigsh", found, repetitions)]
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise NotAvailableError("not installed: pip install torch") from None
+    return torch
+
+
+def _network(torch: Any) -> tuple[Any, Any, Any, Any]:
+    """The digits MLP in PyTorch at the trained weights, its loss and all rows."""
+    weights, (x, y) = work.trained_weights(), work.rows()
+    layers: list[Any] = []
+    for inputs, outputs in pairwise((64, *work.HIDDEN, 10)):
+        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    with torch.no_grad():
+        for parameter, weight in zip(model.parameters(), weights, strict=True):
+            parameter.copy_(torch.from_numpy(weight.T.copy()))
+    x, y = torch.from_numpy(x).float(), torch.from_numpy(y)
+    return model, torch.nn.CrossEntropyLoss(), x, y
+
+
+def _measured(
+    torch: Any, name: str, title: str, found: Callable[[], Sequence[float]], repetitions: int
+) -> Measurement:
+    truth = work.true_eigenvalues(work.trained_weights())
+    with warnings.catch_warnings():
+        # Both keep a graph on purpose, of which PyTorch warns.
+        warnings.simplefilter("ignore")
+        tried = {}
+        for threads in (torch.get_num_threads(), 1):
+            torch.set_num_threads(threads)
+            found()
+            tried[threads] = _timed(found)[0]
+        best = min(tried, key=lambda threads: tried[threads])
+        torch.set_num_threads(best)
+        runs = [_timed(found) for _ in range(repetitions)]
+    return Measurement(
+        f"curvature_{name}",
+        f"{title}, ten largest eigenvalues, float32",
+        tuple(seconds for seconds, _ in runs),
+        "s",
+        {
+            "relative_error": max(work.relative_error(values, truth) for _, values in runs),
+            "threads": best,
+        },
+    )
+
+
+def _timed(found: Callable[[], Sequence[float]]) -> tuple[float, Sequence[float]]:
+    start = time.perf_counter()
+    values = found()
+    return time.perf_counter() - start, values
