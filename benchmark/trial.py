@@ -194,8 +194,8 @@ class Trial:
         optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``, ``keras:Class`` or
             ``package.module:Class``.
         hyperparameters: numbers by name: those of the optimizer, and ``batch_size``,
-            ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``, and
-            the parameters of the schedule after ``schedule_``.
+            ``fuzz``, ``tolerance``, the kinds of clipping, ``weight_decay``, ``l1``, ``l2``,
+            and the parameters of the schedule after ``schedule_``.
         options: structural options of training: ``sampling`` and ``schedule``, and those of
             the optimizer.
         epochs: how many passes over the training part at most.

@@ -22,7 +22,7 @@ _OF_KERAS = {
     "gradient_accumulation_steps",
 }
 """Arguments of ``keras.optimizers.Optimizer``: clipping is ours, the others are not searched."""
-_OF_TRAINING = {"batch_size", "fuzz", "tolerance", "sampling"}
+_OF_TRAINING = {"batch_size", "fuzz", "tolerance", "sampling", "l1", "l2"}
 """What a study means by these is not the optimizer's."""
 _SHARE = Hyperparameter(default=None, low=0.0, high=1.0, low_included=True)
 _POSITIVE = Hyperparameter(default=None, low=0.0)

@@ -9,12 +9,15 @@ import pytest
 from benchmark.optimizers import (
     CLIPPING,
     OPTIMIZERS,
+    REGULARIZATION,
     Hyperparameter,
     OptimizerEntry,
     build_optimizer,
     load_optimizer,
 )
 from benchmark.optimizers.base import Optimizer
+from benchmark.study_facts import CLIPPING as CLIPPING_OF_STUDIES
+from benchmark.study_facts import TRAINING_HYPERPARAMETERS
 
 ENTRIES = list(OPTIMIZERS.items())
 NAMES = list(OPTIMIZERS)
@@ -22,7 +25,7 @@ NUMBERS = [
     (f"{name}.{key}", number)
     for name, entry in ENTRIES
     for key, number in entry.hyperparameters.items()
-] + list(CLIPPING.items())
+] + list({**CLIPPING, **REGULARIZATION}.items())
 
 
 def test_the_catalogue_imports_no_framework() -> None:
@@ -60,6 +63,15 @@ def test_default_and_search_space_obey_the_rule(name: str, number: Hyperparamete
     assert low > 0 or not number.space["log"]
     if number.default is not None:
         assert low <= number.default <= high
+
+
+def test_a_study_may_say_what_any_optimizer_may_be_given() -> None:
+    assert set(CLIPPING_OF_STUDIES) == set(CLIPPING)
+    for name, number in {**CLIPPING, **REGULARIZATION}.items():
+        facts = TRAINING_HYPERPARAMETERS[name]
+        assert (facts.low, facts.high) == (number.low, number.high)
+        assert facts.low_included == number.low_included
+        assert facts.high_included == number.high_included
 
 
 def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:

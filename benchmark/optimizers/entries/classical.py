@@ -19,6 +19,7 @@ CLASSICAL: dict[str, OptimizerEntry] = {
         target="benchmark.optimizers.gradient_descent:GradientDescent",
         hyperparameters={"learning_rate": CONVENTIONAL_RATE, "tolerance": _TOLERANCE},
         full_batch=True,
+        weight_decay=False,
     ),
     "sgd": OptimizerEntry(
         summary="W ← W − learning_rate · g, with the gradient g of a mini-batch",
