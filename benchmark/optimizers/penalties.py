@@ -17,8 +17,9 @@ def with_penalties(
 
     as with ``kernel_regularizer=keras.regularizers.L1L2(l1, l2)`` in every layer: the sums go
     over the weights of kernels, which have two axes or more; biases, and the factors and offsets
-    of normalisation, are not penalised. sign(0) is 0 on every backend. Here the coefficients may be tensors, so that one
-    compiled program serves every value. The loss itself is reported without the penalties.
+    of normalisation, are not penalised. sign(0) is 0 on every backend. Here the coefficients may
+    be tensors, so that one compiled program serves every value. The loss itself is reported
+    without the penalties.
 
     Args:
         gradients: one a variable.
