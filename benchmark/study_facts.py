@@ -147,7 +147,7 @@ class Catalogue:
     optimizers: Mapping[str, OptimizerFacts]
     problems: Sequence[str]
     check_model: Callable[[str, Mapping[str, Any], int | None], object]
-    check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int]]
+    check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int | str]]
     train_size: Callable[[int, tuple[float, float, float]], int]
     schedules: Mapping[str, ScheduleFacts]
     check_optimizer: Callable[[str], object]

@@ -20,19 +20,25 @@ from benchmark.study_facts import (
 from benchmark.study_messages import Mistake
 
 DEFAULT_SEARCHED = ("learning_rate", "momentum")
-"""Searched over their default spaces where no table of the study gives them."""
+"""Searched over their default spaces where the study gives others of an optimizer, but not them."""
+STOPPING_RULES = ("tolerance",)
+"""They end a training and do not make it better, so that they are searched only where asked."""
 
 
 def missing_spaces(
     study: Study, entry: Compared, catalogue: Catalogue
 ) -> dict[str, Mapping[str, Any]]:
-    """The default spaces of what an optimizer always searches and no table of the study gives.
+    """The default spaces of what an optimizer searches and no table of the study gives.
 
-    An optimizer that trained at its default rate beside one whose rate is searched would
-    not be tuned equally.
+    Where no table gives any hyperparameter of the optimizer, its whole default space is
+    searched. Where one gives some, the others keep their defaults, but for learning rate and
+    momentum: an optimizer that trained at its default rate beside one whose rate is searched
+    would not be tuned equally.
     """
     known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
-    spaces = {name: known[name].space for name in DEFAULT_SEARCHED if name in known}
+    own = [name for name in known if name not in STOPPING_RULES]
+    searched = DEFAULT_SEARCHED if any(name in given for name in own) else own
+    spaces = {name: known[name].space for name in searched if name in known}
     return {name: space for name, space in spaces.items() if space and name not in given}
 
 

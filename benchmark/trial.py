@@ -253,7 +253,8 @@ class Report:
         metrics: ``train_loss``, ``validation_loss``, ``train_<metric>``,
             ``validation_<metric>``, ``gradient_norm`` (of the whole training loss),
             ``update_norm`` (‖W after the epoch − W before it‖); with a schedule
-            ``learning_rate``, of the last update.
+            ``learning_rate``, of the last update; of a closed-form problem of two dimensions
+            its weights, ``weight_0`` and ``weight_1``.
         status: ``RUNNING``, or how the trial ended by itself.
         reason: a sentence on a final status.
         curvature: quantities by name, empty where none was due.

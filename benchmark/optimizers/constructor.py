@@ -109,7 +109,10 @@ def read_constructor(
     if "weight_decay" in parameters:
         default = parameters["weight_decay"]
         is_number = isinstance(default, int | float) and not isinstance(default, bool)
-        numbers["weight_decay"] = replace(WEIGHT_DECAY, default=default if is_number else None)
+        # Absent by default, so not in the default space either.
+        space = WEIGHT_DECAY.space if is_number else {}
+        default = default if is_number else None
+        numbers["weight_decay"] = replace(WEIGHT_DECAY, default=default, space=space)
     return numbers, options
 
 

@@ -1,11 +1,15 @@
 """The catalogue: complete, light to import, and clear about mistakes."""
 
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from benchmark.catalogue import catalogue
+from benchmark.commands.listing import default_spaces
 from benchmark.optimizers import (
     CLIPPING,
     OPTIMIZERS,
@@ -16,8 +20,11 @@ from benchmark.optimizers import (
     load_optimizer,
 )
 from benchmark.optimizers.base import Optimizer
+from benchmark.study_changes import changed_study
+from benchmark.study_checks import check_study
 from benchmark.study_facts import CLIPPING as CLIPPING_OF_STUDIES
 from benchmark.study_facts import TRAINING_HYPERPARAMETERS
+from benchmark.study_file import parse_study
 
 ENTRIES = list(OPTIMIZERS.items())
 NAMES = list(OPTIMIZERS)
@@ -50,6 +57,33 @@ def test_an_entry_agrees_with_its_class(name: str, entry: OptimizerEntry) -> Non
     built = build_optimizer(name)
     defaults = {key: number.default for key, number in entry.hyperparameters.items()}
     assert built.hyperparameters == defaults
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=NAMES)
+def test_an_optimizer_needs_no_search_table(
+    name: str, entry: OptimizerEntry, tmp_path: Path
+) -> None:
+    """Its default space is taken, is valid, and its defaults lie in it; its advice has a source."""
+    path = tmp_path / "bare.toml"
+    path.write_text(f'question = "?"\ncompare = ["{name}"]\n[problem]\ndataset = "iris"\n')
+    facts = catalogue()
+    changed = changed_study(str(path), [], facts)
+    assert list(check_study(changed.study, facts)) == []
+    expected = {key for key, one in entry.hyperparameters.items() if one.space}
+    space = changed.study.space(name)
+    assert set(space) == expected - {"tolerance"}
+    for key, dimension in space.items():
+        low, high = dimension.extremes
+        number = entry.hyperparameters[key]
+        assert (low, high) == (number.space["low"], number.space["high"])
+        assert number.default is not None
+        assert low <= number.default <= high
+    # Its source has a year.
+    assert re.search(r"\b(19|20)\d\d\b", entry.advice)
+    lines = default_spaces(parse_study(path.read_text(), "bare", "bare"), facts)
+    if expected - {"tolerance"}:
+        assert lines[0].startswith(f"{name} takes its default space: ")
+        assert f"  Advice: {entry.advice}." in lines
 
 
 @pytest.mark.parametrize(("name", "number"), NUMBERS, ids=[name for name, _ in NUMBERS])
