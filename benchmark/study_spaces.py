@@ -37,7 +37,9 @@ def missing_spaces(
     """
     known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
     own = [name for name in known if name not in STOPPING_RULES]
-    searched = DEFAULT_SEARCHED if any(name in given for name in own) else own
+    # Weight decay says nothing of the others, though some optimizers have it in their table.
+    is_given = any(name in given and name not in TRAINING_HYPERPARAMETERS for name in own)
+    searched = DEFAULT_SEARCHED if is_given else own
     spaces = {name: known[name].space for name in searched if name in known}
     return {name: space for name, space in spaces.items() if space and name not in given}
 
