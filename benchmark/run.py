@@ -169,13 +169,16 @@ def validate(
 ) -> None:
     """Check study files without running them."""
     from benchmark.catalogue import catalogue
+    from benchmark.commands.listing import default_spaces
     from benchmark.study_file import StudyError, find_study, load_study
 
     found: dict[str, list[str]] = {}
+    notes: dict[str, list[str]] = {}
     with user_errors():
+        facts = catalogue()
         for path in paths:
             try:
-                load_study(find_study(path), catalogue())
+                notes[path] = default_spaces(load_study(find_study(path), facts), facts)
                 found[path] = []
             except StudyError as error:
                 found[path] = list(error.lines)
@@ -186,6 +189,7 @@ def validate(
     for path, lines in found.items():
         if not lines and not as_json:
             typer.echo(f"{path}: good")
+            typer.echo("".join(f"{note}\n" for note in notes[path]), nl=False)
         for line in lines:
             typer.echo(line, err=True)
     if any(found.values()):

@@ -127,7 +127,7 @@ class ProblemSection(Section):
 
     dataset: str = ""
     function: str = ""
-    options: dict[str, Number] = Field(default_factory=dict)
+    options: dict[str, Number | str] = Field(default_factory=dict)
     split: SplitSection = SplitSection()
     preprocessing: PreprocessingSection = PreprocessingSection()
     model: ModelSection = ModelSection()

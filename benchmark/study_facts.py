@@ -50,6 +50,10 @@ class OptimizerFacts(Protocol):
     def options(self) -> Mapping[str, bool | str]:
         """Structural options by name, with their defaults."""
 
+    @property
+    def weight_decay(self) -> bool:
+        """Whether decoupled weight decay may be given."""
+
 
 class DatasetFacts(Protocol):
     """What is known of a dataset without loading it."""
@@ -94,10 +98,27 @@ TRAINING_HYPERPARAMETERS: dict[str, TrainingHyperparameter] = {
     "clipvalue": TrainingHyperparameter(0),
     "clipnorm": TrainingHyperparameter(0),
     "global_clipnorm": TrainingHyperparameter(0),
+    "adaptive_clipnorm": TrainingHyperparameter(0),
+    "percentile_clipnorm": TrainingHyperparameter(0, 100, low_included=True, high_included=True),
+    "weight_decay": TrainingHyperparameter(0, low_included=True),
+    "l1": TrainingHyperparameter(0, low_included=True),
+    "l2": TrainingHyperparameter(0, low_included=True),
 }
 SCHEDULE_PREFIX = "schedule_"
 """What the parameters of a schedule are called by in a search space."""
-CLIPPING = ("clipvalue", "clipnorm", "global_clipnorm")
+CLIPPING = (
+    "clipvalue",
+    "clipnorm",
+    "global_clipnorm",
+    "adaptive_clipnorm",
+    "percentile_clipnorm",
+)
+OF_A_MODEL = {
+    "fuzz": "a closed-form problem has its own start",
+    "l1": "a closed-form problem has no kernels to penalise",
+    "l2": "a closed-form problem has no kernels to penalise",
+}
+"""What a closed-form problem cannot be given, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +147,7 @@ class Catalogue:
     optimizers: Mapping[str, OptimizerFacts]
     problems: Sequence[str]
     check_model: Callable[[str, Mapping[str, Any], int | None], object]
-    check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int]]
+    check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int | str]]
     train_size: Callable[[int, tuple[float, float, float]], int]
     schedules: Mapping[str, ScheduleFacts]
     check_optimizer: Callable[[str], object]

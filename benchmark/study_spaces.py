@@ -9,28 +9,38 @@ from benchmark.study import Compared, Study
 from benchmark.study_dimension import MOST_POINTS, Dimension
 from benchmark.study_facts import (
     CLIPPING,
+    OF_A_MODEL,
     SCHEDULE_PREFIX,
     TRAINING_HYPERPARAMETERS,
     Bounds,
     Catalogue,
+    OptimizerFacts,
     training_rows,
 )
 from benchmark.study_messages import Mistake
 
 DEFAULT_SEARCHED = ("learning_rate", "momentum")
-"""Searched over their default spaces where no table of the study gives them."""
+"""Searched over their default spaces where the study gives others of an optimizer, but not them."""
+STOPPING_RULES = ("tolerance",)
+"""They end a training and do not make it better, so that they are searched only where asked."""
 
 
 def missing_spaces(
     study: Study, entry: Compared, catalogue: Catalogue
 ) -> dict[str, Mapping[str, Any]]:
-    """The default spaces of what an optimizer always searches and no table of the study gives.
+    """The default spaces of what an optimizer searches and no table of the study gives.
 
-    An optimizer that trained at its default rate beside one whose rate is searched would
-    not be tuned equally.
+    Where no table gives any hyperparameter of the optimizer, its whole default space is
+    searched. Where one gives some, the others keep their defaults, but for learning rate and
+    momentum: an optimizer that trained at its default rate beside one whose rate is searched
+    would not be tuned equally.
     """
     known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
-    spaces = {name: known[name].space for name in DEFAULT_SEARCHED if name in known}
+    own = [name for name in known if name not in STOPPING_RULES]
+    # Weight decay says nothing of the others, though some optimizers have it in their table.
+    is_given = any(name in given and name not in TRAINING_HYPERPARAMETERS for name in own)
+    searched = DEFAULT_SEARCHED if is_given else own
+    spaces = {name: known[name].space for name in searched if name in known}
     return {name: space for name, space in spaces.items() if space and name not in given}
 
 
@@ -67,15 +77,29 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
     if study.budget.sampler == "grid":
         yield from _check_grid(study, entry, catalogue)
     yield from _check_batch_size(study, entry, catalogue)
+    yield from _check_what_may_be_given(study, entry, facts)
+
+
+def _check_what_may_be_given(
+    study: Study, entry: Compared, facts: OptimizerFacts
+) -> Iterator[Mistake]:
+    """What an optimizer, or a closed-form problem, may not be given, or not together."""
+    space = study.space(entry.label)
     given = [name for name in CLIPPING if name in space]
     if len(given) > 1:
         own = any(name in study.search.get(entry.label, {}) for name in given)
-        rule = "at most one of clipvalue, clipnorm, global_clipnorm must be given, as in Keras"
+        rule = f"at most one of {', '.join(CLIPPING)} must be given, as in Keras"
         key = f"search.{entry.label if own else 'common'}"
         yield Mistake(key, rule, ", ".join(given), "Keep one of them.")
-    if "fuzz" in space and study.problem.function:
-        rule = "fuzz must stand with a model; a closed-form problem has its own start"
-        yield Mistake(_key(study, entry, "fuzz"), rule, "fuzz", "Remove it.")
+    for name, reason in OF_A_MODEL.items():
+        if name in space and study.problem.function:
+            rule = f"{name} must stand with a model; {reason}"
+            yield Mistake(_key(study, entry, name), rule, name, "Remove it.")
+    if "weight_decay" in space and not facts.weight_decay:
+        rule = f"{entry.optimizer} must stand without weight_decay, which its rule does not have"
+        key = _key(study, entry, "weight_decay")
+        remedy = "Move it to the tables of the others, or take l2, which is part of the loss."
+        yield Mistake(key, rule, "weight_decay", remedy)
 
 
 def schedule_parameters(study: Study, entry: Compared, catalogue: Catalogue) -> dict[str, Bounds]:
@@ -115,8 +139,9 @@ def _check_option(
 
 
 _CLIPPING_REMEDY = (
-    "Write clipvalue (each component), clipnorm (the norm of each variable) "
-    "or global_clipnorm (the norm of the whole gradient)."
+    "Write clipvalue (each component), clipnorm (the norm of each variable), "
+    "global_clipnorm (the norm of the whole gradient), adaptive_clipnorm (that of each unit "
+    "beside its weights) or percentile_clipnorm (a percentile of the norms so far)."
 )
 
 

@@ -194,8 +194,8 @@ class Trial:
         optimizer: a name in ``benchmark.optimizers.OPTIMIZERS``, ``keras:Class`` or
             ``package.module:Class``.
         hyperparameters: numbers by name: those of the optimizer, and ``batch_size``,
-            ``fuzz``, ``tolerance``, ``clipvalue``, ``clipnorm``, ``global_clipnorm``, and
-            the parameters of the schedule after ``schedule_``.
+            ``fuzz``, ``tolerance``, the kinds of clipping, ``weight_decay``, ``l1``, ``l2``,
+            and the parameters of the schedule after ``schedule_``.
         options: structural options of training: ``sampling`` and ``schedule``, and those of
             the optimizer.
         epochs: how many passes over the training part at most.
@@ -253,7 +253,8 @@ class Report:
         metrics: ``train_loss``, ``validation_loss``, ``train_<metric>``,
             ``validation_<metric>``, ``gradient_norm`` (of the whole training loss),
             ``update_norm`` (‖W after the epoch − W before it‖); with a schedule
-            ``learning_rate``, of the last update.
+            ``learning_rate``, of the last update; of a closed-form problem of two dimensions
+            its weights, ``weight_0`` and ``weight_1``.
         status: ``RUNNING``, or how the trial ended by itself.
         reason: a sentence on a final status.
         curvature: quantities by name, empty where none was due.

@@ -42,6 +42,28 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('dataset = "digits"', 'function = "quadratic"'),
         ["batch_size must be <= 1, ", "Received 32 at search.common.batch_size in"],
     ),
+    "penalty on a function": (
+        ('dataset = "digits"', 'function = "quadratic"\n[search.fast]\nl2 = 0.1'),
+        ["l2 must stand with a model", "Received 'l2' at search.fast.l2 in", "Remove it."],
+    ),
+    "percentile beyond the hundredth": (
+        ("[search.sgd]", "[search.sgd]\npercentile_clipnorm = 101"),
+        ["percentile_clipnorm must be <= 100", "Received 101 at search.sgd.percentile_clipnorm"],
+    ),
+    "negative penalty": (
+        ("[search.sgd]", "[search.sgd]\nl1 = -1"),
+        ["l1 must be >= 0", "Received -1 at search.sgd.l1 in", "Raise it."],
+    ),
+    "decay of an optimizer whose rule has none": (
+        (
+            'compare = ["sgd"',
+            'search.gradient_descent.weight_decay = 0.1\ncompare = ["gradient_descent", "sgd"',
+        ),
+        [
+            "gradient_descent must stand without weight_decay",
+            "at search.gradient_descent.weight_decay in",
+        ],
+    ),
     "step too fine": (
         ("low = 0.001, high = 1.0, log = true", "low = 0.001, high = 1.0, step = 1e-9"),
         [

@@ -40,6 +40,7 @@ class Dataset:
 class Optimizer:
     hyperparameters: dict[str, TrainingHyperparameter] = field(default_factory=dict)
     full_batch: bool = False
+    weight_decay: bool = True
     options: dict[str, bool | str] = field(default_factory=dict)
 
 
@@ -80,7 +81,7 @@ CATALOGUE = Catalogue(
             options={"amsgrad": False, "form": "first"},
         ),
         "gradient_descent": Optimizer(
-            {"learning_rate": TrainingHyperparameter(0)}, full_batch=True
+            {"learning_rate": TrainingHyperparameter(0)}, full_batch=True, weight_decay=False
         ),
     },
     problems=["quadratic"],

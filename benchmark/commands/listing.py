@@ -2,16 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmark.data import card_names, load_card
 from benchmark.models import MODELS, ModelEntry
-from benchmark.optimizers import OPTIMIZERS, SCHEDULES
+from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
 from benchmark.problems import PROBLEMS, ProblemEntry
 from benchmark.results import list_runs
 from benchmark.search import PRUNERS, SAMPLERS
+from benchmark.study import Study
+from benchmark.study_facts import Catalogue
 from benchmark.study_file import StudyError, parse_study, study_files
+from benchmark.study_spaces import STOPPING_RULES, missing_spaces
 
 Row = dict[str, str]
+SOURCES = "sources"
+"""A column that is too wide for a terminal: it is in the JSON only."""
 NOTES = {
     "optimizers": "Any other Keras optimizer: keras:Adam (a class of keras.optimizers), or one of "
     "your own: package.module:Class."
@@ -80,9 +86,63 @@ def _optimizers(_: Path) -> list[Row]:
                 f"{key} = {one.default:g}" if one.default is not None else key
                 for key, one in entry.hyperparameters.items()
             ),
+            "default space": ", ".join(space_words(searched_by_default(entry))),
+            "advice": entry.advice,
+            SOURCES: "; ".join(sources_of(entry)),
         }
         for name, entry in OPTIMIZERS.items()
     ]
+
+
+def searched_by_default(entry: OptimizerEntry) -> dict[str, Mapping[str, Any]]:
+    """The default space of an optimizer."""
+    return {
+        name: one.space
+        for name, one in entry.hyperparameters.items()
+        if one.space and name not in STOPPING_RULES
+    }
+
+
+def space_words(spaces: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return search spaces as words, one for each hyperparameter.
+
+    Example:
+        >>> space_words({"momentum": {"low": 0.0, "high": 0.99, "log": False}})
+        ['momentum 0 to 0.99']
+    """
+    return [
+        f"{name} {space['low']:g} to {space['high']:g}{' (log)' if space.get('log') else ''}"
+        for name, space in spaces.items()
+    ]
+
+
+def sources_of(entry: OptimizerEntry) -> list[str]:
+    """Return where defaults and spaces of an optimizer come from, by hyperparameter."""
+    return [f"{name}: {one.source}" for name, one in entry.hyperparameters.items() if one.source]
+
+
+def default_spaces(study: Study, facts: Catalogue) -> list[str]:
+    """Return lines on the default spaces that a study takes, with advice and sources.
+
+    Args:
+        study: read and checked.
+        facts: what it was checked against.
+    """
+    lines = []
+    for compared in study.compare:
+        spaces = missing_spaces(study, compared, facts)
+        if not spaces:
+            continue
+        entry = optimizer_entry(compared.optimizer)
+        lines.append(f"{compared.label} takes its default space: {', '.join(space_words(spaces))}.")
+        if entry.advice:
+            lines.append(f"  Advice: {entry.advice}.")
+        lines += [
+            f"  {name}: {entry.hyperparameters[name].source}."
+            for name in spaces
+            if entry.hyperparameters[name].source
+        ]
+    return lines
 
 
 def _schedules(_: Path) -> list[Row]:

@@ -35,10 +35,11 @@ def listing_table(title: str, rows: Sequence[Mapping[str, str]]) -> RenderableTy
     if not rows:
         return Text(f"no {title} yet", style="dim")
     table = Table(title=title, title_justify="left", title_style="bold")
-    for column in rows[0]:
+    columns = [column for column in rows[0] if column != "sources"]
+    for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "name")
     for row in rows:
-        table.add_row(*(Text(row[column]) for column in rows[0]))
+        table.add_row(*(Text(row[column]) for column in columns))
     return table
 
 

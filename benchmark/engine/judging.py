@@ -47,7 +47,7 @@ class JudgingProgram:
     def evaluate(
         self, weights: Tensors, model_states: Tensors, before: Tensors, tiles: int
     ) -> list[dict[str, float]]:
-        """Return loss, metric, gradient norm and update norm of every slot.
+        """Return loss, metric, gradient norm and update norm of every slot, and coordinates.
 
         Args:
             weights: those of all slots.
@@ -58,7 +58,8 @@ class JudgingProgram:
         judged = [part for name, part in self._parts.items() if name != "test"]
         values = self._evaluate(weights, model_states, before, np.int32(tiles), judged)
         names = [key for name in self._parts if name != "test" for key in self._metric_names(name)]
-        return _by_slot([*names, "gradient_norm", "update_norm"], values)
+        names += ["gradient_norm", "update_norm", *self._task.coordinates]
+        return _by_slot(names, values)
 
     def test(self, weights: Tensors, model_states: Tensors, tiles: int) -> list[dict[str, float]]:
         """Return the metrics of the test part for every slot, or nothing without one."""
@@ -88,7 +89,7 @@ class JudgingProgram:
     def _evaluations(
         self, weights: Tensors, states: Tensors, before: Tensors, tiles: Tensor, parts: Any
     ) -> Tensor:
-        count = len(parts) * (2 if self._task.metric else 1) + 2
+        count = len(parts) * (2 if self._task.metric else 1) + 2 + len(self._task.coordinates)
 
         def of_tile(tile: Tensor) -> Tensor:
             now, state, old = ([one[tile] for one in group] for group in (weights, states, before))
@@ -110,6 +111,7 @@ class JudgingProgram:
             ]
         )
         values += [ops.sqrt(squares), ops.sqrt(moves)]
+        values += [weights[0][:, place] for place, _ in enumerate(self._task.coordinates)]
         return ops.stack([ops.cast(value, "float64") for value in values], axis=-1)
 
     def _means(self, weights: Tensors, states: Tensors, tiles: Tensor, part: Any) -> Tensor:

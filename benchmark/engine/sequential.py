@@ -213,6 +213,9 @@ class SequentialEngine:
             metrics = evaluation.metrics(weights, "train", "validation", state=state)
             metrics["gradient_norm"] = evaluation.gradient_norm(weights, state)
         metrics["update_norm"] = update_norm
+        coordinates = self._structure.task.coordinates
+        if coordinates:
+            metrics |= zip(coordinates, map(float, weights[0]), strict=True)
         status, reason = slot.judge(metrics)
         if not slot.needs_curvature(status):
             return slot.report(metrics, status, reason)

@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmark.optimizers import (
     CLIPPING,
+    REGULARIZATION,
     Plateau,
     build_optimizer,
     constant_hyperparameters,
@@ -229,10 +230,10 @@ def optimizer_constants(trial: Trial) -> dict[str, Any]:
 def optimizer_numbers(trial: Trial) -> dict[str, float]:
     """The value of every number of the trial's optimizer that is a variable of it.
 
-    Defaults are among them; one without a default (``weight_decay``) is there where the
-    trial gives it.
+    Defaults are among them; one without a default (``weight_decay``, a penalty) is there
+    where the trial gives it.
     """
-    own = optimizer_entry(trial.optimizer).hyperparameters
+    own = {**REGULARIZATION, **optimizer_entry(trial.optimizer).hyperparameters}
     constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
     values = {name: trial.hyperparameters.get(name, one.default) for name, one in own.items()}
     numbers = {k: v for k, v in values.items() if v is not None and k not in constants}

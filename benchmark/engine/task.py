@@ -17,6 +17,7 @@ from benchmark.trial import ClosedFormProblem, Trial
 
 Array = np.ndarray[Any, Any]
 DEFAULT_INITIALIZER = "glorot_uniform"
+COORDINATES = ("weight_0", "weight_1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,15 @@ class Task:
     metric: str
     parts: dict[str, Part]
     state: tuple[Array, ...] = ()
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """What the weights of a closed-form problem of two dimensions are reported as.
+
+        They are metrics like any other, so that its path can be drawn; other tasks have none.
+        """
+        is_closed_form = isinstance(self.loss, MeanOfOutputs)
+        return COORDINATES if is_closed_form and self.model.count_params() == 2 else ()
 
 
 class MeanOfOutputs(keras.losses.Loss):

@@ -9,24 +9,34 @@ from numpy.typing import NDArray
 
 INITIALIZERS: dict[str, str] = {
     "truncated_normal": "Gaussian of deviation fuzz, drawn again beyond two deviations.",
+    "normal": "Gaussian of deviation fuzz.",
     "uniform": "Uniform on [-fuzz, fuzz].",
     "glorot_uniform": "Uniform of variance 2 fuzz² / (fan_in + fan_out).",
     "glorot_normal": "Truncated Gaussian of variance 2 fuzz² / (fan_in + fan_out).",
     "he_uniform": "Uniform of variance 2 fuzz² / fan_in.",
     "he_normal": "Truncated Gaussian of variance 2 fuzz² / fan_in.",
+    "lecun_uniform": "Uniform of variance fuzz² / fan_in.",
+    "lecun_normal": "Truncated Gaussian of variance fuzz² / fan_in.",
+    "orthogonal": "fuzz times orthonormal rows or columns, whichever are fewer.",
+    "zeros": "Zero, whatever fuzz is: all units of a layer stay alike.",
 }
 """The initializers, each with a sentence."""
 
 DEFAULT_FUZZ: dict[str, float] = {
     "truncated_normal": 0.05,
+    "normal": 0.05,
     "uniform": 0.05,
     "glorot_uniform": 1.0,
     "glorot_normal": 1.0,
     "he_uniform": 1.0,
     "he_normal": 1.0,
+    "lecun_uniform": 1.0,
+    "lecun_normal": 1.0,
+    "orthogonal": 1.0,
+    "zeros": 1.0,
 }
-"""The usual scale of each: Keras's ``stddev`` of ``TruncatedNormal`` and bound of
-``RandomUniform``; for Glorot and He 1 times the scale of the papers."""
+"""The usual scale of each: Keras's ``stddev`` of ``TruncatedNormal`` and ``RandomNormal`` and bound
+of ``RandomUniform``; for the others 1 times the scale of the papers."""
 
 TRUNCATED_DEVIATION = math.sqrt(
     1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
@@ -60,10 +70,15 @@ def initial_weights(
     axes, fan_in = r fan_in' and fan_out = r fan_out', as in Keras:
 
     - ``truncated_normal``: N(0, fuzz²) cut at ±2 fuzz (deviation 0.8796 fuzz after the cut).
+    - ``normal``: N(0, fuzz²).
     - ``uniform``: U(-fuzz, fuzz).
-    - ``glorot_*``, ``he_*``: mean 0 and deviation fuzz √(2 / (fan_in + fan_out)) or
-      fuzz √(2 / fan_in), as U(-√3 s, √3 s) or as a Gaussian cut at two deviations and
-      widened so that s is its deviation after the cut.
+    - ``glorot_*``, ``he_*``, ``lecun_*``: mean 0 and deviation fuzz √(2 / (fan_in + fan_out)),
+      fuzz √(2 / fan_in) or fuzz √(1 / fan_in), as U(-√3 s, √3 s) or as a Gaussian cut at two
+      deviations and widened so that s is its deviation after the cut.
+    - ``orthogonal``: fuzz Q, where Q, seen as a matrix of fan_in rows and fan_out' columns, is
+      drawn uniformly among those with QᵀQ = I or, with fewer rows than columns, QQᵀ = I.
+    - ``zeros``: 0. Then all units of a layer have the same weights and the same gradient, and
+      no optimizer of gradients tells them apart: a failure to be shown.
 
     Biases (and the offset ``beta`` of a normalisation) are 0, its factor ``gamma`` is 1.
     Weight i is drawn from ``SeedSequence(seed, spawn_key=(i,))``, so it does not depend on
@@ -85,7 +100,10 @@ def initial_weights(
 
     References:
         Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
-        networks, 2010; He et al., Delving deep into rectifiers, 2015, equation 10.
+        networks, 2010; He et al., Delving deep into rectifiers, 2015, equation 10; LeCun et
+        al., Efficient BackProp, 1998, equation 16; Saxe, McClelland, Ganguli, Exact solutions
+        to the nonlinear dynamics of learning in deep linear neural networks, 2014 (orthogonal);
+        Goodfellow, Bengio, Courville, Deep Learning, 2016, section 8.4 (symmetry).
 
     Example:
         >>> from types import SimpleNamespace
@@ -142,6 +160,23 @@ def _truncated_normal(
     return fuzz * values
 
 
+def _normal(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:
+    return fuzz * random.standard_normal(shape)
+
+
+def _orthogonal(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:
+    rows, columns = _fans(shape)[0], shape[-1]
+    tall = random.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    # Without the signs the distribution is not uniform: Mezzadri 2007, section 5.
+    q *= np.sign(np.diag(r))
+    return fuzz * (q if rows >= columns else q.T).reshape(shape)
+
+
+def _zeros(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:  # noqa: ARG001
+    return np.zeros(shape)
+
+
 def _uniform(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:
     return fuzz * random.uniform(-1.0, 1.0, shape)
 
@@ -159,6 +194,10 @@ def _he(shape: Shape) -> float:
     return math.sqrt(2 / _fans(shape)[0])
 
 
+def _lecun(shape: Shape) -> float:
+    return math.sqrt(1 / _fans(shape)[0])
+
+
 def _scaled(draw: Draw, deviation_of: Callable[[Shape], float], unit: float) -> Draw:
     """Return ``draw`` rescaled to a deviation by shape; ``unit`` is its deviation at fuzz 1."""
     return lambda random, shape, fuzz: draw(random, shape, fuzz * deviation_of(shape) / unit)
@@ -167,9 +206,14 @@ def _scaled(draw: Draw, deviation_of: Callable[[Shape], float], unit: float) -> 
 _UNIFORM_DEVIATION = 1 / math.sqrt(3)
 _DRAWS: dict[str, Draw] = {
     "truncated_normal": _truncated_normal,
+    "normal": _normal,
     "uniform": _uniform,
     "glorot_uniform": _scaled(_uniform, _glorot, _UNIFORM_DEVIATION),
     "glorot_normal": _scaled(_truncated_normal, _glorot, TRUNCATED_DEVIATION),
     "he_uniform": _scaled(_uniform, _he, _UNIFORM_DEVIATION),
     "he_normal": _scaled(_truncated_normal, _he, TRUNCATED_DEVIATION),
+    "lecun_uniform": _scaled(_uniform, _lecun, _UNIFORM_DEVIATION),
+    "lecun_normal": _scaled(_truncated_normal, _lecun, TRUNCATED_DEVIATION),
+    "orthogonal": _orthogonal,
+    "zeros": _zeros,
 }

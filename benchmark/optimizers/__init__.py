@@ -22,11 +22,12 @@ from benchmark.optimizers.registry import (
     optimizer_entry,
 )
 from benchmark.optimizers.schedules import SCHEDULES, ScheduleEntry
-from benchmark.optimizers.thresholds import CLIPPING
+from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
 
 __all__ = [
     "CLIPPING",
     "OPTIMIZERS",
+    "REGULARIZATION",
     "SCHEDULES",
     "AdaptationError",
     "Hyperparameter",

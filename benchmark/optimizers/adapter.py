@@ -10,7 +10,7 @@ from keras import ops
 from benchmark.optimizers.constructor import read_constructor
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind
 from benchmark.optimizers.tensors import Tensor
-from benchmark.optimizers.thresholds import CLIPPING
+from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
 
 if TYPE_CHECKING:
     _Front = Mechanics
@@ -31,8 +31,8 @@ class Substitution(_Front):
     itself overrides of Keras's mechanics (Nadam, Muon) stays as it is.
 
     Args:
-        arguments: those of the Keras class. Clipping is ours, see
-            :mod:`benchmark.optimizers.clipping`.
+        arguments: those of the Keras class. Clipping and penalties are ours, see
+            :mod:`benchmark.optimizers.clipping` and :mod:`benchmark.optimizers.penalties`.
 
     Raises:
         ValueError: a number is out of range, or two kinds of clipping are given.
@@ -47,7 +47,10 @@ class Substitution(_Front):
         kind = clipping_kind(thresholds)
         table = self.hyperparameter_table
         given = {name: arguments[name] for name in table if arguments.get(name) is not None}
-        given |= {name: value for name, value in thresholds.items() if value is not None}
+        ours = thresholds | {
+            name: arguments.pop(name, None) for name in REGULARIZATION if name not in table
+        }
+        given |= {name: value for name, value in ours.items() if value is not None}
         numbers = {
             name: value if callable(value) else self._checked(name, value)
             for name, value in given.items()
@@ -63,7 +66,7 @@ class Substitution(_Front):
         # Past Keras's own bookkeeping, which would wrap the dictionaries.
         self.__dict__["_given"] = {**arguments, **own}
         self.__dict__["_places"] = {
-            name: self._place(name) for name in variables if name not in CLIPPING
+            name: self._place(name) for name in variables if name not in ours
         }
         self._make_adjustable(variables, kind)
         if "learning_rate" in self.constants:

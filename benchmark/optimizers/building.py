@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import did_you_mean
 from benchmark.optimizers.registry import is_adapted, load_optimizer, optimizer_entry
-from benchmark.optimizers.thresholds import CLIPPING
+from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
 
 if TYPE_CHECKING:
     from benchmark.optimizers.examination import Findings
+_CLIPPING_OF_KERAS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
 class AdaptationError(ValueError):
@@ -26,7 +27,8 @@ def build_optimizer(
 
     Args:
         name: a key of ``OPTIMIZERS``, ``keras:Class`` or ``package.module:Class``.
-        hyperparameters: values by name; those left out take their defaults.
+        hyperparameters: values by name, those of ``REGULARIZATION`` among them; those left out
+            take their defaults.
         clipping: nothing, or one entry of ``CLIPPING`` with its threshold.
         constants: what is fixed at construction: options, and the numbers that
             :func:`constant_hyperparameters` names.
@@ -69,6 +71,13 @@ def plain_optimizer(
     Raises:
         ValueError: an unknown name, or a value that the class refuses.
     """
+    known = (*optimizer_entry(name).hyperparameters, *_CLIPPING_OF_KERAS)
+    for key in (*(clipping or {}), *(constants or {})):
+        if key in (*CLIPPING, *REGULARIZATION) and key not in known:
+            raise ValueError(
+                f"an optimizer must step as a pure function to be given {key}. Received {name}, "
+                f"which does not. Leave {key} out."
+            )
     return load_optimizer(name)(**_arguments(name, hyperparameters, clipping, constants))
 
 
@@ -132,7 +141,8 @@ def _arguments(
     given: dict[str, Any] = dict(hyperparameters or {})
     thresholds: dict[str, Any] = dict(clipping or {})
     fixed: dict[str, Any] = dict(constants or {})
-    _refuse_unknown(f"a hyperparameter of {name}", given, entry.hyperparameters)
+    known = {**entry.hyperparameters, **REGULARIZATION}
+    _refuse_unknown(f"a hyperparameter of {name}", given, known)
     _refuse_unknown("the kind of clipping", thresholds, CLIPPING)
     _refuse_unknown(f"a constant of {name}", fixed, (*entry.options, *entry.hyperparameters))
     numbers = {

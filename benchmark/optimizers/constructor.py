@@ -22,7 +22,7 @@ _OF_KERAS = {
     "gradient_accumulation_steps",
 }
 """Arguments of ``keras.optimizers.Optimizer``: clipping is ours, the others are not searched."""
-_OF_TRAINING = {"batch_size", "fuzz", "tolerance", "sampling"}
+_OF_TRAINING = {"batch_size", "fuzz", "tolerance", "sampling", "l1", "l2"}
 """What a study means by these is not the optimizer's."""
 _SHARE = Hyperparameter(default=None, low=0.0, high=1.0, low_included=True)
 _POSITIVE = Hyperparameter(default=None, low=0.0)
@@ -109,7 +109,10 @@ def read_constructor(
     if "weight_decay" in parameters:
         default = parameters["weight_decay"]
         is_number = isinstance(default, int | float) and not isinstance(default, bool)
-        numbers["weight_decay"] = replace(WEIGHT_DECAY, default=default if is_number else None)
+        # Absent by default, so not in the default space either.
+        space = WEIGHT_DECAY.space if is_number else {}
+        default = default if is_number else None
+        numbers["weight_decay"] = replace(WEIGHT_DECAY, default=default, space=space)
     return numbers, options
 
 

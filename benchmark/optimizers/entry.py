@@ -19,6 +19,7 @@ class OptimizerEntry:
             examples only.
         options: structural arguments that a study may fix, with their defaults.
         advice: what to begin with, in a line, with its source.
+        weight_decay: whether decoupled weight decay may be given.
     """
 
     summary: str
@@ -27,3 +28,4 @@ class OptimizerEntry:
     full_batch: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
     advice: str = ""
+    weight_decay: bool = True

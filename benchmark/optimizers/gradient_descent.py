@@ -70,7 +70,9 @@ class GradientDescent(Optimizer):
         learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
         tolerance: ≥ 0, in units of the weights; 0 never stops. Default 1e-6, ten times
             the float32 rounding of a weight of size one: shorter steps begin to vanish.
-        clipnorm, clipvalue, global_clipnorm: at most one threshold > 0.
+        clipnorm, clipvalue, global_clipnorm, adaptive_clipnorm, percentile_clipnorm: at
+            most one threshold.
+        l1, l2: ≥ 0, coefficients of penalties on the weights; their gradient is part of ∇J.
         name: of the optimizer and its variables.
 
     Raises:
@@ -101,6 +103,10 @@ class GradientDescent(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        adaptive_clipnorm: float | None = None,
+        percentile_clipnorm: float | None = None,
+        l1: float | None = None,
+        l2: float | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -109,6 +115,10 @@ class GradientDescent(Optimizer):
             clipnorm=clipnorm,
             clipvalue=clipvalue,
             global_clipnorm=global_clipnorm,
+            adaptive_clipnorm=adaptive_clipnorm,
+            percentile_clipnorm=percentile_clipnorm,
+            l1=l1,
+            l2=l2,
             name=name,
         )
 

@@ -9,15 +9,17 @@ from keras import ops
 from benchmark.errors import did_you_mean
 from benchmark.optimizers import clipping
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.tensors import Tensor, dense, plain_number, precision
-from benchmark.optimizers.thresholds import CLIPPING, WEIGHT_DECAY
-from benchmark.optimizers.variables import number_variable
+from benchmark.optimizers.penalties import with_penalties
+from benchmark.optimizers.tensors import State, Tensor, dense, plain_number, precision
+from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
+from benchmark.optimizers.variables import number_variable, state_variables
 
 _CLIP: dict[str, Callable[[Sequence[Tensor], Tensor], list[Tensor]]] = {
     "clipnorm": clipping.clip_by_norm,
     "global_clipnorm": clipping.clip_by_global_norm,
     "clipvalue": clipping.clip_by_value,
 }
+PENALTIES = ("l1", "l2")
 
 
 class Mechanics(keras.optimizers.Optimizer):
@@ -26,8 +28,9 @@ class Mechanics(keras.optimizers.Optimizer):
     It stands between ``keras.optimizers.Optimizer`` and the classes with an update rule:
     our own (:class:`~benchmark.optimizers.base.Optimizer`) and, by way of
     :mod:`~benchmark.optimizers.adapter`, those of Keras and of users. It brings what they
-    share: hyperparameters that a compiled program takes as values, clipping by a
-    threshold that may be a tensor, decoupled weight decay, and :meth:`stateless_apply`.
+    share: hyperparameters that a compiled program takes as values; penalties on the weights
+    and clipping, whose numbers may be tensors; decoupled weight decay; and
+    :meth:`stateless_apply`. The order is Keras's: penalties, clipping, decay, rule.
 
     Departures from Keras: ``stateless_apply`` works on TensorFlow too, and for its sake
     ``tf.distribute`` strategies are not supported.
@@ -96,6 +99,15 @@ class Mechanics(keras.optimizers.Optimizer):
 
     # Keras's mechanics.
 
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create what is kept besides the rule's own; Keras calls it."""
+        if self.built:
+            return
+        super().build(variables)
+        if self._clipping_kind == "percentile_clipnorm":
+            found = state_variables(self, _no_norms)
+            self.__dict__["_gradient_norms"] = found["gradient_norms"]
+
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Make one step; Keras calls it with the gradients of a batch."""
         super().apply([dense(gradient) for gradient in grads], trainable_variables)
@@ -131,6 +143,41 @@ class Mechanics(keras.optimizers.Optimizer):
             [scope.get_current_value(variable) for variable in own],
         )
 
+    @property
+    def has_evaluation_weights(self) -> bool:
+        """Whether the model is judged at other weights than those that are trained; structural."""
+        own, usual = type(self), keras.optimizers.Optimizer
+        finalizes = own.finalize_variable_values is not usual.finalize_variable_values
+        return bool(self.use_ema) or finalizes
+
+    def evaluation_weights(
+        self, optimizer_variables: Sequence[Tensor], trainable_variables: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return the weights at which the model is judged; a pure function on every backend.
+
+        They are what Keras's hook ``finalize_variable_values`` makes of the weights, which
+        ``fit`` calls at its end: the moving average with ``use_ema``, the weights themselves
+        by default, and what an optimizer that averages says.
+
+        Args:
+            optimizer_variables: values in the order of ``variables``.
+            trainable_variables: the weights, in the order given to ``build``.
+        """
+        if not self.has_evaluation_weights:
+            return list(trainable_variables)
+        weights, own = self._trainable_variables, self.variables
+        mapping = [
+            *zip(weights, trainable_variables, strict=True),
+            *zip(own, optimizer_variables, strict=True),
+        ]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            begun = self._iterations.value > 0  # an average of nothing is zero
+            self.finalize_variable_values(weights)
+        return [
+            ops.where(begun, scope.get_current_value(variable), value)
+            for variable, value in zip(weights, trainable_variables, strict=True)
+        ]
+
     def assign(self, variable: Any, value: Tensor) -> None:
         """Assign through Keras's variable, so that a stateless scope sees it."""
         variable.assign(value)
@@ -150,10 +197,40 @@ class Mechanics(keras.optimizers.Optimizer):
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             self.update_step(gradient, variable, learning_rate)
 
+    def _backend_apply_gradients(
+        self, grads: Sequence[Tensor], trainable_variables: Sequence[Any]
+    ) -> None:
+        penalties = {name: self._adjustable[name] for name in PENALTIES if name in self._adjustable}
+        if penalties:
+            grads = with_penalties(grads, trainable_variables, penalties)
+        # Keras hands clipping the gradients only, and leaves out those that are not there.
+        self.__dict__["_stepping"] = trainable_variables
+        super()._backend_apply_gradients(grads, trainable_variables)
+
+    def _overwrite_model_variables_with_average_value(
+        self, trainable_variables: Sequence[Any]
+    ) -> None:
+        # Keras's on TensorFlow assigns to tf.Variables, for tf.distribute.
+        averages = self._model_variables_moving_average
+        for variable, average in zip(trainable_variables, averages, strict=True):
+            if average is not None:
+                variable.assign(average.value)
+
     def _clip_gradients(self, grads: Sequence[Tensor]) -> Sequence[Tensor]:
-        if self._clipping_kind is None:
+        kind = self._clipping_kind
+        if kind is None:
             return grads
-        return _CLIP[self._clipping_kind](grads, self._adjustable[self._clipping_kind])
+        threshold = self._adjustable[kind]
+        if kind == "adaptive_clipnorm":
+            weights = [variable.value for variable in self._stepping]
+            return clipping.clip_by_unit_norm(grads, weights, threshold)
+        if kind == "percentile_clipnorm":
+            clipped, norms = clipping.clip_by_percentile(
+                grads, self._gradient_norms.value, self.iterations, threshold
+            )
+            self._gradient_norms.assign(norms)
+            return clipped
+        return _CLIP[kind](grads, threshold)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         if "weight_decay" not in self._adjustable:
@@ -170,7 +247,7 @@ class Mechanics(keras.optimizers.Optimizer):
         return id(variable)
 
     def _rule_of(self, name: str) -> Hyperparameter:
-        return {"weight_decay": WEIGHT_DECAY, **CLIPPING, **self.hyperparameter_table}[name]
+        return {**REGULARIZATION, **CLIPPING, **self.hyperparameter_table}[name]
 
     def _unknown_sentence(self, name: str) -> str:
         return (
@@ -178,6 +255,11 @@ class Mechanics(keras.optimizers.Optimizer):
             f"with, {', '.join(self._adjustable)}. Received {name!r}."
             f"{did_you_mean(name, self._adjustable)}"
         )
+
+
+def _no_norms() -> State:
+    dtype = "float64" if keras.config.floatx() == "float64" else "float32"
+    return {"gradient_norms": ops.zeros((clipping.HISTORY,), dtype)}
 
 
 def present(numbers: Mapping[str, float | None]) -> dict[str, float]:

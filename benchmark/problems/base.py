@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from benchmark.problems.ranges import check_ranges
+from benchmark.problems.spectra import Array
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
 Tensor = Any
 
 
@@ -23,7 +23,7 @@ class Problem(ABC):
 
     name: ClassVar[str]
     """The key in :data:`benchmark.problems.PROBLEMS`."""
-    options: dict[str, float | int]
+    options: dict[str, float | int | str]
     """The options that build the same problem again."""
     start: Array
     """The starting point, float64 of shape (dimension,)."""
@@ -34,7 +34,7 @@ class Problem(ABC):
     data: np.ndarray[Any, Any]
     """The examples x, float32 of shape (samples, …)."""
 
-    def __init__(self, **options: float | int) -> None:
+    def __init__(self, **options: float | int | str) -> None:
         check_ranges(self.name, options)
         self.options = options
         self.data = np.zeros((1, 1), np.float32)
@@ -72,16 +72,3 @@ def same_for_all(value: Tensor, x: Tensor) -> Tensor:
     The dummy data are never multiplied in: a value of inf times zero would be NaN.
     """
     return ops.repeat(ops.reshape(value, (1,)), ops.shape(x)[0], axis=0)
-
-
-def random_rotation(dimension: int, generator: np.random.Generator) -> Array:
-    """Draw an orthogonal matrix uniformly (Haar measure), shape (dimension, dimension).
-
-    QR of a Gaussian matrix, with the signs of R's diagonal moved to Q; without that the
-    distribution is not uniform.
-
-    References:
-        Mezzadri, How to generate random matrices from the classical compact groups, 2007, §5.
-    """
-    q, r = np.linalg.qr(generator.standard_normal((dimension, dimension)))
-    return np.asarray(q * np.sign(np.diag(r)), np.float64)

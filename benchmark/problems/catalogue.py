@@ -19,22 +19,25 @@ class ProblemEntry:
     Args:
         summary: the function in a line.
         options: the names of its options, with their defaults; where the default is an
-            integer, so is the option.
+            integer, or a text, so is the option.
         target: ``"module:Class"``.
     """
 
     summary: str
-    options: Mapping[str, float | int]
+    options: Mapping[str, float | int | str]
     target: str
 
 
 PROBLEMS: dict[str, ProblemEntry] = {
     "quadratic": ProblemEntry(
-        summary="rotated quadratic bowl with a chosen condition number",
+        summary="rotated quadratic bowl with a chosen condition number, spectrum and noise",
         options={
             "dimension": 10,
             "condition_number": 100.0,
             "largest_eigenvalue": 1.0,
+            "spectrum": "geometric",
+            "noise": 0.0,
+            "samples": 1,
             "seed": 0,
         },
         target="benchmark.problems.quadratic:Quadratic",
@@ -91,7 +94,7 @@ def build_problem(name: str, options: Mapping[str, Any] | None = None) -> "Probl
         >>> build_problem("quadratic", {"dimensions": 2})
         Traceback (most recent call last):
         ValueError: an option of quadratic must be one of dimension, condition_number, \
-largest_eigenvalue, seed. Received 'dimensions'. Did you mean `dimension`?
+largest_eigenvalue, spectrum, noise, samples, seed. Received 'dimensions'. Did you mean `dimension`?
     """
     chosen = check_problem(name, options or {})
     module, _, class_name = PROBLEMS[name].target.partition(":")
@@ -99,7 +102,7 @@ largest_eigenvalue, seed. Received 'dimensions'. Did you mean `dimension`?
     return problem
 
 
-def check_problem(name: str, options: Mapping[str, Any]) -> dict[str, float | int]:
+def check_problem(name: str, options: Mapping[str, Any]) -> dict[str, float | int | str]:
     """Return the options of a problem, completed by its defaults; imports nothing.
 
     Args:
@@ -125,9 +128,19 @@ condition_number of problem quadratic. Write for instance 1.0.
     for key, value in options.items():
         if key not in entry.options:
             raise ValueError(_unknown(f"an option of {name}", key, entry.options))
-        chosen[key] = _number(f"{name}.{key}", value, integer=isinstance(chosen[key], int))
+        chosen[key] = _value(f"{name}.{key}", value, entry.options[key])
     check_ranges(name, chosen)
     return chosen
+
+
+def _value(place: str, value: Any, default: float | int | str) -> float | int | str:
+    if not isinstance(default, str):
+        return _number(place, value, integer=isinstance(default, int))
+    if not isinstance(value, str):
+        raise ValueError(
+            f"{place} must be a text. Received {value!r}. Write for instance {default!r}."
+        )
+    return value
 
 
 def _number(place: str, value: Any, *, integer: bool) -> float | int:

@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from benchmark.problems.base import Array, Problem, Tensor, random_rotation, same_for_all
+from benchmark.problems.base import Array, Problem, Tensor, same_for_all
+from benchmark.problems.spectra import random_rotation, rotated
 
 
 class DeepLinearChain(Problem):
@@ -64,8 +65,8 @@ class DeepLinearChain(Problem):
         """The eigenvalues of each layer at the start, ascending."""
         self.rotation: Array = random_rotation(width, np.random.default_rng(seed))
         """Q, whose columns are the eigenvectors of each layer at the start."""
-        layer = (self.rotation * self.eigenvalues) @ self.rotation.T
-        self.start = np.tile(((layer + layer.T) / 2).ravel(), layers)
+        layer = rotated(self.eigenvalues, self.rotation)
+        self.start = np.tile(layer.ravel(), layers)
         self.minimum = np.tile(np.eye(width).ravel(), layers)
 
     def end_to_end(self, theta: Array) -> Array:

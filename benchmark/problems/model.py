@@ -20,7 +20,7 @@ class ProblemLayer(keras.layers.Layer):
         options: its options.
     """
 
-    def __init__(self, problem: str, options: dict[str, float | int], **kwargs: Any) -> None:
+    def __init__(self, problem: str, options: dict[str, float | int | str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.problem = build_problem(problem, options)
 

@@ -1,10 +1,13 @@
-"""The ranges of the options of every problem; read by ``validate``, so nothing is imported here."""
+"""The ranges of the options of every problem; read by ``validate``, so Keras is not imported."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-Options = Mapping[str, float | int]
+from benchmark.problems.spectra import SPECTRA
+
+Options = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Rule:
     option: str
     text: str
     holds: Callable[[Options], bool]
-    example: float | int
+    example: float | int | str
 
 
 def _whole(option: str, low: int, high: int) -> tuple[Rule, Rule]:
@@ -57,6 +60,20 @@ RULES: dict[str, tuple[Rule, ...]] = {
             1.0,
         ),
         _positive("largest_eigenvalue", 1.0),
+        Rule(
+            "spectrum",
+            f"one of {', '.join(SPECTRA)}",
+            lambda options: options["spectrum"] in SPECTRA,
+            "geometric",
+        ),
+        Rule("noise", "finite and ≥ 0", lambda options: 0 <= options["noise"] < math.inf, 0.1),
+        *_whole("samples", 1, 100_000),
+        Rule(
+            "samples",
+            "even where noise is > 0, for examples come in pairs",
+            lambda options: not options["noise"] or options["samples"] % 2 == 0,
+            1000,
+        ),
         *_SEED,
     ),
     "rosenbrock": _whole("dimension", 2, _MOST_DIMENSIONS),

@@ -21,6 +21,7 @@ from benchmark.report.formatting import words
 from benchmark.report.importances import importances
 from benchmark.report.material import Material
 from benchmark.report.parallel import parallel_coordinates
+from benchmark.report.paths import paths
 from benchmark.report.sentences import answer, caveats
 from benchmark.report.slices import learning_rate_slice, other_slices
 from benchmark.report.tables import (
@@ -100,6 +101,7 @@ def _sections(material: Material) -> list[Section]:
     curvature = shown_curvature(material)
     sections = [
         ("convergence", "Convergence", [convergence(material, name) for name in metrics], []),
+        ("paths", "Paths", [paths(material)], []),
         ("learning-rate", "Learning rate", [learning_rate_slice(material)], []),
         (
             "search-space",

@@ -131,6 +131,7 @@ def caveats(material: Material) -> list[str]:
         *_status_caveats(material),
         *_replicate_caveats(material),
         *_space_caveats(material),
+        *_penalty_caveats(material),
         *_data_caveats(material),
     ]
 
@@ -213,6 +214,16 @@ def _space_caveats(material: Material) -> list[str]:
         for edge in edge_warnings(material.trials, material.spaces)
     ]
     return found
+
+
+def _penalty_caveats(material: Material) -> list[str]:
+    given = [name for name in ("l1", "l2") if f"hp.{name}" in material.trials]
+    if not given:
+        return []
+    return [
+        f"Trained with the penalty of {listed(given)}; every loss, gradient norm and curvature "
+        "here is that of the loss without it, so that trials of different coefficients compare."
+    ]
 
 
 def _fixed(material: Material, label: str) -> list[str]:

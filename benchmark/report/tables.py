@@ -125,7 +125,7 @@ def problem_rows(material: Material) -> list[tuple[str, str]]:
         ]
     elif problem.options:
         rows.append(
-            ("options", ", ".join(f"{words(key)} {v:g}" for key, v in problem.options.items()))
+            ("options", ", ".join(f"{words(key)} {_text(v)}" for key, v in problem.options.items()))
         )
     budget = study.budget
     return [

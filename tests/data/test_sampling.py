@@ -48,6 +48,41 @@ def test_result_depends_on_the_arguments_alone(sampling: str) -> None:
     assert (flat(2, 0) == first) == (sampling == "full_batch")
 
 
+def batches_by_hand(sampling: str, samples: int, size: int, seed: int, epoch: int) -> list[list]:
+    """Each sampling as its definition says it, row by row, from the documented streams."""
+
+    def stream(of_epoch: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(of_epoch,)))
+
+    steps = -(-samples // size)
+    if sampling == "full_batch":
+        return [list(range(samples))]
+    if sampling in ("shuffle", "round_robin"):
+        # One turn round all rows: in an order of this epoch, or in the one order of the trial.
+        order = list(stream(epoch if sampling == "shuffle" else 0).permutation(samples))
+        return [[order.pop(0) for _ in range(min(size, len(order)))] for _ in range(steps)]
+    random = stream(epoch)
+    if sampling == "with_replacement":
+        return [[int(row) for row in random.integers(samples, size=size)] for _ in range(steps)]
+    found: list[list[int]] = []
+    while len(found) < steps:
+        chosen = [row for row, draw in enumerate(random.random(samples)) if draw < size / samples]
+        found += [chosen] if chosen else []
+    return found
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize(
+    ("samples", "size", "epoch"), [(10, 3, 0), (10, 3, 4), (7, 7, 1), (9, 1, 2)]
+)
+def test_batches_are_those_drawn_by_hand(
+    sampling: str, samples: int, size: int, epoch: int
+) -> None:
+    found = epoch_batches(sampling, samples, size, 5, epoch)
+    expected = batches_by_hand(sampling, samples, size, 5, epoch)
+    assert [list(rows) for rows in found] == expected
+
+
 def test_bernoulli_counts_follow_the_binomial_law() -> None:
     batches = [
         rows for epoch in range(300) for rows in epoch_batches("bernoulli", 50, 10, 7, epoch)

@@ -31,6 +31,8 @@ QUICK = {
     ("gradient_descent", "global_clipnorm"),
     ("sgd", ""),
     ("momentum", "clipnorm"),
+    ("momentum", "percentile_clipnorm"),
+    ("sgd", "adaptive_clipnorm"),
     ("nesterov", "clipvalue"),
     ("adam", "global_clipnorm"),
 }
@@ -100,7 +102,8 @@ def test_every_step_equals_that_of_the_sequential_engine(
         hyperparameters = {"learning_rate": 0.05 * (number + 1), "batch_size": size}
         hyperparameters["fuzz"] = 0.1 * (number + 1)
         if clipping:
-            hyperparameters[clipping] = 0.01 * (number + 1)
+            scale = 20.0 if clipping == "percentile_clipnorm" else 0.01
+            hyperparameters[clipping] = scale * (number + 1)
         if optimizer == "adam":
             # Where a gradient is hardly more than rounding, Adam divides it by its own size:
             # with the default ε of 1e-7 a rounding becomes a step of the learning rate.
@@ -111,6 +114,29 @@ def test_every_step_equals_that_of_the_sequential_engine(
     together = run_all(vectorized, trials)
     for trial in trials:
         assert_close(together[trial.number], run(sequential, trial))
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "keras:SGD"])
+def test_regularization_has_values_of_its_own_in_each_trial(sequential, vectorized, optimizer):
+    before = None
+    for rates in ((0.0, 0.01, 0.1), (0.3, 0.002, 0.05)):
+        trials = [
+            make_trial(
+                number,
+                optimizer,
+                model="multilayer_perceptron",
+                model_options={"hidden": (5,)},
+                hyperparameters={"learning_rate": 0.1, "l1": rate, "l2": 0.2 - rate / 2}
+                | {"weight_decay": rate / 3, "batch_size": 32},
+            )
+            for number, rate in enumerate(rates)
+        ]
+        together = run_all(vectorized, trials)
+        compiled = vectorized.compilations
+        assert before in (None, compiled)
+        before = compiled
+        for trial in trials[:2]:
+            assert_close(together[trial.number], run(sequential, trial))
 
 
 def test_the_full_batch_and_regression_equal_those_of_the_sequential_engine(sequential, vectorized):

@@ -1,20 +1,30 @@
 """The catalogue: complete, light to import, and clear about mistakes."""
 
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from benchmark.catalogue import catalogue
+from benchmark.commands.listing import default_spaces
 from benchmark.optimizers import (
     CLIPPING,
     OPTIMIZERS,
+    REGULARIZATION,
     Hyperparameter,
     OptimizerEntry,
     build_optimizer,
     load_optimizer,
 )
 from benchmark.optimizers.base import Optimizer
+from benchmark.study_changes import changed_study
+from benchmark.study_checks import check_study
+from benchmark.study_facts import CLIPPING as CLIPPING_OF_STUDIES
+from benchmark.study_facts import TRAINING_HYPERPARAMETERS
+from benchmark.study_file import parse_study
 
 ENTRIES = list(OPTIMIZERS.items())
 NAMES = list(OPTIMIZERS)
@@ -22,7 +32,7 @@ NUMBERS = [
     (f"{name}.{key}", number)
     for name, entry in ENTRIES
     for key, number in entry.hyperparameters.items()
-] + list(CLIPPING.items())
+] + list({**CLIPPING, **REGULARIZATION}.items())
 
 
 def test_the_catalogue_imports_no_framework() -> None:
@@ -49,6 +59,33 @@ def test_an_entry_agrees_with_its_class(name: str, entry: OptimizerEntry) -> Non
     assert built.hyperparameters == defaults
 
 
+@pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=NAMES)
+def test_an_optimizer_needs_no_search_table(
+    name: str, entry: OptimizerEntry, tmp_path: Path
+) -> None:
+    """Its default space is taken, is valid, and its defaults lie in it; its advice has a source."""
+    path = tmp_path / "bare.toml"
+    path.write_text(f'question = "?"\ncompare = ["{name}"]\n[problem]\ndataset = "iris"\n')
+    facts = catalogue()
+    changed = changed_study(str(path), [], facts)
+    assert list(check_study(changed.study, facts)) == []
+    expected = {key for key, one in entry.hyperparameters.items() if one.space}
+    space = changed.study.space(name)
+    assert set(space) == expected - {"tolerance"}
+    for key, dimension in space.items():
+        low, high = dimension.extremes
+        number = entry.hyperparameters[key]
+        assert (low, high) == (number.space["low"], number.space["high"])
+        assert number.default is not None
+        assert low <= number.default <= high
+    # Its source has a year.
+    assert re.search(r"\b(19|20)\d\d\b", entry.advice)
+    lines = default_spaces(parse_study(path.read_text(), "bare", "bare"), facts)
+    if expected - {"tolerance"}:
+        assert lines[0].startswith(f"{name} takes its default space: ")
+        assert f"  Advice: {entry.advice}." in lines
+
+
 @pytest.mark.parametrize(("name", "number"), NUMBERS, ids=[name for name, _ in NUMBERS])
 def test_default_and_search_space_obey_the_rule(name: str, number: Hyperparameter) -> None:
     assert number.source
@@ -60,6 +97,15 @@ def test_default_and_search_space_obey_the_rule(name: str, number: Hyperparamete
     assert low > 0 or not number.space["log"]
     if number.default is not None:
         assert low <= number.default <= high
+
+
+def test_a_study_may_say_what_any_optimizer_may_be_given() -> None:
+    assert set(CLIPPING_OF_STUDIES) == set(CLIPPING)
+    for name, number in {**CLIPPING, **REGULARIZATION}.items():
+        facts = TRAINING_HYPERPARAMETERS[name]
+        assert (facts.low, facts.high) == (number.low, number.high)
+        assert facts.low_included == number.low_included
+        assert facts.high_included == number.high_included
 
 
 def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:

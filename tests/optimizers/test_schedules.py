@@ -3,9 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from optuna.distributions import IntDistribution
 
+from benchmark.catalogue import catalogue
 from benchmark.optimizers import SCHEDULES, Plateau
 from benchmark.optimizers.schedules import complete, factors
+from benchmark.search.space import make_space
+from benchmark.study_file import load_study
+from benchmark.study_resolution import search_settings
 
 TOTAL = 70
 STEPS = np.arange(TOTAL)
@@ -99,6 +104,35 @@ def test_defaults_and_spaces_obey_their_rules_and_name_their_source(name):
             one.check(parameter, value)
         assert one.source
         assert one.space["low"] < one.space["high"]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_parameter_can_be_searched(name, tmp_path):
+    """Over its default space, in a study that is valid, as a value that changes the rates."""
+    spaces = {f"schedule_{key}": one.space for key, one in SCHEDULES[name].parameters.items()}
+    lines = [
+        f"{key} = {{ low = {space['low']}, high = {space['high']}, "
+        f"log = {str(space.get('log', False)).lower()} }}"
+        for key, space in spaces.items()
+    ]
+    path = tmp_path / "searched.toml"
+    path.write_text(
+        f'question = "?"\ncompare = ["sgd"]\n[problem]\ndataset = "iris"\n'
+        f'[training]\nschedule = "{name}"\n[search.common]\n' + "\n".join(lines)
+    )
+    facts = catalogue()
+    study = load_study(path, facts)
+    assert {key for key, one in study.space("sgd").items() if not one.is_fixed} == set(spaces)
+    found = make_space(study.space("sgd"), search_settings(study).integers, "sgd")
+    for key, one in SCHEDULES[name].parameters.items():
+        distribution = found.distributions[f"schedule_{key}"]
+        assert (distribution.low, distribution.high) == (one.space["low"], one.space["high"])
+        assert isinstance(distribution, IntDistribution) == one.integer
+    if name == "reduce_on_plateau":  # its rates follow losses, see below
+        return
+    for key, one in SCHEDULES[name].parameters.items():
+        low, high = (factors(name, STEPS, TOTAL, {key: one.space[end]}) for end in ("low", "high"))
+        assert not np.allclose(low, high), key
 
 
 def test_a_short_training_has_its_warm_up_too():

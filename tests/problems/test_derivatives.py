@@ -13,6 +13,9 @@ from benchmark.problems.quadratic import Quadratic
 CASES = [
     ("quadratic", {}),
     ("quadratic", {"dimension": 1, "condition_number": 1}),
+    ("quadratic", {"dimension": 6, "spectrum": "two_clusters", "noise": 0.5, "samples": 8}),
+    ("quadratic", {"dimension": 12, "spectrum": "outliers", "condition_number": 1e4}),
+    ("quadratic", {"dimension": 3, "spectrum": "linear"}),
     ("rosenbrock", {}),
     ("rosenbrock", {"dimension": 5}),
     ("beale", {}),
@@ -106,7 +109,7 @@ def test_a_problem_is_built_again_from_its_options(problem):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 12), st.floats(1, 1e6), st.floats(1e-3, 1e3), st.integers(0, 9))
 def test_the_quadratic_has_the_spectrum_asked_for(dimension, condition_number, largest, seed):
-    bowl = Quadratic(dimension, condition_number, largest, seed)
+    bowl = Quadratic(dimension, condition_number, largest, seed=seed)
     found = np.asarray(np.linalg.eigvalsh(bowl.hessian(bowl.start)), np.float64)
     # Backward stability: an eigenvalue errs by a few epsilon of the largest one.
     np.testing.assert_allclose(found, bowl.eigenvalues, atol=1e-14 * dimension * largest, rtol=0)
