@@ -16,6 +16,7 @@ from benchmark.study_facts import (
     training_rows,
 )
 from benchmark.study_messages import Mistake
+from benchmark.study_sweeps import check_optimal, check_swept, problem_options
 
 DEFAULT_SEARCHED = ("learning_rate", "momentum")
 """Searched over their default spaces where no table of the study gives them."""
@@ -31,7 +32,8 @@ def missing_spaces(
     """
     known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
     spaces = {name: known[name].space for name in DEFAULT_SEARCHED if name in known}
-    return {name: space for name, space in spaces.items() if space and name not in given}
+    settled = {*given, *study.optimal(entry.label)}
+    return {name: space for name, space in spaces.items() if space and name not in settled}
 
 
 def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
@@ -45,9 +47,13 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
     }
     space, options = study.space(entry.label), study.options(entry.label)
     known = {**allowed, **facts.options}
+    swept = problem_options(study, catalogue)
+    yield from check_optimal(study, entry, catalogue)
     for name in (*space, *options):
         key = _key(study, entry, name)
-        if name == "clipping":
+        if name in swept and name not in known:
+            yield from check_swept(study, entry, name, catalogue)
+        elif name == "clipping":
             yield Mistake(key, "clipping must be spelled as in Keras", name, _CLIPPING_REMEDY)
         elif name not in known and name.startswith(SCHEDULE_PREFIX):
             yield from _misplaced_parameter(key, name, study, entry, catalogue)
@@ -67,15 +73,20 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
     if study.budget.sampler == "grid":
         yield from _check_grid(study, entry, catalogue)
     yield from _check_batch_size(study, entry, catalogue)
+    yield from _check_clipping(study, entry)
+    if "fuzz" in space and study.problem.function:
+        rule = "fuzz must stand with a model; a closed-form problem has its own start"
+        yield Mistake(_key(study, entry, "fuzz"), rule, "fuzz", "Remove it.")
+
+
+def _check_clipping(study: Study, entry: Compared) -> Iterator[Mistake]:
+    space = study.space(entry.label)
     given = [name for name in CLIPPING if name in space]
     if len(given) > 1:
         own = any(name in study.search.get(entry.label, {}) for name in given)
         rule = "at most one of clipvalue, clipnorm, global_clipnorm must be given, as in Keras"
         key = f"search.{entry.label if own else 'common'}"
         yield Mistake(key, rule, ", ".join(given), "Keep one of them.")
-    if "fuzz" in space and study.problem.function:
-        rule = "fuzz must stand with a model; a closed-form problem has its own start"
-        yield Mistake(_key(study, entry, "fuzz"), rule, "fuzz", "Remove it.")
 
 
 def schedule_parameters(study: Study, entry: Compared, catalogue: Catalogue) -> dict[str, Bounds]:

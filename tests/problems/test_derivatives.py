@@ -13,6 +13,7 @@ from benchmark.problems.quadratic import Quadratic
 CASES = [
     ("quadratic", {}),
     ("quadratic", {"dimension": 1, "condition_number": 1}),
+    ("diagonal_quadratic", {"dimension": 4}),
     ("rosenbrock", {}),
     ("rosenbrock", {"dimension": 5}),
     ("beale", {}),
