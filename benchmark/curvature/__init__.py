@@ -14,12 +14,14 @@ largest to the smallest bounds the speed, and its signs tell a bowl from a saddl
     curvature = diagnose(operator)                          numbers, and sentences on what is known
 """
 
-from benchmark.curvature.diagnosis import Curvature, diagnose
+from benchmark.curvature.diagnosis import Curvature, Surroundings, diagnose
 from benchmark.curvature.exact import ExactSpectrum, exact_eigenvalues, exact_hessian
 from benchmark.curvature.lanczos import LanczosResult, lanczos
 from benchmark.curvature.losses import model_loss
+from benchmark.curvature.noise import gradient_noise
 from benchmark.curvature.operators import HessianOperator, SymmetricOperator
 from benchmark.curvature.program import HessianProgram
+from benchmark.curvature.steps import PreconditionedOperator, StepRule
 
 __all__ = [
     "Curvature",
@@ -27,10 +29,14 @@ __all__ = [
     "HessianOperator",
     "HessianProgram",
     "LanczosResult",
+    "PreconditionedOperator",
+    "StepRule",
+    "Surroundings",
     "SymmetricOperator",
     "diagnose",
     "exact_eigenvalues",
     "exact_hessian",
+    "gradient_noise",
     "lanczos",
     "model_loss",
 ]
