@@ -212,12 +212,17 @@ class Study(Section):
 
     def space(self, label: str) -> dict[str, Dimension]:
         """The search space of one compared optimizer: its own over the common one."""
-        return {k: one for k, one in self._given(label).items() if one.option is None}
+        given = self._given(label).items()
+        return {name: one for name, one in given if one.option is None and not one.optimal}
 
     def options(self, label: str) -> dict[str, bool | str]:
         """The structural options of one compared optimizer: its own over the common ones."""
         given = self._given(label).items()
         return {name: one.option for name, one in given if one.option is not None}
+
+    def optimal(self, label: str) -> list[str]:
+        """The numbers of one compared optimizer that theory gives for the problem."""
+        return [name for name, one in self._given(label).items() if one.optimal]
 
     def _given(self, label: str) -> dict[str, Dimension]:
         return {**self.search.get("common", {}), **self.search.get(label, {})}

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from benchmark.theory import OPTIMAL
+
 MOST_POINTS = 100_000
 """The most points a step may make: a finer one is a continuous range in all but memory."""
 
@@ -45,7 +47,7 @@ class Section(BaseModel):
 
 
 class Dimension(Section):
-    """One dimension of a search space: fixed, a range, or choices; or an option.
+    """One dimension of a search space: fixed, a range, or choices; or an option; or optimal.
 
     Args:
         value: a fixed number.
@@ -56,6 +58,7 @@ class Dimension(Section):
             together with ``log``.
         choices: the numbers to choose from.
         option: true, false or a text: a structural option, which is fixed.
+        optimal: the number that theory gives for the problem, see :mod:`benchmark.theory`.
 
     Example:
         >>> Dimension(low=1e-3, high=1.0, log=True).is_fixed
@@ -71,6 +74,7 @@ class Dimension(Section):
     step: Number | None = None
     choices: list[Number] | None = None
     option: bool | str | None = None
+    optimal: bool = False
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -79,11 +83,12 @@ class Dimension(Section):
             self.choices is not None,
             self.low is not None or self.high is not None,
             self.option is not None,
+            self.optimal,
         ]
         if sum(given) != 1:
             rule = "a dimension must be one of: a number, {low, high, log, step}, or {choices}"
             raise self._broken(rule, "Keep or write one of them.", *_FORMS)
-        if self.option is not None:
+        if self.option is not None or self.optimal:
             return self
         if self.choices is not None:
             self._check_choices(self.choices)
@@ -138,7 +143,7 @@ class Dimension(Section):
     @property
     def is_fixed(self) -> bool:
         """Whether nothing is searched here."""
-        return self.value is not None or self.option is not None
+        return self.value is not None or self.option is not None or self.optimal
 
     @property
     def extremes(self) -> tuple[float, float]:
@@ -185,7 +190,7 @@ class Dimension(Section):
         return [int(point) if is_whole else float(point) for point in points]
 
 
-_FORMS = ("value", "low", "high", "log", "step", "choices", "option")
+_FORMS = ("value", "low", "high", "log", "step", "choices", "option", "optimal")
 
 
 def _exact(number: float | int) -> Decimal:
@@ -195,6 +200,8 @@ def _exact(number: float | int) -> Decimal:
 
 def _as_dimension(value: Any) -> Any:
     """Let a bare number stand for a fixed dimension, and what is true or a text for an option."""
+    if value == OPTIMAL:
+        return {"optimal": True}
     if isinstance(value, bool | str):
         return {"option": value}
     return {"value": value} if isinstance(value, int | float) else value

@@ -7,6 +7,7 @@ from benchmark.study import Study
 from benchmark.study_checks import loss_of, metric_of
 from benchmark.study_file import StudyError
 from benchmark.study_spaces import schedule_parameters
+from benchmark.study_sweeps import problem_options
 
 
 def optimizer_notices(study: Study, *, vectorized: bool) -> list[str]:
@@ -46,11 +47,14 @@ def search_settings(study: Study) -> SearchSettings:
         if one.integer
     }
     is_closed_form = bool(study.problem.function)
+    options = problem_options(study, facts)
+    integers |= {name for name, value in options.items() if isinstance(value, int)}
     return settings_of(
         study,
         loss="" if is_closed_form else loss_of(study, facts),
         metric="" if is_closed_form else metric_of(study, facts),
         integers=frozenset({"batch_size", *integers}),
+        problem_options=options,
     )
 
 

@@ -241,7 +241,13 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     names = {kind: {row["name"] for row in rows} for kind, rows in found.items()}
-    assert names["studies"] >= {"quickstart", "regression", "stopping_rule", "quadratic"}
+    assert names["studies"] >= {
+        "quickstart",
+        "regression",
+        "stopping_rule",
+        "quadratic",
+        "conditioning",
+    }
     assert names["datasets"] == {"digits", "iris", "wine", "breast_cancer", "diabetes"}
     assert names["models"] == {"linear", "multilayer_perceptron", "convolutional_network"}
     assert names["optimizers"] >= {"gradient_descent", "sgd", "momentum", "nesterov", "adam"}
@@ -253,7 +259,7 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
 
 def test_shipped_studies_are_valid(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = ["quickstart", "regression", "stopping_rule", "quadratic"]
+    names = ["quickstart", "regression", "stopping_rule", "quadratic", "conditioning"]
     result = call("validate", *names)
     assert result.exit_code == 0, result.output
     assert result.output.split() == [word for name in names for word in (f"{name}:", "good")]

@@ -20,7 +20,7 @@ symmetric linear operator, such as ``scipy.sparse.linalg.aslinearoperator(matrix
 from benchmark.curvature.blocks import BlockOperator, block_operator, layer_slices
 from benchmark.curvature.checks import check_products
 from benchmark.curvature.density import SpectralDensity, spectral_density
-from benchmark.curvature.diagnosis import Curvature, diagnose
+from benchmark.curvature.diagnosis import Curvature, Surroundings, diagnose
 from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
 from benchmark.curvature.estimate import Estimate
 from benchmark.curvature.exact import (
@@ -36,12 +36,14 @@ from benchmark.curvature.hessian import HessianProgram
 from benchmark.curvature.lanczos import LanczosResult, lanczos
 from benchmark.curvature.losses import ComposedLoss, model_loss
 from benchmark.curvature.moments import Moments, effective_rank, estimate_moments
+from benchmark.curvature.noise import gradient_noise
 from benchmark.curvature.operators import (
     CurvatureOperator,
     GaussNewtonOperator,
     HessianOperator,
     SymmetricOperator,
 )
+from benchmark.curvature.steps import PreconditionedOperator, StepRule
 
 __all__ = [
     "BlockOperator",
@@ -58,7 +60,10 @@ __all__ = [
     "HessianProgram",
     "LanczosResult",
     "Moments",
+    "PreconditionedOperator",
     "SpectralDensity",
+    "StepRule",
+    "Surroundings",
     "SymmetricOperator",
     "block_operator",
     "check_products",
@@ -69,6 +74,7 @@ __all__ = [
     "exact_hessian",
     "exact_plan",
     "extreme_eigenvalues",
+    "gradient_noise",
     "lanczos",
     "largest_exact_size",
     "layer_slices",

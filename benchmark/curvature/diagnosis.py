@@ -1,13 +1,35 @@
 """What the spectrum of a Hessian says, and what it does not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmark.curvature import verdicts
+from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
 from benchmark.curvature.exact import exact_eigenvalues
 from benchmark.curvature.lanczos import lanczos
+from benchmark.curvature.noise import gradient_noise
 from benchmark.curvature.operators import Array, HessianOperator
+from benchmark.curvature.steps import StepRule, best_step, stability
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """What is known around the weights besides the Hessian; each part may be missing.
+
+    Args:
+        loss_at: the loss at the weights + a flat vector; measures what the best step gains.
+        rule: how the optimizer steps; compares η·λmax with its limit.
+        batch_gradients: gradients of disjoint mini-batches, shape (batches, n); gives the
+            gradient noise scale.
+        batch_size: examples in each of these, ≥ 1.
+    """
+
+    loss_at: Callable[[Array], float] | None = None
+    rule: StepRule | None = None
+    batch_gradients: Array | None = None
+    batch_size: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +45,8 @@ class Curvature:
               or the outermost Ritz values, which lie inside the spectrum.
             - ``lambda_max_residual``, ``lambda_min_residual`` (Lanczos): an eigenvalue lies
               within this distance of the Ritz value, rounding included.
-            - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|.
+            - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|, or
+              ``lambda_abs_min_upper_bound`` (Lanczos): an eigenvalue is that small.
             - ``tolerance``: n × machine epsilon × ``lambda_abs_max``, within which an
               eigenvalue counts as zero.
             - ``condition_number``: κ = max |λ| / min |λ|, or where min |λ| is not resolved
@@ -31,24 +54,45 @@ class Curvature:
             - ``negative``, ``zero``, ``positive`` (exact): counts of eigenvalues, or
               ``negative_at_least``, ``positive_at_least``.
             - ``asymmetry`` (exact): of the products, see ``ExactSpectrum``.
-            - ``gradient_norm``: ‖g‖; ``optimal_step``: α* = gᵀg / gᵀHg.
+            - ``gradient_norm``: ‖g‖; ``gradient_tolerance``: what counts as zero.
+            - ``optimal_step``: α* = gᵀg / gᵀHg, with ``predicted_decrease`` and
+              ``measured_decrease``, see :mod:`benchmark.curvature.steps`.
+            - ``scaled_sharpness``: η·λmax, with ``stability_limit``, see the same.
+            - ``alignment_top_1``, ``alignment_top_10``: the share of ‖g‖² along the sharpest
+              eigenvectors, see :mod:`benchmark.curvature.alignment`.
+            - ``gradient_noise_scale`` and its parts, see :mod:`benchmark.curvature.noise`.
         eigenvalues: all of them, or the Ritz values; ascending.
         definiteness: ``"positive definite"``, ``"positive semidefinite"``, ``"negative
             definite"``, ``"negative semidefinite"``, ``"indefinite"``, ``"zero"`` or
             ``"undetermined"``.
-        sentences: what is exact, bound or unknown, for people.
+        verdict: ``"minimum"``, ``"maximum"``, ``"saddle"``, ``"degenerate"``, ``"not a critical
+            point"`` or ``"undetermined"``.
+        findings: sentences for people by topic: what is exact, bound or unknown.
     """
 
     quantities: dict[str, float]
     eigenvalues: Array = field(repr=False)
     definiteness: str
-    sentences: tuple[str, ...]
+    verdict: str
+    findings: dict[str, str]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The findings without their topics."""
+        return tuple(self.findings.values())
 
 
 def diagnose(
-    operator: HessianOperator, exact_limit: int = 1000, lanczos_steps: int = 40, seed: int = 0
+    operator: HessianOperator,
+    exact_limit: int = 1000,
+    lanczos_steps: int = 40,
+    seed: int = 0,
+    *,
+    surroundings: Surroundings | None = None,
+    gradient_tolerance: float = 1e-5,
+    alignment_steps: int = 10,
 ) -> Curvature:
-    """Measure the curvature of a loss: spectrum, condition number, definiteness, best step.
+    """Measure the curvature of a loss: spectrum, kind of point, best step, limits of steps.
 
     The full Hessian is formed if the parameters are few (or no more than the products of
     Lanczos' method, which would cost the same); otherwise Lanczos' method finds the ends of the
@@ -67,6 +111,11 @@ def diagnose(
         lanczos_steps: products beyond that size, ≥ 1; 34 resolved the ten largest eigenvalues
             of a digits network of 4,810 parameters.
         seed: of Lanczos' start vector.
+        surroundings: what else is known, for the findings that need it.
+        gradient_tolerance: ‖g‖ up to this counts as zero, ≥ 0; the default is that of
+            ``scipy.optimize.minimize(method="BFGS")``.
+        alignment_steps: products from the gradient beyond the exact size, ≥ 1; the first one
+            gives gᵀHg.
 
     Returns:
         A diagnosis; where products are not finite, one that says so and holds no spectrum.
@@ -80,49 +129,78 @@ def diagnose(
         >>> curvature = diagnose(HessianProgram(loss).at([theta], x, np.zeros(1)))
         >>> curvature.definiteness, curvature.quantities["condition_number"]
         ('positive definite', 200.0)
+        >>> curvature.findings["critical_point"]
+        'Not a critical point: ‖g‖ = 206 > 1e-05.'
 
     References:
         Cauchy, step along the gradient, 1847; Nocedal and Wright, Numerical Optimization, 2006,
         eq. 3.26 (α*), §3.3 (κ and the speed of descent). The tolerance is that of
         ``numpy.linalg.matrix_rank`` (Golub and Van Loan, Matrix Computations, 1996, §5.5.8).
     """
-    size = operator.shape[0]
-    before = operator.products
+    around = surroundings or Surroundings()
+    size, before = operator.shape[0], operator.products
     gradient = operator.gradient()
+    hessian: Array | None = None
     try:
         if size <= max(exact_limit, lanczos_steps):
             spectrum = exact_eigenvalues(operator)
-            verdict = verdicts.from_exact(spectrum, size * operator.epsilon)
-            bend = float(gradient @ spectrum.hessian @ gradient)
+            hessian = spectrum.hessian
+            known = verdicts.from_exact(spectrum, size * operator.epsilon)
         else:
             found = lanczos(operator, lanczos_steps, seed)
-            verdict = verdicts.from_lanczos(found, size * operator.epsilon)
-            bend = float(gradient @ operator.matvec(gradient))
+            known = verdicts.from_lanczos(found, size * operator.epsilon)
+        bend, shares = _along_gradient(
+            operator, gradient, hessian, known.quantities["lambda_max"], alignment_steps
+        )
+        stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed))
     except FloatingPointError as error:
         spent = {"products": float(operator.products - before)}
-        return Curvature(spent, np.empty(0), "undetermined", (str(error),))
-    step, remark = _optimal_step(gradient, bend, verdict.quantities["tolerance"])
+        findings = {"definiteness": str(error)}
+        return Curvature(spent, np.empty(0), "undetermined", "undetermined", findings)
+    norm = float(np.linalg.norm(gradient))
+    kind, sentence = verdicts.kind_of_point(norm, gradient_tolerance, known.definiteness)
+    value = operator.value() if around.loss_at else 0.0
+    parts = [
+        ({}, {"critical_point": sentence, **known.findings}),
+        best_step(gradient, bend, known.quantities["tolerance"], around.loss_at, value),
+        stable,
+        (shares, alignment_sentence(shares)),
+    ]
+    if around.batch_gradients is not None:
+        parts.append(gradient_noise(around.batch_gradients, around.batch_size))
     quantities = {
-        **verdict.quantities,
-        "gradient_norm": float(np.linalg.norm(gradient)),
-        **step,
+        **known.quantities,
+        "gradient_norm": norm,
+        "gradient_tolerance": gradient_tolerance,
+        **{name: value for numbers, _ in parts for name, value in numbers.items()},
         "products": float(operator.products - before),
     }
-    sentences = (*verdict.sentences, *remark)
-    return Curvature(quantities, verdict.eigenvalues, verdict.definiteness, sentences)
+    findings = {topic: text for _, sentences in parts for topic, text in sentences.items()}
+    return Curvature(quantities, known.eigenvalues, known.definiteness, kind, findings)
 
 
-def _optimal_step(
-    gradient: Array, bend: float, tolerance: float
-) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return α* = gᵀg / gᵀHg as a quantity, or a sentence on why there is none."""
-    square = float(gradient @ gradient)
-    if square == 0:
-        return {}, ("The gradient is zero: every step along it is the same.",)
-    if not np.isfinite(square):
-        return {}, ("The gradient is not finite: no step along it is best.",)
-    if abs(bend) <= tolerance * square:
-        return {}, ("gᵀHg is zero to rounding: α* = gᵀg/gᵀHg cannot be resolved.",)
-    if bend < 0:
-        return {}, ("gᵀHg < 0: the quadratic model has no minimum along −g, so α* is absent.",)
-    return {"optimal_step": square / bend}, ()
+def _along_gradient(
+    operator: HessianOperator,
+    gradient: Array,
+    hessian: Array | None,
+    lambda_max: float,
+    steps: int,
+) -> tuple[float, dict[str, float]]:
+    """gᵀHg, and how much of the gradient lies in the sharpest directions."""
+    if not np.isfinite(gradient).all() or not gradient.any():
+        return 0.0, {}
+    if hessian is not None:
+        return float(gradient @ hessian @ gradient), exact_alignment(hessian, gradient)
+    return krylov_alignment(operator, gradient, steps, lambda_max)
+
+
+def _stability(
+    operator: HessianOperator,
+    rule: StepRule | None,
+    known: verdicts.Verdict,
+    hessian: Array | None,
+    method: tuple[int, int],
+) -> tuple[dict[str, float], dict[str, str]]:
+    if rule is None:
+        return {}, {}
+    return stability(operator, rule, known.quantities["lambda_max"], hessian, *method)

@@ -16,7 +16,7 @@ class Verdict:
     quantities: dict[str, float]
     eigenvalues: Array
     definiteness: str
-    sentences: tuple[str, ...]
+    findings: dict[str, str]
 
 
 def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
@@ -40,24 +40,28 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
         "asymmetry": spectrum.asymmetry,
     }
     definiteness = _definiteness(negative, zero, positive)
-    sentences = [
-        f"The Hessian is {definiteness}: {negative} negative, {zero} zero, {positive} positive "
-        f"eigenvalues (zero: |λ| ≤ {tolerance:.2g})."
-    ]
+    findings = {
+        "extremes": f"λ_max = {values[-1]:.4g}, λ_min = {values[0]:.4g} and the smallest |λ| = "
+        f"{smallest:.3g}, from all {values.size} eigenvalues.",
+        "definiteness": f"The Hessian is {definiteness}: {negative} negative, {zero} zero, "
+        f"{positive} positive eigenvalues (zero: |λ| ≤ {tolerance:.2g}).",
+    }
     if smallest > tolerance:
         quantities["condition_number"] = largest / smallest
-        sentences.append(f"κ = {largest / smallest:.3g}, from all {values.size} eigenvalues.")
+        findings["condition_number"] = f"κ = {largest / smallest:.3g}, from all eigenvalues."
     elif largest > 0:
         # An eigenvalue is known to within the tolerance, so |λ|min is at most their sum.
         bound = largest / (smallest + tolerance)
         quantities["condition_number_lower_bound"] = bound
-        sentences.append(f"κ ≥ {bound:.2g}: the smallest |λ| cannot be told from zero.")
+        findings["condition_number"] = (
+            f"κ ≥ {bound:.2g}: the smallest |λ| cannot be told from zero."
+        )
     if spectrum.asymmetry > tolerance:
-        sentences.append(
+        findings["symmetry"] = (
             f"The products are symmetric only to {spectrum.asymmetry:.2g}: eigenvalues are "
             "uncertain by as much, and smaller ones are not resolved."
         )
-    return Verdict(quantities, values, definiteness, tuple(sentences))
+    return Verdict(quantities, values, definiteness, findings)
 
 
 def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
@@ -84,27 +88,30 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
     if not values.any() and not residuals.any():
         # A random vector is almost surely in no null space but that of the zero matrix.
         sentence = f"The Hessian is zero: {steps} from random vectors found nothing else."
-        return Verdict(quantities, values, "zero", (sentence,))
+        return Verdict(quantities, values, "zero", {"definiteness": sentence})
     negative, positive = int((values < -tolerance).sum()), int((values > tolerance).sum())
-    bound = max(1.0, largest / float((np.abs(values) + residuals).min()))
+    smallest = float((np.abs(values) + residuals).min())
+    bound = max(1.0, largest / smallest)
     quantities |= {
+        "lambda_abs_min_upper_bound": smallest,
         "condition_number_lower_bound": bound,
         "negative_at_least": float(negative),
         "positive_at_least": float(positive),
     }
     indefinite = negative > 0 and positive > 0
     counts = f"at least {negative} negative and {positive} positive eigenvalues"
-    sentences = (
-        f"λ_max = {values[-1]:.4g} ± {residuals[-1]:.1g} and λ_min = {values[0]:.4g} ± "
-        f"{residuals[0]:.1g}: an eigenvalue lies in each interval; one further out is improbable, "
-        f"but not excluded by {steps}.",
-        f"The Hessian is indefinite: {counts}."
+    findings = {
+        "extremes": f"λ_max = {values[-1]:.4g} ± {residuals[-1]:.1g} and λ_min = {values[0]:.4g} "
+        f"± {residuals[0]:.1g}: an eigenvalue lies in each interval; one further out is "
+        f"improbable, but not excluded by {steps}.",
+        "definiteness": f"The Hessian is indefinite: {counts} (zero: |λ| ≤ {tolerance:.2g})."
         if indefinite
         else f"{steps} found {counts}: definiteness cannot be determined.",
-        f"κ ≥ {bound:.2g}: the smallest eigenvalue cannot be resolved by {steps}.",
-    )
+        "condition_number": f"κ ≥ {bound:.2g}, since the smallest |λ| ≤ {smallest:.2g}: it cannot "
+        f"be resolved by {steps}.",
+    }
     definiteness = "indefinite" if indefinite else "undetermined"
-    return Verdict(quantities, values, definiteness, sentences)
+    return Verdict(quantities, values, definiteness, findings)
 
 
 def _extremes(values: Array, relative_tolerance: float) -> dict[str, float]:
@@ -124,3 +131,52 @@ def _definiteness(negative: int, zero: int, positive: int) -> str:
         return "zero"
     sign = "negative" if negative else "positive"
     return f"{sign} semidefinite" if zero else f"{sign} definite"
+
+
+KINDS = {
+    "positive definite": "minimum",
+    "negative definite": "maximum",
+    "indefinite": "saddle",
+    "positive semidefinite": "degenerate",
+    "negative semidefinite": "degenerate",
+    "zero": "degenerate",
+    "undetermined": "undetermined",
+}
+"""What a critical point is, by the definiteness of the Hessian there."""
+_MEANINGS = {
+    "minimum": "the loss rises in every direction.",
+    "maximum": "the loss falls in every direction.",
+    "saddle": "the loss rises in some directions and falls in others.",
+    "degenerate": "some direction is flat to second order, so that higher orders decide.",
+    "undetermined": "too little of the spectrum is known to tell what kind.",
+}
+
+
+def kind_of_point(norm: float, tolerance: float, definiteness: str) -> tuple[str, str]:
+    """Tell what kind of point the weights are at; the gradient is tested first.
+
+    Args:
+        norm: ‖g‖, the Euclidean norm of the gradient.
+        tolerance: at most this counts as zero, in the units of ‖g‖.
+        definiteness: of the Hessian.
+
+    Returns:
+        ``"minimum"``, ``"maximum"``, ``"saddle"``, ``"degenerate"``, ``"undetermined"`` or ``"not
+        a critical point"``, and a sentence.
+
+    Example:
+        >>> kind_of_point(1e-9, 1e-5, "indefinite")[0], kind_of_point(0.1, 1e-5, "indefinite")[0]
+        ('saddle', 'not a critical point')
+
+    References:
+        Nocedal and Wright, Numerical Optimization, 2006, theorems 2.3 and 2.4.
+    """
+    if not norm <= tolerance:
+        verdict = "not a critical point"
+        return verdict, f"Not a critical point: ‖g‖ = {norm:.3g} > {tolerance:.1g}."
+    verdict = KINDS[definiteness]
+    shown = "A critical point" if verdict == "undetermined" else f"A {verdict}"
+    reason = f"‖g‖ = {norm:.2g} ≤ {tolerance:.1g}, and the Hessian is {definiteness}"
+    if verdict == "undetermined":
+        reason = f"‖g‖ = {norm:.2g} ≤ {tolerance:.1g}"
+    return verdict, f"{shown}: {reason}; {_MEANINGS[verdict]}"

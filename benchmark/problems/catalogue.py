@@ -42,6 +42,11 @@ PROBLEMS: dict[str, ProblemEntry] = {
         },
         target="benchmark.problems.quadratic:Quadratic",
     ),
+    "diagonal_quadratic": ProblemEntry(
+        summary="quadratic bowl along the axes, to measure rates of convergence on",
+        options={"dimension": 3, "condition_number": 100.0, "largest_eigenvalue": 1.0},
+        target="benchmark.problems.diagonal_quadratic:DiagonalQuadratic",
+    ),
     "rosenbrock": ProblemEntry(
         summary="curved narrow valley, κ = 2508 at its minimum in two dimensions",
         options={"dimension": 2},

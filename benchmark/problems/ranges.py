@@ -44,22 +44,26 @@ _MOST_DIMENSIONS = 10_000
 # The results keep every option as a 64-bit integer.
 _SEED = _whole("seed", 0, 2**63 - 1)
 
+_BOWL = (
+    *_whole("dimension", 1, _MOST_DIMENSIONS),
+    Rule(
+        "condition_number",
+        "finite and ≥ 1",
+        lambda options: 1 <= options["condition_number"] < math.inf,
+        100.0,
+    ),
+    Rule(
+        "condition_number",
+        "1 where dimension is 1",
+        lambda options: options["dimension"] > 1 or options["condition_number"] == 1,
+        1.0,
+    ),
+    _positive("largest_eigenvalue", 1.0),
+)
+
 RULES: dict[str, tuple[Rule, ...]] = {
     "quadratic": (
-        *_whole("dimension", 1, _MOST_DIMENSIONS),
-        Rule(
-            "condition_number",
-            "finite and ≥ 1",
-            lambda options: 1 <= options["condition_number"] < math.inf,
-            100.0,
-        ),
-        Rule(
-            "condition_number",
-            "1 where dimension is 1",
-            lambda options: options["dimension"] > 1 or options["condition_number"] == 1,
-            1.0,
-        ),
-        _positive("largest_eigenvalue", 1.0),
+        *_BOWL,
         Rule(
             "spectrum",
             f"one of {', '.join(SPECTRA)}",
@@ -76,6 +80,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
         *_SEED,
     ),
+    "diagonal_quadratic": _BOWL,
     "rosenbrock": _whole("dimension", 2, _MOST_DIMENSIONS),
     "beale": (),
     "saddle": (

@@ -114,6 +114,11 @@ class Material:
         """Every pair of labels, on their replicates."""
         return compare(self.trials, self.judged, self.labels)
 
+    @cached_property
+    def swept(self) -> list[str]:
+        """The options of the problem that the study varies from trial to trial."""
+        return [name for name in self.all_searched() if f"problem.{name}" in self.trials]
+
     def searched(self, label: str) -> list[str]:
         """Return the hyperparameters of a label that were searched, not fixed.
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from benchmark.report.importances import importances
 from benchmark.report.material import Material
 from benchmark.report.parallel import parallel_coordinates
 from benchmark.report.paths import paths
+from benchmark.report.rates import rate_figure, rate_table, rates
 from benchmark.report.sentences import answer, caveats
 from benchmark.report.slices import learning_rate_slice, other_slices
+from benchmark.report.table import Table
 from benchmark.report.tables import (
     comparison_rows,
     environment_rows,
@@ -56,12 +58,14 @@ class Section:
         title: its heading.
         figures: its figures.
         notes: sentences below them.
+        tables: its tables, above the figures.
     """
 
     identifier: str
     title: str
     figures: list[Figure]
     notes: list[str]
+    tables: list[Table] = field(default_factory=list)
 
 
 def write_report(run_path: str | Path) -> Path:
@@ -99,7 +103,10 @@ def _sections(material: Material) -> list[Section]:
     metrics = dict.fromkeys([material.objective, "validation_loss", "train_loss"])
     importance, missing = importances(material)
     curvature = shown_curvature(material)
+    found_rates = rates(material)
+    tables = {"rates": [rate_table(found_rates)]}
     sections = [
+        ("rates", "Rates of convergence", [rate_figure(material, found_rates)], []),
         ("convergence", "Convergence", [convergence(material, name) for name in metrics], []),
         ("paths", "Paths", [paths(material)], []),
         ("learning-rate", "Learning rate", [learning_rate_slice(material)], []),
@@ -124,14 +131,23 @@ def _sections(material: Material) -> list[Section]:
         ),
     ]
     drawn = [
-        Section(identifier, title, [item for item in figures if item is not None], notes)
+        Section(
+            identifier,
+            title,
+            [item for item in figures if item is not None],
+            notes,
+            [item for item in tables.get(identifier, ()) if item is not None],
+        )
         for identifier, title, figures, notes in sections
     ]
     has_table = len(curvature) > 0
     return [
         section
         for section in drawn
-        if section.figures or section.notes or (section.identifier == "curvature" and has_table)
+        if section.figures
+        or section.notes
+        or section.tables
+        or (section.identifier == "curvature" and has_table)
     ]
 
 

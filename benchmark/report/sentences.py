@@ -4,6 +4,7 @@ import math
 
 from benchmark.report.formatting import counted, interval, listed, number, words
 from benchmark.report.material import Material
+from benchmark.report.rates import rate_sentences, rates
 from benchmark.statistics import Comparison, Interval, LabelSummary, edge_warnings
 
 FEW_REPLICATES = 5
@@ -18,6 +19,9 @@ def answer(material: Material) -> list[str]:
     ranked = _ranked(material)
     if not len(material.trials):
         return ["No trial has finished yet, so there is no answer."]
+    if material.swept:
+        found = rates(material)
+        return rate_sentences(found) if found else [_SWEPT]
     if not ranked:
         return [
             f"None of the {counted(len(material.search), 'trial')} ran to its end with a finite "
@@ -38,6 +42,12 @@ def answer(material: Material) -> list[str]:
         runs = counted(measured.count, "replicate")
         return [f"{best.label} reached {value} over {runs} of its best setting."]
     return [_verdict(material, ranked, value), *_pairs_sentence(material, best)]
+
+
+_SWEPT = (
+    "The trials are of different problems, so no optimizer is best over all of them; the figures "
+    "show each against what was varied."
+)
 
 
 def _in_brackets(measured: Interval) -> str:
@@ -212,6 +222,7 @@ def _space_caveats(material: Material) -> list[str]:
         f"The best {edge.name} of {edge.label}, {number(edge.value)}, lies at the "
         f"{edge.end} end of its range ({number(edge.limit)}): a wider range might be better."
         for edge in edge_warnings(material.trials, material.spaces)
+        if edge.name not in material.swept
     ]
     return found
 

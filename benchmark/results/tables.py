@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.results.records import Record
-from benchmark.trial import Settings, TrialResult
+from benchmark.trial import ClosedFormProblem, Problem, Settings, TrialResult
 
 Row = tuple[Any, ...]
 TABLES = ("trials", "curves", "curvature", "spectra")
@@ -57,9 +57,9 @@ COLUMNS = {
     "curvature": ("trial", "epoch", "quantity", "value"),
     "spectra": ("trial", "epoch", "index", "eigenvalue"),
 }
-"""The columns that every run has; ``trials`` adds ``hp.*``, ``metric.*``, ``option.*``,
-``model.*`` and ``seconds.*`` as its records need them."""
-GROUPS = ("hp.", "metric.", "option.", "model.", "seconds.")
+"""The columns that every run has; ``trials`` adds ``hp.*``, ``metric.*``, ``problem.*``,
+``option.*``, ``model.*`` and ``seconds.*`` as its records need them."""
+GROUPS = ("hp.", "metric.", "problem.", "option.", "model.", "seconds.")
 
 
 def build_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
@@ -116,10 +116,15 @@ def _trial_row(result: TrialResult) -> dict[str, Any]:
         "gradient_evaluations": result.gradient_evaluations,
         **_named("hp.", trial.hyperparameters),
         **_named("metric.", result.metrics),
+        **_named("problem.", _problem_options(trial.problem)),
         **{key: _text(value) for key, value in _named("option.", trial.options).items()},
         **{key: _text(value) for key, value in _named("model.", trial.model_options).items()},
         **_named("seconds.", result.seconds),
     }
+
+
+def _problem_options(problem: Problem) -> Settings:
+    return problem.options if isinstance(problem, ClosedFormProblem) else Settings()
 
 
 def _named(prefix: str, settings: Settings) -> dict[str, Any]:

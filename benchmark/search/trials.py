@@ -1,9 +1,10 @@
 """From a study to the trials it asks for: pure functions, without Optuna."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmark.study import METRICS, Study
+from benchmark.theory import extreme_eigenvalues, optimal_settings
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
@@ -29,6 +30,8 @@ class SearchSettings:
         loss: the Keras loss; empty for closed-form problems.
         metric: the Keras metric besides the loss; empty for closed-form problems.
         integers: names of the hyperparameters that are whole numbers.
+        problem_options: all options of a closed-form problem; those that stand among the
+            hyperparameters of a trial replace them.
     """
 
     objective: str
@@ -36,6 +39,7 @@ class SearchSettings:
     loss: str = ""
     metric: str = ""
     integers: frozenset[str] = frozenset({"batch_size"})
+    problem_options: Settings = field(default_factory=Settings)
 
 
 def settings_of(
@@ -43,6 +47,7 @@ def settings_of(
     loss: str = "",
     metric: str = "",
     integers: frozenset[str] = frozenset({"batch_size"}),
+    problem_options: Mapping[str, float | int] | None = None,
 ) -> SearchSettings:
     """Return the settings of a study's search; the objective defaults to a loss.
 
@@ -54,6 +59,7 @@ def settings_of(
         loss: the Keras loss of its problem.
         metric: the Keras metric of its problem.
         integers: names of the hyperparameters that are whole numbers.
+        problem_options: all options of its closed-form problem.
 
     Raises:
         ValueError: it is not known whether the objective is better small or large.
@@ -67,7 +73,9 @@ def settings_of(
     """
     default = "train_loss" if study.problem.function else "validation_loss"
     objective = study.problem.objective or default
-    return SearchSettings(objective, direction_of(objective), loss, metric, integers)
+    return SearchSettings(
+        objective, direction_of(objective), loss, metric, integers, Settings(problem_options)
+    )
 
 
 def direction_of(objective: str) -> Direction:
@@ -113,7 +121,8 @@ def build_trial(
         settings: its resolved objective, loss and metric.
         label: the compared entry.
         number: the trial's number, unique in its run.
-        hyperparameters: all numbers by name, searched and fixed.
+        hyperparameters: all numbers by name, searched and fixed; those that theory gives are
+            added.
         phase: ``"search"`` or ``"replicate"``.
         replicate: index of the initial weights and batch order, ≥ 0.
 
@@ -131,15 +140,18 @@ def build_trial(
     optimizer = {entry.label: entry.optimizer for entry in study.compare}[label]
     is_closed_form = bool(study.problem.function)
     model = study.problem.model
+    swept = {k: v for k, v in hyperparameters.items() if k in settings.problem_options}
     return Trial(
         number=number,
         phase=phase,
-        problem=_problem(study, settings),
+        problem=_problem(study, settings, swept),
         model="" if is_closed_form else model.name,
         model_options=Settings() if is_closed_form else Settings(model.options),
         label=label,
         optimizer=optimizer,
-        hyperparameters=Settings(hyperparameters),
+        hyperparameters=Settings(
+            hyperparameters, **_optimal(study, settings, label, optimizer, swept)
+        ),
         options=Settings(
             study.options(label),
             sampling=study.training.sampling,
@@ -154,10 +166,26 @@ def build_trial(
     )
 
 
-def _problem(study: Study, settings: SearchSettings) -> Problem:
+def _optimal(
+    study: Study,
+    settings: SearchSettings,
+    label: str,
+    optimizer: str,
+    swept: Mapping[str, float | int],
+) -> dict[str, float]:
+    """The numbers that theory gives for the problem of one trial."""
+    names = study.optimal(label)
+    if not names:
+        return {}
+    extremes = extreme_eigenvalues({**settings.problem_options, **swept})
+    found = optimal_settings(optimizer, *extremes)
+    return {name: found[name] for name in names}
+
+
+def _problem(study: Study, settings: SearchSettings, swept: Mapping[str, float | int]) -> Problem:
     section = study.problem
     if section.function:
-        return ClosedFormProblem(section.function, Settings(section.options))
+        return ClosedFormProblem(section.function, Settings(section.options, **swept))
     return DatasetProblem(
         dataset=section.dataset,
         fractions=(section.split.train, section.split.validation, section.split.test),

@@ -6,6 +6,7 @@ files, draws or trains.
 
 from benchmark.statistics.budget import budget_values, expected_best, expected_best_band
 from benchmark.statistics.comparison import Comparison, compare
+from benchmark.statistics.contraction import Contraction, measured_contraction
 from benchmark.statistics.edges import EdgeWarning, edge_warnings
 from benchmark.statistics.importance import Importance, importance_of
 from benchmark.statistics.intervals import Interval, mean_interval
@@ -29,6 +30,7 @@ from benchmark.statistics.target import time_to_target
 __all__ = [
     "USABLE",
     "Comparison",
+    "Contraction",
     "EdgeWarning",
     "Importance",
     "Interval",
@@ -45,6 +47,7 @@ __all__ = [
     "expected_best_band",
     "importance_of",
     "mean_interval",
+    "measured_contraction",
     "performance_profile",
     "performance_ratios",
     "summarize",

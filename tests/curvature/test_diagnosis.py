@@ -7,7 +7,7 @@ from keras import ops
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.preprocessing import StandardScaler
 
-from benchmark.curvature import HessianProgram, diagnose, model_loss
+from benchmark.curvature import HessianProgram, Surroundings, diagnose, model_loss
 
 
 def quadratic(parameters, x, y):
@@ -106,7 +106,9 @@ def test_lanczos_claims_only_what_is_true(spectrum, definiteness, steps):
     quantities = curvature.quantities
     rounding = 1e-12 * np.abs(spectrum).max()
     assert quantities["exact"] == 0
-    assert quantities["products"] == steps + 1
+    # Up to ten from the gradient follow; the zero matrix has none.
+    assert steps <= quantities["products"] <= steps + 10
+    assert quantities.get("lambda_abs_min_upper_bound", np.inf) >= np.abs(spectrum).min()
     assert curvature.definiteness in {definiteness, "undetermined"}
     assert quantities["lambda_max"] <= spectrum.max() + rounding
     assert quantities["lambda_min"] >= spectrum.min() - rounding
@@ -227,6 +229,52 @@ def test_the_network_is_indefinite_by_both_methods(network, program, reference):
     assert found.quantities["lambda_max"] == pytest.approx(expected[-1], rel=1e-6)
     steps = (exact.quantities["optimal_step"], found.quantities["optimal_step"])
     assert steps[0] == pytest.approx(steps[1], rel=1e-10)
+
+
+KINDS = [
+    ([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], "minimum"),
+    ([-1.0, -2.0, -3.0], [0.0, 0.0, 0.0], "maximum"),
+    ([-1.0, 2.0, 3.0], [0.0, 0.0, 0.0], "saddle"),
+    ([0.0, 2.0, 3.0], [0.0, 0.0, 0.0], "degenerate"),
+    ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], "degenerate"),
+    ([-1.0, 2.0, 3.0], [2e-5, 0.0, 0.0], "not a critical point"),
+    ([-1.0, 2.0, 3.0], [0.5e-5, 0.0, 0.0], "saddle"),
+]
+
+
+@pytest.mark.parametrize(("spectrum", "coordinates", "verdict"), KINDS)
+def test_the_gradient_is_tested_before_the_kind_of_point(spectrum, coordinates, verdict):
+    curvature = diagnose(at(spectrum, coordinates))
+    assert curvature.verdict == verdict
+    sentence = curvature.findings["critical_point"]
+    assert verdict in sentence.lower()
+    assert "1e-05" in sentence  # the tolerance is stated
+    assert curvature.quantities["gradient_tolerance"] == 1e-5
+
+
+def test_too_few_products_tell_no_kind():
+    curvature = diagnose(
+        at(np.geomspace(1e-4, 1, 80), np.zeros(80)), exact_limit=0, lanczos_steps=5
+    )
+    assert curvature.verdict == "undetermined"
+    assert "too little of the spectrum" in curvature.findings["critical_point"]
+
+
+def test_on_a_quadratic_the_best_step_gains_what_is_predicted():
+    spectrum, coordinates = np.array([1.0, 3.0, 10.0]), np.array([2.0, -1.0, 0.5])
+    operator = at(spectrum, coordinates)
+    q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+
+    def loss_at(shift):
+        moved = coordinates + q.T @ shift
+        return float(moved @ (spectrum * moved)) / 2
+
+    curvature = diagnose(operator, surroundings=Surroundings(loss_at=loss_at))
+    gradient = spectrum * coordinates
+    expected = (gradient @ gradient) ** 2 / (gradient @ (spectrum * gradient)) / 2
+    for name in ("predicted_decrease", "measured_decrease"):
+        assert curvature.quantities[name] == pytest.approx(expected, rel=1e-12)
+    assert "100 % of what" in curvature.findings["optimal_step"]
 
 
 def test_weights_that_diverged_give_no_numbers():

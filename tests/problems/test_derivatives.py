@@ -16,6 +16,7 @@ CASES = [
     ("quadratic", {"dimension": 6, "spectrum": "two_clusters", "noise": 0.5, "samples": 8}),
     ("quadratic", {"dimension": 12, "spectrum": "outliers", "condition_number": 1e4}),
     ("quadratic", {"dimension": 3, "spectrum": "linear"}),
+    ("diagonal_quadratic", {"dimension": 4}),
     ("rosenbrock", {}),
     ("rosenbrock", {"dimension": 5}),
     ("beale", {}),

@@ -1,0 +1,121 @@
+"""How much of the gradient lies in the sharpest directions."""
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+
+from benchmark.curvature.operators import Array, SymmetricOperator
+
+TOP = (1, 10)
+"""Over how many of the largest eigenvalues the share is taken."""
+RESOLVED = 0.01
+"""A Ritz value counts as an eigenvalue where its residual is within this share of it."""
+
+
+def exact_alignment(hessian: Array, gradient: Array) -> dict[str, float]:
+    """Return the share of ‖g‖² in the span of the sharpest eigenvectors, from the matrix.
+
+        ‖V_kᵀ g‖² / ‖g‖²    with the eigenvectors V_k of the k largest eigenvalues
+
+    Eigenvalues that equal the k-th to rounding are taken with it: a space spanned by some of
+    their eigenvectors only would be arbitrary.
+
+    Args:
+        hessian: shape (n, n).
+        gradient: g, shape (n,).
+
+    Returns:
+        ``alignment_top_1`` and, from eleven parameters on, ``alignment_top_10``; nothing for a
+        gradient of zero.
+
+    Example:
+        >>> exact_alignment(np.diag([1.0, 5.0]), np.array([3.0, 4.0]))
+        {'alignment_top_1': 0.64}
+
+    References:
+        Gur-Ari, Roberts, Dyer, Gradient descent happens in a tiny subspace, 2018.
+    """
+    square = float(gradient @ gradient)
+    if square == 0:
+        return {}
+    values, vectors = np.linalg.eigh(hessian)
+    weights = (vectors.T @ gradient) ** 2 / square
+    rounding = len(values) * np.finfo(np.float64).eps * np.abs(values).max()
+    return {
+        f"alignment_top_{count}": float(weights[values >= values[-count] - rounding].sum())
+        for count in TOP
+        if count < len(values)
+    }
+
+
+def krylov_alignment(
+    operator: SymmetricOperator, gradient: Array, steps: int, lambda_max: float
+) -> tuple[float, dict[str, float]]:
+    """Return gᵀHg, and ``alignment_top_1`` of :func:`exact_alignment` where products resolve it.
+
+    Lanczos' method from g gives Ritz values θᵢ with weights (first component of the i-th
+    eigenvector of T)², which are the shares of ‖g‖² along the Ritz vectors: a Gauss quadrature
+    of the gradient's own spectral measure. The share is left out where the largest Ritz value
+    has a residual above 1 % of it, or is that much below the known largest eigenvalue.
+
+    Args:
+        operator: H, n × n.
+        gradient: g, shape (n,), not zero.
+        steps: products, ≥ 1.
+        lambda_max: the largest eigenvalue, or a lower bound of it, found from elsewhere.
+
+    Raises:
+        FloatingPointError: a product is not finite.
+
+    Example:
+        >>> from scipy.sparse.linalg import aslinearoperator
+        >>> bend, found = krylov_alignment(
+        ...     aslinearoperator(np.diag([1.0, 2.0, 50.0])), np.array([3.0, 0.0, 4.0]), 3, 50.0
+        ... )
+        >>> bend, round(found["alignment_top_1"], 12)
+        (809.0, 0.64)
+
+    References:
+        Golub, Meurant, Matrices, moments and quadrature, 2010, ch. 6.
+    """
+    size = gradient.size
+    steps = min(steps, size)
+    basis = np.empty((steps, size))
+    alpha, beta = np.empty(steps), np.zeros(steps)
+    vector = gradient / np.linalg.norm(gradient)
+    made = steps
+    for step in range(steps):
+        basis[step] = vector
+        product = operator.matvec(vector)
+        if not np.isfinite(product).all():
+            raise FloatingPointError("a product must be finite. Received NaN or infinity.")
+        alpha[step] = vector @ product
+        rest = product
+        for _ in range(2):  # once leaves rounding behind, see lanczos
+            rest = rest - basis[: step + 1].T @ (basis[: step + 1] @ rest)
+        beta[step] = np.linalg.norm(rest)
+        if beta[step] <= 10 * np.sqrt(size) * np.finfo(np.float64).eps * np.linalg.norm(product):
+            made, beta[step] = step + 1, 0.0
+            break
+        vector = rest / beta[step]
+    values, vectors = eigh_tridiagonal(alpha[:made], beta[: made - 1])
+    residual, largest = abs(beta[made - 1] * vectors[-1, -1]), float(values[-1])
+    is_top = largest > 0 and max(residual, lambda_max - largest) <= RESOLVED * largest
+    found = {"alignment_top_1": float(vectors[0, -1] ** 2)} if is_top else {}
+    return float(alpha[0] * (gradient @ gradient)), found
+
+
+def alignment_sentence(shares: dict[str, float]) -> dict[str, str]:
+    """Say how much of the gradient lies in the sharpest directions, where that is known.
+
+    Args:
+        shares: from :func:`exact_alignment` or :func:`krylov_alignment`.
+    """
+    if not shares:
+        return {}
+    words = [
+        f"{100 * share:.0f} % along the sharpest direction"
+        if name.endswith("_1")
+        else f"{100 * share:.0f} % within the {name.split('_')[-1]} sharpest"
+        for name, share in shares.items()
+    ]
+    return {"alignment": f"Of the gradient's squared length lie {' and '.join(words)}."}

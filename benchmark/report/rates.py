@@ -1,0 +1,193 @@
+"""Rates of convergence over the condition number: measured beside predicted."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from plotly.subplots import make_subplots
+
+from benchmark.report.figure import Figure
+from benchmark.report.formatting import listed, number
+from benchmark.report.material import Material
+from benchmark.report.table import Table
+from benchmark.report.theme import axis_of, finished
+from benchmark.statistics import USABLE, measured_contraction
+from benchmark.theory import METHODS, contraction
+
+KAPPA = "problem.condition_number"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The contraction of one trial on a quadratic.
+
+    Args:
+        label: what was trained.
+        optimizer: its optimizer.
+        kappa: κ of its problem.
+        predicted: the contraction ρ a step that theory gives.
+        measured: the contraction that its losses show.
+        first, last: the steps it was measured over.
+    """
+
+    label: str
+    optimizer: str
+    kappa: float
+    predicted: float
+    measured: float
+    first: int
+    last: int
+
+    @property
+    def deviation(self) -> float:
+        """By how much the rate −log ρ differs from the predicted one, as a share of that.
+
+        Not of ρ itself: at κ = 10⁵ that is 0.99998, and anything would be within 1 %. Where ρ
+        is predicted to be 0 the rate is infinite, and the measured ρ is given.
+        """
+        if self.predicted == 0:
+            return self.measured
+        measured = -math.log(self.measured) if self.measured > 0 else math.inf
+        return measured / -math.log(self.predicted) - 1
+
+
+def rates(material: Material) -> list[Rate]:
+    """Return the contraction of every trial that theory has a prediction for.
+
+    Those are the trials of the search whose numbers the study left to theory; nothing is
+    returned where there is none.
+
+    Args:
+        material: the run.
+    """
+    own = material.search
+    if KAPPA not in own:
+        return []
+    own = own[own["status"].isin(USABLE) & own["optimizer"].isin(list(METHODS))]
+    asked = [label for label in material.labels if material.study.optimal(label)]
+    own = own[own["label"].isin(asked)].sort_values(KAPPA, kind="stable")
+    losses = material.run.curves[material.run.curves["metric"] == "train_loss"]
+    by_trial = dict(iter(losses.groupby("trial")))
+    found = [_rate(row, by_trial[row["number"]]) for _, row in own.iterrows()]
+    return sorted(found, key=lambda rate: material.labels.index(rate.label))
+
+
+def _rate(row: "pd.Series[object]", curve: pd.DataFrame) -> Rate:
+    values = curve.sort_values("step")["value"].to_numpy(float)
+    # Away from the axes and zero, rounding ends the descent: five decades of distance are sure.
+    floor = {} if row["dataset"] == "diagonal_quadratic" else {"smallest": 1e-10 * values[0]}
+    found = measured_contraction(values, **floor)
+    optimizer, kappa = str(row["optimizer"]), float(row[KAPPA])  # type: ignore[arg-type]
+    predicted = contraction(optimizer, kappa)
+    return Rate(
+        str(row["label"]), optimizer, kappa, predicted, found.factor, found.first, found.last
+    )
+
+
+def rate_sentences(found: list[Rate]) -> list[str]:
+    """Say how well the measured contraction agrees with theory, and what κ costs.
+
+    Args:
+        found: what :func:`rates` returned, at least one.
+    """
+    worst = max(found, key=lambda rate: abs(rate.deviation))
+    largest = max(rate.kappa for rate in found)
+    steps = [
+        f"{math.log(10) / -math.log(rate.measured):.0f} of {rate.label}"
+        for rate in found
+        if rate.kappa == largest and 0 < rate.measured < 1
+    ]
+    sentences = [
+        f"Over κ from {number(min(rate.kappa for rate in found))} to {number(largest)} the "
+        f"measured rate of convergence agrees with theory to within "
+        f"{number(100 * abs(worst.deviation), 2)} %; the largest difference is that of "
+        f"{worst.label} at κ = {number(worst.kappa)}."
+    ]
+    if steps:
+        sentences.append(
+            f"At κ = {number(largest)}, coming ten times closer to the minimum takes as many steps "
+            f"as these: {listed(steps)}."
+        )
+    return sentences
+
+
+def rate_table(found: list[Rate]) -> Table | None:
+    """Return the table of contractions.
+
+    Args:
+        found: what :func:`rates` returned.
+    """
+    if not found:
+        return None
+    return Table(
+        "Contraction ρ: by what a step multiplies the distance to the minimum after the "
+        "transient, predicted by theory and measured from the training loss over the steps named, "
+        "with the growth that double roots add fitted beside it. The difference is that of the "
+        "rate −log ρ; where ρ is predicted to be 0, it is ρ itself.",
+        ("optimizer", "κ", "1 − ρ predicted", "1 − ρ measured", "difference", "steps"),
+        [
+            (
+                rate.label,
+                number(rate.kappa),
+                number(1 - rate.predicted),
+                number(1 - rate.measured),
+                f"{number(100 * rate.deviation, 2)} %",
+                f"{rate.first} to {rate.last}",
+            )
+            for rate in found
+        ],
+    )
+
+
+def rate_figure(material: Material, found: list[Rate]) -> Figure | None:
+    """Draw 1 − ρ over κ, measured on the lines of theory.
+
+    Args:
+        material: the run.
+        found: what :func:`rates` returned.
+    """
+    kappas = sorted({rate.kappa for rate in found})
+    if len(kappas) < 2:
+        return None
+    plot = make_subplots(rows=1, cols=1)
+    line = np.geomspace(kappas[0], kappas[-1], 200)
+    values = []
+    for label in material.labels:
+        own = [rate for rate in found if rate.label == label]
+        if not own:
+            continue
+        style, optimizer = material.styles[label], own[0].optimizer
+        theory = [1 - contraction(optimizer, kappa) for kappa in line]
+        measured = [1 - rate.measured for rate in own]
+        values += [*theory, *measured]
+        plot.add_scatter(
+            x=line,
+            y=theory,
+            name=f"{label}, theory: ρ = {METHODS[optimizer].formula}",
+            legendgroup=label,
+            mode="lines",
+            line={"color": style.colour, "width": 1.8, "dash": style.dash},
+            hoverinfo="skip",
+        )
+        plot.add_scatter(
+            x=[rate.kappa for rate in own],
+            y=measured,
+            name=f"{label}, measured",
+            legendgroup=label,
+            mode="markers",
+            marker={"symbol": style.symbol, "size": 10, "color": style.colour},
+            hovertemplate="κ = %{x}: 1 − ρ = %{y:.4g}",
+        )
+    plot.update_xaxes(title="condition number κ", **axis_of(kappas, "log"))
+    plot.update_yaxes(title="1 − ρ", **axis_of(values, "log"))
+    worst = max(abs(rate.deviation) for rate in found)
+    return Figure(
+        "rates",
+        "How much of the distance to the minimum of a quadratic a step takes away, 1 − ρ, by the "
+        "condition number κ: measured (markers) on theory (lines), each method at the settings "
+        "that are best for κ.",
+        f"Line chart of 1 − ρ over κ; all markers lie within {number(100 * worst, 2)} % of their "
+        "lines in the rate.",
+        finished(plot, 460),
+    )

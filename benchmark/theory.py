@@ -1,0 +1,161 @@
+"""What theory says of gradient methods on a quadratic: best settings, rates, stability.
+
+A quadratic f(θ) = ½ (θ − θ*)ᵀ H (θ − θ*) has a Hessian with eigenvalues μ … L and the condition
+number κ = L / μ. A linear method multiplies the distance to the minimum by some ρ < 1 a step, its
+contraction, after a transient; it diverges where learning_rate · λmax passes its stability limit.
+
+References:
+    Polyak, Some methods of speeding up the convergence of iteration methods, 1964 (heavy ball).
+    Nesterov, Introductory lectures on convex optimization, 2004, §2.2. Lessard, Recht, Packard,
+    Analysis and design of optimization algorithms via integral quadratic constraints, 2016,
+    proposition 1 (the three settings and rates). Cohen et al., Gradient descent on neural networks
+    typically occurs at the edge of stability, 2021, appendix B (limits with momentum); Adaptive
+    gradient methods at the edge of stability, 2022, §2 (Adam).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+OPTIMAL = "optimal"
+"""What a study writes for a number that :func:`optimal_settings` gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A linear method on a quadratic.
+
+    Args:
+        settings: from μ and L, the hyperparameters of the smallest contraction.
+        contraction: from κ, the contraction at those.
+        limit: from the hyperparameters, the limit of learning_rate · λmax.
+        formula: the contraction in letters.
+    """
+
+    settings: Callable[[float, float], dict[str, float]]
+    contraction: Callable[[float], float]
+    limit: Callable[[Mapping[str, float]], float]
+    formula: str
+
+
+def _gradient_descent(smallest: float, largest: float) -> dict[str, float]:
+    return {"learning_rate": 2 / (largest + smallest)}
+
+
+def _heavy_ball(smallest: float, largest: float) -> dict[str, float]:
+    root = math.sqrt(largest / smallest)
+    rate = (2 / (math.sqrt(largest) + math.sqrt(smallest))) ** 2
+    return {"learning_rate": rate, "momentum": ((root - 1) / (root + 1)) ** 2}
+
+
+def _nesterov(smallest: float, largest: float) -> dict[str, float]:
+    root = math.sqrt(largest / smallest)
+    return {"learning_rate": 1 / largest, "momentum": (root - 1) / (root + 1)}
+
+
+_DESCENT = Method(
+    _gradient_descent,
+    lambda kappa: (kappa - 1) / (kappa + 1),
+    lambda numbers: 2 + 2 * numbers.get("momentum", 0.0),
+    "(κ − 1)/(κ + 1)",
+)
+METHODS: dict[str, Method] = {
+    "gradient_descent": _DESCENT,
+    "sgd": _DESCENT,
+    "momentum": Method(
+        _heavy_ball,
+        lambda kappa: (math.sqrt(kappa) - 1) / (math.sqrt(kappa) + 1),
+        lambda numbers: 2 + 2 * numbers["momentum"],
+        "(√κ − 1)/(√κ + 1)",
+    ),
+    "nesterov": Method(
+        _nesterov,
+        lambda kappa: 1 - 1 / math.sqrt(kappa),
+        lambda numbers: (2 + 2 * numbers["momentum"]) / (1 + 2 * numbers["momentum"]),
+        "1 − 1/√κ",
+    ),
+}
+"""The methods whose best settings are known, by the name of the optimizer."""
+
+
+def optimal_settings(optimizer: str, smallest: float, largest: float) -> dict[str, float]:
+    """Return the hyperparameters of the smallest contraction on a quadratic.
+
+    Args:
+        optimizer: a key of :data:`METHODS`.
+        smallest: μ > 0, the smallest eigenvalue of the Hessian.
+        largest: L ≥ μ, the largest.
+
+    Raises:
+        KeyError: nothing is known of the optimizer.
+
+    Example:
+        >>> optimal_settings("gradient_descent", 1.0, 3.0)
+        {'learning_rate': 0.5}
+        >>> optimal_settings("momentum", 1.0, 9.0)
+        {'learning_rate': 0.25, 'momentum': 0.25}
+    """
+    return METHODS[optimizer].settings(smallest, largest)
+
+
+def contraction(optimizer: str, condition_number: float) -> float:
+    """Return the factor ρ by which a step shrinks the distance to the minimum, at best settings.
+
+    Args:
+        optimizer: a key of :data:`METHODS`.
+        condition_number: κ ≥ 1.
+
+    Raises:
+        KeyError: nothing is known of the optimizer.
+
+    Example:
+        >>> [contraction(name, 9.0) for name in ("gradient_descent", "momentum")]
+        [0.8, 0.5]
+        >>> round(contraction("nesterov", 9.0), 12)
+        0.666666666667
+    """
+    return METHODS[optimizer].contraction(condition_number)
+
+
+def stability_limit(optimizer: str, hyperparameters: Mapping[str, float]) -> float | None:
+    """Return the largest learning_rate · λmax at which a method does not diverge.
+
+    For Adam λmax is that of the preconditioned Hessian P^(-1/2) H P^(-1/2) with
+    P = (1 − β₁ᵗ) (√v̂ + ε), and the limit (2 + 2β₁)/(1 − β₁).
+
+    Args:
+        optimizer: its name.
+        hyperparameters: its numbers by name.
+
+    Returns:
+        The limit, or nothing where none is known.
+
+    Example:
+        >>> stability_limit("sgd", {}), stability_limit("momentum", {"momentum": 0.9})
+        (2.0, 3.8)
+        >>> round(stability_limit("adam", {"beta_1": 0.9}), 9), stability_limit("lion", {})
+        (38.0, None)
+    """
+    if optimizer in METHODS:
+        return float(METHODS[optimizer].limit(hyperparameters))
+    if optimizer == "adam":
+        momentum = hyperparameters["beta_1"]
+        return (2 + 2 * momentum) / (1 - momentum)
+    return None
+
+
+def extreme_eigenvalues(options: Mapping[str, float]) -> tuple[float, float]:
+    """Return μ and L of a closed-form quadratic from the options of its problem.
+
+    Args:
+        options: with ``condition_number`` and ``largest_eigenvalue``.
+
+    Raises:
+        KeyError: one of them is missing, so the problem is no such quadratic.
+
+    Example:
+        >>> extreme_eigenvalues({"condition_number": 100.0, "largest_eigenvalue": 2.0})
+        (0.02, 2.0)
+    """
+    largest = options["largest_eigenvalue"]
+    return largest / options["condition_number"], largest

@@ -1,0 +1,103 @@
+"""Stability of steps and alignment of the gradient, against dense linear algebra."""
+
+import numpy as np
+import pytest
+from scipy.linalg import eigh
+from scipy.sparse.linalg import aslinearoperator
+
+from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
+from benchmark.curvature.steps import PreconditionedOperator, StepRule, best_step, stability
+
+
+def symmetric(spectrum, seed=0):
+    size = len(spectrum)
+    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))
+    matrix = (q * np.asarray(spectrum)) @ q.T
+    return (matrix + matrix.T) / 2, q
+
+
+MATRIX, VECTORS = symmetric(np.r_[np.linspace(-1, 1, 57), 5.0, 8.0, 20.0])
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_the_preconditioned_sharpness_is_the_generalised_eigenvalue(is_exact):
+    """P^(-1/2) H P^(-1/2) has the eigenvalues of the pair (H, P)."""
+    preconditioner = np.random.default_rng(1).uniform(0.5, 4.0, 60)
+    expected = eigh(MATRIX, np.diag(preconditioner), eigvals_only=True)[-1]
+    rule = StepRule(0.1, 38.0, preconditioner)
+    found, findings = stability(
+        aslinearoperator(MATRIX), rule, 20.0, MATRIX if is_exact else None, 40, 0
+    )
+    assert found["preconditioned_lambda_max"] == pytest.approx(expected, rel=1e-9)
+    assert found["scaled_sharpness"] == pytest.approx(0.1 * expected, rel=1e-9)
+    assert found["stability_limit"] == 38.0
+    assert "steps are stable" in findings["stability"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [(0.05, "50 % of the limit 2, so steps are stable"), (0.2, "above the limit 2")],
+)
+def test_the_verdict_is_what_gradient_descent_does(rate, words):
+    _, findings = stability(aslinearoperator(MATRIX), StepRule(rate, 2.0), 20.0, MATRIX, 10, 0)
+    assert words in findings["stability"]
+    theta = VECTORS[:, -1].copy()
+    for _ in range(20):
+        theta -= rate * MATRIX @ theta
+    assert (np.linalg.norm(theta) > 1) == ("above" in words)
+
+
+def test_a_loss_that_curves_upwards_nowhere_has_no_rate_too_large():
+    matrix = -np.eye(3)
+    _, findings = stability(aslinearoperator(matrix), StepRule(0.1, 2.0), -1.0, matrix, 3, 0)
+    assert "no rate is too large" in findings["stability"]
+
+
+def test_products_with_several_vectors_are_those_one_by_one():
+    scaled = PreconditionedOperator(aslinearoperator(MATRIX), np.linspace(1, 2, 60))
+    block = np.random.default_rng(2).normal(size=(60, 4))
+    columns = [scaled.matvec(column) for column in block.T]
+    np.testing.assert_allclose(scaled.matmat(block), np.stack(columns, axis=1), rtol=1e-12)
+    assert scaled.shape == (60, 60)
+
+
+@pytest.mark.parametrize("bad", [np.ones(3), np.zeros(60)])
+def test_a_preconditioner_must_be_positive_and_fit(bad):
+    with pytest.raises(ValueError, match="must have 60 entries > 0"):
+        PreconditionedOperator(aslinearoperator(MATRIX), bad)
+
+
+def test_a_step_that_gains_nothing_says_so():
+    _, findings = best_step(np.array([1.0]), 2.0, 1e-12, lambda _: 7.0, 1.0)
+    assert "raises it by 6" in findings["optimal_step"]
+    found, findings = best_step(np.array([np.inf]), 2.0, 1e-12)
+    assert (found, "not finite" in findings["optimal_step"]) == ({}, True)
+
+
+def test_alignment_is_the_share_in_the_eigenvectors():
+    gradient = VECTORS @ np.r_[np.full(50, 0.1), np.full(9, 1.0), 4.0]
+    expected = {"alignment_top_1": 16.0, "alignment_top_10": 25.0}
+    found = exact_alignment(MATRIX, gradient)
+    total = 0.5 + 9 + 16
+    assert found == pytest.approx({k: v / total for k, v in expected.items()}, rel=1e-10)
+    bend, some = krylov_alignment(aslinearoperator(MATRIX), gradient, 10, 20.0)
+    assert bend == pytest.approx(gradient @ MATRIX @ gradient, rel=1e-12)
+    # A Ritz value within 1 % of the eigenvalue, whose vector is off by a tenth at most.
+    assert some["alignment_top_1"] == pytest.approx(found["alignment_top_1"], rel=0.01)
+    words = alignment_sentence(found)["alignment"]
+    assert "63 % along the sharpest direction" in words
+    assert "98 % within the 10 sharpest" in words
+
+
+def test_equal_eigenvalues_are_one_space():
+    matrix, vectors = symmetric([1.0, 2.0, 7.0, 7.0])
+    gradient = vectors @ np.array([0.0, 1.0, 1.0, 1.0])
+    assert exact_alignment(matrix, gradient)["alignment_top_1"] == pytest.approx(2 / 3)
+
+
+def test_alignment_is_left_out_where_it_is_not_known():
+    orthogonal = VECTORS @ np.r_[np.ones(59), 0.0]  # nothing along the sharpest direction
+    assert krylov_alignment(aslinearoperator(MATRIX), orthogonal, 6, 20.0)[1] == {}
+    assert krylov_alignment(aslinearoperator(MATRIX), VECTORS @ np.ones(60), 1, 20.0)[1] == {}
+    assert exact_alignment(MATRIX, np.zeros(60)) == {}
+    assert alignment_sentence({}) == {}

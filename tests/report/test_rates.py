@@ -1,0 +1,103 @@
+"""The rates of the shipped study: from recorded losses to table, picture and sentences."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.catalogue import catalogue
+from benchmark.report import write_report
+from benchmark.report.material import Material
+from benchmark.report.rates import rate_figure, rate_sentences, rate_table, rates
+from benchmark.report.sentences import answer
+from benchmark.results import RunWriter
+from benchmark.search import build_trial
+from benchmark.study_file import load_study
+from benchmark.study_resolution import search_settings
+from benchmark.trial import Report, Settings, Status, TrialResult
+
+STUDY = Path(__file__).parents[2] / "studies" / "conditioning.toml"
+
+
+def descend(trial):
+    """Train a trial of the study in NumPy, in float32."""
+    options, numbers = trial.problem.options, trial.hyperparameters
+    eigenvalues = np.geomspace(1 / options["condition_number"], 1, options["dimension"])
+    eigenvalues = eigenvalues.astype(np.float32)
+    rate = np.float32(numbers["learning_rate"])
+    momentum = np.float32(numbers.get("momentum", 0))
+    theta, velocity = 1 / eigenvalues, np.zeros_like(eigenvalues)
+    reports = []
+    for step in range(trial.epochs + 1):
+        loss = float(np.sum(eigenvalues * theta * theta)) / 2
+        reports.append(Report(trial.number, step, step, step, step, Settings(train_loss=loss)))
+        gradient = rate * eigenvalues * theta
+        velocity = momentum * velocity - gradient
+        is_ahead = trial.optimizer == "nesterov"
+        theta = theta + (momentum * velocity - gradient if is_ahead else velocity)
+    result = TrialResult(
+        trial,
+        Status.COMPLETED,
+        "done",
+        loss,
+        trial.epochs,
+        step,
+        step,
+        step,
+        Settings(),
+        Settings(),
+    )
+    return result, reports
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    study = load_study(STUDY, catalogue())
+    settings = search_settings(study)
+    kappas = study.space("momentum")["condition_number"].choices
+    root = tmp_path_factory.mktemp("results")
+    with RunWriter.create(root, "conditioning", STUDY.read_text("utf-8"), {}, "run") as writer:
+        number = 0
+        for kappa in kappas:
+            for entry in study.compare:
+                fixed = {
+                    name: one.value
+                    for name, one in study.space(entry.label).items()
+                    if one.value is not None
+                }
+                given = {**fixed, "condition_number": kappa}
+                trial = build_trial(study, settings, entry.label, number, given)
+                writer.append(*descend(trial))
+                number += 1
+        writer.finish({"trials": number})
+    return writer.path
+
+
+def test_every_measured_rate_is_within_one_per_cent_of_theory(run):
+    found = rates(Material.read(run))
+    assert len(found) == 18
+    assert {rate.kappa for rate in found} == {1.0, 10.0, 100.0, 1e3, 1e4, 1e5}
+    for rate in found:
+        assert abs(rate.deviation) < 0.01, rate
+
+
+def test_the_page_draws_and_tells_it(run):
+    material = Material.read(run)
+    found = rates(material)
+    figure = rate_figure(material, found)
+    markers = [trace for trace in figure.plot.data if trace.mode == "markers"]
+    assert [len(trace.x) for trace in markers] == [6, 6, 6]
+    assert len(rate_table(found).rows) == 18
+    assert answer(material) == rate_sentences(found)
+    assert "agrees with theory to within 0." in answer(material)[0]
+    page = write_report(run).read_text("utf-8")
+    assert "Rates of convergence" in page
+    assert "1 − ρ measured" in page
+    assert "lies at the low end of its range" not in page
+
+
+def test_a_run_without_predictions_has_no_rates(closed_form_run):
+    material = Material.read(closed_form_run)
+    assert rates(material) == []
+    assert rate_table([]) is None
+    assert rate_figure(material, []) is None

@@ -1,0 +1,61 @@
+"""The measured contraction against iterations whose contraction is known."""
+
+import numpy as np
+import pytest
+
+from benchmark.statistics import measured_contraction
+from benchmark.theory import contraction, optimal_settings
+
+
+def losses(optimizer, kappa, steps, dtype=np.float32, dimension=3):
+    """The losses of a method on ½ Σ λθ² from θ = 1/λ, step by step."""
+    eigenvalues = np.geomspace(1 / kappa, 1.0, dimension).astype(dtype)
+    chosen = {k: dtype(v) for k, v in optimal_settings(optimizer, 1 / kappa, 1.0).items()}
+    rate, momentum = chosen["learning_rate"], chosen.get("momentum", dtype(0))
+    theta, velocity = 1 / eigenvalues, np.zeros(dimension, dtype)
+    found = []
+    for _ in range(steps + 1):
+        found.append(float(np.sum(eigenvalues * theta * theta)) / 2)
+        step = rate * eigenvalues * theta
+        velocity = momentum * velocity - step
+        theta = theta + (momentum * velocity - step if optimizer == "nesterov" else velocity)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("kappa", [10.0, 1e2, 1e3, 1e4, 1e5])
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "momentum", "nesterov"])
+def test_the_rate_is_measured_to_one_per_cent_in_float32(optimizer, kappa):
+    found = measured_contraction(losses(optimizer, kappa, 1000))
+    predicted = contraction(optimizer, kappa)
+    # The rate, not ρ: near κ = 10⁵ any ρ would be within 1 % of 0.99998.
+    assert np.log(found.factor) == pytest.approx(np.log(predicted), rel=0.01)
+
+
+def test_a_method_that_is_done_in_a_step_contracts_to_nothing():
+    for optimizer in ("gradient_descent", "momentum", "nesterov"):
+        assert measured_contraction(losses(optimizer, 1.0, 20)).factor == 0
+
+
+def test_another_rate_is_told_from_the_best_one():
+    """The regression must not find what it hopes for: half the rate of gradient descent."""
+    steps = np.arange(1001)
+    mu, rate = 1e-3, 1.0  # theory's best is 2/(1 + μ)
+    found = measured_contraction((1 - rate * mu) ** (2.0 * steps))
+    assert np.log(found.factor) == pytest.approx(np.log(1 - mu), rel=1e-6)
+    assert np.log(found.factor) > 0.51 * np.log(contraction("gradient_descent", 1000.0))
+
+
+def test_losses_below_the_floor_are_left_out():
+    steps = np.arange(200)
+    values = np.maximum(0.5 ** (2.0 * steps), 1e-20)
+    found = measured_contraction(values, smallest=1e-18)
+    # The search for c ends at 1e-8, which a perfect decay cannot be told from.
+    assert found.factor == pytest.approx(0.5, rel=1e-7)
+    assert found.last < 31
+
+
+def test_losses_that_stop_being_numbers_end_the_measurement():
+    values = np.append(0.9 ** np.arange(100.0), [np.nan, np.inf])
+    found = measured_contraction(values)
+    assert found.factor == pytest.approx(np.sqrt(0.9))
+    assert found.last == 99
