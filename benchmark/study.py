@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from benchmark.study_dimension import Dimension, Number, RuleError, Section, Space
+from benchmark.study_dimension import Dimension, Number, NumberOrName, RuleError, Section, Space
 
 Sampling = Literal["shuffle", "round_robin", "bernoulli", "with_replacement", "full_batch"]
 Scaling = Literal["none", "standard", "min_max"]
@@ -127,7 +127,7 @@ class ProblemSection(Section):
 
     dataset: str = ""
     function: str = ""
-    options: dict[str, Number | str] = Field(default_factory=dict)
+    options: dict[str, NumberOrName] = Field(default_factory=dict)
     split: SplitSection = SplitSection()
     preprocessing: PreprocessingSection = PreprocessingSection()
     model: ModelSection = ModelSection()

@@ -37,7 +37,13 @@ def _within_float(number: float | int) -> float | int:
     return number
 
 
+def _number_within_float(value: float | int | str) -> float | int | str:
+    return value if isinstance(value, str) else _within_float(value)
+
+
 Number = Annotated[float | int, AfterValidator(_within_float)]
+NumberOrName = Annotated[float | int | str, AfterValidator(_number_within_float)]
+"""One union, so that a number beyond the range is one mistake and not also "no text"."""
 
 
 class Section(BaseModel):
