@@ -82,6 +82,7 @@ def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
 
 def test_weight_decay_is_a_value_of_one_program(sequential, vectorized):
     usual = {"learning_rate": 0.05, "batch_size": 32}
+    decays: tuple[dict[str, float], ...]
     decays = ({}, {"weight_decay": 0.004}, {"weight_decay": 4.0}, {"weight_decay": 0.0})
     trials = [
         make_trial(number, "adamw", hyperparameters=usual | decay)

@@ -101,7 +101,7 @@ def test_centered_rmsprop_survives_a_gradient_that_stays_the_same(follow: Any) -
     def constant(w: Any, t: int) -> Any:
         return np.full(3, 1000.1)
 
-    arguments = {"learning_rate": 1e-9, "rho": 0.5, "centered": True}
+    arguments: dict[str, Any] = {"learning_rate": 1e-9, "rho": 0.5, "centered": True}
     theirs = follow(keras.optimizers.RMSprop(**arguments), START, constant, 60)
     ours = follow(RMSprop(**arguments), START, constant, 60)
     assert np.isfinite(ours).all()
