@@ -20,6 +20,7 @@ PLANES = [
 @pytest.mark.parametrize(("name", "options"), PLANES)
 def test_a_surface_has_the_values_start_and_minimum_of_its_problem(name, options):
     drawn, problem = surface(name, options), build_problem(name, options)
+    assert drawn is not None
     a, b = np.random.default_rng(1).normal(size=(2, 20))
     expected = [
         float(problem.value(ops.convert_to_tensor(np.array(point)), problem.data)[0])
