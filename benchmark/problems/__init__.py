@@ -1,9 +1,9 @@
 """Functions with a known minimum, gradient and Hessian, to try optimizers on.
 
 Importing this package imports neither Keras nor a framework: a problem's class is imported when
-:func:`build_problem` is called, :mod:`benchmark.problems.surfaces` has those of two dimensions in
-NumPy, and :func:`benchmark.problems.model.problem_model` makes a Keras model of it, so that
-everything that trains a model minimises the function as well.
+:func:`build_problem` is called, and :func:`benchmark.problems.model.problem_model` makes a Keras
+model of it, so that everything that trains a model minimises the function as well.
+:mod:`benchmark.problems.surfaces` has those of two dimensions in NumPy, to be drawn.
 """
 
 from benchmark.problems.catalogue import PROBLEMS, ProblemEntry, build_problem, check_problem

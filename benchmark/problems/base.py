@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from benchmark.problems.ranges import check_ranges
-from benchmark.problems.spectra import Array
 
+Array = np.ndarray[Any, np.dtype[np.float64]]
 Tensor = Any
 
 

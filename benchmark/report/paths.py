@@ -82,7 +82,7 @@ def _box(drawn: Surface, ways: list[Array]) -> Array:
 
 
 def _contour(drawn: Surface, box: Array) -> go.Contour:
-    across, along = (np.linspace(*ends, POINTS) for ends in box.T)
+    across, along = (np.linspace(float(ends[0]), float(ends[1]), POINTS) for ends in box.T)
     height = drawn.value(*np.meshgrid(across, along)) - drawn.optimum
     # The minimum itself may be a point of the grid.
     logarithm = np.log10(np.maximum(height, 1e-9 * height.max()))

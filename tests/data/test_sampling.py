@@ -48,7 +48,9 @@ def test_result_depends_on_the_arguments_alone(sampling: str) -> None:
     assert (flat(2, 0) == first) == (sampling == "full_batch")
 
 
-def batches_by_hand(sampling: str, samples: int, size: int, seed: int, epoch: int) -> list[list]:
+def batches_by_hand(
+    sampling: str, samples: int, size: int, seed: int, epoch: int
+) -> list[list[int]]:
     """Each sampling as its definition says it, row by row, from the documented streams."""
 
     def stream(of_epoch: int) -> np.random.Generator:

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from optuna.distributions import IntDistribution
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from benchmark.catalogue import catalogue
 from benchmark.optimizers import SCHEDULES, Plateau
@@ -126,8 +126,9 @@ def test_every_parameter_can_be_searched(name, tmp_path):
     found = make_space(study.space("sgd"), search_settings(study).integers, "sgd")
     for key, one in SCHEDULES[name].parameters.items():
         distribution = found.distributions[f"schedule_{key}"]
-        assert (distribution.low, distribution.high) == (one.space["low"], one.space["high"])
+        assert isinstance(distribution, IntDistribution | FloatDistribution)
         assert isinstance(distribution, IntDistribution) == one.integer
+        assert (distribution.low, distribution.high) == (one.space["low"], one.space["high"])
     if name == "reduce_on_plateau":  # its rates follow losses, see below
         return
     for key, one in SCHEDULES[name].parameters.items():

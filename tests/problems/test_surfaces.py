@@ -20,6 +20,7 @@ PLANES = [
 @pytest.mark.parametrize(("name", "options"), PLANES)
 def test_a_surface_has_the_values_start_and_minimum_of_its_problem(name, options):
     drawn, problem = surface(name, options), build_problem(name, options)
+    assert drawn is not None
     a, b = np.random.default_rng(1).normal(size=(2, 20))
     expected = [
         float(problem.value(ops.convert_to_tensor(np.array(point)), problem.data)[0])
@@ -30,7 +31,9 @@ def test_a_surface_has_the_values_start_and_minimum_of_its_problem(name, options
     np.testing.assert_allclose(drawn.start, problem.start, rtol=1e-15)
     for minimum in drawn.minima:
         np.testing.assert_allclose(problem.gradient(np.array(minimum)), 0, atol=1e-12)
-        assert float(drawn.value(*minimum)) == pytest.approx(drawn.optimum, abs=1e-15)
+        assert float(drawn.value(*map(np.array, minimum))) == pytest.approx(
+            drawn.optimum, abs=1e-15
+        )
     assert any(np.allclose(minimum, problem.minimum) for minimum in drawn.minima)
     assert drawn.optimum == problem.optimum
 

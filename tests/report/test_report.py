@@ -230,3 +230,10 @@ def test_symmetric_logarithm_is_odd_and_grows() -> None:
     places, text = _symlog_ticks(np.array([-2.0, 7.0]), 1e-6)
     assert text[places.index(0.0)] == "0"
     assert places == sorted(places)
+
+
+def test_a_penalty_is_said_not_to_be_in_the_losses(make_run: MakeRun) -> None:
+    material = Material.read(make_run(trials=2, replicates=1))
+    assert not any("penalty" in line for line in caveats(material))
+    material.__dict__["trials"] = material.trials.assign(**{"hp.l2": 0.1})
+    assert any(line.startswith("Trained with the penalty of l2;") for line in caveats(material))
