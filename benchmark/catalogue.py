@@ -45,8 +45,8 @@ class Optimizers(Mapping[str, OptimizerEntry]):
         before_import: as for :func:`catalogue`.
 
     Example:
-        >>> "adam" in Optimizers(), "adamm" in Optimizers(), len(Optimizers())
-        (True, False, 5)
+        >>> "adam" in Optimizers(), "adamm" in Optimizers()
+        (True, False)
     """
 
     def __init__(self, before_import: Callable[[], None] | None = None) -> None:

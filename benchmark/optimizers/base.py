@@ -45,6 +45,8 @@ class Optimizer(Mechanics):
 
     slot_names: tuple[str, ...] = ()
     """What is kept for every variable, in its shape, zero at the start."""
+    decays_in_rule: bool = False
+    """Whether :meth:`rule` decays the weights itself, by ``weight_decay`` where it is given one."""
 
     def __init__(
         self,
@@ -88,11 +90,32 @@ class Optimizer(Mechanics):
 
         Args:
             state: the slots, and read-only ``"weights"`` (before this step, after
-                weight decay) and ``"step"`` (1 at the first update).
+                weight decay), ``"step"`` (1 at the first update) and what
+                :meth:`shared_rule` returned, in its own type.
             gradient: after clipping, in the shape of the weights.
             hyperparameters: tensors by name, in the type of the gradient.
         """
         raise NotImplementedError(f"{type(self).__name__} must define rule().")
+
+    def shared_rule(
+        self,
+        shared: State,
+        states: list[State],
+        gradients: list[Tensor],
+        hyperparameters: State,
+    ) -> State:
+        """Return the new shared state, seen over all variables before any of them moves.
+
+        For what the steps of all variables depend on together, such as a step size of
+        the whole gradient. By default nothing is kept or changed.
+
+        Args:
+            shared: as the last step left it.
+            states: of each variable, as :meth:`rule` gets them.
+            gradients: of each variable.
+            hyperparameters: tensors and variables by name, in their own type.
+        """
+        return shared
 
     def joint_rule(
         self,
@@ -148,22 +171,40 @@ class Optimizer(Mechanics):
         indices = [self._get_variable_index(variable) for variable in trainable_variables]
         numbers = {**self._adjustable, "learning_rate": learning_rate}
         step = self.iterations + 1
-        updates = []
+        states, gradients = [], []
         for index, gradient, variable in zip(indices, grads, trainable_variables, strict=True):
             dtype = precision(variable)
             state = {name: slot.value for name, slot in self._slots[index].items()}
             state["weights"] = ops.cast(variable, dtype)
             state["step"] = ops.cast(step, dtype)
-            slots, update = self.rule(
-                state,
-                ops.cast(gradient, dtype),
-                {name: ops.cast(value, dtype) for name, value in numbers.items()},
-            )
+            states.append(state)
+            gradients.append(ops.cast(gradient, dtype))
+        shared = {name: variable.value for name, variable in self._shared.items()}
+        shared = self.shared_rule(shared, states, gradients, numbers)
+        updates = []
+        for index, state, gradient, variable in zip(
+            indices, states, gradients, trainable_variables, strict=True
+        ):
+            own = self._numbers_for(variable, numbers)
+            slots, update = self.rule({**shared, **state}, gradient, own)
             assign_all(self._slots[index], slots)
             updates.append(update)
-        shared = {name: variable.value for name, variable in self._shared.items()}
         shared, updates = self.joint_rule(shared, updates, numbers)
         assign_all(self._shared, shared)
         for variable, update in zip(trainable_variables, updates, strict=True):
             new = ops.cast(variable, update.dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
+
+    def _numbers_for(self, variable: Any, numbers: State) -> State:
+        """The numbers of the rule of one variable, without decay where it is excluded from it."""
+        dtype = precision(variable)
+        decays = self.decays_in_rule and self._use_weight_decay(variable)
+        return {
+            name: ops.cast(value, dtype)
+            for name, value in numbers.items()
+            if name != "weight_decay" or decays
+        }
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        if not self.decays_in_rule:
+            super()._apply_weight_decay(variables)

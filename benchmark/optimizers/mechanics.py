@@ -119,17 +119,51 @@ class Mechanics(keras.optimizers.Optimizer):
                 "the optimizer must be built before stateless_apply. "
                 "Call optimizer.build(model.trainable_variables) first."
             )
-        weights, own = self._trainable_variables, self.variables
-        mapping = [
-            *zip(weights, trainable_variables, strict=True),
-            *zip(own, optimizer_variables, strict=True),
-        ]
-        with keras.StatelessScope(state_mapping=mapping) as scope:
+        with self._scope(optimizer_variables, trainable_variables) as scope:
             self.apply(grads)
         return (
-            [scope.get_current_value(variable) for variable in weights],
-            [scope.get_current_value(variable) for variable in own],
+            [scope.get_current_value(variable) for variable in self._trainable_variables],
+            [scope.get_current_value(variable) for variable in self.variables],
         )
+
+    @property
+    def has_evaluation_weights(self) -> bool:
+        """Whether the model is judged at other weights than those that are trained; structural."""
+        own, usual = type(self), keras.optimizers.Optimizer
+        finalizes = own.finalize_variable_values is not usual.finalize_variable_values
+        return bool(self.use_ema) or finalizes
+
+    def evaluation_weights(
+        self, optimizer_variables: Sequence[Tensor], trainable_variables: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return the weights at which the model is judged; a pure function on every backend.
+
+        They are what Keras's hook ``finalize_variable_values`` makes of the weights, which
+        ``fit`` calls at its end: the moving average with ``use_ema``, the weights themselves
+        by default, and what an optimizer that averages says.
+
+        Args:
+            optimizer_variables: values in the order of ``variables``.
+            trainable_variables: the weights, in the order given to ``build``.
+        """
+        if not self.has_evaluation_weights:
+            return list(trainable_variables)
+        weights = self._trainable_variables
+        with self._scope(optimizer_variables, trainable_variables) as scope:
+            begun = self._iterations.value > 0  # Keras's average of nothing is zero
+            self.finalize_variable_values(weights)
+        return [
+            ops.where(begun, scope.get_current_value(variable), value)
+            for variable, value in zip(weights, trainable_variables, strict=True)
+        ]
+
+    def _scope(self, optimizer_variables: Sequence[Tensor], weights: Sequence[Tensor]) -> Any:
+        """Where the variables have given values, and assignments change nothing outside."""
+        mapping = [
+            *zip(self._trainable_variables, weights, strict=True),
+            *zip(self.variables, optimizer_variables, strict=True),
+        ]
+        return keras.StatelessScope(state_mapping=mapping)
 
     def assign(self, variable: Any, value: Tensor) -> None:
         """Assign through Keras's variable, so that a stateless scope sees it."""
@@ -149,6 +183,15 @@ class Mechanics(keras.optimizers.Optimizer):
         # Keras's on TensorFlow hands over tf.Variables, for tf.distribute.
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             self.update_step(gradient, variable, learning_rate)
+
+    def _overwrite_model_variables_with_average_value(
+        self, trainable_variables: Sequence[Any]
+    ) -> None:
+        # Keras's on TensorFlow assigns to tf.Variables, for tf.distribute.
+        averages = self._model_variables_moving_average
+        for variable, average in zip(trainable_variables, averages, strict=True):
+            if average is not None:
+                variable.assign(average.value)
 
     def _clip_gradients(self, grads: Sequence[Tensor]) -> Sequence[Tensor]:
         if self._clipping_kind is None:

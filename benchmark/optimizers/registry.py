@@ -35,8 +35,7 @@ def optimizer_entry(name: str) -> OptimizerEntry:
         >>> optimizer_entry("sdg")
         Traceback (most recent call last):
             ...
-        ValueError: the optimizer must be one of gradient_descent, sgd, momentum, nesterov, adam. \
-Received 'sdg'. Did you mean `sgd`?
+        ValueError: the optimizer must be one of gradient_descent, sgd, ... Did you mean `sgd`?
         >>> rate = optimizer_entry("keras:Lion").hyperparameters["learning_rate"]
         >>> rate.default, dict(rate.space)
         (0.001, {'low': 1e-05, 'high': 0.1, 'log': True})

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from benchmark.optimizers import load_optimizer
 
@@ -23,23 +24,28 @@ class Case:
         numbers: numeric hyperparameters; also the arguments of ``points``.
         options: structural arguments.
         points: the oracle: weights after each step.
-        twin: Keras's own class with its arguments.
+        twin: Keras's own class with its arguments, where there is one with the same steps.
         rate: a learning rate that suits the closed-form problems.
+        judged: an oracle of the weights at which the model is judged, after each step, where
+            these are not those that are trained.
     """
 
     name: str
     optimizer: str
     numbers: dict[str, float]
     points: Callable[..., list[Array]]
-    twin: tuple[str, dict[str, Any]]
+    twin: tuple[str, dict[str, Any]] | None
     rate: float
     options: dict[str, Any] = field(default_factory=dict)
+    judged: Callable[[Array, Gradient, int], list[Array]] | None = None
 
     def build(self, **changes: Any) -> Any:
         """Ours, with changed or further arguments."""
         return load_optimizer(self.optimizer)(**{**self.numbers, **self.options, **changes})
 
     def build_twin(self, **further: Any) -> Any:
-        """Keras's, with further arguments."""
+        """Keras's, with further arguments; skips the test where there is none."""
+        if self.twin is None:
+            pytest.skip(f"Keras has no class that takes the steps of {self.name}")
         name, arguments = self.twin
         return getattr(keras.optimizers, name)(**arguments, **further)
