@@ -65,7 +65,7 @@ def test_default_and_search_space_obey_the_rule(name: str, number: Hyperparamete
 def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ValueError, match=r"Received 'nestrov'. Did you mean `nesterov`\?"):
         load_optimizer("nestrov")
-    with pytest.raises(ValueError, match="one of gradient_descent, sgd, momentum"):
+    with pytest.raises(ValueError, match="one of gradient_descent, sgd, "):
         load_optimizer("zzz")
 
 

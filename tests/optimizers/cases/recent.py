@@ -1,5 +1,7 @@
 """The recent optimizers, each with its oracle in NumPy."""
 
+from functools import partial
+
 import numpy as np
 
 from tests.optimizers.cases.case import Array, Case, Gradient
@@ -117,7 +119,7 @@ def dog_points(
 # Numbers that float32 holds exactly, see `classical`.
 FREE = {"learning_rate": 2.0**-1, "momentum": 0.75}
 FREE_ADAM = {
-    "learning_rate": 2.0**-2,
+    "learning_rate": 2.0**-4,
     "beta_1": 0.75,
     "beta_2": 0.9375,
     "epsilon": 2.0**-13,
@@ -128,7 +130,6 @@ PRODIGY = {
     "beta_2": 1 - 2.0**-6,
     "epsilon": 2.0**-10,
     "initial_distance": 2.0**-8,
-    "distance_coefficient": 1.0,
 }
 DOG = {"learning_rate": 1.0, "initial_movement": 2.0**-8, "epsilon": 2.0**-4}
 CASES = [
@@ -156,13 +157,21 @@ CASES = [
             start,
             gradient,
             steps,
-            learning_rate=0.25,
+            learning_rate=2.0**-4,
             interpolation=0.75,
             beta_2=0.9375,
             epsilon=2.0**-13,
         )[1],
     ),
-    Case("prodigy", "prodigy", PRODIGY, prodigy_points, None, 0.5),
+    Case(
+        "prodigy",
+        "prodigy",
+        PRODIGY,
+        partial(prodigy_points, distance_coefficient=0.75),
+        None,
+        0.5,
+        {"distance_coefficient": 0.75},
+    ),
     Case(
         "dog",
         "dog",
