@@ -46,7 +46,9 @@ def test_is_that_of_all_variables_together(name: str) -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 def test_decay_is_decoupled_and_scaled_as_the_step(name: str) -> None:
     optimizer = load_optimizer(name)(**NUMBERS[name], weight_decay=2.0**-10)
-    weights, spared = keras.Variable(START[:3]), keras.Variable(START[3:])
+    weights, spared = (
+        keras.Variable(START[part], dtype="float32") for part in (slice(3), slice(3, 5))
+    )
     optimizer.exclude_from_weight_decay([spared])
     optimizer.apply([keras.ops.zeros((3,)), keras.ops.zeros((2,))], [weights, spared])
     expected = START[:3] * (1 - FIRST[name] * 2.0**-10)
@@ -59,11 +61,11 @@ def test_decay_is_decoupled_and_scaled_as_the_step(name: str) -> None:
 def test_barzilai_borwein_reaches_the_minimum_of_an_ill_conditioned_quadratic(
     short_step: bool, follow: Any
 ) -> None:
-    spectrum = np.geomspace(1e-4, 1.0, 8)
+    spectrum = np.geomspace(1e-3, 1.0, 8)
     optimizer = load_optimizer("barzilai_borwein")(0.5, short_step=short_step)
-    points = follow(optimizer, np.ones(8), lambda w, t: spectrum * w, 400)
-    # At the best constant step, 2 / (λ₁ + λ₈), 0.92 of the distance would be left.
-    assert np.linalg.norm(points[-1]) < 1e-3
+    points = follow(optimizer, np.ones(8), lambda w, t: spectrum * w, 200)
+    # At the best constant step, 2 / (λ₁ + λ₈), two thirds of the distance would be left.
+    assert np.linalg.norm(points[-1]) < 1e-4
     # Rounding of the first steps grows with every secant that follows.
     expected = barzilai_borwein_points(
         np.ones(8), lambda w, t: spectrum * w, 10, learning_rate=0.5, short_step=short_step
@@ -77,20 +79,20 @@ def test_barzilai_borwein_keeps_its_step_without_curvature_and_within_its_bounds
     )
     weights = keras.Variable([1.0])
     sizes = []
-    # Curvature along the step: −4, then 0.25 and 64.
+    # Curvature along the step: −4, then 0.25, 64 / 15, and none.
     for gradient in (-1.0, -2.0, -1.875, 14.125, 14.125):
         optimizer.apply([keras.ops.convert_to_tensor([gradient])], [weights])
         sizes.append(float(optimizer.step_size.value))
-    assert sizes == [0.25, 0.25, 2.0, 2.0, 2.0] or sizes[:3] == [0.25, 0.25, 2.0]
-    optimizer.set_hyperparameters({"maximum_step_size": 0.5, "minimum_step_size": 0.375})
+    assert sizes == [0.25, 0.25, 2.0, 3.75 / 16, 3.75 / 16]
+    optimizer.set_hyperparameters({"minimum_step_size": 0.375})
     optimizer.apply([keras.ops.convert_to_tensor([14.125])], [weights])
-    assert float(optimizer.step_size.value) == 0.5
+    assert float(optimizer.step_size.value) == 0.375
 
 
 @pytest.mark.usefixtures("float64")
 def test_prodigy_never_overestimates_the_distance_on_a_convex_problem(follow: Any) -> None:
-    optimizer = load_optimizer("prodigy")(initial_distance=1e-6)
-    points = follow(optimizer, START, lambda w, t: w * CURVATURES, 600)
+    optimizer = load_optimizer("prodigy")(initial_distance=1e-3)
+    points = follow(optimizer, START, lambda w, t: w * CURVATURES, 200)
     # The estimate is a lower bound of the largest coordinate of the way to the minimum.
     assert 0.1 < float(optimizer.distance.value) <= np.abs(START).max()
     assert np.abs(points[-1]).max() < 1e-3
@@ -99,10 +101,10 @@ def test_prodigy_never_overestimates_the_distance_on_a_convex_problem(follow: An
 @pytest.mark.usefixtures("float64")
 def test_dog_goes_as_far_as_the_minimum_from_any_small_beginning(follow: Any) -> None:
     ends = []
-    for movement in (1e-8, 1e-4):
+    for movement in (1e-4, 1e-3):
         optimizer = load_optimizer("dog")(initial_movement=movement)
-        ends.append(follow(optimizer, START, lambda w, t: w * CURVATURES, 400)[-1])
-    assert np.abs(ends).max() < 1e-3
+        ends.append(follow(optimizer, START, lambda w, t: w * CURVATURES, 150)[-1])
+    assert np.abs(ends).max() < 1e-2
 
 
 @pytest.mark.usefixtures("float64")
