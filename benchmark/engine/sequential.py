@@ -59,7 +59,8 @@ class SequentialEngine:
     An epoch is one pass of ``benchmark.data.epoch_batches``. ``update_norm`` is
     ‖W after the epoch − W before it‖; on the full batch, where an epoch is one step,
     that is the ‖W(t+1) − W(t)‖ of the lecture's stopping rule. A trial with a
-    ``tolerance`` has converged when its update norm falls below it.
+    ``tolerance`` has converged when its update norm falls below it. W are the weights at
+    which the trial is judged: the average, where its optimizer makes one.
     """
 
     capacity = 1

@@ -101,7 +101,7 @@ def test_every_step_equals_that_of_the_sequential_engine(
         hyperparameters["fuzz"] = 0.1 * (number + 1)
         if clipping:
             hyperparameters[clipping] = 0.01 * (number + 1)
-        if optimizer == "adam":
+        if "beta_1" in OPTIMIZERS[optimizer].hyperparameters:
             # Where a gradient is hardly more than rounding, Adam divides it by its own size:
             # with the default ε of 1e-7 a rounding becomes a step of the learning rate.
             hyperparameters |= {"epsilon": 1e-3, "beta_1": 0.5 + 0.1 * number}
