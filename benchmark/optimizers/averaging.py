@@ -97,4 +97,4 @@ class Averaging(Optimizer):
             share = 1 - ops.cast(self.interpolation, displacement.dtype)
             judged = ops.cast(variable, displacement.dtype) - share * displacement
             variable.assign(ops.cast(judged, variable.dtype))
-            displacement.assign(ops.zeros_like(displacement))
+            displacement.assign(ops.zeros_like(displacement.value))

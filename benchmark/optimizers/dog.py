@@ -79,8 +79,9 @@ class DoG(Averaging):
 
     def initial_shared(self) -> State:
         """Return the state before the first step: no way made, no gradient seen."""
-        zero = ops.zeros((), dtype=number_dtype())
-        return {"distance": zero, "squared_gradients": zero}
+        # One tensor each: JAX may reuse the memory of a variable's value only once.
+        names = ("distance", "squared_gradients")
+        return {name: ops.zeros((), dtype=number_dtype()) for name in names}
 
     def shared_rule(
         self,

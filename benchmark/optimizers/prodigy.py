@@ -121,8 +121,9 @@ class Prodigy(Optimizer):
 
     def initial_shared(self) -> State:
         """Return the state before the first step: nothing is known of the distance."""
-        zero = ops.zeros((), dtype=number_dtype())
-        return {"distance": zero, "correlation": zero}
+        # One tensor each: JAX may reuse the memory of a variable's value only once.
+        names = ("distance", "correlation")
+        return {name: ops.zeros((), dtype=number_dtype()) for name in names}
 
     def shared_rule(
         self,
