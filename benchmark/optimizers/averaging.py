@@ -79,7 +79,7 @@ class Averaging(Optimizer):
     Moving averages of BatchNormalization are those that were met at y.
     """
 
-    slot_names = ("displacement",)
+    slot_names: tuple[str, ...] = ("displacement",)
     decays_in_rule = True
 
     @property

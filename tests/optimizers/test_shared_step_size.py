@@ -16,9 +16,9 @@ NUMBERS: dict[str, dict[str, float]] = {
     "dog": {"initial_movement": 0.125},
     "prodigy": {"initial_distance": 0.125},
 }
-FIRST = {
+FIRST: dict[str, float] = {
     "barzilai_borwein": 0.25,
-    "dog": 0.125 * (1 + np.linalg.norm(START)) / 1e-4,
+    "dog": 0.125 * (1 + float(np.linalg.norm(START))) / 1e-4,
     "prodigy": 0.125,
 }
 """What decay is multiplied with in the first step where the gradient is zero."""
@@ -111,6 +111,6 @@ def test_dog_goes_as_far_as_the_minimum_from_any_small_beginning(follow: Any) ->
 def test_dampened_momentum_is_the_heavy_ball_at_a_shorter_rate(follow: Any, bumpy: Any) -> None:
     ours = load_optimizer("dampened_momentum")(learning_rate=0.25, momentum=0.75)
     theirs = keras.optimizers.SGD(learning_rate=0.0625, momentum=0.75)
-    points = [follow(one, START, bumpy, 20) for one in (ours, theirs)]
+    points, expected = (follow(one, START, bumpy, 20) for one in (ours, theirs))
     # 20 steps of float64 rounding, in another order of operations.
-    np.testing.assert_allclose(*points, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(points, expected, rtol=1e-11, atol=1e-12)

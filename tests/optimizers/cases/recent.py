@@ -15,7 +15,7 @@ def schedule_free_sequences(
     *,
     learning_rate: float,
     interpolation: float,
-    warmup_steps: int = 0,
+    warmup_steps: float = 0,
     weight_decay: float = 0.0,
     beta_2: float | None = None,
     epsilon: float = 0.0,
