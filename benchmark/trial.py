@@ -291,8 +291,8 @@ class TrialResult:
             ``test_loss`` and ``test_<metric>``, computed once at the end.
         seconds: wall-clock seconds by clock (``compile``, ``train``, ``evaluate``,
             ``curvature``); not part of the result's identity.
-        weights: the final weights, one array a trainable variable, then the model's other
-            float variables (moving averages); or nothing.
+        weights: the final weights, at which the trial was judged, one array a trainable
+            variable, then the model's other float variables (moving averages); or nothing.
     """
 
     trial: Trial

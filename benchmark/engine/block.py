@@ -146,10 +146,10 @@ class Block:
     def _advance(self) -> list[Report]:
         self._settle()
         new = [place for place in self._running() if self._slots[place].epoch == 0]
-        reports = self._judge(new, self._values[WEIGHTS]) if new else []
+        reports = self._judge(new, self._judged()) if new else []
         running = self._running()
         if running:
-            before = self._values[WEIGHTS]
+            before = self._judged()
             self._train(running)
             reports += self._judge(running, before)
         return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
@@ -261,9 +261,10 @@ class Block:
     def _judge(self, places: Sequence[int], before: Tensors) -> list[Report]:
         """Report on the trials in some places after an epoch, or at their start."""
         slots = [self._slots[place] for place in places]
-        weights, _, states = self._values
         with Clock("evaluate", *slots):
-            found = self._judging.evaluate(weights, states, before, self._tiles())
+            found = self._judging.evaluate(
+                self._judged(), self._values[MODEL_STATES], before, self._tiles()
+            )
         reports = {place: self._report(place, found[place]) for place in places}
         self._over.update(place for place, one in reports.items() if one.status.is_final)
         self._end([place for place, one in reports.items() if one.status.is_usable])
@@ -276,7 +277,7 @@ class Block:
             return slot.report(metrics, status, reason)
         try:
             with Clock("curvature", slot):
-                weights, _, states = self._row(place)
+                weights, states = self._judged_row(place)
                 found = self._evaluation.curvature(
                     weights,
                     slot.trial.curvature,
@@ -291,13 +292,25 @@ class Block:
         """Keep the weights of trials that came to their own end, and look at the test part."""
         if not places:
             return
-        weights, _, states = self._values
         with Clock("evaluate", *(self._slots[place] for place in places)):
-            found = self._judging.test(weights, states, self._tiles())
+            found = self._judging.test(self._judged(), self._values[MODEL_STATES], self._tiles())
         for place in places:
-            row = self._row(place)
-            kept = [*row[WEIGHTS], *(s for s in row[MODEL_STATES] if s.dtype.kind == "f")]
+            weights, states = self._judged_row(place)
+            kept = [*weights, *(state for state in states if state.dtype.kind == "f")]
             self._ended[place] = (kept, found[place])
+
+    def _judged(self) -> Tensors:
+        """The weights at which the trials are judged, after the last epoch."""
+        return self._program.evaluation_weights(self._values)
+
+    def _judged_row(self, place: int) -> tuple[list[Array], list[Array]]:
+        """The same of the trial in a place, and what its model keeps besides."""
+        tile, column = self._shape.place(place)
+        weights, states = (
+            [np.array(tensor[tile, column]) for tensor in stacked]
+            for stacked in (self._judged(), self._values[MODEL_STATES])
+        )
+        return weights, states
 
     def _tiles(self) -> int:
         """How many tiles from the first have a trial."""

@@ -50,9 +50,9 @@ class JudgingProgram:
         """Return loss, metric, gradient norm and update norm of every slot, and coordinates.
 
         Args:
-            weights: those of all slots.
+            weights: those at which the trials of all slots are judged.
             model_states: what the models keep besides.
-            before: the weights at the start of the epoch.
+            before: the same at the start of the epoch.
             tiles: how many tiles from the first are computed; the others get zeros.
         """
         judged = [part for name, part in self._parts.items() if name != "test"]

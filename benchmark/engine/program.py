@@ -62,11 +62,16 @@ class TrainingProgram:
         self._data = (ops.convert_to_tensor(train.x), ops.convert_to_tensor(train.y))
         self._is_warm = False
         self._train = backend.compile(over_tiles(self._epoch, parts=3))
+        self._judged = (
+            backend.compile(self._evaluation_weights)
+            if getattr(optimizer, "has_evaluation_weights", False)
+            else None
+        )
 
     @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""
-        return self._train.compilations
+        return self._train.compilations + (self._judged.compilations if self._judged else 0)
 
     @property
     def dtype(self) -> str:
@@ -101,6 +106,15 @@ class TrainingProgram:
             found = self._train(*found, np.int32(tiles), side_by_side(plans), self._data)
         return [list(part) for part in found]
 
+    def evaluation_weights(self, carried: Sequence[Tensors]) -> Tensors:
+        """Return the weights at which the trials are judged, those themselves as a rule.
+
+        Args:
+            carried: weights, optimizer states and model states of all slots.
+        """
+        weights, states, _ = carried
+        return list(self._judged(states, weights)) if self._judged else list(weights)
+
     def warm_up(self) -> None:
         """Compile everything once, so that the clocks of training do not show it."""
         if self._is_warm:
@@ -109,10 +123,17 @@ class TrainingProgram:
         parts = (self.weights, self.states, self.model_states)
         carried = [[ops.convert_to_tensor(shape.repeated(a)) for a in part] for part in parts]
         nothing = idle(shape.width, self.layout, self.length, self._dtype)
-        self.train(carried, 0, [[nothing] * shape.tiles])
+        self.evaluation_weights(self.train(carried, 0, [[nothing] * shape.tiles]))
         self._is_warm = True
 
     # What is compiled. Everything below is pure.
+
+    def _evaluation_weights(self, states: Tensors, weights: Tensors) -> Tensors:
+        """The same for every slot, for these are not worth a loop over tiles."""
+        slots = self.shape.slots
+        flat = [[ops.reshape(t, (slots, *t.shape[2:])) for t in part] for part in (states, weights)]
+        found = backend.vectorize(self._optimizer.evaluation_weights)(*flat)
+        return [ops.reshape(one, old.shape) for one, old in zip(found, weights, strict=True)]
 
     def _epoch(self, carried: Sequence[Tensors], plan: Sequence[Tensor], data: Any) -> list[Any]:
         """Train the trials of one tile."""

@@ -59,7 +59,8 @@ class SequentialEngine:
     An epoch is one pass of ``benchmark.data.epoch_batches``. ``update_norm`` is
     ‖W after the epoch − W before it‖; on the full batch, where an epoch is one step,
     that is the ‖W(t+1) − W(t)‖ of the lecture's stopping rule. A trial with a
-    ``tolerance`` has converged when its update norm falls below it.
+    ``tolerance`` has converged when its update norm falls below it. W are the weights at
+    which the trial is judged: the average, where its optimizer makes one.
     """
 
     capacity = 1
@@ -121,12 +122,11 @@ class SequentialEngine:
         self._slot = None
         if not status.is_usable:
             return slot.result(status, reason)
-        model = self._structure.task.model
+        model, judged = self._structure.task.model, self._weights()
         with Clock("evaluate", slot):
-            test = self._structure.evaluation.metrics(
-                self._weights(), "test", state=state_of(model)
-            )
-        weights = [np.asarray(variable.value).copy() for variable in kept_variables(model)]
+            test = self._structure.evaluation.metrics(judged, "test", state=state_of(model))
+        others = kept_variables(model)[len(judged) :]
+        weights = [*judged, *(np.asarray(variable.value).copy() for variable in others)]
         return slot.result(status, reason, weights, test)
 
     def close(self) -> None:
@@ -225,7 +225,12 @@ class SequentialEngine:
         return slot.report(metrics, status, reason, found)
 
     def _weights(self) -> list[Array]:
-        return values_of(self._structure.task.model)
+        """The weights at which the trial is judged: those of the model, as a rule."""
+        weights, optimizer = values_of(self._structure.task.model), self._structure.optimizer
+        if not getattr(optimizer, "has_evaluation_weights", False):
+            return weights
+        state = [np.asarray(variable.value) for variable in optimizer.variables]
+        return [np.array(one) for one in optimizer.evaluation_weights(state, weights)]
 
     @property
     def _structure(self) -> Structure:

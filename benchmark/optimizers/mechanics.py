@@ -131,16 +131,11 @@ class Mechanics(keras.optimizers.Optimizer):
                 "the optimizer must be built before stateless_apply. "
                 "Call optimizer.build(model.trainable_variables) first."
             )
-        weights, own = self._trainable_variables, self.variables
-        mapping = [
-            *zip(weights, trainable_variables, strict=True),
-            *zip(own, optimizer_variables, strict=True),
-        ]
-        with keras.StatelessScope(state_mapping=mapping) as scope:
+        with self._scope(optimizer_variables, trainable_variables) as scope:
             self.apply(grads)
         return (
-            [scope.get_current_value(variable) for variable in weights],
-            [scope.get_current_value(variable) for variable in own],
+            [scope.get_current_value(variable) for variable in self._trainable_variables],
+            [scope.get_current_value(variable) for variable in self.variables],
         )
 
     @property
@@ -165,18 +160,22 @@ class Mechanics(keras.optimizers.Optimizer):
         """
         if not self.has_evaluation_weights:
             return list(trainable_variables)
-        weights, own = self._trainable_variables, self.variables
-        mapping = [
-            *zip(weights, trainable_variables, strict=True),
-            *zip(own, optimizer_variables, strict=True),
-        ]
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            begun = self._iterations.value > 0  # an average of nothing is zero
+        weights = self._trainable_variables
+        with self._scope(optimizer_variables, trainable_variables) as scope:
+            begun = self._iterations.value > 0  # Keras's average of nothing is zero
             self.finalize_variable_values(weights)
         return [
             ops.where(begun, scope.get_current_value(variable), value)
             for variable, value in zip(weights, trainable_variables, strict=True)
         ]
+
+    def _scope(self, optimizer_variables: Sequence[Tensor], weights: Sequence[Tensor]) -> Any:
+        """Where the variables have given values, and assignments change nothing outside."""
+        mapping = [
+            *zip(self._trainable_variables, weights, strict=True),
+            *zip(self.variables, optimizer_variables, strict=True),
+        ]
+        return keras.StatelessScope(state_mapping=mapping)
 
     def assign(self, variable: Any, value: Tensor) -> None:
         """Assign through Keras's variable, so that a stateless scope sees it."""

@@ -10,6 +10,11 @@ from keras.backend import standardize_dtype
 from benchmark.optimizers.tensors import State, Tensor
 
 
+def number_dtype() -> str:
+    """Return the type of what belongs to no single variable: that of Keras, at least float32."""
+    return "float64" if keras.config.floatx() == "float64" else "float32"
+
+
 def number_variable(optimizer: Any, name: str, value: float) -> Any:
     """Add a scalar variable for one hyperparameter, in float64 where Keras computes so.
 
@@ -19,7 +24,7 @@ def number_variable(optimizer: Any, name: str, value: float) -> Any:
         shape=(),
         # Not keras.initializers.Constant: on TensorFlow that rounds to float32 on the way.
         initializer=_constant(value),
-        dtype="float64" if keras.config.floatx() == "float64" else "float32",
+        dtype=number_dtype(),
         aggregation="only_first_replica",
         name=name,
     )

@@ -55,6 +55,11 @@ def vectorized(double) -> VectorizedEngine:
 
 def assert_agree(sequential, vectorized, trials) -> None:
     together = run_all(vectorized, trials)
+    alone, reports = run(vectorized, trials[-1])
+    beside, beside_reports = together[trials[-1].number]
+    assert reports == beside_reports
+    for value, same in zip(alone.weights, beside.weights, strict=True):
+        np.testing.assert_array_equal(value, same)
     for trial in trials:
         found, expected = together[trial.number], run(sequential, trial)
         for value, oracle in zip(found[0].weights, expected[0].weights, strict=True):

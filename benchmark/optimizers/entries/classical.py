@@ -1,6 +1,13 @@
 """Gradient descent and what stays close to it."""
 
-from benchmark.optimizers.entries.common import CONVENTIONAL_RATE, MOMENTUM
+from dataclasses import replace
+
+from benchmark.optimizers.entries.common import (
+    AVERAGING_POWER,
+    CONVENTIONAL_RATE,
+    CROWDED_VALLEY,
+    MOMENTUM,
+)
 from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.hyperparameter import Hyperparameter
 
@@ -12,6 +19,22 @@ _TOLERANCE = Hyperparameter(
     source="default: ten times the float32 rounding of a weight of size one; "
     "space: from one tenth of that rounding to steps of one per cent of such a weight",
 )
+_BOUNDS = {
+    "minimum_step_size": Hyperparameter(
+        default=1e-10,
+        low=0.0,
+        space={"low": 1e-10, "high": 1e-4, "log": True},
+        source="default: Raydan 1997, The Barzilai and Borwein gradient method; space: our choice, "
+        "up to the smallest learning rate that is usually searched",
+    ),
+    "maximum_step_size": Hyperparameter(
+        default=1e10,
+        low=0.0,
+        space={"low": 1.0, "high": 1e10, "log": True},
+        source="default: Raydan 1997, The Barzilai and Borwein gradient method; space: our choice, "
+        "from the largest learning rate that is usually searched",
+    ),
+}
 
 CLASSICAL: dict[str, OptimizerEntry] = {
     "gradient_descent": OptimizerEntry(
@@ -30,6 +53,16 @@ CLASSICAL: dict[str, OptimizerEntry] = {
         advice="tune the learning rate before anything else, on a logarithmic scale: Goodfellow, "
         "Bengio, Courville 2016, Deep Learning, section 11.4.1",
     ),
+    "averaged_sgd": OptimizerEntry(
+        summary="SGD, judged at the running average of its iterates (Polyak–Ruppert)",
+        target="benchmark.optimizers.averaged_sgd:AveragedSGD",
+        hyperparameters={
+            "learning_rate": CONVENTIONAL_RATE,
+            "averaging_power": AVERAGING_POWER,
+        },
+        advice="a large constant learning_rate; averaging_power = 3 where the start is far "
+        "(Shamir, Zhang 2013, section 4)",
+    ),
     "momentum": OptimizerEntry(
         summary="v ← momentum · v + learning_rate · g, W ← W − v (heavy ball)",
         target="benchmark.optimizers.momentum:Momentum",
@@ -38,11 +71,33 @@ CLASSICAL: dict[str, OptimizerEntry] = {
         "direction add up to 1 / (1 − momentum) times: Goodfellow, Bengio, Courville 2016, Deep "
         "Learning, section 8.3.2",
     ),
+    "dampened_momentum": OptimizerEntry(
+        summary="v ← momentum · v + (1 − momentum) · g, W ← W − learning_rate · v",
+        target="benchmark.optimizers.dampened_momentum:DampenedMomentum",
+        hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
+        advice="momentum = 0.9, and the learning_rate of sgd, or more: steps do not grow with "
+        "momentum (Goodfellow, Bengio, Courville 2016, section 8.3.2)",
+    ),
     "nesterov": OptimizerEntry(
         summary="the heavy ball with the gradient taken one step ahead",
         target="benchmark.optimizers.nesterov:Nesterov",
         hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
         advice="begin as with momentum, and try 0.99 and above, which it bears better: Sutskever "
         "et al. 2013, On the importance of initialization and momentum in deep learning, section 2",
+    ),
+    "barzilai_borwein": OptimizerEntry(
+        summary="gradient descent over all examples, its step size from the last step's curvature",
+        target="benchmark.optimizers.barzilai_borwein:BarzilaiBorwein",
+        hyperparameters={
+            "learning_rate": replace(
+                CONVENTIONAL_RATE,
+                source="of the first step only. default: keras.optimizers.SGD; "
+                f"space: {CROWDED_VALLEY}",
+            ),
+            **_BOUNDS,
+        },
+        full_batch=True,
+        options={"short_step": False},
+        advice="the long step; learning_rate hardly matters (Raydan 1997)",
     ),
 }

@@ -19,6 +19,14 @@ MOMENTUM = Hyperparameter(
     source="default and space: Goodfellow, Bengio, Courville 2016, Deep Learning, section 8.3.2, "
     "whose usual values are 0.5, 0.9 and 0.99",
 )
+AVERAGING_POWER = Hyperparameter(
+    default=0.0,
+    low=0.0,
+    low_included=True,
+    space={"low": 0.0, "high": 16.0, "log": False},
+    source="default: Polyak, Juditsky 1992, the plain mean; space: up to twice the 8 of Ivgi, "
+    "Hinder, Carmon 2023, DoG is SGD's best friend, section 4",
+)
 ADAM = {
     "learning_rate": Hyperparameter(
         default=0.001,

@@ -25,6 +25,8 @@ class Case:
         points: the oracle: weights after each step.
         twin: Keras's own class with its arguments, if it has one.
         rate: a learning rate that suits the closed-form problems.
+        judged: an oracle of the weights at which the model is judged, after each step, where
+            these are not those that are trained.
         options: structural arguments.
         twin_rtol: how far the twin's float64 may be from ours.
         is_further: whether what tests the mechanics around the rule, which all share, runs
@@ -46,13 +48,15 @@ class Case:
         """What takes the weight decay away, where there is one."""
         return {"weight_decay": 0.0} if "weight_decay" in self.numbers else {}
 
+    judged: Callable[[Array, Gradient, int], list[Array]] | None = None
+
     def build(self, **changes: Any) -> Any:
         """Ours, with changed or further arguments."""
         return load_optimizer(self.optimizer)(**{**self.numbers, **self.options, **changes})
 
     def build_twin(self, **further: Any) -> Any:
-        """Keras's, with further arguments."""
+        """Keras's, with further arguments; skips the test where there is none."""
         if self.twin is None:
-            pytest.skip("Keras has no such class")
+            pytest.skip(f"Keras has no class that takes the steps of {self.name}")
         name, arguments = self.twin
         return getattr(keras.optimizers, name)(**{**arguments, **further})

@@ -1,0 +1,82 @@
+"""Stochastic gradient descent judged at the average of its iterates."""
+
+from typing import Any
+
+import keras
+
+from benchmark.optimizers.averaging import Averaging, interpolated, polynomial_share
+from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.steps import with_decay
+from benchmark.optimizers.tensors import State, Tensor
+
+
+def averaged_descent(
+    state: State, gradient: Tensor, hyperparameters: State
+) -> tuple[State, Tensor]:
+    """Return the new displacement W − W̄ and the update α·(g + λ·W) of W.
+
+    Args:
+        state: ``displacement`` W − W̄, ``weights`` W, and ``step`` t from 1.
+        gradient: g.
+        hyperparameters: ``learning_rate`` α, ``averaging_power`` η, and ``weight_decay`` λ
+            where there is one.
+    """
+    step = hyperparameters["learning_rate"] * with_decay(gradient, state, hyperparameters)
+    share = polynomial_share(state["step"], hyperparameters["averaging_power"])
+    displacement, update = interpolated(state["displacement"], step, share, 0.0)
+    return {"displacement": displacement}, update
+
+
+@keras.saving.register_keras_serializable(package="kappabench")
+class AveragedSGD(Averaging):
+    """Polyak–Ruppert averaging: the weights walk, their running average is judged.
+
+        W ← W − α g                      α = ``learning_rate``, g of a mini-batch
+        W̄ ← (1 − c) W̄ + c W              c = (η + 1) / (t + η),  η = ``averaging_power``
+
+    With η = 0, W̄ is the plain mean of W₁ … Wₜ, whose variance is the smallest there is for
+    a large constant α on a convex problem. It remembers a far start as 1 / t, though; with
+    η > 0 (polynomial-decay averaging) early iterates fade. Gradients are those at W, and
+    validation, test, curvature and the model that is kept are those at W̄; see
+    :class:`~benchmark.optimizers.averaging.Averaging` for ``fit``.
+
+    W̄ averages the iterates as the rule makes them, before constraints of the variables.
+    Weight decay is decoupled, as everywhere. Keeps one number a weight.
+
+    Args:
+        learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
+        averaging_power: η ≥ 0. Default 0, the mean of Polyak and Juditsky.
+        arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
+            :class:`~benchmark.optimizers.base.Optimizer`.
+
+    Raises:
+        ValueError: a number is out of range, or two kinds of clipping are given.
+        TypeError: a number is no number.
+
+    Example:
+        >>> import keras
+        >>> weights = keras.Variable([4.0])
+        >>> optimizer = AveragedSGD(learning_rate=0.5)
+        >>> for _ in range(2):
+        ...     optimizer.apply([weights.value], [weights])     # J = W²/2: W = 2, then 1
+        >>> optimizer.finalize_variable_values([weights])       # what `fit` does at its end
+        >>> float(weights[0])
+        1.5
+
+    References:
+        Polyak, Juditsky, Acceleration of stochastic approximation by averaging, SIAM J.
+        Control Optim. 1992. Ruppert, Efficient estimations from a slowly convergent
+        Robbins–Monro process, 1988. Shamir, Zhang, Stochastic gradient descent for
+        non-smooth optimization, ICML 2013, section 4 (η).
+    """
+
+    hyperparameter_table = OPTIMIZERS["averaged_sgd"].hyperparameters
+
+    def __init__(
+        self, learning_rate: Any = 0.01, averaging_power: float = 0.0, **arguments: Any
+    ) -> None:
+        super().__init__(learning_rate, {"averaging_power": averaging_power}, **arguments)
+
+    def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+        """Apply :func:`averaged_descent`."""
+        return averaged_descent(state, gradient, hyperparameters)

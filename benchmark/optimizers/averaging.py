@@ -1,0 +1,100 @@
+"""The base of optimizers that are judged at an average of their iterates."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.tensors import Tensor
+
+
+def interpolated(
+    displacement: Tensor, step: Tensor, share: Tensor, interpolation: Tensor | float
+) -> tuple[Tensor, Tensor]:
+    """Move z, average it into x, and interpolate the trained weights y between the two.
+
+        z ← z − s
+        x ← (1 − c) x + c z           c = ``share`` of the new point in the average
+        y ← (1 − β) z + β x           β = ``interpolation``
+
+    Only y, which are the weights, and d = z − x = ``displacement`` are kept; z is y + β d and
+    x is y − (1 − β) d. In these, the three lines above are
+
+        d ← (1 − c) (d − s)
+        y ← y − (1 − β + β c) s + β c d       with the old d
+
+    so that d begins at zero wherever the weights begin, and nothing is divided by β.
+
+    Args:
+        displacement: d.
+        step: s, in the units of the weights.
+        share: c, in [0, 1].
+        interpolation: β, in [0, 1].
+
+    Returns:
+        The new d, and the update u of y ← y − u.
+
+    Example:
+        >>> interpolated(0.5, 0.25, 0.5, 0.0)       # y = z: a plain step
+        (0.125, 0.25)
+        >>> interpolated(0.5, 0.25, 0.5, 1.0)       # y = x: an eighth of the way to z
+        (0.125, -0.125)
+    """
+    moved = displacement - step
+    update = (1 - interpolation * (1 - share)) * step - interpolation * share * displacement
+    return (1 - share) * moved, update
+
+
+def polynomial_share(step: Tensor, power: Tensor) -> Tensor:
+    """Return the share (η + 1) / (t + η) of the newest of t points in their average.
+
+    With η = 0 it is 1 / t, the share in the plain mean; the larger η is, the sooner early
+    points are forgotten, the i-th of t having a weight of about (i / t)^η.
+
+    Args:
+        step: t, from 1.
+        power: η ≥ 0.
+
+    Example:
+        >>> polynomial_share(1.0, 3.0), polynomial_share(4.0, 0.0), polynomial_share(5.0, 3.0)
+        (1.0, 0.25, 0.5)
+
+    References:
+        Shamir, Zhang, Stochastic gradient descent for non-smooth optimization, ICML 2013,
+        section 4.
+    """
+    return (power + 1) / (step + power)
+
+
+class Averaging(Optimizer):
+    """An optimizer whose weights are trained in one place and judged in another.
+
+    A subclass moves a sequence z and averages it into x, by :func:`interpolated`. The
+    model's weights while it trains are y = (1 − β) z + β x; what it is judged by is x
+    (``evaluation_weights``). In ``fit`` Keras puts x in their place after the last epoch,
+    and an optimizer that goes on from there goes on from z = y = x. With ``use_ema`` the
+    average of Keras counts instead, as in Keras.
+
+    Moving averages of BatchNormalization are those that were met at y.
+    """
+
+    slot_names: tuple[str, ...] = ("displacement",)
+    decays_in_rule = True
+
+    @property
+    def interpolation(self) -> Any:
+        """β, the share of x in the weights that are trained: a number or a variable."""
+        return 0.0
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Put the weights where the model is judged; Keras calls it at the end of ``fit``."""
+        if self.use_ema:
+            super().finalize_variable_values(var_list)
+            return
+        for variable in var_list:
+            displacement = self._slots[self._get_variable_index(variable)]["displacement"]
+            share = 1 - ops.cast(self.interpolation, displacement.dtype)
+            judged = ops.cast(variable, displacement.dtype) - share * displacement
+            variable.assign(ops.cast(judged, variable.dtype))
+            displacement.assign(ops.zeros_like(displacement.value))
