@@ -9,6 +9,7 @@ Every function takes the last two axes for a matrix and maps over those before t
 """
 
 import math
+from typing import Any
 
 from keras import ops
 from keras.backend import standardize_dtype
@@ -49,7 +50,7 @@ def is_due(updates: Tensor, frequency: Tensor) -> Tensor:
     return ops.equal(ops.mod(updates, frequency), 0)
 
 
-def check_size(name: str, value: int) -> int:
+def check_size(name: str, value: Any, instance: int = 768) -> int:
     """Return a structural size, or refuse it with a sentence.
 
     Raises:
@@ -57,7 +58,7 @@ def check_size(name: str, value: int) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(
-            f"{name} must be a whole number >= 1. Received {value!r}. Give for instance 768."
+            f"{name} must be a whole number >= 1. Received {value!r}. Give for instance {instance}."
         )
     return value
 

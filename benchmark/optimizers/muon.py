@@ -9,7 +9,7 @@ from keras import ops
 
 from benchmark.optimizers.adam import adam
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.matrices import orthogonalized
+from benchmark.optimizers.matrices import check_size, orthogonalized
 from benchmark.optimizers.mechanics import present
 from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.tensors import State, Tensor, precision
@@ -159,11 +159,7 @@ class Muon(Optimizer):
         self.exclude_layers = [pattern for pattern in patterns if pattern]
         self.exclude_embeddings = bool(exclude_embeddings)
         self.nesterov = bool(nesterov)
-        if isinstance(ns_steps, bool) or not isinstance(ns_steps, int) or ns_steps < 1:
-            raise ValueError(
-                f"ns_steps must be a whole number >= 1. Received {ns_steps!r}. Give for instance 5."
-            )
-        self.ns_steps = ns_steps
+        self.ns_steps = check_size("ns_steps", ns_steps, instance=5)
 
     def initial_slots(self, weights: Any) -> State:
         """Return a velocity for a matrix of Muon's, the moments of Adam for all else."""

@@ -29,7 +29,7 @@ def test_adafactor_takes_the_steps_of_keras_for_tensors_of_three_axes(
     for optimizer_class in (load_optimizer("adafactor"), keras.optimizers.Adafactor):
         optimizer = optimizer_class(**ADAFACTOR, beta_2_decay=-0.5)
         runs.append(follow(optimizer, start, lambda w, t: w + noise[t, :3], 6))
-    np.testing.assert_allclose(*runs, rtol=1e-11)  # six steps of float64 rounding
+    np.testing.assert_allclose(runs[0], runs[1], rtol=1e-11)  # six steps of float64 rounding
 
 
 @pytest.mark.usefixtures("float64")

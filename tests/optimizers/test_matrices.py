@@ -95,7 +95,7 @@ def test_no_matrix_feels_its_neighbours(function: Callable[[Any], Any]) -> None:
     mapped = backend.compile(backend.vectorize(function))
     matrices = np.stack([definite(6, 10.0**power) for power in range(4)]).astype("float32")
     usual = np.asarray(mapped(matrices))
-    others = matrices * np.float32([[[1]], [[0]], [[1e6]], [[np.nan]]])
+    others = matrices * np.array([[[1]], [[0]], [[1e6]], [[np.nan]]], "float32")
     np.testing.assert_array_equal(np.asarray(mapped(others))[0], usual[0])
     np.testing.assert_array_equal(np.asarray(mapped(matrices[::-1].copy()))[::-1], usual)
 
@@ -105,4 +105,4 @@ def test_shapes_and_sizes() -> None:
     assert check_size("max_preconditioner_dim", 4) == 4
     for wrong in (0, 2.5, True):
         with pytest.raises(ValueError, match=r"max_preconditioner_dim must be a whole number >= 1"):
-            check_size("max_preconditioner_dim", wrong)  # type: ignore[arg-type]
+            check_size("max_preconditioner_dim", wrong)

@@ -1,7 +1,5 @@
 """Muon, Shampoo and SOAP, each with its oracle in NumPy: by decompositions, where ours iterate."""
 
-from functools import partial
-
 import numpy as np
 
 from tests.optimizers.cases.adaptive import adam_points
@@ -61,14 +59,14 @@ def shampoo_points(
     learning_rate: float,
     momentum: float,
     epsilon: float,
-    precondition_frequency: int,
+    precondition_frequency: int = 3,
 ) -> list[Array]:
     """Gupta, Koren, Singer 2018, algorithm 1; a vector with its one preconditioner."""
     shape = (np.size(w), 1) if np.ndim(w) < 2 else (-1, np.shape(w)[-1])
     sides = 1 if np.ndim(w) < 2 else 2
     matrix = np.reshape(w, shape)
     left, right = (epsilon * np.eye(size) for size in matrix.shape)
-    velocity, points = 0.0, []
+    velocity, points = np.zeros_like(matrix), []
     for t in range(steps):
         g = np.reshape(gradient(np.reshape(matrix, np.shape(w)), t), shape)
         left, right = left + g @ g.T, right + g.T @ g
@@ -90,12 +88,12 @@ def soap_points(
     beta_1: float,
     beta_2: float,
     epsilon: float,
-    precondition_frequency: int,
+    precondition_frequency: int = 3,
 ) -> list[Array]:
     """Vyas et al. 2024, algorithms 3 and 4, from the identity."""
     numbers = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2}
     if np.ndim(w) < 2:
-        return adam_points(w, gradient, steps, **numbers, epsilon=epsilon)
+        return adam_points(w, gradient, steps, amsgrad=False, **numbers, epsilon=epsilon)
     shape = (-1, np.shape(w)[-1])
     matrix = np.reshape(w, shape)
     m, v, points = np.zeros_like(matrix), np.zeros_like(matrix), []
@@ -151,6 +149,6 @@ CASES = [
         NO_DECAY,
         is_further=True,
     ),
-    Case("shampoo", "shampoo", SHAMPOO, partial(shampoo_points, **OFTEN), None, 2.0**-4, OFTEN),
-    Case("soap", "soap", SOAP, partial(soap_points, **OFTEN), None, 2e-2, OFTEN),
+    Case("shampoo", "shampoo", SHAMPOO, shampoo_points, None, 2.0**-4, OFTEN),
+    Case("soap", "soap", SOAP, soap_points, None, 2e-2, OFTEN),
 ]
