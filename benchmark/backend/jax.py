@@ -107,6 +107,24 @@ def vectorize(
     return jax.vmap(f, in_axes=in_axes)
 
 
+def cond(predicate: Any, taken: Function, otherwise: Function) -> Any:
+    """See :func:`benchmark.backend.cond`; ``vmap`` makes a selection of it by itself."""
+    if not isinstance(predicate, jax.core.Tracer):
+        # Outside a compiled function `lax` would compile both branches at every call.
+        return taken() if predicate else otherwise()
+    return jax.lax.cond(predicate, taken, otherwise)
+
+
+def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...]:
+    """See :func:`benchmark.backend.repeat`."""
+    if any(isinstance(tensor, jax.core.Tracer) for tensor in start):
+        return jax.lax.fori_loop(0, times, step, start)
+    # As for `cond`: `lax` would compile the loop at every call.
+    for index in range(times):
+        start = step(jnp.int32(index), start)
+    return start
+
+
 def compile(f: Function) -> Function:
     """See :func:`benchmark.backend.compile`."""
     traced = jax.jit(f)

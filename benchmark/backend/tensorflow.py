@@ -1,11 +1,14 @@
 """The transformations on TensorFlow."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import tensorflow as tf
 
 Function = Callable[..., Any]
+_is_mapped: ContextVar[bool] = ContextVar("is_mapped", default=False)
+"""Whether the function being traced is one that ``vectorize`` maps."""
 
 
 def setup() -> None:
@@ -117,18 +120,42 @@ def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None, loops: 
 
         def one(elements: Any) -> Any:
             taken = iter(elements)
-            return f(
-                *(
-                    next(taken) if axis == 0 else argument
-                    for argument, axis in zip(arguments, axes, strict=True)
+            token = _is_mapped.set(True)
+            try:
+                return f(
+                    *(
+                        next(taken) if axis == 0 else argument
+                        for argument, axis in zip(arguments, axes, strict=True)
+                    )
                 )
-            )
+            finally:
+                _is_mapped.reset(token)
 
         # No silent fallback: a loop in place of a batched operation may be hundreds of times
         # slower, and nobody would know why.
         return tf.vectorized_map(one, tf.nest.map_structure(tf.convert_to_tensor, varying), loops)
 
     return mapped
+
+
+def cond(predicate: Any, taken: Function, otherwise: Function) -> Any:
+    """See :func:`benchmark.backend.cond`."""
+    if not _is_mapped.get():
+        return tf.cond(predicate, taken, otherwise)
+    # `tf.cond` would sort the entries by branch, into tensors of sizes that XLA cannot know.
+    return tf.nest.map_structure(
+        lambda one, other: tf.where(predicate, one, other), taken(), otherwise()
+    )
+
+
+def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...]:
+    """See :func:`benchmark.backend.repeat`."""
+
+    def body(index: Any, *now: Any) -> tuple[Any, ...]:
+        return (index + 1, *step(index, now))
+
+    found = tf.while_loop(lambda index, *_: index < times, body, (tf.constant(0), *start))
+    return tuple(found[1:])
 
 
 def compile(f: Function) -> Function:

@@ -137,6 +137,46 @@ def vectorize(f: Function, in_axes: Axes = 0, *, loops: bool = False) -> Functio
     return implementation().vectorize(f, axes, loops)
 
 
+def cond(predicate: Tensor, taken: Function, otherwise: Function) -> Any:
+    """Return ``taken()`` where a scalar predicate holds, and ``otherwise()`` where not.
+
+    One branch alone is computed, but for a function that is mapped by :func:`vectorize`: its
+    predicate differs from entry to entry, so both are computed and one is selected.
+
+    Args:
+        predicate: a boolean scalar tensor.
+        taken: a pure function without arguments.
+        otherwise: another, whose results are like those of ``taken`` in structure, shapes
+            and types.
+
+    Example:
+        >>> from keras import ops
+        >>> x = ops.convert_to_tensor(-3.0)
+        >>> float(cond(x > 0, lambda: x, lambda: -x))
+        3.0
+    """
+    return implementation().cond(predicate, taken, otherwise)
+
+
+def repeat(step: Function, start: Sequence[Tensor], times: int) -> tuple[Tensor, ...]:
+    """Apply a step a fixed number of times: one loop of a compiled program, whose size it keeps.
+
+    Args:
+        step: ``step(index, tensors) -> tensors``, pure; ``index`` is an int32 scalar from 0, and
+            the tensors keep their shapes and types.
+        start: the first tensors.
+        times: how often, ≥ 0.
+
+    Example:
+        >>> from keras import ops
+        >>> power, = repeat(lambda _, now: (2 * now[0],), (ops.convert_to_tensor(1.0),), 10)
+        >>> float(power)
+        1024.0
+    """
+    found: tuple[Tensor, ...] = implementation().repeat(step, tuple(start), times)
+    return found
+
+
 def wait_for(tensors: Any) -> None:
     """Return once tensors are computed; JAX hands them out before.
 

@@ -24,8 +24,7 @@ def state_of(optimizer: Any) -> list[Any]:
 
 def test_finds_the_minimum_of_a_parabola(case: Any, follow: Any) -> None:
     points = follow(case.build(), START, lambda w, t: w - (START + 0.5), 100)
-    # Without momentum (1 − 2⁻⁴)^100 = 0.0016 of the distance is left.
-    np.testing.assert_allclose(points[-1], START + 0.5, atol=2e-3)
+    np.testing.assert_allclose(points[-1], START + 0.5, atol=case.reach)
 
 
 def test_goes_down_the_valley_of_rosenbrock(case: Any, follow: Any) -> None:

@@ -152,3 +152,30 @@ def test_the_rule_of_adam_takes_a_leading_trial_axis() -> None:
         _, update = adam(alone, gradient[trial], own)
         # The power may be computed by another routine for an array than for a scalar.
         np.testing.assert_allclose(together[trial], update, rtol=1e-14)
+
+
+@pytest.mark.usefixtures("float64")
+def test_an_elementwise_rule_serves_trials_side_by_side(case: Any) -> None:
+    optimizer = case.build()
+    if not optimizer.is_elementwise:
+        pytest.skip("its rule sees one variable of one trial")
+    rng = np.random.default_rng(0)
+    optimizer.build([keras.Variable(np.zeros(5))])
+    names = {*optimizer._slots[0], "weights", "gradient"}
+    tensors = {name: rng.uniform(0.1, 1.0, size=(3, 5)) for name in sorted(names)}
+    factors = rng.uniform(0.5, 1.0, size=(3, 1))
+    numbers = {name: value * factors for name, value in optimizer.hyperparameters.items()}
+
+    def step(arrays: dict[str, Any], numbers: dict[str, Any]) -> Any:
+        state = {k: keras.ops.convert_to_tensor(v) for k, v in arrays.items() if k != "gradient"}
+        state["step"] = keras.ops.convert_to_tensor(3.0, dtype="float64")
+        tensors = {name: keras.ops.convert_to_tensor(value) for name, value in numbers.items()}
+        gradient = keras.ops.convert_to_tensor(arrays["gradient"])
+        return keras.ops.convert_to_numpy(optimizer.rule(state, gradient, tensors)[1])
+
+    together = step(tensors, numbers)
+    for trial in range(3):
+        own = {name: np.float64(value[trial, 0]) for name, value in numbers.items()}
+        alone = step({name: value[trial] for name, value in tensors.items()}, own)
+        # The power may be computed by another routine for an array than for a scalar.
+        np.testing.assert_allclose(together[trial], alone, rtol=1e-14)

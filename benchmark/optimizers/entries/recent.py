@@ -9,6 +9,7 @@ from benchmark.optimizers.entries.common import (
     MOMENTUM,
     SEARCHED_RATES,
 )
+from benchmark.optimizers.entries.matrix import MATRIX
 from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.hyperparameter import Hyperparameter
 
@@ -38,6 +39,7 @@ _EPSILON = replace(
 )
 
 RECENT: dict[str, OptimizerEntry] = {
+    **MATRIX,
     "schedule_free_sgd": OptimizerEntry(
         summary="SGD with averaging for a schedule: gradients between iterate and average",
         target="benchmark.optimizers.schedule_free_sgd:ScheduleFreeSGD",

@@ -1,5 +1,11 @@
 """The one table of optimizers that drives the property tests, a module for each family."""
 
-from tests.optimizers.cases import adaptive, classical, recent
+from tests.optimizers.cases import adaptive, classical, large_batch, matrix, recent
 
-CASES = [*classical.CASES, *adaptive.CASES, *recent.CASES]
+CASES = [
+    *classical.CASES,
+    *adaptive.CASES,
+    *large_batch.CASES,
+    *matrix.CASES,
+    *recent.CASES,
+]
