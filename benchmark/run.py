@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from benchmark.commands.backends import Backend
+from benchmark.commands.check_optimizer_options import check_optimizer
 from benchmark.commands.speed_options import speed
 from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
 
@@ -26,13 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-
-class Backend(StrEnum):
-    """The frameworks that Keras may run on."""
-
-    TENSORFLOW = "tensorflow"
-    JAX = "jax"
 
 
 class Engine(StrEnum):
@@ -331,6 +326,11 @@ def doctor(
     raise typer.Exit(0 if all(check.good for check in found) else 1)
 
 
+app.command(
+    "check-optimizer",
+    epilog="Examples:  check-optimizer adam keras:Adam  |  check-optimizer my_module:MyOptimizer "
+    "--backend jax  |  check-optimizer --all --output docs/optimizers.md",
+)(check_optimizer)
 app.command(epilog="Examples:  speed  |  speed --only whole_study  |  speed --gpu")(speed)
 
 

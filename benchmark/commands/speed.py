@@ -64,7 +64,7 @@ def run_speed(request: SpeedRequest) -> int:
     from benchmark.speed.record import Record
     from benchmark.speed.runner import run_tasks
 
-    _check_output(request.output)
+    check_output(request.output)
     tasks = _tasks(request)
     started, here = time.monotonic(), machine()
     with Interruption() as interruption, _progress(len(tasks)) as began:
@@ -119,7 +119,7 @@ def _tasks(request: SpeedRequest) -> "list[Task]":
     return chosen_tasks(found, request.only)
 
 
-def _check_output(output: Path | None) -> None:
+def check_output(output: Path | None) -> None:
     """Refuse before minutes are spent what could not be written at their end."""
     if output is None:
         return
