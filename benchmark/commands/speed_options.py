@@ -29,6 +29,10 @@ def speed(
     profile: Annotated[
         bool, typer.Option("--profile", help="Only where the time of a trial goes.")
     ] = False,
+    optimizers: Annotated[
+        bool,
+        typer.Option("--optimizers", help="Only the step of each optimizer, against plain SGD."),
+    ] = False,
     capacity: Annotated[
         int | None, typer.Option(min=1, help="How many trials ours trains at once.")
     ] = None,
@@ -42,8 +46,11 @@ def speed(
 
     if quick and full:
         bad_input("--quick and --full exclude each other. Received both. Leave one out.")
-    if gpu and profile:
-        bad_input("--gpu and --profile exclude each other. Received both. Leave one out.")
+    if gpu + profile + optimizers > 1:
+        bad_input(
+            "--gpu, --profile and --optimizers exclude each other. Received more than one. "
+            "Leave all but one out."
+        )
     request = SpeedRequest(
         full=full or (gpu and not quick),
         only=only or [],
@@ -52,6 +59,7 @@ def speed(
         gpu=gpu,
         any_device=any_device,
         profile=profile,
+        optimizers=optimizers,
         capacity=capacity,
     )
     with user_errors():

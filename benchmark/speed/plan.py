@@ -23,6 +23,7 @@ FUNCTIONS = {
     "overhead": "benchmark.speed.ours.overhead:measure",
     "pruning": "benchmark.speed.ours.whole_study:measure",
     "accelerator": "benchmark.speed.accelerator:measure",
+    "optimizers": "benchmark.speed.ours.optimizer_steps:measure",
 }
 """The function of each group of measurements, read without importing any framework."""
 
@@ -149,6 +150,14 @@ def accelerator_task(*, any_device: bool, capacities: Sequence[int], trials: int
     arguments = {"any_device": any_device, "capacities": list(capacities), "trials": trials}
     title = "digits trials on the accelerator, engine alone"
     return Task("accelerator", "", title, "jax", arguments)
+
+
+def optimizer_tasks() -> list[Task]:
+    """What ``--optimizers`` measures, all of one backend in one process."""
+    return [
+        Task("optimizers", backend, f"the step of each optimizer, {backend}", backend)
+        for backend in ("tensorflow", "jax")
+    ]
 
 
 def _competitors(sizes: Sizes) -> list[Task]:

@@ -1,6 +1,5 @@
 """Whether a class does what Keras's users expect: fit, saving, and Keras's own steps."""
 
-import inspect
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -78,14 +77,9 @@ def steps_as_keras(subject: Subject) -> None:
 
 
 def _require_arguments(ours: Any, theirs: Any) -> None:
-    takes_any = any(
-        one.kind is one.VAR_KEYWORD for one in inspect.signature(ours).parameters.values()
-    )
     own = parameters_of(ours)
     for name, default in parameters_of(theirs).items():
         if name not in own:
-            if takes_any:
-                continue
             raise ViolationError(f"Keras's class takes {name}, this one does not.")
         if own[name] != default and name != "name":
             raise ViolationError(f"{name} is {own[name]!r} by default and {default!r} in Keras.")
