@@ -173,7 +173,7 @@ def _one_by_one(subject: Subject, runs: list[Run]) -> list[Array]:
             theta = joined(weights)
             if kind == NOISE:
                 return any_of_them(weights, kind, ops.cast(scale, theta.dtype), step)
-            return _FUNCTIONS[kind](theta)
+            return functions.FUNCTIONS[kind](theta)
 
         optimizer = subject.plain(**({} if np.isnan(rate) else {"learning_rate": rate}))
         variables = variables_of(split(starting_point(kind)))
@@ -183,10 +183,3 @@ def _one_by_one(subject: Subject, runs: list[Run]) -> list[Array]:
             if kind == NOISE or _value(kind, ends[run]) <= _bound(kind):
                 break
     return list(ends.values())
-
-
-_FUNCTIONS = {
-    PARABOLA: functions.parabola,
-    ROSENBROCK: functions.rosenbrock,
-    QUADRATIC: functions.quadratic,
-}

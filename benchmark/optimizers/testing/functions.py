@@ -95,10 +95,18 @@ def any_of_them(weights: Sequence[Tensor], kind: Tensor, scale: Tensor, step: Te
     """The function of a kind, a number; noise has gradients of the size ``scale``."""
     theta = joined(weights)
     noise = scale * ops.sum(_noise(theta, step) * theta)
-    # Each is computed for all, so that functions of several kinds go side by side.
-    found = ops.where(kind == ROSENBROCK, rosenbrock(theta), noise)
-    found = ops.where(kind == PARABOLA, parabola(theta), found)
-    return ops.where(kind == QUADRATIC, quadratic(theta), found)
+    # Each is computed for all, so that functions of several kinds go side by side; at zero
+    # where it is not asked for, since there an infinite value would make the gradient NaN.
+    found = ops.where(kind == NOISE, noise, ops.zeros_like(noise))
+    for which, function in FUNCTIONS.items():
+        asked = kind == which
+        value = function(ops.where(asked, theta, ops.zeros_like(theta)))
+        found = ops.where(asked, value, found)
+    return found
+
+
+FUNCTIONS = {PARABOLA: parabola, ROSENBROCK: rosenbrock, QUADRATIC: quadratic}
+"""Those that have a minimum, by kind."""
 
 
 def values(kind: int, theta: Array) -> Array:

@@ -94,7 +94,9 @@ def _prepared(name: str) -> tuple[Any, Call, int] | str:
     trial = _trial(name)
     shape = Shape(tiles=1, width=WIDTH)
     shared = PROGRAMS.model(trial, shape)
-    layout = layout_of(trial, shared.rows, large=shared.is_large, exact=False)
+    # The mini-batches of SGD also for what is meant for all examples: compared is the step.
+    batches = _trial(PARTNER)
+    layout = layout_of(batches, shared.rows, large=shared.is_large, exact=False)
     try:
         program = PROGRAMS.training(trial, shared, layout)
     except (AdaptationError, NotImplementedError) as error:
@@ -104,7 +106,7 @@ def _prepared(name: str) -> tuple[Any, Call, int] | str:
     carried = [[_tensor(shape.repeated(one)) for one in part] for part in parts]
     rounds, updates = [], 0
     for epoch in range(1, EPOCHS + 1):
-        steps = steps_of(trial, shared.rows, epoch, layout.size)
+        steps = steps_of(batches, shared.rows, epoch, layout.size)
         rates = np.full(steps.updates, np.nan, program.dtype)  # the optimizer's own
         plans = together(
             dict.fromkeys(range(WIDTH), steps),

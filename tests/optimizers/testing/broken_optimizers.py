@@ -5,6 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from benchmark.optimizers import OPTIMIZERS
+from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.tensors import State, Tensor
+
 
 @keras.saving.register_keras_serializable(package="tests")
 class Good(keras.optimizers.Optimizer):
@@ -85,8 +89,14 @@ class Halting(Good):
         return ops.zeros_like(gradient)
 
 
-class Ignoring(Good):
-    """Takes numbers and does not use them."""
+class Stubborn(Optimizer):
+    """One of our base that keeps its first learning rate, whatever it is told later."""
 
-    def step(self, gradient: Any, learning_rate: Any) -> Any:
-        return 0.01 * gradient
+    hyperparameter_table = OPTIMIZERS["sgd"].hyperparameters
+
+    def __init__(self, learning_rate: float = 0.01, **arguments: Any) -> None:
+        super().__init__(learning_rate, **arguments)
+        self.first = float(learning_rate)
+
+    def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+        return {}, self.first * gradient
