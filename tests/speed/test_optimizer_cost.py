@@ -5,7 +5,6 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.optimizers import OPTIMIZERS
 from benchmark.run import app
 from benchmark.speed import runner
 from benchmark.speed.measurement import Measurement
@@ -66,12 +65,19 @@ def test_the_command_writes_a_part_of_a_page(monkeypatch, tmp_path) -> None:
     assert len(json.loads(done.stdout)["measurements"]) == len(ROWS)
 
 
-@pytest.mark.parametrize("name", ["momentum"])
-def test_a_step_is_measured_and_what_is_kept_is_counted(name) -> None:
+@pytest.mark.parametrize(
+    ("name", "limit", "kept"),
+    [
+        ("sgd", 1.15, 0),
+        # Each compiles a program of its own.
+        pytest.param("momentum", 1.15, 1, marks=pytest.mark.slow),
+        pytest.param("adam", 1.5, 2, marks=pytest.mark.slow),
+    ],
+)
+def test_a_step_is_measured_and_what_is_kept_is_counted(name, limit, kept) -> None:
     [found] = measure(repetitions=2, optimizers=[name])
-    assert name in OPTIMIZERS
     assert len(found.values) == len(found.facts["ratios"]) == 2
     assert all(value > 0 for value in found.values)
-    assert found.facts["limit"] == 1.15
-    # One velocity for each weight, and nothing else but single numbers.
-    assert found.facts["numbers_a_weight"] == 1
+    assert found.facts["limit"] == limit
+    # Numbers for each weight; hyperparameters and the counter of steps are none.
+    assert found.facts["numbers_a_weight"] == kept
