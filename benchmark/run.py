@@ -6,15 +6,15 @@ Nothing heavy is imported at the top: ``--help`` must answer at once.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from benchmark.commands.backends import Backend
+from benchmark.commands.check_optimizer_options import check_optimizer
+from benchmark.commands.engine_options import engine_choice
 from benchmark.commands.speed_options import speed
 from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
-
-if TYPE_CHECKING:
-    from benchmark.engine import EngineChoice
 
 DEFAULT_STUDY = "quickstart"
 
@@ -26,13 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-
-class Backend(StrEnum):
-    """The frameworks that Keras may run on."""
-
-    TENSORFLOW = "tensorflow"
-    JAX = "jax"
 
 
 class Engine(StrEnum):
@@ -78,9 +71,17 @@ RunArgument = Annotated[
 RESULTS = Path("results")
 
 
-@app.command(epilog="Examples:  study  |  study quickstart --seed 3  |  study --resume latest")
+@app.command(
+    epilog="Examples:  study  |  study quickstart --seed 3  |  study --resume latest  |  "
+    "study optimizers_digits optimizers_quadratic"
+)
 def study(
-    name: Annotated[str, typer.Argument(help="A study file or the name of a study.")] = "",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Study files or names of studies, run one after the other."
+        ),
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(help="Go on with an interrupted run.", metavar="RUN")
     ] = None,
@@ -131,13 +132,14 @@ def study(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study: search, train, record, report. Without NAME, the quickstart."""
-    from benchmark.commands.study import StudyRequest, run_study
+    from benchmark.commands.studies import run_studies
+    from benchmark.commands.study import StudyRequest
     from benchmark.engine import DEFAULT_ENGINE
 
     changes = [*(override or [])]
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"budget.trials={trials}"] if trials is not None else []
-    if resume is not None and (name or changes or run_name is not None):
+    if resume is not None and (names or changes or run_name is not None):
         bad_input("--resume goes on with the study of that run. Leave out NAME and all changes.")
     if resume is not None and (engine or capacity or workers):
         bad_input(
@@ -145,7 +147,7 @@ def study(
             "Leave out --engine, --capacity and --workers."
         )
     request = StudyRequest(
-        name=name or DEFAULT_STUDY,
+        name="",
         changes=changes,
         resume=resume,
         results=results,
@@ -155,10 +157,12 @@ def study(
         tracking=tracking,
         quiet=quiet,
         as_json=as_json,
-        engine=_engine_choice(engine.value if engine else DEFAULT_ENGINE, capacity, workers),
+        engine=engine_choice(engine.value if engine else DEFAULT_ENGINE, capacity, workers),
     )
     with user_errors():
-        code = run_study(request, lambda recorded: select_backend(backend, recorded))
+        code = run_studies(
+            names or [DEFAULT_STUDY], request, lambda recorded: select_backend(backend, recorded)
+        )
     raise typer.Exit(code)
 
 
@@ -335,7 +339,15 @@ def doctor(
     raise typer.Exit(0 if all(check.good for check in found) else 1)
 
 
-app.command(epilog="Examples:  speed  |  speed --only whole_study  |  speed --gpu")(speed)
+app.command(
+    "check-optimizer",
+    epilog="Examples:  check-optimizer adam keras:Adam  |  check-optimizer my_module:MyOptimizer "
+    "--backend jax  |  check-optimizer --all --output docs/optimizers.md",
+)(check_optimizer)
+app.command(
+    epilog="Examples:  speed  |  speed --only whole_study  |  speed --gpu  |  "
+    "speed --optimizers --output docs/optimizers.md"
+)(speed)
 
 
 def main() -> None:
@@ -360,28 +372,6 @@ def select_backend(backend: Backend | None, recorded: str = "") -> None:
 
 def _backend_name(backend: Backend | None) -> str:
     return backend.value if backend else os.environ.get("KERAS_BACKEND") or "tensorflow"
-
-
-def _engine_choice(name: str, capacity: int | None, workers: str | None) -> "EngineChoice":
-    from benchmark.engine import EngineChoice
-
-    try:
-        return EngineChoice(name, capacity, _workers(workers))
-    except ValueError as error:
-        bad_input(str(error))
-
-
-def _workers(option: str | None) -> int | Literal["auto"] | None:
-    if option is None:
-        return None
-    if option == "auto":
-        return "auto"
-    try:
-        return int(option)
-    except ValueError:
-        raise ValueError(
-            f"the workers must be >= 1 or auto. Received {option!r} at --workers."
-        ) from None
 
 
 def _tracking_uri(option: str | None, results: Path) -> str:

@@ -43,8 +43,10 @@ def module_name(path: Path) -> str:
 
 def top_module(path: Path) -> str:
     """The row of the table that a file belongs to; "" for `benchmark/__init__.py`."""
-    parts = module_name(path).split(".")
-    return parts[1] if len(parts) > 1 else ""
+    name = module_name(path).removeprefix("benchmark").removeprefix(".")
+    part_of = [row for row in import_table() if f"{name}.".startswith(f"{row}.")]
+    # A package inside another may have a row of its own.
+    return max(part_of, key=len, default=name.split(".")[0])
 
 
 @cache

@@ -20,6 +20,7 @@ FRAMEWORKS = {"keras", "tensorflow", "jax", "sklearn", "optuna", "mlflow", "ray"
 # that keeps `--help`, `list`, `validate` and `report` quick. Others may load frameworks.
 MUST_NOT_LOAD = {
     "commands": FRAMEWORKS | {"pandas", "plotly"},
+    "optimizers.testing": FRAMEWORKS | {"pandas", "plotly"},
     "execution": FRAMEWORKS | {"pandas", "plotly"},
     "resources": FRAMEWORKS | {"numpy", "pandas", "plotly", "pydantic"},
     "report": {"keras", "tensorflow", "jax", "mlflow", "ray"},

@@ -38,6 +38,7 @@ class SpeedRequest:
         gpu: measure an accelerator instead.
         any_device: let a CPU do for that.
         profile: measure only what shows where the time goes.
+        optimizers: measure only the step of each optimizer.
         capacity: trials at once in ours.
         curvature: measure Hessians instead.
     """
@@ -49,6 +50,7 @@ class SpeedRequest:
     gpu: bool
     any_device: bool
     profile: bool
+    optimizers: bool
     capacity: int | None
     curvature: bool = False
 
@@ -66,7 +68,7 @@ def run_speed(request: SpeedRequest) -> int:
     from benchmark.speed.record import Record
     from benchmark.speed.runner import run_tasks
 
-    _check_output(request.output)
+    check_output(request.output)
     tasks = _tasks(request)
     started, here = time.monotonic(), machine()
     with Interruption() as interruption, _progress(len(tasks)) as began:
@@ -86,15 +88,13 @@ def run_speed(request: SpeedRequest) -> int:
 
 
 def _end(record: "Record", request: SpeedRequest) -> int:
-    from benchmark.speed.page import write_page
-
     output = request.output
     if not record.is_finished:
         sys.stderr.write("Interrupted; what was measured before is shown.\n")
     if output is not None and not record.is_finished and output.exists():
         sys.stderr.write(f"{output} stays as it was.\n")
     elif output is not None:
-        for path in write_page(output, record):
+        for path in _written(output, record, request):
             sys.stderr.write(f"written: {path}\n")
     if not record.is_finished:
         return INTERRUPTED
@@ -104,14 +104,36 @@ def _end(record: "Record", request: SpeedRequest) -> int:
     return FAILED if failed else DONE
 
 
+def _written(output: Path, record: "Record", request: SpeedRequest) -> list[Path]:
+    if not request.optimizers:
+        from benchmark.speed.page import write_page
+
+        return write_page(output, record)
+    from benchmark.commands.sections import write_section
+    from benchmark.speed.optimizer_cost import cost_section
+
+    write_section(output, "cost", cost_section(record))
+    return [output]
+
+
 def _tasks(request: SpeedRequest) -> "list[Task]":
     from benchmark.speed.accelerator import CAPACITIES
-    from benchmark.speed.plan import FULL, QUICK, accelerator_task, chosen_tasks, tasks
+    from benchmark.speed.plan import (
+        FULL,
+        QUICK,
+        accelerator_task,
+        chosen_tasks,
+        optimizer_tasks,
+        tasks,
+    )
 
-    if (request.gpu or request.profile) and request.only:
+    if (request.gpu or request.profile or request.optimizers) and request.only:
         raise UserError(
-            "--gpu and --profile choose what is measured. Received --only besides. Leave one out."
+            "--gpu, --profile and --optimizers choose what is measured. Received --only besides. "
+            "Leave one out."
         )
+    if request.optimizers:
+        return optimizer_tasks()
     if request.gpu:
         capacities = CAPACITIES if request.full else CAPACITIES[:4]
         return [accelerator_task(any_device=request.any_device, capacities=capacities, trials=32)]
@@ -126,7 +148,7 @@ def _tasks(request: SpeedRequest) -> "list[Task]":
     return chosen_tasks(found, request.only)
 
 
-def _check_output(output: Path | None) -> None:
+def check_output(output: Path | None) -> None:
     """Refuse before minutes are spent what could not be written at their end."""
     if output is None:
         return
@@ -143,6 +165,7 @@ def _check_output(output: Path | None) -> None:
 
 
 def _show(record: "Record", request: SpeedRequest) -> None:
+    from benchmark.speed.optimizer_cost import optimizer_table
     from benchmark.speed.tables import (
         accelerator_table,
         cost_table,
@@ -157,7 +180,9 @@ def _show(record: "Record", request: SpeedRequest) -> None:
         print_json(record.document())
         return
     measured = record.measured
-    if request.gpu:
+    if request.optimizers:
+        shown = [optimizer_table(measured)]
+    elif request.gpu:
         shown = [accelerator_table(measured)]
     elif request.profile:
         shown = [profile_table(measured)]

@@ -32,6 +32,10 @@ def speed(
     curvature: Annotated[
         bool, typer.Option("--curvature", help="Hessians beside PyHessian and curvlinops instead.")
     ] = False,
+    optimizers: Annotated[
+        bool,
+        typer.Option("--optimizers", help="Only the step of each optimizer, against plain SGD."),
+    ] = False,
     capacity: Annotated[
         int | None, typer.Option(min=1, help="How many trials ours trains at once.")
     ] = None,
@@ -45,7 +49,12 @@ def speed(
 
     if quick and full:
         bad_input("--quick and --full exclude each other. Received both. Leave one out.")
-    chosen = {"--gpu": gpu, "--profile": profile, "--curvature": curvature}
+    chosen = {
+        "--gpu": gpu,
+        "--profile": profile,
+        "--curvature": curvature,
+        "--optimizers": optimizers,
+    }
     if sum(chosen.values()) > 1:
         first, second = [name for name, is_set in chosen.items() if is_set][:2]
         bad_input(f"{first} and {second} exclude each other. Received both. Leave one out.")
@@ -57,6 +66,7 @@ def speed(
         gpu=gpu,
         any_device=any_device,
         profile=profile,
+        optimizers=optimizers,
         capacity=capacity,
         curvature=curvature,
     )

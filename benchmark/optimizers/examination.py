@@ -16,8 +16,8 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.optimizers.adapter import adapt, place_of
+from benchmark.optimizers.agreement import ROUNDING, distance, other_values, tolerance
 from benchmark.optimizers.constructor import read_constructor
-from benchmark.optimizers.hyperparameter import Hyperparameter
 
 Array = np.ndarray[Any, Any]
 Arguments = tuple[tuple[str, Any], ...]
@@ -27,15 +27,6 @@ RATE = 2.0**-4
 SHAPES = ((3, 2), (2,))
 SCALES = (4.0, 0.05, 1.0, 0.02)
 """Of the gradients, step by step: where they are alike, signs and ratios hide the numbers."""
-ROUNDING = 1e-3
-"""The share of the way that an adapted class may differ from itself.
-
-The class computes 1 − β from a Python float, the adapted one from its float32: for
-β = 0.999 that is 1e-5 of it, and 2e-4 of the moments where β = 0.9999. Iterations that
-orthogonalise (Muon) magnify it some times.
-"""
-UNITS = 8 * float(np.finfo("float32").eps)
-"""Roundings of weights of size one in four steps, some operations each."""
 DIFFERENT = "its steps as a pure function are not those that it makes itself"
 VISIBLE = 10 * ROUNDING
 """The share of the way that a number must move the weights by to be seen at all."""
@@ -102,7 +93,7 @@ def verify(optimizer_class: Any, arguments: Arguments, findings: Findings) -> st
         own = trial.plain_steps({})
     except Exception as error:  # a class of anyone's
         return _said(error)
-    return "" if _distance(found, own) <= trial.tolerance(own) else DIFFERENT
+    return "" if distance(found, own) <= trial.tolerance(own) else DIFFERENT
 
 
 class _Trial:
@@ -163,7 +154,7 @@ class _Trial:
         wrong = {name for name in usual if name in self.numbers and name not in changed}
         for place, (name, points) in enumerate(zip(["", *changed], expected, strict=True)):
             found_points = [stacked[place] for stacked in together]
-            if _distance(found_points, points) > self.tolerance(points):
+            if distance(found_points, points) > self.tolerance(points):
                 wrong.add(name)
         return wrong
 
@@ -174,12 +165,12 @@ class _Trial:
 
         Nothing where the class refuses all that are tried, or where none is seen.
         """
-        for value in _others(self.table[name], usual):
+        for value in other_values(self.table[name], usual):
             try:
                 points = self.plain_steps({name: value})
             except Exception:  # noqa: S112 - a range that is not in the table
                 continue
-            if _distance(points, own) > VISIBLE * _distance(own, self.start):
+            if distance(points, own) > VISIBLE * distance(own, self.start):
                 return value, points
         return None
 
@@ -223,29 +214,13 @@ class _Trial:
 
     def tolerance(self, points: list[Array]) -> float:
         """How far two computations of the same steps may be apart."""
-        return ROUNDING * _distance(points, self.start) + UNITS
+        return tolerance(points, self.start)
 
 
 def _variables_of(optimizer: Any) -> dict[str, float]:
     """The numbers of an adapted optimizer that are variables, with their values."""
     values = optimizer.hyperparameters
     return {name: value for name, value in values.items() if name not in optimizer.constants}
-
-
-def _others(rule: Hyperparameter, usual: float) -> list[float]:
-    """Other values of a number, those first that change most within its range."""
-    if rule.integer:
-        return [int(usual) + 1, max(1, int(usual) - 1)]
-    shares = [0.5, 0.75] if rule.high == 1 else []
-    candidates = [*shares, usual / 2, 2 * usual, 2.0**-4, 0.5, -usual, 2.0]
-    return [value for value in candidates if rule.allows(value) and value != usual]
-
-
-def _distance(points: Sequence[Array], others: Sequence[Array]) -> float:
-    """The largest difference; infinite where anything is not finite."""
-    pairs = zip(points, others, strict=True)
-    largest = max(float(np.max(np.abs(one - other))) for one, other in pairs)
-    return largest if np.isfinite(largest) else float("inf")
 
 
 def _said(error: Exception) -> str:

@@ -29,6 +29,7 @@ FUNCTIONS = {
     "curvature_product": "benchmark.speed.curvature.ours:measure_product",
     "curvature_exact": "benchmark.speed.curvature.ours:measure_exact",
     "curvature_large": "benchmark.speed.curvature.ours:measure_large",
+    "optimizers": "benchmark.speed.ours.optimizer_steps:measure",
 }
 """The function of each group of measurements, read without importing any framework."""
 
@@ -155,6 +156,14 @@ def accelerator_task(*, any_device: bool, capacities: Sequence[int], trials: int
     arguments = {"any_device": any_device, "capacities": list(capacities), "trials": trials}
     title = "digits trials on the accelerator, engine alone"
     return Task("accelerator", "", title, "jax", arguments)
+
+
+def optimizer_tasks() -> list[Task]:
+    """What ``--optimizers`` measures, all of one backend in one process."""
+    return [
+        Task("optimizers", backend, f"the step of each optimizer, {backend}", backend)
+        for backend in ("tensorflow", "jax")
+    ]
 
 
 def _competitors(sizes: Sizes) -> list[Task]:

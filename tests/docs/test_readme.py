@@ -34,10 +34,12 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 # This test runs inside tox; a command that runs tox would run this test again. The speed
-# command has a test of its own, and shares the machine with others here.
+# command has a test of its own, and shares the machine with others here. Studies of twenty
+# optimizers train for minutes.
 NOT_RUN = {
     "pip install tox && tox",
     'pip install -c constraints.txt ".[jax,speed]" && kappabench speed --output speed.md',
+    "kappabench study optimizers_digits optimizers_quadratic",
 }
 LEFT_OUT = {"KERAS_BACKEND", "MLFLOW_TRACKING_URI", "PIP_CONSTRAINT", "PYTHONPATH"}
 INSTALL_AND_STUDY_SECONDS = 1500

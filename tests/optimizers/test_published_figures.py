@@ -43,6 +43,7 @@ ROWS = [
         0.993879,
         0.042898,
         id="nesterov",
+        marks=pytest.mark.slow,
     ),
     pytest.param(
         "adam",

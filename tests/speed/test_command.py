@@ -46,7 +46,8 @@ def measured(monkeypatch):
     ("arguments", "said"),
     [
         (["--quick", "--full"], "--quick and --full"),
-        (["--gpu", "--profile"], "--gpu and --profile"),
+        (["--gpu", "--profile"], "exclude each other"),
+        (["--gpu", "--optimizers"], "exclude each other"),
         (["--gpu", "--only", "growth"], "Received --only besides"),
         (["--only", "grwth"], "Did you mean `growth`?"),
         (["--output", "speed.html"], "must be Markdown"),

@@ -1,0 +1,49 @@
+"""The options of the command ``check-optimizer``."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.commands.backends import Backend
+from benchmark.commands.terminal import user_errors
+
+
+def check_optimizer(
+    optimizers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="OPTIMIZER...",
+            help="Names of list optimizers, keras:Class or package.module:Class.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Check every optimizer of list optimizers.")
+    ] = False,
+    backend: Annotated[
+        list[Backend] | None,
+        typer.Option(
+            help="The framework, repeatable, each in a process of its own; KERAS_BACKEND or "
+            "tensorflow by default."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the table of all properties in Markdown."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Check whether an optimizer class keeps to what every optimizer should.
+
+    It steps on closed-form functions, is compiled, saved, resumed and trained in both engines;
+    about ten seconds each. What failed is said in words, and the exit code is 1 then.
+    """
+    from benchmark.commands.check_optimizer import CheckRequest, run_check
+
+    usual = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    backends = [one.value for one in backend or []] or [usual]
+    request = CheckRequest(optimizers or [], everything, backends, output, as_json)
+    with user_errors():
+        code = run_check(request)
+    raise typer.Exit(code)
