@@ -44,7 +44,7 @@ def test_a_row_tells_cost_memory_and_verdict() -> None:
 
 
 def test_the_command_writes_a_part_of_a_page(monkeypatch, tmp_path) -> None:
-    asked = []
+    asked: list[str] = []
 
     def run_tasks(tasks, began, stop_requested):
         asked.extend(task.name for task in tasks)

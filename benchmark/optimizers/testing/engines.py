@@ -61,7 +61,8 @@ def neighbours_change_nothing(subject: Subject) -> None:
 
 def run(trials: list[Trial], engine: Any) -> list[TrialResult]:
     """Train trials to their ends, as many at a time as the engine takes."""
-    waiting, running, ended = list(trials), 0, []
+    waiting, running = list(trials), 0
+    ended: list[TrialResult] = []
     while waiting or running:
         while waiting and running < engine.capacity:
             engine.start(waiting.pop(0))

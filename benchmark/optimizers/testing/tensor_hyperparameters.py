@@ -37,7 +37,7 @@ def compiles_once(subject: Subject) -> None:
 def arrays_equal_floats(subject: Subject) -> None:
     """Check the property ``arrays as floats``."""
     changed, _, ends = _together(subject)
-    rows = [{}, *({name: value} for name, value in changed.items())]
+    rows: list[dict[str, float]] = [{}, *({name: value} for name, value in changed.items())]
     for numbers, found in zip(rows, ends, strict=True):
         variables = variables_of(START)
         take_steps(subject.plain(**numbers), variables, bumpy, range(STEPS))

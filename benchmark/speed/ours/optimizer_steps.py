@@ -84,7 +84,7 @@ def _prepared(name: str) -> tuple[Any, Call, int] | str:
     """A program, a call of it, and the updates of a trial in one call; or why there is none."""
     from benchmark import backend
     from benchmark.engine.layout import layout_of
-    from benchmark.engine.plans import steps_of, together
+    from benchmark.engine.plans import Plan, steps_of, together
     from benchmark.engine.programs import PROGRAMS
     from benchmark.engine.slots import optimizer_numbers
     from benchmark.engine.task import starting_state, starting_weights
@@ -104,7 +104,8 @@ def _prepared(name: str) -> tuple[Any, Call, int] | str:
     state = program.optimizer_state(optimizer_numbers(trial))
     parts = (starting_weights(shared.task, trial), state, starting_state(shared.task, trial))
     carried = [[_tensor(shape.repeated(one)) for one in part] for part in parts]
-    rounds, updates = [], 0
+    rounds: list[list[Plan]] = []
+    updates = 0
     for epoch in range(1, EPOCHS + 1):
         steps = steps_of(batches, shared.rows, epoch, layout.size)
         rates = np.full(steps.updates, np.nan, program.dtype)  # the optimizer's own
