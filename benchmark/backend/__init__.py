@@ -20,6 +20,7 @@ from benchmark.backend.selection import (
 from benchmark.backend.transformations import (
     Compiled,
     compile,
+    gauss_newton_vector_product,
     hessian_vector_product,
     trace,
     value_and_grad,
@@ -34,6 +35,7 @@ __all__ = [
     "computing_threads",
     "devices",
     "free_memory",
+    "gauss_newton_vector_product",
     "hessian_vector_product",
     "name",
     "select",

@@ -78,6 +78,23 @@ def hessian_vector_product(f: Function) -> Function:
     return product
 
 
+def gauss_newton_vector_product(outputs: Function, loss: Function) -> Function:
+    """See :func:`benchmark.backend.gauss_newton_vector_product`."""
+
+    def product(parameters: Any, vectors: Any, *rest: Any) -> Any:
+        tensors = [jnp.asarray(parameter) for parameter in parameters]
+        tangents = [jnp.asarray(v, t.dtype) for v, t in zip(vectors, tensors, strict=True)]
+
+        def at(point: Any) -> Any:
+            return outputs(point, *rest)
+
+        z, pushed = jax.jvp(at, (tensors,), (tangents,))
+        bent = jax.jvp(jax.grad(loss), (z,), (pushed,))[1]
+        return jax.vjp(at, tensors)[1](bent)[0]
+
+    return product
+
+
 def vectorize(
     f: Function,
     in_axes: int | tuple[int | None, ...] | None,

@@ -77,6 +77,32 @@ def hessian_vector_product(f: Function) -> Function:
     return product
 
 
+def gauss_newton_vector_product(outputs: Function, loss: Function) -> Function:
+    """See :func:`benchmark.backend.gauss_newton_vector_product`."""
+    curvature = hessian_vector_product(lambda z: loss(z[0]))
+
+    def product(parameters: Any, vectors: Any, *rest: Any) -> Any:
+        tensors = [tf.convert_to_tensor(parameter) for parameter in parameters]
+        # Persistent: Jᵀ is applied twice, once to find J v.
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch(tensors)
+            z = outputs(tensors, *rest)
+        # J v = ∂/∂u ⟨Jᵀ u, v⟩, reverse over reverse as above.
+        with tf.GradientTape(watch_accessed_variables=False) as outer:
+            u = tf.zeros_like(z)
+            outer.watch(u)
+            slope = tf.add_n(
+                [
+                    tf.reduce_sum(back * tf.cast(v, back.dtype))
+                    for back, v in zip(_pulled_back(tape, z, tensors, u), vectors, strict=True)
+                ]
+            )
+        pushed = _gradient(outer, slope, [u])
+        return _pulled_back(tape, z, tensors, curvature([z], pushed)[0])
+
+    return product
+
+
 def vectorize(f: Function, in_axes: int | tuple[int | None, ...] | None, loops: bool) -> Function:
     """See :func:`benchmark.backend.vectorize`."""
 
@@ -133,3 +159,8 @@ def _gradient(tape: Any, target: Any, tensors: Any) -> Any:
     if not tf.is_tensor(target):
         return [tf.zeros_like(tensor) for tensor in tensors]
     return tape.gradient(target, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def _pulled_back(tape: Any, z: Any, tensors: Any, u: Any) -> Any:
+    zero = tf.UnconnectedGradients.ZERO
+    return tape.gradient(z, tensors, output_gradients=u, unconnected_gradients=zero)

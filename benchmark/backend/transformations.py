@@ -69,6 +69,41 @@ def hessian_vector_product(f: Function) -> Function:
     return implementation().hessian_vector_product(f)
 
 
+def gauss_newton_vector_product(outputs: Function, loss: Function) -> Function:
+    """Return a function that multiplies the Gauss-Newton matrix by a vector.
+
+    With z = ``outputs(parameters)``, its Jacobian J, and the Hessian L of ``loss`` at z,
+    it computes
+
+        G v = Jᵀ L J v
+
+    without forming any of them: the Hessian of ``loss(outputs(parameters))`` without the
+    curvature of ``outputs``, and no eigenvalue below zero where ``loss`` is convex.
+
+    Args:
+        outputs: ``outputs(parameters, *rest) -> tensor``, differentiable at ``parameters``.
+        loss: ``loss(z) -> scalar``, twice differentiable at z.
+
+    Returns:
+        ``g(parameters, vectors, *rest) -> products``; ``vectors`` and ``products`` are lists
+        shaped like ``parameters``.
+
+    Example:
+        >>> from keras import ops
+        >>> product = gauss_newton_vector_product(
+        ...     lambda parameters: parameters[0] ** 2, lambda z: ops.sum(z**2) / 2
+        ... )
+        >>> theta, v = ops.convert_to_tensor([1.0, 2.0]), ops.convert_to_tensor([1.0, 1.0])
+        >>> ops.convert_to_numpy(product([theta], [v])[0]).tolist()     # (2θ)² v
+        [4.0, 16.0]
+
+    References:
+        Schraudolph, Fast curvature matrix-vector products for second-order gradient
+        descent, 2002.
+    """
+    return implementation().gauss_newton_vector_product(outputs, loss)
+
+
 def vectorize(f: Function, in_axes: Axes = 0, *, loops: bool = False) -> Function:
     """Return a function that applies ``f`` along a new leading axis of its arguments.
 

@@ -35,8 +35,7 @@ def optimizer_entry(name: str) -> OptimizerEntry:
         >>> optimizer_entry("sdg")
         Traceback (most recent call last):
             ...
-        ValueError: the optimizer must be one of gradient_descent, sgd, momentum, nesterov, adam. \
-Received 'sdg'. Did you mean `sgd`?
+        ValueError: the optimizer must be one of gradient_descent, ... Did you mean `sgd`?
         >>> rate = optimizer_entry("keras:Lion").hyperparameters["learning_rate"]
         >>> rate.default, dict(rate.space)
         (0.001, {'low': 1e-05, 'high': 0.1, 'log': True})
@@ -68,6 +67,17 @@ def load_optimizer(name: str) -> Any:
         return foreign_class(name)
     module, _, class_name = optimizer_entry(name).target.partition(":")
     return getattr(importlib.import_module(module), class_name)
+
+
+def takes_objective(name: str) -> bool:
+    """Return whether an optimizer needs the objective, not its gradient alone; imports Keras.
+
+    Example:
+        >>> takes_objective("sam"), takes_objective("adam")
+        (True, False)
+    """
+    base = importlib.import_module("benchmark.optimizers.objective_optimizer")
+    return issubclass(load_optimizer(name), base.ObjectiveOptimizer)
 
 
 def is_adapted(name: str) -> bool:
