@@ -89,6 +89,7 @@ class ObjectiveOptimizer(Optimizer):
     Args:
         learning_rate: a number > 0, or a ``LearningRateSchedule``; its part is the rule's.
         hyperparameters: the other numbers of ``hyperparameter_table`` by name.
+        constants: those that ``constant_names`` names.
         arguments: clipping, ``weight_decay``, ``name``, ``use_ema``, ``ema_momentum`` and
             ``ema_overwrite_frequency``, see :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -97,12 +98,15 @@ class ObjectiveOptimizer(Optimizer):
         TypeError: a number is no number, or an argument is not offered.
     """
 
+    constant_names: tuple[str, ...] = ()
+    """Which numbers of ``hyperparameter_table`` are structural: how often a loop runs."""
     _given: _Given | None = None
 
     def __init__(
         self,
         learning_rate: Any,
         hyperparameters: Mapping[str, float] | None = None,
+        constants: Mapping[str, int] | None = None,
         **arguments: Any,
     ) -> None:
         for name in _REFUSED:
@@ -111,7 +115,10 @@ class ObjectiveOptimizer(Optimizer):
                     f"{type(self).__name__} must stand without {name}: its objective is the "
                     "mini-batch at hand, unscaled. Remove the argument."
                 )
+        checked = {k: int(self._rule_of(k).check(k, v)) for k, v in (constants or {}).items()}
         super().__init__(learning_rate, hyperparameters, **arguments)
+        self.constants = checked
+        """The structural numbers by name."""
 
     # What a subclass writes.
 
@@ -205,7 +212,13 @@ class ObjectiveOptimizer(Optimizer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values."""
         config = super().get_config()
-        return {name: value for name, value in config.items() if name not in _REFUSED}
+        kept = {name: value for name, value in config.items() if name not in _REFUSED}
+        return {**kept, **self.constants}
+
+    @property
+    def _adjustable_dtype(self) -> str:
+        """The type of numbers that belong to no variable."""
+        return "float64" if keras.config.floatx() == "float64" else "float32"
 
     def _backend_update_step(
         self, grads: Sequence[Tensor], trainable_variables: Sequence[Any], learning_rate: Tensor

@@ -94,6 +94,10 @@ def _is_ours(optimizer_class: Any) -> bool:
 def _foreign_entry(name: str) -> OptimizerEntry:
     found = foreign_class(name)
     hyperparameters, options = read_constructor(found)
+    constants: frozenset[str] = frozenset()
     if _is_ours(found):
         hyperparameters = dict(found.hyperparameter_table)
-    return OptimizerEntry(summary_of(found), name, hyperparameters, options=options)
+        constants = frozenset(getattr(found, "constant_names", ()))
+    return OptimizerEntry(
+        summary_of(found), name, hyperparameters, constants=constants, options=options
+    )
