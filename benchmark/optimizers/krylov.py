@@ -93,7 +93,7 @@ def truncated_conjugate_gradient(
             ops.where(done, square, now),
             ops.logical_or(done, ended),
             ops.logical_or(at_boundary, ops.logical_and(leaves, ops.logical_not(done))),
-            count + ops.where(done, 0, 1),
+            count + ops.cast(ops.logical_not(done), "int32"),
         )
 
     square = dot(gradient, gradient)

@@ -95,7 +95,7 @@ def wolfe(objective: Objective, line: Line, first: Tensor, trials: int) -> Found
             new_low,
             new_high,
             ends,
-            count + ops.where(done, 0, 1),
+            count + ops.cast(ops.logical_not(done), "int32"),
             *chosen(is_new, gradient, best),
         )
 
@@ -140,7 +140,7 @@ def backtrack(
         return (
             ops.where(ends, length, length / 2),
             ends,
-            count + ops.where(done, 0, 1),
+            count + ops.cast(ops.logical_not(done), "int32"),
         )
 
     length = ops.zeros_like(line.value) + first

@@ -21,12 +21,6 @@ class ObjectiveModel(keras.Model):
     is twice differentiable, with sample weights as in Keras.
     """
 
-    def compile(self, *arguments: Any, **keywords: Any) -> None:
-        """As in Keras; the variables of an optimizer that takes the objective are created."""
-        super().compile(*arguments, **keywords)
-        if self.built and isinstance(self.optimizer, ObjectiveOptimizer):
-            self.optimizer.build(self.trainable_variables)
-
     def train_step(self, *arguments: Any) -> Any:
         """Make one step; Keras calls it, on JAX with the state and a batch."""
         if not isinstance(self.optimizer, ObjectiveOptimizer):

@@ -232,8 +232,8 @@ class ObjectiveOptimizer(Optimizer):
             weights=_cast(given.weights, dtype),
             value=ops.cast(given.value, dtype),
             gradient=_cast(grads, dtype),
-            slots={name: [slots[name].value for slots in self._slots] for name in names},
-            shared={name: variable.value for name, variable in self._shared.items()},
+            slots={n: _cast([slots[n].value for slots in self._slots], dtype) for n in names},
+            shared={name: ops.cast(one.value, dtype) for name, one in self._shared.items()},
             step=ops.cast(self.iterations + 1, dtype),
         )
         numbers = {**self._adjustable, "learning_rate": learning_rate}
