@@ -233,7 +233,15 @@ class Block:
             slot.step += steps[place].updates
             slot.samples += steps[place].samples
             slot.learning_rate = float(rates[place][-1])
+            slot.counted = self._counted(place)
         self.slot_epochs += SlotEpochs(len(running), tiles * self._shape.width)
+
+    def _counted(self, place: int) -> int | None:
+        """The evaluations of the objective, where the optimizer counts them."""
+        index = self._program.count_index
+        if index is None:
+            return None
+        return int(np.asarray(self._values[STATES][index])[self._shape.place(place)])
 
     def _rounds(self, steps: dict[int, Steps], rates: dict[int, Array]) -> list[list[Plan]]:
         """The plans of all tiles, in as many calls as the longest epoch needs."""

@@ -62,7 +62,8 @@ def layout_of(trial: Trial, rows: int, *, large: bool = False, exact: bool = Fal
         rows: of the training part.
         large: whether the model is, see ``PIECE_ROWS``.
         exact: whether every mini-batch must be computed in its own shape: a model that
-            takes statistics of the batch, or draws random numbers for it, sees no others.
+            takes statistics of the batch, or draws random numbers for it, sees no others;
+            nor does an optimizer that takes the objective.
 
     Raises:
         NotImplementedError: ``exact``, with mini-batches whose sizes are random.
@@ -83,8 +84,9 @@ def layout_of(trial: Trial, rows: int, *, large: bool = False, exact: bool = Fal
     if exact:
         if sampling == "bernoulli":
             raise NotImplementedError(
-                "a model with batch statistics or random layers must have mini-batches of one "
-                "size in the vectorized engine. Received the sampling 'bernoulli'."
+                "a model with batch statistics or random layers, and an optimizer that takes "
+                "the objective, must have mini-batches of one size in the vectorized engine. "
+                "Received the sampling 'bernoulli'."
             )
         has_tail = sampling in ("shuffle", "round_robin")
         return Layout(batch_size, True, rows % batch_size if has_tail else 0, is_exact=True)

@@ -8,9 +8,11 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.engine.layout import Layout, most_updates
+from benchmark.engine.objective_step import objective_step
 from benchmark.engine.plans import Plan, idle, side_by_side
 from benchmark.engine.task import Array, Task
 from benchmark.engine.tiles import Shape, over_tiles, where
+from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
 
 Tensor = Any
 Tensors = list[Any]
@@ -50,6 +52,11 @@ class TrainingProgram:
         own = [id(variable) for variable in self._optimizer.variables]
         rate = getattr(self._optimizer, "_learning_rate", None)
         self._rate_index = own.index(id(rate)) if id(rate) in own else None
+        self._takes_objective = isinstance(optimizer, ObjectiveOptimizer)
+        self.count_index = (
+            own.index(id(optimizer.gradient_evaluations)) if self._takes_objective else None
+        )
+        """Which variable of the optimizer counts evaluations, if any does."""
         model = task.model
         self.weights = [np.asarray(one.value) for one in model.trainable_variables]
         """Weights of any trial, for their shapes."""
@@ -140,10 +147,14 @@ class TrainingProgram:
         rows, held, shares, active, rates, ends, count, *tail = plan
         gradient = self._gradients(*data)
         update = backend.vectorize(self._update)
+        minimize = self._minimize(*data)
         weights, states, model_states = carried
 
         def body(step: Tensor, *flat: Tensor) -> tuple[Any, ...]:
             now = _unflattened(flat, (weights, states, model_states))
+            if self._takes_objective:
+                new = minimize(*now, rows[step], active[step], rates[step])
+                return (step + 1, *_flattened(new))
             if self.layout.is_single:
                 piece = (array[step] for array in (rows, held, shares))
                 found = gradient(now[0], now[2], *piece)
@@ -157,6 +168,8 @@ class TrainingProgram:
         start = (ops.zeros_like(count), *_flattened((weights, states, model_states)))
         flat = ops.while_loop(lambda step, *_: step < count, body, start)[1:]
         now = _unflattened(flat, (weights, states, model_states))
+        if self.layout.tail and self._takes_objective:
+            return [list(part) for part in minimize(*now, *tail)]
         if self.layout.tail:
             tail_rows, tail_active, tail_rates = tail
             found = self._whole(*data)(now[0], now[2], tail_rows)
@@ -216,16 +229,40 @@ class TrainingProgram:
         rate: Tensor,
     ) -> list[Tensors]:
         """Make one step of one trial, where it is due."""
-        given = list(states)
-        if self._rate_index is not None:
-            own = given[self._rate_index]
-            given[self._rate_index] = ops.where(ops.isnan(rate), own, ops.cast(rate, own.dtype))
+        given = self._with_rate(states, rate)
         stepped, moved = self._optimizer.stateless_apply(given, gradients, weights)
         return [
             where(active, stepped, weights),
             where(active, moved, states),
             where(active, new_model_states, model_states),
         ]
+
+    def _minimize(self, x: Tensor, y: Tensor) -> Callable[..., list[Tensors]]:
+        """One step of each trial with the objective of its whole mini-batch, where it is due."""
+
+        def of_batch(
+            weights: Tensors,
+            states: Tensors,
+            model_states: Tensors,
+            rows: Tensor,
+            active: Tensor,
+            rate: Tensor,
+        ) -> list[Tensors]:
+            old = (weights, states, model_states)
+            batch = (ops.take(x, rows, axis=0), ops.take(y, rows, axis=0))
+            given = (weights, self._with_rate(states, rate), model_states)
+            new = objective_step(self._task, self._optimizer, given, batch)
+            return [where(active, one, other) for one, other in zip(new, old, strict=True)]
+
+        return backend.vectorize(of_batch)
+
+    def _with_rate(self, states: Tensors, rate: Tensor) -> Tensors:
+        """The optimizer's state with the learning rate of this update, where it has one."""
+        given = list(states)
+        if self._rate_index is not None:
+            own = given[self._rate_index]
+            given[self._rate_index] = ops.where(ops.isnan(rate), own, ops.cast(rate, own.dtype))
+        return given
 
 
 def _sum(

@@ -29,7 +29,9 @@ from benchmark.engine.task import (
     starting_weights,
     state_of,
 )
-from benchmark.optimizers import AdaptationError, plain_optimizer
+from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objective
+from benchmark.optimizers.objective_model import with_objective
+from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 
@@ -37,10 +39,13 @@ from benchmark.trial import Report, Status, Trial, TrialResult
 class Structure:
     """A compiled model that serves every trial of the same structure.
 
-    ``is_plain`` where the optimizer is Keras's as it is, and serves one trial only.
+    ``trained`` is the task's model, or one of the same layers that hands the objective to
+    the optimizer. ``is_plain`` where the optimizer is Keras's as it is, and serves one
+    trial only.
     """
 
     task: Task
+    trained: keras.Model
     optimizer: Any
     evaluation: Evaluation
     is_plain: bool = False
@@ -172,10 +177,12 @@ class SequentialEngine:
         task = build_task(trial)
         # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
         jit = keras.backend.backend() == "jax"
-        task.model.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
+        takes = takes_objective(trial.optimizer)
+        trained = with_objective(task.model) if takes else task.model
+        trained.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
         # Judging needs the model alone, so all optimizers share its compiled programs.
         evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
-        return Structure(task, optimizer, evaluation, is_plain)
+        return Structure(task, trained, optimizer, evaluation, is_plain)
 
     def _warm_up(self, structure: Structure, trial: Trial) -> None:
         """Compile all that the trial needs before the clock of training starts."""
@@ -189,10 +196,10 @@ class SequentialEngine:
         for size in sizes:
             if size not in structure.batch_shapes:
                 structure.batch_shapes.add(size)
-                structure.task.model.train_on_batch(train.x[:size], train.y[:size])
+                structure.trained.train_on_batch(train.x[:size], train.y[:size])
 
     def _train_epoch(self, slot: Slot) -> None:
-        model, train = self._structure.task.model, self._structure.task.parts["train"]
+        model, train = self._structure.trained, self._structure.task.parts["train"]
         optimizer = self._structure.optimizer
         slot.epoch += 1
         with Clock("train", slot):
@@ -204,6 +211,8 @@ class SequentialEngine:
                 model.train_on_batch(train.x[rows], train.y[rows])
                 slot.step += 1
                 slot.samples += len(rows)
+        if isinstance(optimizer, ObjectiveOptimizer):
+            slot.counted = int(np.asarray(optimizer.gradient_evaluations.value))
 
     def _evaluate(self, slot: Slot, update_norm: float) -> Report:
         evaluation, weights = self._structure.evaluation, self._weights()

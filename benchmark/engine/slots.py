@@ -41,6 +41,7 @@ class Slot:
         seconds: wall-clock seconds by clock.
         plateau: what the schedule ``reduce_on_plateau`` remembers.
         learning_rate: of the last update; the engine sets it before it judges.
+        counted: evaluations of the objective, where the optimizer counts them itself.
     """
 
     trial: Trial
@@ -52,6 +53,12 @@ class Slot:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     plateau: Plateau = field(default_factory=Plateau)
     learning_rate: float = math.nan
+    counted: int | None = None
+
+    @property
+    def gradient_evaluations(self) -> int:
+        """Gradients, products with a Hessian and values so far; one an update by default."""
+        return self.step if self.counted is None else self.counted
 
     @cached_property
     def schedule(self) -> str:
@@ -115,7 +122,7 @@ class Slot:
             epoch=self.epoch,
             step=self.step,
             samples=self.samples,
-            gradient_evaluations=self.step,
+            gradient_evaluations=self.gradient_evaluations,
             metrics=Settings({**metrics, **self._rate()} if metrics else metrics),
             status=status,
             reason=reason,
@@ -150,7 +157,7 @@ class Slot:
             epochs=self.epoch,
             step=self.step,
             samples=self.samples,
-            gradient_evaluations=self.step,
+            gradient_evaluations=self.gradient_evaluations,
             metrics=Settings({**metrics, **(test or {})}),
             seconds=Settings(self.seconds),
             weights=tuple(weights),

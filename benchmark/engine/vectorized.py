@@ -16,7 +16,7 @@ from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
 from benchmark.engine.turn import Home, Turn
 from benchmark.engine.warming import Warming
-from benchmark.optimizers import AdaptationError
+from benchmark.optimizers import AdaptationError, takes_objective
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 
@@ -223,7 +223,7 @@ class VectorizedEngine:
     def _group(self, trial: Trial) -> Group:
         """The group of a trial's structure, made at the first trial of it."""
         shared = PROGRAMS.model(trial, self._shape)
-        exact = bool(shared.task.model.non_trainable_variables)
+        exact = bool(shared.task.model.non_trainable_variables) or takes_objective(trial.optimizer)
         layout = layout_of(trial, shared.rows, large=shared.is_large, exact=exact)
         program = PROGRAMS.training(trial, shared, layout)
         key = id(program)

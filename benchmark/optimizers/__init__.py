@@ -20,6 +20,7 @@ from benchmark.optimizers.registry import (
     OPTIMIZERS,
     load_optimizer,
     optimizer_entry,
+    takes_objective,
 )
 from benchmark.optimizers.schedules import SCHEDULES, ScheduleEntry
 from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
@@ -40,4 +41,5 @@ __all__ = [
     "notices",
     "optimizer_entry",
     "plain_optimizer",
+    "takes_objective",
 ]

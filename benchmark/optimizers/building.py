@@ -84,8 +84,9 @@ def plain_optimizer(
 def constant_hyperparameters(name: str, options: Mapping[str, Any]) -> frozenset[str]:
     """Return the numbers that an optimizer cannot take as tensors; they are structure.
 
-    Of ours there are none. A class of Keras or of a user is tried out once in a process,
-    which takes about a second; all numbers of one that cannot be adapted are constants.
+    Of ours those that shape a loop or a slot. A class of Keras or of a user is tried out once
+    in a process, which takes about a second; all numbers of one that cannot be adapted are
+    constants.
 
     Args:
         name: of the optimizer.
@@ -96,7 +97,7 @@ def constant_hyperparameters(name: str, options: Mapping[str, Any]) -> frozenset
         ['momentum']
     """
     if not is_adapted(name):
-        return frozenset()
+        return optimizer_entry(name).constants
     findings = _findings(name, options)
     return (
         frozenset(optimizer_entry(name).hyperparameters)
@@ -120,9 +121,7 @@ def notices(
         >>> notices("keras:SGD", {}, ["learning_rate", "momentum"])
         ['keras:SGD takes momentum as a constant: each value compiles a program of its own.']
     """
-    if not is_adapted(name):
-        return []
-    failure = _findings(name, options).failure
+    failure = _findings(name, options).failure if is_adapted(name) else ""
     if failure:
         return [_failure_sentence(name, failure)] if vectorized else []
     return [

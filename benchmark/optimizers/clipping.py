@@ -171,7 +171,7 @@ def global_norm(tensors: Sequence[Tensor]) -> Tensor:
         5.0
     """
     unit, relative = _norm_in_units(tensors)
-    return unit * relative
+    return ops.cast(unit * relative, norm_dtype(tensors))
 
 
 def _limit_elements(gradient: Tensor, limit: Tensor) -> Tensor:

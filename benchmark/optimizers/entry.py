@@ -17,6 +17,7 @@ class OptimizerEntry:
         hyperparameters: by name, in the order in which they are shown.
         full_batch: whether the method is defined for the gradient over all training
             examples only.
+        constants: which hyperparameters are structural: each value is a program of its own.
         options: structural arguments that a study may fix, with their defaults.
         advice: what to begin with, in a line, with its source.
         weight_decay: whether decoupled weight decay may be given.
@@ -26,6 +27,7 @@ class OptimizerEntry:
     target: str
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     full_batch: bool = False
+    constants: frozenset[str] = frozenset()
     options: Mapping[str, Option] = field(default_factory=dict)
     advice: str = ""
     weight_decay: bool = True

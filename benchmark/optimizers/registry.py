@@ -76,6 +76,17 @@ def load_optimizer(name: str) -> Any:
     return getattr(importlib.import_module(module), class_name)
 
 
+def takes_objective(name: str) -> bool:
+    """Return whether an optimizer needs the objective, not its gradient alone; imports Keras.
+
+    Example:
+        >>> takes_objective("sam"), takes_objective("adam")
+        (True, False)
+    """
+    base = importlib.import_module("benchmark.optimizers.objective_optimizer")
+    return issubclass(load_optimizer(name), base.ObjectiveOptimizer)
+
+
 def is_adapted(name: str) -> bool:
     """Return whether the class of an optimizer is not ours by its base; imports Keras if not."""
     return is_foreign(name) and not _is_ours(foreign_class(name))
@@ -90,6 +101,10 @@ def _is_ours(optimizer_class: Any) -> bool:
 def _foreign_entry(name: str) -> OptimizerEntry:
     found = foreign_class(name)
     hyperparameters, options = read_constructor(found)
+    constants: frozenset[str] = frozenset()
     if _is_ours(found):
         hyperparameters = dict(found.hyperparameter_table)
-    return OptimizerEntry(summary_of(found), name, hyperparameters, options=options)
+        constants = frozenset(getattr(found, "constant_names", ()))
+    return OptimizerEntry(
+        summary_of(found), name, hyperparameters, constants=constants, options=options
+    )

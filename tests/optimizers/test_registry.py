@@ -56,7 +56,10 @@ def test_an_entry_agrees_with_its_class(name: str, entry: OptimizerEntry) -> Non
         assert arguments[key].default == number.default
     built = build_optimizer(name)
     defaults = {key: number.default for key, number in entry.hyperparameters.items()}
+    structural = {key: defaults.pop(key) for key in entry.constants}
     assert built.hyperparameters == defaults
+    assert {key: built.get_config()[key] for key in structural} == structural
+    assert entry.constants == frozenset(getattr(loaded, "constant_names", ()))
 
 
 @pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=NAMES)

@@ -164,7 +164,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
             ),
         },
         advice="begin with adam's numbers; epsilon = 1e-8 where SGD does better than Adam "
-        "(notes of the authors' package)",
+        "(Zhuang et al. 2020, notes of the authors' package)",
     ),
     "yogi": OptimizerEntry(
         summary="Adam whose mean of squares changes by addition, so that it cannot fall quickly",

@@ -36,6 +36,27 @@ _BOUNDS = {
     ),
 }
 
+_POLYAK = {
+    "learning_rate": Hyperparameter(
+        default=1.0,
+        low=0.0,
+        space={"low": 0.01, "high": 100.0, "log": True},
+        source="our choice: a bound two decades on either side of one",
+    ),
+    "f_star": Hyperparameter(
+        default=0.0,
+        space={"low": 0.0, "high": 0.5, "log": False},
+        source="default: Loizou et al. 2021, Stochastic Polyak Step-size, section 3; "
+        "space: our choice, losses that a model may be unable to pass",
+    ),
+    "scaling": Hyperparameter(
+        default=0.5,
+        low=0.0,
+        space={"low": 0.1, "high": 1.0, "log": True},
+        source="default: Loizou et al. 2021, section 3; space: our choice, up to Polyak's own 1",
+    ),
+}
+
 CLASSICAL: dict[str, OptimizerEntry] = {
     "gradient_descent": OptimizerEntry(
         summary="W ← W − learning_rate · ∇J over all examples, until the step is below tolerance",
@@ -99,5 +120,12 @@ CLASSICAL: dict[str, OptimizerEntry] = {
         full_batch=True,
         options={"short_step": False},
         advice="the long step; learning_rate hardly matters (Raydan 1997)",
+    ),
+    "polyak_step": OptimizerEntry(
+        summary="steps of (f − f_star) / (scaling · ‖g‖²), at most learning_rate",
+        target="benchmark.optimizers.polyak_step:PolyakStep",
+        hyperparameters=_POLYAK,
+        advice="Set f_star to the least loss that can be reached, 0 where every example can be "
+        "fitted (Loizou et al. 2021, section 3).",
     ),
 }

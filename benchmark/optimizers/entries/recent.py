@@ -10,6 +10,7 @@ from benchmark.optimizers.entries.common import (
     SEARCHED_RATES,
 )
 from benchmark.optimizers.entries.matrix import MATRIX
+from benchmark.optimizers.entries.objective import OBJECTIVE
 from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.hyperparameter import Hyperparameter
 
@@ -40,6 +41,7 @@ _EPSILON = replace(
 
 RECENT: dict[str, OptimizerEntry] = {
     **MATRIX,
+    **OBJECTIVE,
     "schedule_free_sgd": OptimizerEntry(
         summary="SGD with averaging for a schedule: gradients between iterate and average",
         target="benchmark.optimizers.schedule_free_sgd:ScheduleFreeSGD",

@@ -41,10 +41,10 @@ class Case:
     twin: tuple[str, dict[str, Any]] | None
     rate: float
     options: dict[str, Any] = field(default_factory=dict)
+    judged: Callable[[Array, Gradient, int], list[Array]] | None = None
     twin_rtol: float = 1e-11  # 20 steps of float64 rounding, in another order of operations
     is_further: bool = False
     reach: float = 2e-3  # without momentum (1 − 2⁻⁴)^100 = 0.0016 of the distance is left
-    judged: Callable[[Array, Gradient, int], list[Array]] | None = None
 
     @property
     def undecayed(self) -> dict[str, float]:
