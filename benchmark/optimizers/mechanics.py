@@ -196,12 +196,16 @@ class Mechanics(keras.optimizers.Optimizer):
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             self.update_step(gradient, variable, learning_rate)
 
+    @property
+    def _penalties(self) -> dict[str, Tensor]:
+        """The coefficients of the penalties that there are."""
+        return {name: self._adjustable[name] for name in PENALTIES if name in self._adjustable}
+
     def _backend_apply_gradients(
         self, grads: Sequence[Tensor], trainable_variables: Sequence[Any]
     ) -> None:
-        penalties = {name: self._adjustable[name] for name in PENALTIES if name in self._adjustable}
-        if penalties:
-            grads = with_penalties(grads, trainable_variables, penalties)
+        if self._penalties:
+            grads = with_penalties(grads, trainable_variables, self._penalties)
         # Keras hands clipping the gradients only, and leaves out those that are not there.
         self.__dict__["_stepping"] = trainable_variables
         super()._backend_apply_gradients(grads, trainable_variables)

@@ -9,6 +9,7 @@ from keras import ops
 
 from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.objective import Objective
+from benchmark.optimizers.penalties import penalty, with_penalties, with_penalty_products
 from benchmark.optimizers.tensors import State, Tensor, assign_all
 from benchmark.optimizers.vectors import Vector
 
@@ -230,7 +231,7 @@ class ObjectiveOptimizer(Optimizer):
         names = self._slots[0] if self._slots else {}
         point = Point(
             weights=_cast(given.weights, dtype),
-            value=ops.cast(given.value, dtype),
+            value=self._penalized(ops.cast(given.value, dtype), given.weights),
             gradient=_cast(grads, dtype),
             slots={n: _cast([slots[n].value for slots in self._slots], dtype) for n in names},
             shared={name: ops.cast(one.value, dtype) for name, one in self._shared.items()},
@@ -251,23 +252,38 @@ class ObjectiveOptimizer(Optimizer):
             new = ops.cast(variable, dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
 
+    def _penalized(self, value: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        if not self._penalties:
+            return value
+        return value + ops.cast(penalty(weights, self._penalties), value.dtype)
+
     def _clipped(self, objective: Objective, dtypes: Sequence[str], dtype: str) -> Objective:
         """The objective in the arithmetic of the rule, its gradients clipped as the first."""
 
         def native(vector: Sequence[Tensor]) -> Vector:
             return [ops.cast(one, own) for one, own in zip(vector, dtypes, strict=True)]
 
+        def value(weights: Sequence[Tensor]) -> Tensor:
+            return self._penalized(ops.cast(objective.value(native(weights)), dtype), weights)
+
         def value_and_gradient(weights: Sequence[Tensor]) -> tuple[Tensor, Vector]:
-            value, gradients = objective.value_and_gradient(native(weights))
-            return ops.cast(value, dtype), _cast(self._clip_gradients(gradients), dtype)
+            found, gradients = objective.value_and_gradient(native(weights))
+            gradients = with_penalties(gradients, weights, self._penalties)
+            found = self._penalized(ops.cast(found, dtype), weights)
+            return found, _cast(self._clip_gradients(gradients), dtype)
 
         def product(name: str) -> Any:
             own = getattr(objective, name)
-            return lambda weights, vectors: _cast(own(native(weights), native(vectors)), dtype)
+
+            def penalized(weights: Sequence[Tensor], vectors: Sequence[Tensor]) -> Vector:
+                products = _cast(own(native(weights), native(vectors)), dtype)
+                return with_penalty_products(products, vectors, self._penalties)
+
+            return penalized
 
         return replace(
             objective,
-            value=lambda weights: ops.cast(objective.value(native(weights)), dtype),
+            value=value,
             value_and_gradient=value_and_gradient,
             hessian_vector_product=product("hessian_vector_product"),
             gauss_newton_vector_product=product("gauss_newton_vector_product"),

@@ -42,6 +42,42 @@ def with_penalties(
     ]
 
 
+def penalty(variables: Sequence[Any], numbers: Mapping[str, Tensor]) -> Tensor:
+    """Return l1 · Σ |w| + l2 · Σ w² over the kernels, for who asks for the objective itself.
+
+    Example:
+        >>> float(penalty([ops.convert_to_tensor([[2.0, -4.0]])], {"l1": 0.5, "l2": 0.25}))
+        8.0
+    """
+    total: Tensor = ops.zeros((), precision(variables[0]))
+    for weights in (variable for variable in variables if len(variable.shape) > 1):
+        if "l1" in numbers:
+            total += ops.cast(numbers["l1"], total.dtype) * ops.sum(ops.abs(weights))
+        if "l2" in numbers:
+            total += ops.cast(numbers["l2"], total.dtype) * ops.sum(ops.square(weights))
+    return total
+
+
+def with_penalty_products(
+    products: Sequence[Tensor], vectors: Sequence[Tensor], numbers: Mapping[str, Tensor]
+) -> list[Tensor]:
+    """Return the products of a Hessian with the one of the penalties, 2 · l2 on the kernels.
+
+    Example:
+        >>> [product] = with_penalty_products([ops.zeros((1, 1))], [ops.ones((1, 1))], {"l2": 0.5})
+        >>> float(product[0, 0])
+        1.0
+    """
+    if "l2" not in numbers:
+        return list(products)
+    return [
+        product + 2 * ops.cast(numbers["l2"], product.dtype) * vector
+        if len(vector.shape) > 1
+        else product
+        for product, vector in zip(products, vectors, strict=True)
+    ]
+
+
 def _with_penalty(gradient: Tensor, variable: Any, numbers: Mapping[str, Tensor]) -> Tensor:
     dtype = precision(variable)
     weights, slope = ops.cast(variable, dtype), ops.cast(gradient, dtype)

@@ -125,6 +125,7 @@ MATRIX: dict[str, OptimizerEntry] = {
         summary="Adam in the eigenbasis of Shampoo's preconditioner",
         target="benchmark.optimizers.soap:SOAP",
         hyperparameters=_SOAP_NUMBERS,
-        advice="a learning rate of 0.003 and both betas 0.95 (Vyas et al. 2024, the authors' program)",
+        advice="a learning rate of 0.003 and both betas 0.95 "
+        "(Vyas et al. 2024, the authors' program)",
     ),
 }

@@ -228,3 +228,23 @@ def test_trials_side_by_side_take_the_steps_they_take_alone(row: ObjectiveCase) 
         for value, other in zip(numpy(now), expected, strict=True):
             # Sums in another order: some roundings of 6e-8 in each of two steps.
             np.testing.assert_allclose(value[trial], other, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", ["newton_cg", "lbfgs", "sam", "polyak_step_size"])
+def test_a_penalty_is_part_of_the_objective_that_is_asked(name: str) -> None:
+    """Value, gradient and products together: as if the penalty stood in the function."""
+    row = next(row for row in CASES if row.optimizer == name)
+    numbers = {"l1": 0.125, "l2": 0.25}
+    plain = functions.bumpy()
+
+    def penalized(weights: Any) -> Any:
+        kernel = weights[0]
+        extra = 0.125 * ops.sum(ops.abs(kernel)) + 0.25 * ops.sum(ops.square(kernel))
+        return plain.value(weights) + extra
+
+    found = trained(row.quick(**numbers), variables("float64"), 3, plain)
+    wanted = trained(row.quick(), variables("float64"), 3, function_objective(penalized))
+    for one, other in zip(found, wanted, strict=True):
+        # Float64 roundings in another order; no weight comes near zero, where |w| has a kink.
+        np.testing.assert_allclose(one, other, rtol=1e-9)
