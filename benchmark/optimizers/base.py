@@ -1,7 +1,7 @@
 """The base of our optimizers: Keras's mechanics around a pure update rule."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -45,6 +45,10 @@ class Optimizer(Mechanics):
 
     slot_names: tuple[str, ...] = ()
     """What is kept for every variable, in its shape, zero at the start."""
+    is_elementwise: ClassVar[bool] = True
+    """Whether the rule treats each weight by itself. One that takes norms of a variable or
+    products of matrices does not: it sees one variable of one trial, and serves several
+    trials only when it is mapped over them (``backend.vectorize``), as the engine does."""
 
     def __init__(
         self,
@@ -82,9 +86,9 @@ class Optimizer(Mechanics):
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Return the new slots of one variable and the update u of W ← W − u.
 
-        It must be pure and free of Python branches on values, and it must broadcast:
-        with hyperparameters of shape (trials, 1) it serves gradients of shape
-        (trials, weights).
+        It must be pure and free of Python branches on values. Where ``is_elementwise``,
+        it must broadcast: with hyperparameters of shape (trials, 1) it serves gradients
+        of shape (trials, weights).
 
         Args:
             state: the slots, and read-only ``"weights"`` (before this step, after
@@ -151,7 +155,8 @@ class Optimizer(Mechanics):
         updates = []
         for index, gradient, variable in zip(indices, grads, trainable_variables, strict=True):
             dtype = precision(variable)
-            state = {name: slot.value for name, slot in self._slots[index].items()}
+            # Tensors, not variables: TensorFlow's lack what some operations of Keras ask for.
+            state = {name: ops.cast(slot, slot.dtype) for name, slot in self._slots[index].items()}
             state["weights"] = ops.cast(variable, dtype)
             state["step"] = ops.cast(step, dtype)
             slots, update = self.rule(

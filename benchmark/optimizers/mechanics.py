@@ -156,14 +156,19 @@ class Mechanics(keras.optimizers.Optimizer):
         return _CLIP[self._clipping_kind](grads, self._adjustable[self._clipping_kind])
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        if "weight_decay" not in self._adjustable:
-            return
         for variable in filter(self._use_weight_decay, variables):
+            name = self._decay_of(variable)
+            if name not in self._adjustable:
+                continue
             dtype = precision(variable)
             rate = ops.cast(self.learning_rate, dtype)
-            decay = ops.cast(self._adjustable["weight_decay"], dtype)
+            decay = ops.cast(self._adjustable[name], dtype)
             weights = ops.cast(variable, dtype)
             variable.assign(ops.cast(weights - weights * decay * rate, variable.dtype))
+
+    def _decay_of(self, variable: Any) -> str:
+        """The hyperparameter that is a variable's weight decay."""
+        return "weight_decay"
 
     def _var_key(self, variable: Any) -> int:
         # Keras's TensorFlow key reads the variable's value, which a stateless scope replaces.

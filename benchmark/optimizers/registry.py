@@ -12,12 +12,19 @@ from benchmark.errors import did_you_mean
 from benchmark.optimizers.constructor import read_constructor, summary_of
 from benchmark.optimizers.entries.adaptive import ADAPTIVE
 from benchmark.optimizers.entries.classical import CLASSICAL
+from benchmark.optimizers.entries.large_batch import LARGE_BATCH
 from benchmark.optimizers.entries.recent import RECENT
 from benchmark.optimizers.entries.second_order import SECOND_ORDER
 from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.foreign import foreign_class, is_foreign
 
-OPTIMIZERS: dict[str, OptimizerEntry] = {**CLASSICAL, **ADAPTIVE, **RECENT, **SECOND_ORDER}
+OPTIMIZERS: dict[str, OptimizerEntry] = {
+    **CLASSICAL,
+    **ADAPTIVE,
+    **LARGE_BATCH,
+    **RECENT,
+    **SECOND_ORDER,
+}
 """Every optimizer by the name that a study file uses."""
 
 
@@ -35,7 +42,7 @@ def optimizer_entry(name: str) -> OptimizerEntry:
         >>> optimizer_entry("sdg")
         Traceback (most recent call last):
             ...
-        ValueError: the optimizer must be one of gradient_descent, sgd, momentum, nesterov, adam. \
+        ValueError: the optimizer must be one of gradient_descent, sgd, momentum, ... \
 Received 'sdg'. Did you mean `sgd`?
         >>> rate = optimizer_entry("keras:Lion").hyperparameters["learning_rate"]
         >>> rate.default, dict(rate.space)

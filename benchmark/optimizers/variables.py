@@ -26,7 +26,11 @@ def number_variable(optimizer: Any, name: str, value: float) -> Any:
 
 
 def state_variables(
-    optimizer: Any, initial: Callable[[], State], prefix: str = "", layout: Any = None
+    optimizer: Any,
+    initial: Callable[[], State],
+    prefix: str = "",
+    layout: Any = None,
+    shape: tuple[int, ...] = (),
 ) -> State:
     """Add a variable for each tensor that ``initial`` returns, with that shape and type.
 
@@ -35,13 +39,14 @@ def state_variables(
         initial: the state before the first step, by name.
         prefix: of the variables' names.
         layout: Keras's distribution layout of the weights, for slots of their shape.
+        shape: of the weights; other slots, such as matrices of a side, have no layout.
     """
     return {
         name: optimizer.add_variable(
             shape=tuple(value.shape),
             initializer=_initializer(initial, name),
             dtype=standardize_dtype(value.dtype),
-            layout=layout if value.shape else None,
+            layout=layout if value.shape and tuple(value.shape) == shape else None,
             name=prefix + name,
         )
         for name, value in initial().items()
@@ -56,6 +61,7 @@ def slot_variables(optimizer: Any, weights: Any, initial: Callable[[Any], State]
         lambda: initial(weights),
         prefix=path.replace("/", "_").replace(":", "_") + "_",
         layout=getattr(weights, "_layout", None),
+        shape=tuple(weights.shape),
     )
 
 

@@ -193,7 +193,7 @@ def test_cond_computes_the_branch_that_holds():
     def f(x, is_taken):
         return backend.cond(is_taken, lambda: (x, ops.sum(x)), lambda: (-x, ops.max(x)))
 
-    x = np.float32([[1.0, 3.0], [2.0, -1.0], [0.5, 4.0]])
+    x = np.array([[1.0, 3.0], [2.0, -1.0], [0.5, 4.0]], "float32")
     choices = np.array([True, False, True])
     expected = np.where(choices[:, None], x, -x), np.where(choices, x.sum(1), x.max(1))
     for mapped in (backend.vectorize(f), backend.compile(backend.vectorize(f))):
@@ -211,7 +211,7 @@ def test_repeat_applies_a_step_with_its_index():
             lambda i, now: (now[0] + ops.cast(i, x.dtype) * x, -now[1]), (x, x), 5
         )
 
-    x = np.float32([[1.0, 3.0], [2.0, -1.0]])
+    x = np.array([[1.0, 3.0], [2.0, -1.0]], "float32")
     for g in (f, backend.compile(f), backend.compile(backend.vectorize(f))):
         total, turned = g(ops.convert_to_tensor(x))
         np.testing.assert_array_equal(total, 11 * x)  # 1 + (0 + 1 + 2 + 3 + 4)

@@ -23,6 +23,9 @@ TIGHT: Tolerance = {"rtol": 1e-10, "atol": 1e-12}
 # Both engines compute the gradient norm of a report in float32.
 REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
+# Their programs take long to compile; `test_matrix_optimizers` maps and compiles the rules alone.
+SLOW = {"lamb", "adafactor", "shampoo", "soap"}
+
 
 @pytest.fixture(scope="module")
 def double() -> Iterator[None]:
@@ -59,7 +62,13 @@ def assert_agree(sequential, vectorized, trials) -> None:
             )
 
 
-@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "keras:RMSprop"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+        for name in (*OPTIMIZERS, "keras:RMSprop")
+    ],
+)
 def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
     clipping = ["", *CLIPPING][len(optimizer) % 4]
     trials = []

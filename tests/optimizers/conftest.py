@@ -15,12 +15,28 @@ from tests.optimizers.cases import CASES
 from tests.optimizers.cases.case import Array, Gradient
 
 HERE = Path(__file__).parent
+MECHANICS = {
+    "test_compiled",
+    "test_stateless",
+    "test_clipping_works_on_all_variables_as_in_keras",
+    "test_clips_as_keras_in_float64",
+}
+"""Modules and tests of what every optimizer inherits, see ``Case.is_further``."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that asks for a ``case`` once for each row."""
-    if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", CASES, ids=[case.name for case in CASES], scope="module")
+    if "case" not in metafunc.fixturenames:
+        return
+    module = metafunc.module.__name__.rpartition(".")[2]
+    is_mechanics = not MECHANICS.isdisjoint({module, metafunc.function.__name__})
+    rows = [
+        pytest.param(
+            case, id=case.name, marks=[pytest.mark.slow] * (is_mechanics and case.is_further)
+        )
+        for case in CASES
+    ]
+    metafunc.parametrize("case", rows, scope="module")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,140 @@
+"""Adafactor: a step per weight from the row and column means of squared gradients."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.tensors import State, Tensor, precision
+
+
+def adafactor(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+    """Return the new means and the update αₜ·û of Adafactor.
+
+    Args:
+        state: ``row_means`` r and ``column_means`` c, or ``second_moment`` v where they are
+            missing; ``weights`` W, and ``step`` t from 1.
+        gradient: g.
+        hyperparameters: ``learning_rate`` α, ``beta_2_decay``, ``epsilon_1``, ``epsilon_2``,
+            ``clip_threshold`` d.
+    """
+    step = state["step"]
+    share = ops.power(step, hyperparameters["beta_2_decay"])  # 1 − β₂ₜ
+    squares = ops.square(gradient) + hyperparameters["epsilon_1"]
+    slots, second = _means(state, squares, share)
+    update = gradient / ops.sqrt(second)
+    excess = root_mean_square(update) / hyperparameters["clip_threshold"]
+    update = update / ops.maximum(excess, ops.ones_like(excess))
+    rate = ops.minimum(hyperparameters["learning_rate"], 1 / ops.sqrt(step))
+    scale = ops.maximum(hyperparameters["epsilon_2"], root_mean_square(state["weights"]))
+    return slots, rate * scale * update
+
+
+def _means(state: State, squares: Tensor, share: Tensor) -> tuple[State, Tensor]:
+    """The running means kept of the squares, and the mean square of each weight they stand for."""
+    if "second_moment" in state:
+        second = state["second_moment"] + share * (squares - state["second_moment"])
+        return {"second_moment": second}, second
+    rows, columns = state["row_means"], state["column_means"]
+    rows = rows + share * (ops.mean(squares, axis=-1) - rows)
+    columns = columns + share * (ops.mean(squares, axis=-2) - columns)
+    relative = rows / ops.mean(rows, axis=-1, keepdims=True)
+    second = ops.expand_dims(relative, -1) * ops.expand_dims(columns, -2)
+    return {"row_means": rows, "column_means": columns}, second
+
+
+def root_mean_square(values: Tensor) -> Tensor:
+    """Return √(mean of the squares), over all of a variable."""
+    return ops.sqrt(ops.mean(ops.square(values)))
+
+
+@keras.saving.register_keras_serializable(package="kappabench")
+class Adafactor(Optimizer):
+    """Adafactor, with the arguments, defaults and steps of Keras's ``Adafactor``.
+
+        β₂ₜ = 1 − t^γ                                  γ = ``beta_2_decay``, t = 1, 2, …
+        r ← β₂ₜ r + (1 − β₂ₜ) row means of g² + ε₁      ε₁ = ``epsilon_1``
+        c ← β₂ₜ c + (1 − β₂ₜ) column means of g² + ε₁
+        v = r cᵀ / mean of r,   u = g / √v
+        û = u / max(1, RMS(u) / d)                     d = ``clip_threshold``
+        αₜ = max(ε₂, RMS(W)) min(α, 1 / √t)             ε₂ = ``epsilon_2``
+        W ← W − αₜ û                                    α = ``learning_rate``
+
+    RMS is the root of the mean square over one variable. Rows and columns are the last two
+    axes, so a convolution has such a pair for each place of its window; a vector keeps v
+    itself. It keeps r + c numbers for a matrix of r × c, and one a weight of a vector.
+
+    Departures from Keras: v of a matrix, which Keras keeps too though r and c give it, is not
+    kept; 1 − β₂ₜ is t^γ itself. Departure from the paper: none in the rule; its ρₜ is
+    min(0.01, 1 / √t).
+
+    Args:
+        learning_rate: α > 0, the most of RMS(W) that a step moves a weight by on average, or
+            a schedule. Default 0.001, as in Keras.
+        beta_2_decay: γ < 0. Default −0.8, algorithm 6.
+        epsilon_1: ε₁ > 0, in units of the squared gradient. Default 1e-30, algorithm 6.
+        epsilon_2: ε₂ > 0, in units of the weights: what a variable of zeros moves by. Default
+            1e-3, algorithm 6.
+        clip_threshold: d > 0. Default 1, algorithm 6.
+        relative_step: as in Keras, where it changes nothing: min(α, 1 / √t) is taken in any
+            case.
+        arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
+            :class:`~benchmark.optimizers.base.Optimizer`.
+
+    Raises:
+        ValueError: a number is out of range, or two kinds of clipping are given.
+        TypeError: a number is no number.
+
+    Example:
+        >>> import keras
+        >>> weights = keras.Variable([1.0, -7.0])      # RMS 5
+        >>> Adafactor(learning_rate=0.1).apply([weights.value], [weights])
+        >>> weights.numpy().tolist()
+        [0.5, -6.5]
+
+    References:
+        Shazeer, Stern, Adafactor: adaptive learning rates with sublinear memory cost,
+        ICML 2018, algorithms 4 to 6.
+    """
+
+    hyperparameter_table = OPTIMIZERS["adafactor"].hyperparameters
+    is_elementwise = False
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        **arguments: Any,
+    ) -> None:
+        numbers = {
+            "beta_2_decay": beta_2_decay,
+            "epsilon_1": epsilon_1,
+            "epsilon_2": epsilon_2,
+            "clip_threshold": clip_threshold,
+        }
+        super().__init__(learning_rate, numbers, **arguments)
+        self.relative_step = bool(relative_step)
+
+    def initial_slots(self, weights: Tensor) -> State:
+        """Return the means before the first step: of rows and columns, or of a vector."""
+        shape, dtype = tuple(weights.shape), precision(weights)
+        if len(shape) < 2:
+            return {"second_moment": ops.zeros(shape, dtype=dtype)}
+        return {
+            "row_means": ops.zeros(shape[:-1], dtype=dtype),
+            "column_means": ops.zeros((*shape[:-2], shape[-1]), dtype=dtype),
+        }
+
+    def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+        """Apply :func:`adafactor`."""
+        return adafactor(state, gradient, hyperparameters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain values."""
+        return {**super().get_config(), "relative_step": self.relative_step}
