@@ -93,6 +93,7 @@ class BarzilaiBorwein(Optimizer):
 
     hyperparameter_table = OPTIMIZERS["barzilai_borwein"].hyperparameters
     slot_names = ("previous_weights", "previous_gradient")
+    is_elementwise = False  # one step size for all variables
     decays_in_rule = True
 
     def __init__(

@@ -61,6 +61,7 @@ class DoG(Averaging):
 
     hyperparameter_table = OPTIMIZERS["dog"].hyperparameters
     slot_names = ("displacement", "initial_weights")
+    is_elementwise = False  # one step size for all variables
 
     def __init__(
         self,

@@ -93,6 +93,7 @@ class Prodigy(Optimizer):
 
     hyperparameter_table = OPTIMIZERS["prodigy"].hyperparameters
     slot_names = ("first_moment", "second_moment", "gradient_sum", "initial_weights")
+    is_elementwise = False  # one step size for all variables
     decays_in_rule = True
 
     def __init__(

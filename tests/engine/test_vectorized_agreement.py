@@ -23,9 +23,11 @@ TIGHT: Tolerance = {"rtol": 1e-10, "atol": 1e-12}
 # Both engines compute the gradient norm of a report in float32.
 REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
-
-# Those whose rule brings nothing new to the engines: no slot of another shape, no other operation.
-SLOW = {"adagrad", "adadelta", "amsgrad", "adamw", "adamax", "adabelief"}
+# Those whose rule brings nothing new to the engines, no slot of another shape, no other operation;
+# and those whose programs take long to compile, for `test_matrix_optimizers` maps and compiles
+# the rules alone, and the objectives' tests do so with theirs.
+SLOW = {"adagrad", "adadelta", "amsgrad", "adamw", "adamax", "adabelief", "yogi", "nadam"}
+SLOW |= {"lamb", "adafactor", "shampoo", "soap", "muon", "averaged_sgd", "dampened_momentum"}
 NAMES = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
     for name in (*OPTIMIZERS, "keras:RMSprop")
