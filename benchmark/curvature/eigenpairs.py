@@ -187,7 +187,9 @@ def _ends(count: int, largest: int, smallest: int) -> np.ndarray[tuple[int], np.
     return np.r_[0:smallest, count - largest : count]
 
 
-def _kept(count: int, wanted: tuple[int, int], basis: KrylovBasis) -> Array:
+def _kept(
+    count: int, wanted: tuple[int, int], basis: KrylovBasis
+) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Which Ritz vectors outlive a restart: the wanted ones and the next of each end."""
     largest, smallest = wanted
     spare = (basis.capacity - basis.block - largest - smallest) // 2

@@ -88,7 +88,9 @@ class KrylovBasis:
         """Y = Q S as columns, shape (n, k)."""
         return self._rows[: self.dimension].T @ weights
 
-    def restart(self, values: Array, weights: Array, kept: Array) -> None:
+    def restart(
+        self, values: Array, weights: Array, kept: np.ndarray[tuple[int], np.dtype[np.intp]]
+    ) -> None:
         """Replace Q by some Ritz vectors.
 
         Args:

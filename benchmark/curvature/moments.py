@@ -133,7 +133,8 @@ def _samples(
 
 
 def _signs(generator: np.random.Generator, size: int, columns: int) -> Array:
-    return generator.integers(0, 2, (columns, size)).T * 2.0 - 1.0
+    drawn = generator.integers(0, 2, (columns, size)).T
+    return np.asarray(2.0 * drawn - 1.0, np.float64)
 
 
 def _moments(traces: Array, squares: Array, products: int) -> Moments:

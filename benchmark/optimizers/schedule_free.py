@@ -49,6 +49,8 @@ class ScheduleFree(Averaging):
     A subclass says along which direction z moves and what β is.
     """
 
+    is_elementwise = False  # one share for all variables
+
     def initial_shared(self) -> State:
         """Return the state before the first step: no weight in the average."""
         return {"weight_sum": ops.zeros((), dtype=number_dtype())}

@@ -1,5 +1,6 @@
 """What ``speed --curvature`` measures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmark.speed.curvature.work import FIVE_THOUSAND, ONE_MILLION
@@ -64,7 +65,9 @@ def curvature_tasks(sizes: CurvatureSizes) -> list[Task]:
     return found
 
 
-def _task(kind: str, framework: str, dtype: str, title: str, arguments: dict[str, object]) -> Task:
+def _task(
+    kind: str, framework: str, dtype: str, title: str, arguments: Mapping[str, object]
+) -> Task:
     name = f"ours, {title}, {framework}, {dtype}"
     return Task(
         f"curvature_{kind}", f"{framework}/{dtype}", name, framework, {**arguments, "dtype": dtype}
