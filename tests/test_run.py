@@ -247,6 +247,7 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
         "stopping_rule",
         "quadratic",
         "conditioning",
+        "depth",
     }
     assert names["datasets"] == {"digits", "iris", "wine", "breast_cancer", "diabetes"}
     assert names["models"] == {"linear", "multilayer_perceptron", "convolutional_network"}
@@ -259,7 +260,7 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
 
 def test_shipped_studies_are_valid(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = ["quickstart", "regression", "stopping_rule", "quadratic", "conditioning"]
+    names = ["quickstart", "regression", "stopping_rule", "quadratic", "conditioning", "depth"]
     result = call("validate", *names)
     assert result.exit_code == 0, result.output
     assert result.output.split() == [word for name in names for word in (f"{name}:", "good")]

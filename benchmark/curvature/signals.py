@@ -41,7 +41,8 @@ class SignalProgram:
         self._model = model
         self._outputs = int(np.prod(model.output_shape[1:]))
         self._watched = [layer for layer in model.layers[:-1] if _may_die(layer)]
-        self._inner = keras.Model(model.inputs, [layer.output for layer in self._watched] or [])
+        watched = [layer.output for layer in self._watched]
+        self._inner = keras.Model(model.inputs, watched) if watched else model
         self._slope = backend.compile(self._slope_of_output)
         self._answer = backend.compile(self._answers)
 
@@ -73,7 +74,9 @@ class SignalProgram:
         them. A unit of a convolution is a channel.
 
         Args:
-            weights, state, x: as in :meth:`jacobians`.
+            weights: as in :meth:`jacobians`.
+            state: as there.
+            x: as there.
         """
         if not self._watched:
             return {}
