@@ -7,6 +7,7 @@ from benchmark.search import build_trial, settings_of
 from benchmark.study_file import StudyError, load_study
 from benchmark.study_resolution import search_settings
 from benchmark.theory import optimal_settings
+from benchmark.trial import ClosedFormProblem
 
 GOOD = """\
 question = "What does the condition number cost?"
@@ -43,6 +44,7 @@ def test_each_trial_has_its_problem_and_the_numbers_of_theory(tmp_path):
     )
     for kappa in (1.0, 10.0):
         trial = build_trial(study, settings, "momentum", 0, {"condition_number": kappa})
+        assert isinstance(trial.problem, ClosedFormProblem)
         assert trial.problem.options["condition_number"] == kappa
         assert trial.problem.options["dimension"] == 3
         best = optimal_settings("momentum", 2.0 / kappa, 2.0)

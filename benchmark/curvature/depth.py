@@ -72,7 +72,7 @@ def diagnose_depth(
 
         1. signals: the largest singular value of the input-output Jacobian, the median over
            examples, is above 10³ (exploding) or below 10⁻³ (vanishing); the layer named is the
-           one whose kernel stretches most, or least.
+           one whose kernel stretches most, or least, or whose units are all dead.
         2. layers: the smallest ‖g‖ of a layer is below 10⁻³ of the largest. Where it lies nearer
            to the input than the largest, the gradient has vanished on its way back, at that
            layer; otherwise it has grown on its way back: it explodes, at the layer of the largest.
@@ -115,7 +115,8 @@ def diagnose_depth(
         values = np.linalg.svd(jacobians.astype(np.float64), compute_uv=False)
         found["jacobian_singular_value_max"] = float(np.median(values[:, 0]))
         found["jacobian_singular_value_min"] = float(np.median(values[:, -1]))
-    findings = {"depth": _verdict(layers, measured, norms, found)}
+    cut = next((name for name, share in dead.items() if share == 1), "")
+    findings = {"depth": _verdict(layers, measured, norms, found, cut)}
     if dead:
         places = {layer.name: place for place, layer in enumerate(layers, start=1)}
         for name, share in dead.items():
@@ -135,6 +136,7 @@ def _verdict(
     measured: Sequence[dict[str, float]],
     norms: Array,
     found: dict[str, float],
+    cut: str,
 ) -> str:
     """Vanishing, exploding or neither, with the layer and the rule that decided."""
     stretch = [numbers.get("singular_value_max", 1.0) for numbers in measured]
@@ -144,6 +146,11 @@ def _verdict(
         return (
             f"Exploding at {name}: the largest singular value of the input-output Jacobian, "
             f"{signal:.2g}, is above {DECADES:g}, and {name} stretches most."
+        )
+    if signal < 1 / DECADES and cut:
+        return (
+            f"Vanishing at {cut}: the largest singular value of the input-output Jacobian, "
+            f"{signal:.2g}, is below {1 / DECADES:g}, and all units of {cut} are dead."
         )
     if signal < 1 / DECADES:
         name = layers[int(np.argmin(stretch))].name

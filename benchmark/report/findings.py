@@ -31,10 +31,14 @@ def finding_table(material: Material) -> Table | None:
     Args:
         material: the run.
     """
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
+    trials: list[str] = []
     for label in material.labels:
         own = _of_first_trial(material, material.run.findings, label)
-        epochs = dict.fromkeys([own["epoch"].min(), own["epoch"].max()]) if len(own) else {}
+        if not len(own):
+            continue
+        trials.append(f"trial {int(own['trial'].iloc[0])} of {label}")
+        epochs = dict.fromkeys([own["epoch"].min(), own["epoch"].max()])
         for epoch in epochs:
             said = own[own["epoch"] == epoch].set_index("topic")["sentence"]
             rows += [
@@ -45,7 +49,6 @@ def finding_table(material: Material) -> Table | None:
         rows += _trajectory(material, label)
     if not rows:
         return None
-    trials = [_named_trial(material, label) for label in dict.fromkeys(row[0] for row in rows)]
     return Table(
         f"What was found at the first and the last measured epoch of {listed(trials)}. Other "
         "trials are in findings.parquet.",
@@ -80,11 +83,6 @@ def _of_first_trial(material: Material, table: pd.DataFrame, label: str) -> pd.D
         if len(found):
             return found[found["trial"] == found["trial"].min()]
     return table.iloc[:0]
-
-
-def _named_trial(material: Material, label: str) -> str:
-    trial = _of_first_trial(material, material.run.findings, label)["trial"].iloc[0]
-    return f"trial {int(trial)} of {label}"
 
 
 def layer_figure(material: Material) -> Figure | None:

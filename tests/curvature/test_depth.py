@@ -64,6 +64,14 @@ def test_the_layer_and_the_rule_are_named():
     assert findings["depth"].startswith("Exploding at 2: the gradient norms")
 
 
+def test_a_layer_of_dead_units_is_named_before_the_least_stretch():
+    layers = [Layer(name, [np.eye(2)], [np.eye(2)]) for name in ("a", "b", "c")]
+    _, findings = diagnose_depth(layers, np.zeros((1, 2, 2)), {"a": 0.5, "b": 1.0})
+    assert findings["depth"].startswith("Vanishing at b:")
+    assert findings["depth"].endswith("all units of b are dead.")
+    assert findings["dead_units"].startswith("100 % of the units of b")
+
+
 def test_a_gradient_of_zero_is_no_verdict_of_its_own():
     found, findings = diagnose_depth([Layer("a", [np.eye(2)], [np.zeros((2, 2))])])
     assert "gradient_norm_ratio" not in found
