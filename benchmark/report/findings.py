@@ -112,8 +112,8 @@ def layer_figure(material: Material) -> Figure | None:
                 plot.add_scatter(
                     x=line["place"],
                     y=line["value"],
-                    name=f"{label}, epoch {int(epoch)}",
-                    legendgroup=f"{label} {int(epoch)}",
+                    name=f"{label}, {'last' if is_last else 'first'}",
+                    legendgroup=f"{label} {is_last}",
                     showlegend=column == 1,
                     mode="lines+markers",
                     line={
@@ -122,7 +122,7 @@ def layer_figure(material: Material) -> Figure | None:
                         "dash": style.dash,
                     },
                     marker={"symbol": style.symbol if is_last else f"{style.symbol}-open"},
-                    hovertemplate="layer %{x}: %{y:.4g}",
+                    hovertemplate=f"layer %{{x}}, epoch {int(epoch)}: %{{y:.4g}}",
                     row=1,
                     col=column,
                 )
@@ -141,7 +141,7 @@ def layer_figure(material: Material) -> Figure | None:
         "layers",
         "Norm of the gradient of the training loss by layer, and how far the epoch moved the "
         "layer's weights as a share of their norm, at the first (faint, open) and the last "
-        f"measured epoch. Layers from the input: {listed(shown)}.",
+        f"measured epoch; what is zero is left out. Layers from the input: {listed(shown)}.",
         "Line charts by layer of gradient norms and update ratios. Gradient norms, "
         f"{listed(said)}.",
         finished(plot, 400),
