@@ -26,7 +26,12 @@ class Depth:
     def __init__(self, task: Task) -> None:
         self._model = task.model
         self._problem = getattr(task.model.layers[-1], "problem", None)
-        self._layers = [one for one in task.model.layers if one.trainable_variables]
+        # Not normalisations: their factors and offsets pass no signal on to other units.
+        self._layers = [
+            one
+            for one in task.model.layers
+            if any(len(variable.shape) > 1 for variable in one.trainable_variables)
+        ]
         self._signals: SignalProgram | None = None
 
     @property
