@@ -335,6 +335,11 @@ def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):
     assert [row["epoch"] for row in trial["curves"]] == [0, 1, 2, 3]
     assert trial["trial"]["label"] == "momentum"
     assert "train_loss" in call("show", "latest", "--trial", "0").output
+    found = tables_of(next(finished_folder.glob("results/small/*")))["curvature"]
+    measured = str(found["trial"].iloc[0])
+    document = json.loads(call("show", "latest", "--trial", measured, "--json").stdout)
+    assert {row["topic"] for row in document["findings"]} >= {"verdict", "definiteness"}
+    assert "critical_point" in call("show", "latest", "--trial", measured).output
     missing = call("show", "latest", "--trial", "999")
     assert missing.exit_code == 2 and "must be a finished trial" in missing.output + missing.stderr
 
