@@ -72,11 +72,13 @@ class Compared(Section):
         label: the row it gets in every table, and its table ``[search.<label>]``.
         optimizer: which optimizer it is.
         schedule: its learning-rate schedule; empty means that of ``[training]``.
+        scaling: how its inputs are scaled; nothing means as ``[problem.preprocessing]`` says.
     """
 
     label: Label
     optimizer: str
     schedule: str = ""
+    scaling: Scaling | None = None
 
 
 def _as_compared(value: Any) -> Any:
@@ -188,7 +190,7 @@ class Study(Section):
         name: the file's name without ending.
         question: the question in a sentence.
         compare: the optimizers compared: names, or tables of ``label`` and ``optimizer``,
-            and ``schedule`` where it differs from that of ``[training]``.
+            and ``schedule`` or ``scaling`` where it differs from that of all.
         seed: the seed from which every other seed is derived, < 2⁶³: the results keep it as
             a 64-bit integer.
         search: search spaces: ``common`` and one by the label of each compared optimizer.
@@ -209,6 +211,11 @@ class Study(Section):
         """The learning-rate schedule of one compared optimizer."""
         own = {entry.label: entry.schedule for entry in self.compare}
         return own.get(label) or self.training.schedule
+
+    def scaling(self, label: str) -> Scaling:
+        """How the inputs of one compared optimizer are scaled."""
+        own = {entry.label: entry.scaling for entry in self.compare}
+        return own.get(label) or self.problem.preprocessing.scaling
 
     def space(self, label: str) -> dict[str, Dimension]:
         """The search space of one compared optimizer: its own over the common one."""

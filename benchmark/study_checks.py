@@ -53,6 +53,10 @@ def _check_function(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
         if name in problem.model_fields_set:
             rule = f"{name} must stand with a dataset; a closed-form function has none"
             yield Mistake(f"problem.{name}", rule, name, "Remove it.")
+    for index, entry in enumerate(study.compare):
+        if entry.scaling:
+            rule = "scaling must stand with a dataset; a closed-form function has no inputs"
+            yield Mistake(f"compare[{index}].scaling", rule, entry.scaling, "Remove it.")
     yield from _check_objective(study, catalogue)
 
 

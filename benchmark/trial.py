@@ -259,6 +259,7 @@ class Report:
         reason: a sentence on a final status.
         curvature: quantities by name, empty where none was due.
         spectrum: the eigenvalues behind them, ascending.
+        findings: what they say, a sentence a topic; ``verdict`` is a word or two.
     """
 
     trial_number: int
@@ -271,6 +272,7 @@ class Report:
     reason: str = ""
     curvature: Settings = field(default_factory=Settings)
     spectrum: tuple[float, ...] = ()
+    findings: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -247,6 +247,7 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
         "stopping_rule",
         "quadratic",
         "conditioning",
+        "depth",
     }
     assert names["datasets"] == {"digits", "iris", "wine", "breast_cancer", "diabetes"}
     assert names["models"] == {"linear", "multilayer_perceptron", "convolutional_network"}
@@ -259,7 +260,7 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
 
 def test_shipped_studies_are_valid(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = ["quickstart", "regression", "stopping_rule", "quadratic", "conditioning"]
+    names = ["quickstart", "regression", "stopping_rule", "quadratic", "conditioning", "depth"]
     result = call("validate", *names)
     assert result.exit_code == 0, result.output
     assert result.output.split() == [word for name in names for word in (f"{name}:", "good")]
@@ -334,6 +335,11 @@ def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):
     assert [row["epoch"] for row in trial["curves"]] == [0, 1, 2, 3]
     assert trial["trial"]["label"] == "momentum"
     assert "train_loss" in call("show", "latest", "--trial", "0").output
+    found = tables_of(next(finished_folder.glob("results/small/*")))["curvature"]
+    measured = str(found["trial"].iloc[0])
+    document = json.loads(call("show", "latest", "--trial", measured, "--json").stdout)
+    assert {row["topic"] for row in document["findings"]} >= {"verdict", "definiteness"}
+    assert "critical_point" in call("show", "latest", "--trial", measured).output
     missing = call("show", "latest", "--trial", "999")
     assert missing.exit_code == 2 and "must be a finished trial" in missing.output + missing.stderr
 

@@ -67,6 +67,7 @@ def test_a_finished_run_has_every_file_and_trial(finished):
         "curves.parquet",
         "curvature.parquet",
         "spectra.parquet",
+        "findings.parquet",
         "optuna.journal",
         "summary.json",
         "report.html",

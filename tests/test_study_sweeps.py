@@ -7,6 +7,7 @@ from benchmark.search import build_trial, settings_of
 from benchmark.study_file import StudyError, load_study
 from benchmark.study_resolution import search_settings
 from benchmark.theory import optimal_settings
+from benchmark.trial import ClosedFormProblem, DatasetProblem
 
 GOOD = """\
 question = "What does the condition number cost?"
@@ -43,6 +44,7 @@ def test_each_trial_has_its_problem_and_the_numbers_of_theory(tmp_path):
     )
     for kappa in (1.0, 10.0):
         trial = build_trial(study, settings, "momentum", 0, {"condition_number": kappa})
+        assert isinstance(trial.problem, ClosedFormProblem)
         assert trial.problem.options["condition_number"] == kappa
         assert trial.problem.options["dimension"] == 3
         best = optimal_settings("momentum", 2.0 / kappa, 2.0)
@@ -111,3 +113,35 @@ def test_a_wrong_sweep_is_refused_in_a_sentence(tmp_path, change, words):
     message = "\n".join(caught.value.lines)
     for word in words:
         assert word in message, message
+
+
+SCALED = """\
+question = "What is scaling worth?"
+compare = ["sgd", { label = "raw", optimizer = "sgd", scaling = "none" }]
+
+[problem]
+dataset = "wine"
+"""
+
+
+def test_a_label_may_have_inputs_of_its_own_scaling(tmp_path):
+    study = load(tmp_path, SCALED)
+    settings = search_settings(study)
+    for label, scaling in (("sgd", "standard"), ("raw", "none")):
+        trial = build_trial(study, settings, label, 0, {"learning_rate": 0.1})
+        assert isinstance(trial.problem, DatasetProblem)
+        assert trial.problem.scaling == scaling
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('"none"', '"robust"'), ["scaling must be", "'robust'"]),
+        (('dataset = "wine"', 'function = "beale"'), ["scaling must stand with a dataset"]),
+    ],
+)
+def test_a_scaling_that_there_is_none_of_is_refused(tmp_path, change, words):
+    with pytest.raises(StudyError) as caught:
+        load(tmp_path, SCALED.replace(*change))
+    for word in words:
+        assert word in "\n".join(caught.value.lines)

@@ -57,6 +57,7 @@ def test_no_other_setting_on_a_grid_contracts_faster(optimizer, kappa):
 def test_beyond_the_limit_the_iteration_grows_and_below_it_shrinks(optimizer, momentum):
     used = 0.0 if optimizer == "sgd" else momentum
     limit = stability_limit(optimizer, {"momentum": used})
+    assert limit is not None
     assert radius(optimizer, 1.0, 0.999 * limit, used) < 1
     assert radius(optimizer, 1.0, 1.001 * limit, used) > 1
 
@@ -65,6 +66,7 @@ def test_beyond_the_limit_the_iteration_grows_and_below_it_shrinks(optimizer, mo
 def test_adam_is_stable_below_its_limit_on_a_frozen_preconditioner(beta_1):
     """Adam with constant v: m ← β₁m + (1−β₁)λθ, θ ← θ − ηm, as (θ, m)."""
     limit = stability_limit("adam", {"beta_1": beta_1})
+    assert limit is not None
     for factor, grows in ((0.999, False), (1.001, True)):
         gain = factor * limit
         matrix = np.array([[1 - gain * (1 - beta_1), -beta_1 * gain], [1 - beta_1, beta_1]])

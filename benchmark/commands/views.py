@@ -117,16 +117,23 @@ def trial_view(tables: "RunTables", trial: int) -> RenderableType:
         facts.add_row(str(key), number(value) if isinstance(value, float) else str(value))
     curves = Table(title="curves", title_justify="left")
     rows: list[dict[str, Any]] = document["curves"]
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    # A column for each quantity of each layer would fit no terminal; JSON and Parquet have them.
+    every = dict.fromkeys(name for row in rows for name in row)
+    names = [name for name in every if not name.startswith("layer.")]
     for name in names:
         curves.add_column(name, justify="right")
     for row in rows:
         curves.add_row(*(number(row[name]) if name in row else "" for name in names))
-    return Group(facts, curves)
+    findings = Table(title="findings", title_justify="left")
+    for name in ("epoch", "topic", "sentence"):
+        findings.add_column(name, overflow="fold")
+    for found in document["findings"]:
+        findings.add_row(*(Text(str(found[name])) for name in ("epoch", "topic", "sentence")))
+    return Group(facts, curves, *([findings] if document["findings"] else []))
 
 
 def trial_document(tables: "RunTables", trial: int) -> dict[str, Any]:
-    """Return a trial as plain values: its row, and a row an epoch of its curves.
+    """Return a trial as plain values: its row, a row an epoch of its curves, and what was found.
 
     Args:
         tables: the run.
@@ -141,6 +148,9 @@ def trial_document(tables: "RunTables", trial: int) -> dict[str, Any]:
     return {
         "trial": {str(key): value for key, value in row.items() if not _is_missing(value)},
         "curves": [epochs[epoch] for epoch in sorted(epochs)],
+        "findings": tables.findings[tables.findings["trial"] == trial]
+        .drop(columns="trial")
+        .to_dict("records"),
     }
 
 

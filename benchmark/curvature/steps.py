@@ -168,7 +168,7 @@ def stability(
     if share <= 0:
         verdict = "the loss curves upwards nowhere, so no rate is too large for it"
     elif share < 1:
-        verdict = f"{100 * share:.0f} % of the limit {rule.limit:.3g}, so steps are stable"
+        verdict = f"{100 * share:.3g} % of the limit {rule.limit:.3g}, so steps are stable"
     else:
         verdict = (
             f"above the limit {rule.limit:.3g}, so on the quadratic model steps grow along the "

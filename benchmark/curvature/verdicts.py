@@ -107,7 +107,7 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
         "definiteness": f"The Hessian is indefinite: {counts} (zero: |λ| ≤ {tolerance:.2g})."
         if indefinite
         else f"{steps} found {counts}: definiteness cannot be determined.",
-        "condition_number": f"κ ≥ {bound:.2g}, since the smallest |λ| ≤ {smallest:.2g}: it cannot "
+        "condition_number": f"κ ≥ {bound:.3g}, since the smallest |λ| ≤ {smallest:.2g}: it cannot "
         f"be resolved by {steps}.",
     }
     definiteness = "indefinite" if indefinite else "undetermined"

@@ -14,6 +14,7 @@ from benchmark.engine.plans import Plan, Steps, idle, steps_of, together
 from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.slots import Clock, Slot, sentence
+from benchmark.engine.stepping import SECOND_MOMENT, step_rule
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import SlotEpochs
 from benchmark.trial import Report, Status
@@ -273,12 +274,12 @@ class Block:
             found = self._judging.evaluate(
                 self._judged(), self._values[MODEL_STATES], before, self._tiles()
             )
-        reports = {place: self._report(place, found[place]) for place in places}
+        reports = {place: self._report(place, found[place], before) for place in places}
         self._over.update(place for place, one in reports.items() if one.status.is_final)
         self._end([place for place, one in reports.items() if one.status.is_usable])
         return list(reports.values())
 
-    def _report(self, place: int, metrics: dict[str, float]) -> Report:
+    def _report(self, place: int, metrics: dict[str, float], before: Tensors) -> Report:
         slot = self._slots[place]
         status, reason = slot.judge(metrics)
         if not slot.needs_curvature(status):
@@ -286,11 +287,15 @@ class Block:
         try:
             with Clock("curvature", slot):
                 weights, states = self._judged_row(place)
+                kept = self._row(place)[1]
+                moments = [kept[index] for index in self._program.slot_indices(SECOND_MOMENT)]
                 found = self._evaluation.curvature(
                     weights,
                     slot.trial.curvature,
                     slot.trial.random_seed("initial_weights"),
                     state=states,
+                    rule=step_rule(slot, moments),
+                    before=self._at(place, before) if slot.epoch else None,
                 )
         except Exception as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, sentence(error))
@@ -325,8 +330,10 @@ class Block:
         return self._shape.tiles_of(max(self._slots, default=-1) + 1)
 
     def _row(self, place: int) -> tuple[list[Array], list[Array], list[Array]]:
-        tile, column = self._shape.place(place)
-        weights, states, model_states = (
-            [np.array(tensor[tile, column]) for tensor in stacked] for stacked in self._values
-        )
+        weights, states, model_states = (self._at(place, stacked) for stacked in self._values)
         return weights, states, model_states
+
+    def _at(self, place: int, stacked: Tensors) -> list[Array]:
+        """What some stacked tensors hold for the trial in one place."""
+        tile, column = self._shape.place(place)
+        return [np.array(tensor[tile, column]) for tensor in stacked]

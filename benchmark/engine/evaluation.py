@@ -1,6 +1,7 @@
 """Loss, metric, gradient norm and curvature of a model at given weights."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -8,11 +9,25 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.curvature import Curvature, HessianOperator, HessianProgram, diagnose, model_loss
+from benchmark.curvature import (
+    Curvature,
+    HessianOperator,
+    HessianProgram,
+    StepRule,
+    Surroundings,
+    diagnose,
+    model_loss,
+)
+from benchmark.engine.depth import Depth
 from benchmark.engine.task import Array, Part, Task, mean_metric, state_of
 from benchmark.trial import CurvatureRequest
 
 State = Sequence[Array] | None
+NOISE_BATCHES = 16
+"""Mini-batches by which the gradient noise scale is estimated.
+
+Its standard error is then about a third where the noise is large (√(2/15) for the trace).
+"""
 
 
 class Evaluation:
@@ -29,6 +44,7 @@ class Evaluation:
         self._judge = backend.compile(self._values)
         self._gradient_norm = backend.compile(self._norm_of_gradient)
         self._hessian: HessianProgram | None = None
+        self._depth = Depth(task)
         self._is_warm = False
         self._warm: set[tuple[int, int]] = set()
 
@@ -64,9 +80,15 @@ class Evaluation:
         return float(self._gradient_norm(list(weights), self._state(state), train.x, train.y))
 
     def curvature(
-        self, weights: Sequence[Array], request: CurvatureRequest, seed: int, state: State = None
+        self,
+        weights: Sequence[Array],
+        request: CurvatureRequest,
+        seed: int,
+        state: State = None,
+        rule: StepRule | None = None,
+        before: Sequence[Array] | None = None,
     ) -> Curvature:
-        """Diagnose the Hessian of the training loss over the requested examples.
+        """Diagnose the Hessian of the training loss over the requested examples, and the layers.
 
         The model is in inference mode: nothing is dropped, and BatchNormalization uses its
         moving averages, which are constants here. So at the start of a trial, where these
@@ -78,12 +100,30 @@ class Evaluation:
             request: sizes and limits; ``samples`` draws that many training examples.
             seed: of the drawn examples and of the Lanczos start vector.
             state: as in :meth:`metrics`.
+            rule: how the optimizer steps, where its limit is known.
+            before: the weights before the last epoch.
         """
-        return diagnose(
-            self._operator(weights, request.samples, seed, state),
+        part = self._sample(request.samples, seed)
+
+        def loss_at(shift: Array) -> float:
+            return self._operator(_moved(weights, shift), part, state).value()
+
+        batches, size = self._batch_gradients(weights, part, seed, state)
+        operator = self._operator(weights, part, state)
+        found = diagnose(
+            operator,
             exact_limit=request.exact_limit,
             lanczos_steps=request.lanczos_steps,
             seed=seed,
+            surroundings=Surroundings(loss_at, rule, batches, size),
+        )
+        quantities, findings = self._depth.measure(
+            weights, operator.gradient(), self._state(state), part.x, before
+        )
+        return replace(
+            found,
+            quantities={**found.quantities, **quantities},
+            findings={**found.findings, **findings},
         )
 
     def warm_up(self, request: CurvatureRequest) -> None:
@@ -100,24 +140,45 @@ class Evaluation:
         wanted = (request.samples, request.exact_limit)
         if not request.epochs or wanted in self._warm:
             return
-        operator = self._operator(values_of(self._task.model), request.samples, seed=0)
+        weights, part = values_of(self._task.model), self._sample(request.samples, 0)
+        operator = self._operator(weights, part)
         size = operator.shape[0]
         operator.gradient()
         if size <= max(request.exact_limit, request.lanczos_steps):
             operator.matmat(np.zeros((size, 1)))
         else:
             operator.matvec(np.zeros(size))
+        size = len(part.x) // NOISE_BATCHES
+        if size:
+            self._operator(weights, Part(part.x[:size], part.y[:size])).gradient()
+        self._depth.warm_up(weights, self._state(None), part.x)
         self._warm.add(wanted)
 
-    def _operator(
-        self, weights: Sequence[Array], samples: int, seed: int, state: State = None
-    ) -> HessianOperator:
-        """The Hessian over all training examples, or over some drawn ones."""
+    def _batch_gradients(
+        self, weights: Sequence[Array], part: Part, seed: int, state: State
+    ) -> tuple[Array | None, int]:
+        """The gradients of disjoint mini-batches, and how many examples each has."""
+        size = len(part.x) // NOISE_BATCHES
+        if not size:
+            return None, 1
+        # Drawn, since the examples may be ordered by class.
+        order = np.random.default_rng(seed).permutation(len(part.x))[: size * NOISE_BATCHES]
+        batches = [Part(part.x[rows], part.y[rows]) for rows in order.reshape(NOISE_BATCHES, size)]
+        gradients = [self._operator(weights, one, state).gradient() for one in batches]
+        return np.stack(gradients), size
+
+    def _sample(self, samples: int, seed: int) -> Part:
+        """All training examples, or some drawn ones."""
         train = self._task.parts["train"]
         rows = min(samples, len(train.x)) or len(train.x)
         # The training part is ordered as the dataset is, often by class: draw, do not cut.
         drawn = np.sort(np.random.default_rng(seed).permutation(len(train.x))[:rows])
-        part = Part(train.x[drawn], train.y[drawn])
+        return Part(train.x[drawn], train.y[drawn])
+
+    def _operator(
+        self, weights: Sequence[Array], part: Part, state: State = None
+    ) -> HessianOperator:
+        """The Hessian over some examples."""
         if self._hessian is None:
             # In float64, for a spectrum; built at the first need, since it copies the model.
             self._hessian = HessianProgram(model_loss(self._task.model, self._task.loss))
@@ -136,6 +197,16 @@ class Evaluation:
     def _norm_of_gradient(self, parameters: Any, state: Any, x: Any, y: Any) -> Any:
         _, gradients = backend.value_and_grad(self._loss)(parameters, x, y, state)
         return ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
+
+
+def _moved(weights: Sequence[Array], shift: Array) -> list[Array]:
+    """The weights plus a flat vector, in float64."""
+    ends = np.cumsum([weight.size for weight in weights])
+    parts = np.split(shift, ends[:-1])
+    return [
+        weight.astype(np.float64) + part.reshape(weight.shape)
+        for weight, part in zip(weights, parts, strict=True)
+    ]
 
 
 def values_of(model: keras.Model) -> list[Array]:

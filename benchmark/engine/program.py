@@ -75,6 +75,17 @@ class TrainingProgram:
             else None
         )
 
+    def slot_indices(self, name: str) -> list[int]:
+        """Where among ``states`` a slot of the optimizer lies, a place a weight; maybe nowhere.
+
+        Args:
+            name: of the slot.
+        """
+        if not hasattr(self._optimizer, "slot"):
+            return []  # a class of Keras or of a user
+        own = [id(variable) for variable in self._optimizer.variables]
+        return [own.index(id(variable)) for variable in self._optimizer.slot(name)]
+
     @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""

@@ -1,5 +1,6 @@
 """The reference engine: one trial at a time, by the public Keras API."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from benchmark.engine.slots import (
     sentence,
     structure_of,
 )
+from benchmark.engine.stepping import SECOND_MOMENT, step_rule
 from benchmark.engine.task import (
     Array,
     Task,
@@ -105,12 +107,12 @@ class SequentialEngine:
             if self._error:
                 raise RuntimeError(self._error)
             if slot.epoch == 0:
-                reports.append(self._evaluate(slot, 0.0))
+                reports.append(self._evaluate(slot))
                 if reports[0].status.is_final:
                     return reports
             before = self._weights()
             self._train_epoch(slot)
-            reports.append(self._evaluate(slot, distance(self._weights(), before)))
+            reports.append(self._evaluate(slot, before))
         except Exception as error:  # as above
             reports.append(slot.report({}, Status.FAILED, self._error or sentence(error)))
         return reports
@@ -214,14 +216,14 @@ class SequentialEngine:
         if isinstance(optimizer, ObjectiveOptimizer):
             slot.counted = int(np.asarray(optimizer.gradient_evaluations.value))
 
-    def _evaluate(self, slot: Slot, update_norm: float) -> Report:
+    def _evaluate(self, slot: Slot, before: Sequence[Array] | None = None) -> Report:
         evaluation, weights = self._structure.evaluation, self._weights()
         # Handed over: structures of other optimizers share the evaluation, not the model.
         state = state_of(self._structure.task.model)
         with Clock("evaluate", slot):
             metrics = evaluation.metrics(weights, "train", "validation", state=state)
             metrics["gradient_norm"] = evaluation.gradient_norm(weights, state)
-        metrics["update_norm"] = update_norm
+        metrics["update_norm"] = distance(weights, before) if before else 0.0
         coordinates = self._structure.task.coordinates
         if coordinates:
             metrics |= zip(coordinates, map(float, weights[0]), strict=True)
@@ -230,8 +232,20 @@ class SequentialEngine:
             return slot.report(metrics, status, reason)
         with Clock("curvature", slot):
             seed = slot.trial.random_seed("initial_weights")
-            found = evaluation.curvature(weights, slot.trial.curvature, seed, state)
+            found = evaluation.curvature(
+                weights,
+                slot.trial.curvature,
+                seed,
+                state,
+                step_rule(slot, self._moments()),
+                before,
+            )
         return slot.report(metrics, status, reason, found)
+
+    def _moments(self) -> list[Array]:
+        optimizer = self._structure.optimizer
+        variables = optimizer.slot(SECOND_MOMENT) if hasattr(optimizer, "slot") else []
+        return [np.asarray(variable.value) for variable in variables]
 
     def _weights(self) -> list[Array]:
         """The weights at which the trial is judged: those of the model, as a rule."""

@@ -128,6 +128,7 @@ class Slot:
             reason=reason,
             curvature=Settings(found.quantities) if found else Settings(),
             spectrum=tuple(map(float, found.eigenvalues)) if found else (),
+            findings=Settings(found.findings, verdict=found.verdict) if found else Settings(),
         )
 
     def result(

@@ -151,6 +151,14 @@ class Optimizer(Mechanics):
         """Return the state that belongs to no single variable, before the first step."""
         return {}
 
+    def slot(self, name: str) -> list[Any]:
+        """Return the variables of one slot, one a weight; none where the rule has no such slot.
+
+        Args:
+            name: one of ``slot_names``, of a built optimizer.
+        """
+        return [slots[name] for slots in self._slots if name in slots]
+
     def reset(self) -> None:
         """Forget all training: iterations, slots, averages; the hyperparameters stay.
 

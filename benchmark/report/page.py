@@ -17,6 +17,7 @@ from benchmark.report.curvature import (
     spectrum,
 )
 from benchmark.report.figure import Figure
+from benchmark.report.findings import finding_table, layer_figure
 from benchmark.report.formatting import words
 from benchmark.report.importances import importances
 from benchmark.report.material import Material
@@ -104,7 +105,7 @@ def _sections(material: Material) -> list[Section]:
     importance, missing = importances(material)
     curvature = shown_curvature(material)
     found_rates = rates(material)
-    tables = {"rates": [rate_table(found_rates)]}
+    tables = {"rates": [rate_table(found_rates)], "curvature": [finding_table(material)]}
     sections = [
         ("rates", "Rates of convergence", [rate_figure(material, found_rates)], []),
         ("convergence", "Convergence", [convergence(material, name) for name in metrics], []),
@@ -126,7 +127,11 @@ def _sections(material: Material) -> list[Section]:
         (
             "curvature",
             "Curvature",
-            [curvature_by_epoch(material, curvature), spectrum(material)],
+            [
+                curvature_by_epoch(material, curvature),
+                spectrum(material),
+                layer_figure(material),
+            ],
             [],
         ),
     ]

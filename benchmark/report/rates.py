@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,12 +74,12 @@ def rates(material: Material) -> list[Rate]:
     return sorted(found, key=lambda rate: material.labels.index(rate.label))
 
 
-def _rate(row: "pd.Series[object]", curve: pd.DataFrame) -> Rate:
+def _rate(row: Any, curve: pd.DataFrame) -> Rate:
     values = curve.sort_values("step")["value"].to_numpy(float)
     # Away from the axes and zero, rounding ends the descent: five decades of distance are sure.
     floor = {} if row["dataset"] == "diagonal_quadratic" else {"smallest": 1e-10 * values[0]}
     found = measured_contraction(values, **floor)
-    optimizer, kappa = str(row["optimizer"]), float(row[KAPPA])  # type: ignore[arg-type]
+    optimizer, kappa = str(row["optimizer"]), float(row[KAPPA])
     predicted = contraction(optimizer, kappa)
     return Rate(
         str(row["label"]), optimizer, kappa, predicted, found.factor, found.first, found.last

@@ -121,7 +121,7 @@ def problem_rows(material: Material) -> list[tuple[str, str]]:
                 "split",
                 f"{split.train:g} train, {split.validation:g} validation, {split.test:g} test",
             ),
-            ("scaling", words(problem.preprocessing.scaling)),
+            ("scaling", ", ".join(_scalings(study))),
         ]
     elif problem.options:
         rows.append(
@@ -144,6 +144,14 @@ def problem_rows(material: Material) -> list[tuple[str, str]]:
         ("replicates", str(budget.replicates)),
         ("seed", str(study.seed)),
     ]
+
+
+def _scalings(study: Study) -> list[str]:
+    """The scaling of all, or those of the labels where they differ."""
+    found = {entry.label: words(study.scaling(entry.label)) for entry in study.compare}
+    if len(set(found.values())) == 1:
+        return [next(iter(found.values()))]
+    return [f"{scaling} for {label}" for label, scaling in found.items()]
 
 
 def _schedules(study: Study) -> list[str]:

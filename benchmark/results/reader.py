@@ -32,6 +32,7 @@ class RunTables:
         curves: a row a metric and epoch of a trial.
         curvature: a row a curvature quantity and epoch of a trial.
         spectra: a row an eigenvalue and epoch of a trial, ascending.
+        findings: a row a topic and epoch of a trial: what its curvature says, in a sentence.
         summary: what the run was finished with; empty for an unfinished run.
     """
 
@@ -42,6 +43,7 @@ class RunTables:
     curves: pd.DataFrame
     curvature: pd.DataFrame
     spectra: pd.DataFrame
+    findings: pd.DataFrame
     summary: dict[str, Any] = field(default_factory=dict)
 
     @property

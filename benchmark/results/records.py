@@ -156,5 +156,6 @@ def _report(plain: dict[str, Any]) -> Report:
             "curvature": Settings(plain["curvature"]),
             "status": Status(plain["status"]),
             "spectrum": tuple(plain["spectrum"]),
+            "findings": Settings(plain.get("findings", {})),  # runs of earlier releases have none
         }
     )

@@ -10,12 +10,13 @@ from benchmark.results.records import Record
 from benchmark.trial import ClosedFormProblem, Problem, Settings, TrialResult
 
 Row = tuple[Any, ...]
-TABLES = ("trials", "curves", "curvature", "spectra")
+TABLES = ("trials", "curves", "curvature", "spectra", "findings")
 _INTEGERS = {
     "trials": ("number", "seed", "replicate", "epochs", "steps", "samples", "gradient_evaluations"),
     "curves": ("trial", "epoch", "step", "samples", "gradient_evaluations"),
     "curvature": ("trial", "epoch"),
     "spectra": ("trial", "epoch", "index"),
+    "findings": ("trial", "epoch"),
 }
 _STRINGS = {
     "trials": (
@@ -32,6 +33,7 @@ _STRINGS = {
     "curves": ("metric",),
     "curvature": ("quantity",),
     "spectra": (),
+    "findings": ("topic", "sentence"),
 }
 COLUMNS = {
     "trials": (
@@ -56,6 +58,7 @@ COLUMNS = {
     "curves": ("trial", "epoch", "step", "samples", "gradient_evaluations", "metric", "value"),
     "curvature": ("trial", "epoch", "quantity", "value"),
     "spectra": ("trial", "epoch", "index", "eigenvalue"),
+    "findings": ("trial", "epoch", "topic", "sentence"),
 }
 """The columns that every run has; ``trials`` adds ``hp.*``, ``metric.*``, ``problem.*``,
 ``option.*``, ``model.*`` and ``seconds.*`` as its records need them."""
@@ -63,14 +66,15 @@ GROUPS = ("hp.", "metric.", "problem.", "option.", "model.", "seconds.")
 
 
 def build_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
-    """Return the four tables of a run, sorted, so that equal records give equal tables.
+    """Return the five tables of a run, sorted, so that equal records give equal tables.
 
     Args:
         records: results with their reports, in any order.
 
     Returns:
         ``trials`` (a row a trial), ``curves`` (a row a metric and epoch), ``curvature``
-        (a row a quantity and epoch) and ``spectra`` (a row an eigenvalue).
+        (a row a quantity and epoch), ``spectra`` (a row an eigenvalue) and ``findings`` (a row
+        a topic and epoch).
     """
     trials: list[dict[str, Any]] = []
     rows: dict[str, list[Row]] = {name: [] for name in TABLES if name != "trials"}
@@ -81,6 +85,7 @@ def build_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
             counts = (report.step, report.samples, report.gradient_evaluations)
             rows["curves"] += [(*place, *counts, *item) for item in report.metrics.items()]
             rows["curvature"] += [(*place, *item) for item in report.curvature.items()]
+            rows["findings"] += [(*place, *item) for item in report.findings.items()]
             rows["spectra"] += [(*place, *item) for item in enumerate(report.spectrum)]
     found = {key for row in trials for key in row}
     more = [key for group in GROUPS for key in sorted(found) if key.startswith(group)]

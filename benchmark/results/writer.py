@@ -34,8 +34,8 @@ class RunWriter:
         >>> root = tempfile.mkdtemp()
         >>> with RunWriter.create(root, "quickstart", "question = 'Which?'", {}, "first") as run:
         ...     run.finish({"trials": 0})
-        >>> sorted(file.name for file in run.path.glob("*.parquet"))
-        ['curvature.parquet', 'curves.parquet', 'spectra.parquet', 'trials.parquet']
+        >>> sorted(file.stem for file in run.path.glob("*.parquet"))
+        ['curvature', 'curves', 'findings', 'spectra', 'trials']
     """
 
     def __init__(self, path: Path) -> None:

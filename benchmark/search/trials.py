@@ -144,7 +144,7 @@ def build_trial(
     return Trial(
         number=number,
         phase=phase,
-        problem=_problem(study, settings, swept),
+        problem=_problem(study, settings, label, swept),
         model="" if is_closed_form else model.name,
         model_options=Settings() if is_closed_form else Settings(model.options),
         label=label,
@@ -182,14 +182,16 @@ def _optimal(
     return {name: found[name] for name in names}
 
 
-def _problem(study: Study, settings: SearchSettings, swept: Mapping[str, float | int]) -> Problem:
+def _problem(
+    study: Study, settings: SearchSettings, label: str, swept: Mapping[str, float | int]
+) -> Problem:
     section = study.problem
     if section.function:
         return ClosedFormProblem(section.function, Settings(section.options, **swept))
     return DatasetProblem(
         dataset=section.dataset,
         fractions=(section.split.train, section.split.validation, section.split.test),
-        scaling=section.preprocessing.scaling,
+        scaling=study.scaling(label),
         loss=settings.loss,
         metric=settings.metric,
         split_seed=named_seed(study.seed, "split"),

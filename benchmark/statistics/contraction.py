@@ -71,7 +71,7 @@ def measured_contraction(losses: Array, smallest: float = SMALLEST_LOSS) -> Cont
 
     grid = np.geomspace(1e-8, 1e2, 101)
     best = int(np.argmin([fitted(growth)[1] for growth in grid]))
-    ends = np.log(grid[[max(best - 1, 0), min(best + 1, len(grid) - 1)]])
+    ends = (np.log(grid[max(best - 1, 0)]), np.log(grid[min(best + 1, len(grid) - 1)]))
     found = minimize_scalar(lambda power: fitted(np.exp(power))[1], bounds=ends, method="bounded")
     growth = min((0.0, float(np.exp(found.x))), key=lambda one: fitted(one)[1])
     return Contraction(float(np.exp(fitted(growth)[0])), end // 2, end - 1)

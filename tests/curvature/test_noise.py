@@ -48,11 +48,8 @@ def test_the_scale_does_not_depend_on_the_size_of_the_batches():
 
 
 def test_pure_noise_has_no_scale():
-    found, findings = None, None
-    for seed in range(20):
-        found, findings = gradient_noise(drawn(8, 4, seed, np.zeros(2)), 4)
-        if found["gradient_square"] <= 0:
-            break
+    every = [gradient_noise(drawn(8, 4, seed, np.zeros(2)), 4) for seed in range(20)]
+    found, findings = next(one for one in every if one[0]["gradient_square"] <= 0)
     assert "gradient_noise_scale" not in found
     assert "cannot be told from its noise" in findings["gradient_noise"]
 

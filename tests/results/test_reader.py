@@ -28,7 +28,7 @@ from benchmark.trial import (
     TrialResult,
 )
 
-TABLES = ("trials", "curves", "curvature", "spectra")
+TABLES = ("trials", "curves", "curvature", "spectra", "findings")
 
 
 def record(number: int, *, adam: bool = False) -> tuple[TrialResult, list[Report]]:

@@ -40,7 +40,7 @@ def test_another_rate_is_told_from_the_best_one():
     """The regression must not find what it hopes for: half the rate of gradient descent."""
     steps = np.arange(1001)
     mu, rate = 1e-3, 1.0  # theory's best is 2/(1 + μ)
-    found = measured_contraction((1 - rate * mu) ** (2.0 * steps))
+    found = measured_contraction(np.power(1 - rate * mu, 2.0 * steps))
     assert np.log(found.factor) == pytest.approx(np.log(1 - mu), rel=1e-6)
     assert np.log(found.factor) > 0.51 * np.log(contraction("gradient_descent", 1000.0))
 

@@ -1,0 +1,179 @@
+"""What depth does to signals and gradients: layer by layer, and the verdict on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.curvature.operators import Array
+
+DECADES = 1e3
+"""A factor beyond which something has vanished or exploded: three decades.
+
+A convention, not a law: a learning rate that suits one layer is then a thousand times too
+small or too large for another.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A layer of weights.
+
+    Args:
+        name: what it is called.
+        weights: its arrays, the kernel first.
+        gradients: of the mean loss, in the same shapes.
+        before: its arrays before the last epoch, or nothing at the start.
+    """
+
+    name: str
+    weights: Sequence[Array]
+    gradients: Sequence[Array]
+    before: Sequence[Array] = ()
+
+
+def layer_quantities(layer: Layer) -> dict[str, float]:
+    """Measure one layer.
+
+    Args:
+        layer: with at least one array.
+
+    Returns:
+        ``gradient_norm`` ‖g‖ and ``weight_norm`` ‖W‖ over all its arrays; ``update_ratio``
+        ‖W − W_before‖ / ‖W‖ over the epoch; ``singular_value_max`` and ``singular_value_min`` of
+        the kernel as a matrix of its inputs (all axes but the last) by its units.
+
+    Example:
+        >>> layer = Layer("dense", [np.diag([3.0, 4.0])], [np.eye(2)], [np.diag([3.0, 3.0])])
+        >>> found = layer_quantities(layer)
+        >>> found["weight_norm"], found["update_ratio"], found["singular_value_min"]
+        (5.0, 0.2, 3.0)
+    """
+    size = _norm(layer.weights)
+    found = {"gradient_norm": _norm(layer.gradients), "weight_norm": size}
+    if layer.before and size > 0:
+        moves = [new - old for new, old in zip(layer.weights, layer.before, strict=True)]
+        found["update_ratio"] = _norm(moves) / size
+    kernel = layer.weights[0]
+    if kernel.ndim >= 2:
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
+        found |= {"singular_value_max": float(values[0]), "singular_value_min": float(values[-1])}
+    return found
+
+
+def diagnose_depth(
+    layers: Sequence[Layer], jacobians: Array | None = None, dead: dict[str, float] | None = None
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Measure all layers and say whether gradients vanish or explode, and where.
+
+    In a chain of n layers W = QΛQᵀ signals and gradients carry Λⁿ⁻¹ and Λⁿ: what is below 1
+    vanishes with depth, what is above it explodes. Three rules, the first that holds decides:
+
+        1. signals: the largest singular value of the input-output Jacobian, the median over
+           examples, is above 10³ (exploding) or below 10⁻³ (vanishing); the layer named is the
+           one whose kernel stretches most, or least, or whose units are all dead.
+        2. layers: the smallest ‖g‖ of a layer is below 10⁻³ of the largest. Where it lies nearer
+           to the input than the largest, the gradient has vanished on its way back, at that
+           layer; otherwise it has grown on its way back: it explodes, at the layer of the largest.
+        3. neither.
+
+    Args:
+        layers: from the input to the output, at least one.
+        jacobians: ∂output/∂input of some examples, shape (examples, outputs, inputs).
+        dead: the share of dead units of layers by name, in [0, 1].
+
+    Returns:
+        Quantities ``layer.<place>.<name>.<quantity>``, ``jacobian_singular_value_max`` and
+        ``jacobian_singular_value_min`` (medians over examples), ``dead_units`` (the largest share
+        of a layer) and ``gradient_norm_ratio`` (smallest over largest); findings ``depth`` and
+        ``dead_units``.
+
+    Example:
+        >>> chain = [Layer(f"layer_{i}", [0.1 * np.eye(2)], [1e-4 * np.eye(2)]) for i in range(4)]
+        >>> found, findings = diagnose_depth(chain, (1e-4 * np.eye(2))[None])
+        >>> round(found["jacobian_singular_value_max"], 9), findings["depth"].split(":")[0]
+        (0.0001, 'Vanishing at layer_0')
+
+    References:
+        Bengio, Simard, Frasconi, Learning long-term dependencies with gradient descent is
+        difficult, 1994; Glorot, Bengio, Understanding the difficulty of training deep feedforward
+        neural networks, 2010, §4; Saxe, McClelland, Ganguli, 2014 (singular values of the
+        Jacobian).
+    """
+    dead = dead or {}
+    measured = [layer_quantities(layer) for layer in layers]
+    found = {
+        f"layer.{place:02d}.{layer.name}.{name}": value
+        for place, (layer, numbers) in enumerate(zip(layers, measured, strict=True), start=1)
+        for name, value in numbers.items()
+    }
+    norms = np.array([numbers["gradient_norm"] for numbers in measured])
+    if norms.max() > 0:
+        found["gradient_norm_ratio"] = float(norms.min() / norms.max())
+    if jacobians is not None:
+        values = np.linalg.svd(jacobians.astype(np.float64), compute_uv=False)
+        found["jacobian_singular_value_max"] = float(np.median(values[:, 0]))
+        found["jacobian_singular_value_min"] = float(np.median(values[:, -1]))
+    cut = next((name for name, share in dead.items() if share == 1), "")
+    findings = {"depth": _verdict(layers, measured, norms, found, cut)}
+    if dead:
+        places = {layer.name: place for place, layer in enumerate(layers, start=1)}
+        for name, share in dead.items():
+            found[f"layer.{places.get(name, 0):02d}.{name}.dead_units"] = share
+        worst = max(dead, key=lambda name: dead[name])
+        found["dead_units"] = dead[worst]
+        findings["dead_units"] = (
+            f"{100 * dead[worst]:.0f} % of the units of {worst} are dead: zero for every example."
+            if dead[worst] > 0
+            else "No unit is dead: each is above zero for some example."
+        )
+    return found, findings
+
+
+def _verdict(
+    layers: Sequence[Layer],
+    measured: Sequence[dict[str, float]],
+    norms: Array,
+    found: dict[str, float],
+    cut: str,
+) -> str:
+    """Vanishing, exploding or neither, with the layer and the rule that decided."""
+    stretch = [numbers.get("singular_value_max", 1.0) for numbers in measured]
+    signal = found.get("jacobian_singular_value_max", 1.0)
+    if signal > DECADES:
+        name = layers[int(np.argmax(stretch))].name
+        return (
+            f"Exploding at {name}: the largest singular value of the input-output Jacobian, "
+            f"{signal:.2g}, is above {DECADES:g}, and {name} stretches most."
+        )
+    if signal < 1 / DECADES and cut:
+        return (
+            f"Vanishing at {cut}: the largest singular value of the input-output Jacobian, "
+            f"{signal:.2g}, is below {1 / DECADES:g}, and all units of {cut} are dead."
+        )
+    if signal < 1 / DECADES:
+        name = layers[int(np.argmin(stretch))].name
+        return (
+            f"Vanishing at {name}: the largest singular value of the input-output Jacobian, "
+            f"{signal:.2g}, is below {1 / DECADES:g}, and {name} stretches least."
+        )
+    low, high = int(np.argmin(norms)), int(np.argmax(norms))
+    if norms[low] * DECADES < norms[high]:
+        if low < high:
+            word, name = "Vanishing", layers[low].name
+        else:
+            word, name = "Exploding", layers[high].name
+        return (
+            f"{word} at {name}: the gradient norms of the layers, {norms[low]:.2g} at "
+            f"{layers[low].name} and {norms[high]:.2g} at {layers[high].name}, are more than "
+            f"{DECADES:g} times apart."
+        )
+    return (
+        f"Gradients neither vanish nor explode: the norms of the layers lie within a factor of "
+        f"{norms[high] / norms[low] if norms[low] > 0 else 1:.3g}, at most {DECADES:g}."
+    )
+
+
+def _norm(arrays: Sequence[Array]) -> float:
+    return float(np.sqrt(sum(float(np.sum(np.square(a.astype(np.float64)))) for a in arrays)))

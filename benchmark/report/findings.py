@@ -1,0 +1,157 @@
+"""What curvature and depth say of the shown trials, in sentences and by layer."""
+
+import pandas as pd
+from plotly.subplots import make_subplots
+
+from benchmark.report.figure import Figure
+from benchmark.report.formatting import listed, number, words
+from benchmark.report.material import Material
+from benchmark.report.table import Table
+from benchmark.report.theme import axis_of, finished
+
+TOPICS = {
+    "critical_point": "kind of point",
+    "definiteness": "definiteness",
+    "extremes": "extreme eigenvalues",
+    "condition_number": "condition number",
+    "stability": "stability of steps",
+    "optimal_step": "best step along the gradient",
+    "alignment": "gradient and sharpest directions",
+    "gradient_noise": "gradient noise and batch size",
+    "depth": "depth",
+    "dead_units": "dead units",
+    "symmetry": "symmetry",
+}
+"""The topics in the order in which they are shown, in words."""
+
+
+def finding_table(material: Material) -> Table | None:
+    """Return the sentences on one trial of each label, at its first and last measured epoch.
+
+    Args:
+        material: the run.
+    """
+    rows: list[tuple[str, str, str, str]] = []
+    trials: list[str] = []
+    for label in material.labels:
+        own = _of_first_trial(material, material.run.findings, label)
+        if not len(own):
+            continue
+        trials.append(f"trial {int(own['trial'].iloc[0])} of {label}")
+        epochs = dict.fromkeys([own["epoch"].min(), own["epoch"].max()])
+        for epoch in epochs:
+            said = own[own["epoch"] == epoch].set_index("topic")["sentence"]
+            rows += [
+                (label, str(int(epoch)), name, str(said[topic]))
+                for topic, name in TOPICS.items()
+                if topic in said
+            ]
+        rows += _trajectory(material, label)
+    if not rows:
+        return None
+    return Table(
+        f"What was found at the first and the last measured epoch of {listed(trials)}. Other "
+        "trials are in findings.parquet.",
+        ("optimizer", "epoch", "of", "finding"),
+        rows,
+        text_columns=4,
+    )
+
+
+def _trajectory(material: Material, label: str) -> list[tuple[str, str, str, str]]:
+    """How the sharpness went along the epochs of the same trial."""
+    own = _of_first_trial(material, material.run.curvature, label)
+    own = own[own["quantity"] == "lambda_max"].sort_values("epoch")
+    if len(own) < 2:
+        return []
+    values, epochs = own["value"].to_numpy(float), own["epoch"].to_numpy(int)
+    peak = int(values.argmax())
+    first, last = float(values[0]), float(values[-1])
+    word = "sharper" if last > first else "flatter"
+    sentence = (
+        f"The loss became {word}: λmax went from {number(first)} to {number(last)}, with "
+        f"{number(float(values[peak]))} at epoch {epochs[peak]} as the largest measured."
+    )
+    return [(label, f"{epochs[0]} to {epochs[-1]}", "sharpness along the way", sentence)]
+
+
+def _of_first_trial(material: Material, table: pd.DataFrame, label: str) -> pd.DataFrame:
+    """The rows of the first measured trial of a label, of those shown where there are any."""
+    own = material.trials[material.trials["label"] == label]["number"]
+    for numbers in (material.shown_trials(label)[0]["number"], own):
+        found = table[table["trial"].isin(numbers)]
+        if len(found):
+            return found[found["trial"] == found["trial"].min()]
+    return table.iloc[:0]
+
+
+def layer_figure(material: Material) -> Figure | None:
+    """Draw gradient norms and update ratios by layer, at the first and last measured epoch.
+
+    Args:
+        material: the run.
+    """
+    quantities = ("gradient_norm", "update_ratio")
+    plot = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
+    drawn: dict[str, list[float]] = {name: [] for name in quantities}
+    names: dict[int, str] = {}
+    said = []
+    for label in material.labels:
+        layers = _layers(_of_first_trial(material, material.run.curvature, label))
+        if not len(layers):
+            continue
+        names |= dict(zip(layers["place"], layers["layer"], strict=True))
+        style = material.styles[label]
+        for column, quantity in enumerate(quantities, start=1):
+            own = layers[(layers["name"] == quantity) & (layers["value"] > 0)]
+            epochs = list(dict.fromkeys([own["epoch"].min(), own["epoch"].max()]))
+            for epoch in epochs if len(own) else []:
+                line = own[own["epoch"] == epoch].sort_values("place")
+                is_last = epoch == epochs[-1]
+                drawn[quantity] += line["value"].tolist()
+                plot.add_scatter(
+                    x=line["place"],
+                    y=line["value"],
+                    name=f"{label}, {'last' if is_last else 'first'}",
+                    legendgroup=f"{label} {is_last}",
+                    showlegend=column == 1,
+                    mode="lines+markers",
+                    line={
+                        "color": style.colour if is_last else style.faint(0.45),
+                        "width": 2.2 if is_last else 1.4,
+                        "dash": style.dash,
+                    },
+                    marker={"symbol": style.symbol if is_last else f"{style.symbol}-open"},
+                    hovertemplate=f"layer %{{x}}, epoch {int(epoch)}: %{{y:.4g}}",
+                    row=1,
+                    col=column,
+                )
+                if is_last and column == 1:
+                    ratio = line["value"].min() / line["value"].max()
+                    said.append(f"{label}: smallest over largest {number(float(ratio), 2)}")
+    if len(names) < 2 or not drawn["gradient_norm"]:
+        return None
+    places = sorted(names)
+    for column, quantity in enumerate(quantities, start=1):
+        axis = axis_of(drawn[quantity], "log")
+        plot.update_yaxes(title=words(quantity), **axis, row=1, col=column)
+    plot.update_xaxes(title="layer", tickvals=places, ticktext=[str(place) for place in places])
+    shown = [f"{place} {names[place]}" for place in places]
+    return Figure(
+        "layers",
+        "Norm of the gradient of the training loss by layer, and how far the epoch moved the "
+        "layer's weights as a share of their norm, at the first (faint, open) and the last "
+        f"measured epoch; what is zero is left out. Layers from the input: {listed(shown)}.",
+        "Line charts by layer of gradient norms and update ratios. Gradient norms, "
+        f"{listed(said)}.",
+        finished(plot, 400),
+        wide=True,
+    )
+
+
+def _layers(table: pd.DataFrame) -> pd.DataFrame:
+    """The quantities of layers, by their place, layer and name."""
+    parts = table["quantity"].str.extract(r"^layer\.(\d+)\.(.+)\.([a-z_]+)$")
+    parts.columns = pd.Index(["place", "layer", "name"])
+    found = pd.concat([table[["epoch", "value"]], parts], axis=1).dropna(subset=["place"])
+    return found.assign(place=found["place"].astype(int))

@@ -1,0 +1,158 @@
+"""Depth on the deep linear chain, where all is known, and on networks against plain NumPy."""
+
+import keras
+import numpy as np
+import pytest
+
+from benchmark.curvature.depth import Layer, diagnose_depth, layer_quantities
+from benchmark.curvature.signals import SignalProgram
+from benchmark.problems.deep_linear_chain import DeepLinearChain
+
+
+def layers_of(chain):
+    """The layers of a chain at its start, with the gradients of its closed form."""
+    shape = (-1, chain.options["width"], chain.options["width"])
+    weights, slopes = (a.reshape(shape) for a in (chain.start, chain.gradient(chain.start)))
+    pairs = enumerate(zip(weights, slopes, strict=True))
+    return [Layer(f"W_{index}", [weight], [slope]) for index, (weight, slope) in pairs]
+
+
+CHAINS = [
+    # λ = 0.5 … 0.9, twenty layers: λⁿ from 1e-6 to 0.12
+    ({"layers": 20, "smallest_eigenvalue": 0.5, "largest_eigenvalue": 0.9}, "Gradients neither"),
+    ({"layers": 20, "smallest_eigenvalue": 0.5, "largest_eigenvalue": 0.7}, "Vanishing"),
+    ({"layers": 20, "smallest_eigenvalue": 0.5, "largest_eigenvalue": 1.5}, "Exploding"),
+    ({"layers": 4, "smallest_eigenvalue": 0.5, "largest_eigenvalue": 1.5}, "Gradients neither"),
+]
+
+
+@pytest.mark.parametrize(("options", "verdict"), CHAINS)
+def test_the_chain_is_the_power_of_its_layer(options, verdict):
+    """End to end QΛⁿQᵀ; every gradient is QΛⁿ⁻¹(Λⁿ − I)Qᵀ, so its norm is known."""
+    chain = DeepLinearChain(width=3, **options)
+    count, eigenvalues = options["layers"], chain.eigenvalues
+    found, findings = diagnose_depth(layers_of(chain), chain.end_to_end(chain.start)[None])
+    ends = eigenvalues**count
+    assert found["jacobian_singular_value_max"] == pytest.approx(ends[-1], rel=1e-9)
+    # Products of twenty layers round at 1e-15 of the largest singular value.
+    assert found["jacobian_singular_value_min"] == pytest.approx(
+        ends[0], rel=1e-9, abs=1e-13 * ends[-1]
+    )
+    expected = np.linalg.norm(eigenvalues ** (count - 1) * (ends - 1))
+    for place in range(1, count + 1):
+        prefix = f"layer.{place:02d}.W_{place - 1}"
+        assert found[f"{prefix}.gradient_norm"] == pytest.approx(expected, rel=1e-9)
+        assert found[f"{prefix}.singular_value_max"] == pytest.approx(eigenvalues[-1], rel=1e-12)
+        assert found[f"{prefix}.singular_value_min"] == pytest.approx(eigenvalues[0], rel=1e-12)
+    assert findings["depth"].startswith(verdict), findings["depth"]
+
+
+def test_the_layer_and_the_rule_are_named():
+    chain = DeepLinearChain(width=2, layers=12, smallest_eigenvalue=0.9, largest_eigenvalue=1.0)
+    layers = layers_of(chain)
+    weak = np.diag([1e-4, 1e-5])
+    layers[7] = Layer("weak", [weak], layers[7].gradients)
+    product = np.linalg.multi_dot([layer.weights[0] for layer in layers[::-1]])
+    _, findings = diagnose_depth(layers, product[None])
+    assert findings["depth"].startswith("Vanishing at weak: the largest singular value")
+    assert "below 0.001" in findings["depth"]
+    slopes = [1e-5, 1e-3, 1.0]
+    some = [Layer(str(i), [np.eye(2)], [slope * np.eye(2)]) for i, slope in enumerate(slopes)]
+    _, findings = diagnose_depth(some)
+    assert findings["depth"].startswith("Vanishing at 0: the gradient norms of the layers")
+    _, findings = diagnose_depth(some[::-1])
+    assert findings["depth"].startswith("Exploding at 2: the gradient norms")
+
+
+def test_a_layer_of_dead_units_is_named_before_the_least_stretch():
+    layers = [Layer(name, [np.eye(2)], [np.eye(2)]) for name in ("a", "b", "c")]
+    _, findings = diagnose_depth(layers, np.zeros((1, 2, 2)), {"a": 0.5, "b": 1.0})
+    assert findings["depth"].startswith("Vanishing at b:")
+    assert findings["depth"].endswith("all units of b are dead.")
+    assert findings["dead_units"].startswith("100 % of the units of b")
+
+
+def test_a_gradient_of_zero_is_no_verdict_of_its_own():
+    found, findings = diagnose_depth([Layer("a", [np.eye(2)], [np.zeros((2, 2))])])
+    assert "gradient_norm_ratio" not in found
+    assert findings["depth"].startswith("Gradients neither")
+
+
+def test_a_layer_is_measured_over_all_its_arrays():
+    kernel = np.arange(24.0).reshape(2, 3, 4)
+    bias = np.ones(4)
+    layer = Layer("c", [kernel, bias], [2 * kernel, bias], [0.9 * kernel, bias])
+    found = layer_quantities(layer)
+    size = np.sqrt((kernel**2).sum() + 4)
+    assert found["weight_norm"] == pytest.approx(size)
+    assert found["gradient_norm"] == pytest.approx(np.sqrt(4 * (kernel**2).sum() + 4))
+    assert found["update_ratio"] == pytest.approx(0.1 * np.linalg.norm(kernel) / size)
+    values = np.linalg.eigvalsh(kernel.reshape(6, 4).T @ kernel.reshape(6, 4))
+    assert found["singular_value_max"] == pytest.approx(np.sqrt(values[-1]))
+
+
+def perceptron():
+    layers = [keras.layers.Dense(5, "tanh"), keras.layers.Dense(4, "relu"), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((2,)), *layers])
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=v.shape).astype("float32") for v in model.trainable_variables]
+    weights[3][:] = [0, 0, -50, -50]  # two units that no input awakens
+    return model, weights, rng.normal(size=(7, 2)).astype("float32")
+
+
+def test_the_jacobian_is_that_of_central_differences():
+    model, weights, x = perceptron()
+
+    def outputs(x):
+        a = np.tanh(x @ weights[0] + weights[1])
+        return np.maximum(a @ weights[2] + weights[3], 0) @ weights[4] + weights[5]
+
+    x64, step = x.astype("float64"), 1e-6
+    expected = np.stack(
+        [(outputs(x64 + d) - outputs(x64 - d)) / (2 * step) for d in step * np.eye(2)], axis=2
+    )
+    found = SignalProgram(model).jacobians(weights, [], x)
+    # The program computes in float32.
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dead_units_are_those_that_no_example_awakens():
+    model, weights, x = perceptron()
+    first, second = SignalProgram(model).dead_units(weights, [], x).values()
+    hidden = np.tanh(x @ weights[0] + weights[1]) @ weights[2] + weights[3]
+    assert first == 0
+    assert second == np.mean((hidden <= 0).all(axis=0))
+    assert second >= 0.5
+    names = [layer.name for layer in model.layers]
+    layers = [Layer(name, [np.eye(2)], [np.eye(2)]) for name in names]
+    found, findings = diagnose_depth(layers, None, {names[0]: first, names[1]: second})
+    assert found[f"layer.02.{names[1]}.dead_units"] == second
+    assert f"of the units of {names[1]} are dead" in findings["dead_units"]
+
+
+def test_a_convolution_counts_channels_and_states_pass_through():
+    layers = [
+        keras.layers.Conv2D(3, 2, use_bias=False),
+        keras.layers.BatchNormalization(),
+        keras.layers.Activation("relu"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2),
+    ]
+    model = keras.Sequential([keras.Input((4, 4, 1)), *layers])
+    weights = [np.asarray(v.value).copy() for v in model.trainable_variables]
+    state = [np.asarray(v.value).copy() for v in model.non_trainable_variables]
+    weights[2][:] = [-9.0, 9.0, 9.0]  # the offset: the first channel never answers
+    weights[1][:] = 0.1
+    x = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype("float32")
+    program = SignalProgram(model)
+    dead = program.dead_units(weights, state, x)
+    assert dead[layers[2].name] == pytest.approx(1 / 3)
+    assert dead[layers[0].name] == 0
+    assert program.jacobians(weights, state, x).shape == (5, 2, 16)
+
+
+def test_a_linear_model_has_nothing_to_die():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    weights = [np.ones((2, 3), "float32"), np.zeros(3, "float32")]
+    program = SignalProgram(model)
+    assert program.dead_units(weights, [], np.ones((1, 2), "float32")) == {}
