@@ -231,7 +231,7 @@ def test_trials_side_by_side_take_the_steps_they_take_alone(row: ObjectiveCase) 
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", ["newton_cg", "lbfgs", "sam", "polyak_step_size"])
+@pytest.mark.parametrize("name", ["newton_cg", "lbfgs", "sam", "polyak_step"])
 def test_a_penalty_is_part_of_the_objective_that_is_asked(name: str) -> None:
     """Value, gradient and products together: as if the penalty stood in the function."""
     row = next(row for row in CASES if row.optimizer == name)
