@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
 from benchmark.engine.tiles import Shape
-from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES
+from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES, takes_objective
 from tests.engine.trials import make_trial, run, run_all
 
 
@@ -59,7 +59,11 @@ def assert_agree(sequential, vectorized, trials) -> None:
             )
 
 
-@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "keras:RMSprop"])
+# Those that take the objective have a test of their own, `test_objective`.
+NAMES = [name for name in OPTIMIZERS if not takes_objective(name)]
+
+
+@pytest.mark.parametrize("optimizer", [*NAMES, "keras:RMSprop"])
 def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
     clipping = ["", *CLIPPING][len(optimizer) % 4]
     trials = []
