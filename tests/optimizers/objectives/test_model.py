@@ -16,7 +16,11 @@ from tests.optimizers.objectives.cases import CASES, ObjectiveCase
 RNG = np.random.default_rng(6)
 X = RNG.normal(size=(12, 3)).astype("float32")
 Y = RNG.normal(size=(12, 2)).astype("float32")
-ROWS = [row for row in CASES if row.name in ("sam", "newton_cg", "levenberg_marquardt")]
+ROWS = [
+    row if row.name == "levenberg_marquardt" else pytest.param(row, marks=pytest.mark.slow)
+    for row in CASES
+    if row.name in ("sam", "newton_cg", "levenberg_marquardt")
+]
 few = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 """One that asks for a gradient, for products with H and with G; the rest are rules alone."""
 

@@ -13,7 +13,7 @@ from tests.optimizers.objectives import functions
 from tests.optimizers.objectives.cases import CASES, IDS, ObjectiveCase
 from tests.optimizers.objectives.oracles import hashed_signs
 
-STEPS = 7
+STEPS = 5
 
 
 @pytest.mark.usefixtures("float64")
