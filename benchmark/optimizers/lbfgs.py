@@ -39,7 +39,8 @@ def two_loop_recursion(
     """
     count = inverses.shape[0]
     pairs = [([s[i] for s in steps], [y[i] for y in changes]) for i in range(count)]
-    q, alphas = list(gradient), []
+    q = list(gradient)
+    alphas: Vector = []
     for place in reversed(range(count)):
         s, y = pairs[place]
         alpha = inverses[place] * dot(s, q)

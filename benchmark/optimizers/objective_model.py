@@ -31,14 +31,14 @@ class ObjectiveModel(keras.Model):
         own.build(self.trainable_variables)
         kinds = (self.trainable_variables, self.non_trainable_variables, own.variables)
         values = [[variable.value for variable in kind] for kind in kinds]
-        new, loss, outputs = self._new_values(*values, *_unpacked(arguments[0]))
+        new, loss, outputs = self._new_values(values, _unpacked(arguments[0]))
         for kind, tensors in zip(kinds, new, strict=True):
             for variable, tensor in zip(kind, tensors, strict=True):
                 variable.assign(tensor)
         return self._measured(loss, outputs, *_unpacked(arguments[0]))
 
     def _pure_step(self, state: Any, data: Any) -> Any:
-        new, loss, outputs = self._new_values(*state[:3], *_unpacked(data))
+        new, loss, outputs = self._new_values(state[:3], _unpacked(data))
         with keras.StatelessScope(
             state_mapping=list(zip(self.metrics_variables, state[3], strict=True))
         ) as scope:
@@ -52,15 +52,15 @@ class ObjectiveModel(keras.Model):
         return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
 
     def _new_values(
-        self,
-        trainable: Sequence[Tensor],
-        state: Sequence[Tensor],
-        own: Sequence[Tensor],
-        x: Any,
-        y: Any,
-        sample_weight: Any,
+        self, values: Sequence[Sequence[Tensor]], batch: tuple[Any, Any, Any]
     ) -> tuple[tuple[Vector, Vector, Vector], Tensor, Tensor]:
-        """The variables after one step, and loss and outputs before it; a pure function."""
+        """The variables after one step, and loss and outputs before it; a pure function.
+
+        Args:
+            values: weights, what the model keeps besides, and the optimizer's variables.
+            batch: examples, targets and sample weights.
+        """
+        (trainable, state, own), (x, y, sample_weight) = values, batch
 
         def outputs(weights: Sequence[Tensor]) -> tuple[Tensor, Vector, Vector]:
             found, new, penalties = self.stateless_call(

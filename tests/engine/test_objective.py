@@ -13,7 +13,7 @@ from benchmark.trial import ClosedFormProblem, Settings
 from tests.engine.trials import make_trial, run, run_all
 
 NAMES = [name for name in OPTIMIZERS if takes_objective(name)]
-SMALL = {
+SMALL: dict[str, dict[str, float]] = {
     "nonlinear_conjugate_gradient": {"line_search_trials": 3},
     "lbfgs": {"memory": 2, "line_search_trials": 3},
     "newton_cg": {"cg_iterations": 3},
@@ -21,7 +21,7 @@ SMALL = {
 }
 """Short loops, which compile as fast as long ones but for the memory."""
 RATES = {"sam": 0.05, "sophia": 0.02}
-QUICK = ("sam", "newton_cg")
+QUICK = ("steepest_descent",)
 NAMED = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
 
 
@@ -42,7 +42,7 @@ def trial_of(number: int, name: str, **changes):
     return make_trial(number, name, hyperparameters=given, **changes)
 
 
-def assert_agree(trials, **tolerance) -> VectorizedEngine:
+def assert_agree(trials, **tolerance) -> None:
     vectorized, sequential = VectorizedEngine(4, shape=Shape(tiles=1, width=2)), SequentialEngine()
     together = run_all(vectorized, trials)
     for trial in trials:
@@ -54,7 +54,9 @@ def assert_agree(trials, **tolerance) -> VectorizedEngine:
         ]
         for value, oracle in zip(found.weights, expected.weights, strict=True):
             np.testing.assert_allclose(value, oracle, **tolerance)
-    return vectorized
+
+
+SHAPE = Shape(2, 2)
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -67,15 +69,20 @@ def test_engines_agree_in_float64(double, name):
             make_trial(t.number, name, 2, hyperparameters={**t.hyperparameters, **clipped})
             for t in trials
         ]
-    engine = assert_agree(trials, rtol=1e-9, atol=1e-11)  # a hundred roundings of 1e-16
-    assert engine.capacity == 4
+    # Some hundred roundings of 1e-16, enlarged where a step divides by small numbers.
+    assert_agree(trials, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize(
-    ("name", "factor"), [("sam", 2), ("polyak_step", 1), ("steepest_descent", 2)]
+    ("name", "factor"),
+    [
+        ("steepest_descent", 2),
+        pytest.param("polyak_step", 1, marks=pytest.mark.slow),
+        pytest.param("sam", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_fixed_costs_are_counted(name, factor):
-    result, reports = run(VectorizedEngine(2), trial_of(0, name, epochs=2))
+    result, reports = run(VectorizedEngine(4, shape=SHAPE), trial_of(0, name, epochs=2))
     assert result.gradient_evaluations == factor * result.step > 0
     assert [one.gradient_evaluations for one in reports] == [factor * one.step for one in reports]
 
@@ -102,6 +109,7 @@ def test_a_closed_form_problem_is_solved_by_its_curvature():
     assert losses[1][1] == pytest.approx(losses[1][0] / 4, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_models_with_state_keep_that_of_one_pass_a_step():
     trials = [
         trial_of(
@@ -117,17 +125,18 @@ def test_models_with_state_keep_that_of_one_pass_a_step():
     assert_agree(trials, rtol=1e-4, atol=1e-5)
 
 
-def test_a_result_is_bitwise_the_same_beside_any_neighbours():
-    alone = run(VectorizedEngine(4, shape=Shape(2, 2)), trial_of(1, "newton_cg", epochs=2))[0]
-    trials = [trial_of(number, "newton_cg", epochs=2) for number in range(4)]
-    beside = run_all(VectorizedEngine(4, shape=Shape(2, 2)), trials)[1][0]
+@pytest.mark.parametrize("name", NAMED)
+def test_a_result_is_bitwise_the_same_beside_any_neighbours(name):
+    alone = run(VectorizedEngine(4, shape=SHAPE), trial_of(1, name, epochs=2))[0]
+    trials = [trial_of(number, name, epochs=2) for number in range(4)]
+    beside = run_all(VectorizedEngine(4, shape=SHAPE), trials)[1][0]
     assert beside.gradient_evaluations == alone.gradient_evaluations
     for one, other in zip(beside.weights, alone.weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_random_sizes_of_mini_batches_are_trained_one_after_the_other():
-    told = []
+    told: list[str] = []
     engine = VectorizedEngine(2, notify=told.append)
     result, _ = run(engine, trial_of(0, "steepest_descent", epochs=1, sampling="bernoulli"))
     assert result.gradient_evaluations == 2 * result.step

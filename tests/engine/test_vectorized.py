@@ -5,7 +5,7 @@ import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
 from benchmark.engine.tiles import Shape
-from benchmark.optimizers import CLIPPING, OPTIMIZERS
+from benchmark.optimizers import CLIPPING, OPTIMIZERS, takes_objective
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
@@ -25,7 +25,9 @@ SHAPE = Shape(tiles=2, width=2)
 # each of some twenty steps, of numbers of order one.
 RELATIVE, ABSOLUTE = 1e-5, 2e-6
 SAMPLINGS = (("shuffle", 32), ("round_robin", 7), ("bernoulli", 16), ("with_replacement", 40))
-STRUCTURES = [(optimizer, kind) for optimizer in OPTIMIZERS for kind in ("", *CLIPPING)]
+# Those that take the objective have a test of their own, `test_objective`.
+NAMES = [name for name in OPTIMIZERS if not takes_objective(name)]
+STRUCTURES = [(optimizer, kind) for optimizer in NAMES for kind in ("", *CLIPPING)]
 # One kind of clipping for some optimizers and one optimizer for each kind; the rest is slow, for
 # in float64 all are compared in `test_vectorized_agreement`.
 QUICK = {

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
 from benchmark.engine.tiles import Shape
-from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES
+from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES, takes_objective
 from tests.engine.trials import make_trial, run, run_all
 
 
@@ -31,6 +31,7 @@ SLOW |= {"lamb", "adafactor", "shampoo", "soap", "muon", "averaged_sgd", "dampen
 NAMES = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
     for name in (*OPTIMIZERS, "keras:RMSprop")
+    if not takes_objective(name)  # those have a test of their own, `test_objective`
 ]
 
 

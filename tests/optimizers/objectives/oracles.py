@@ -1,6 +1,7 @@
 """The optimizers that ask for the objective as dumb loops over dense matrices, from the papers."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +32,8 @@ def polyak_step(
         yield w, 1
 
 
-def _exact(slope: float, curvature: float, largest: float) -> float:
-    return largest if curvature == 0 else min(largest, slope / abs(curvature))
+def _exact(slope: Any, curvature: Any, largest: float) -> float:
+    return largest if curvature == 0 else min(largest, float(slope) / abs(float(curvature)))
 
 
 def steepest_descent(f: Dense, w: Array, *, learning_rate: float, maximum_step: float) -> Steps:
@@ -78,7 +79,7 @@ def lbfgs(
             s, y = pairs[-1]
             inverse = (s @ y) / (y @ y) * np.eye(w.size)
         else:
-            inverse = min(1.0, 1 / np.linalg.norm(g)) * np.eye(w.size)
+            inverse = min(1.0, 1 / float(np.linalg.norm(g))) * np.eye(w.size)
         for s, y in pairs:
             left = np.eye(w.size) - np.outer(s, y) / (s @ y)
             inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
@@ -144,13 +145,13 @@ def newton_cg(
         g, hessian = f.gradient(w), f.hessian(w)
         size = np.linalg.norm(g)
         tolerance = size * min(forcing_term, np.sqrt(size))
-        d, products, ends = _steihaug(hessian, g, radius, tolerance, cg_iterations)
+        d, products, ends = _steihaug(hessian, g, radius, float(tolerance), cg_iterations)
         s = learning_rate * d
         slack = 10 * EPSILON * abs(f.value(w))
         predicted = -(g @ s + s @ hessian @ s / 2)
         gain = (f.value(w) - f.value(w + s) + slack) / (predicted + slack)
         if gain < 0.25:
-            radius = np.linalg.norm(d) / 4
+            radius = float(np.linalg.norm(d)) / 4
         elif gain > 0.75 and ends:
             radius = min(2 * radius, maximum_radius)
         w = w + s if gain > 1e-4 else w

@@ -1,6 +1,7 @@
 """Every optimizer that asks for the objective, step by step against its oracle in float64."""
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from tests.optimizers.objectives import functions
 from tests.optimizers.objectives.cases import CASES, IDS, ObjectiveCase
 from tests.optimizers.objectives.oracles import hashed_signs
 
-STEPS = 7
+STEPS = 5
 
 
 @pytest.mark.usefixtures("float64")
@@ -44,7 +45,7 @@ def test_the_objective_has_the_derivatives_written_out_by_hand(dense, objective)
         [ops.convert_to_tensor(part) for part in functions.parts(one)] for one in (w, v)
     )
     value, gradient = objective.value_and_gradient(weights)
-    tight = {"rtol": 1e-12, "atol": 1e-12}  # some roundings of numbers of order one
+    tight: Any = {"rtol": 1e-12, "atol": 1e-12}  # some roundings of numbers of order one
     assert float(value) == pytest.approx(dense.value(w), rel=1e-13)
     assert float(objective.value(weights)) == float(value)
     np.testing.assert_allclose(functions.flat(gradient), dense.gradient(w), **tight)

@@ -94,15 +94,15 @@ def test_penalties_are_part_of_the_gauss_newton_matrix() -> None:
     ("name", "settings", "steps"),
     [
         ("lbfgs", {"memory": 3, "line_search_trials": 6}, 45),
-        pytest.param("newton_cg", {"cg_iterations": 3}, 30, marks=pytest.mark.slow),
-        pytest.param(
+        ("newton_cg", {"cg_iterations": 3}, 30),
+        (
             "levenberg_marquardt",
             {"cg_iterations": 3, "forcing_term": 1e-6, "damping_factor": 2.0},
             26,
-            marks=pytest.mark.slow,
         ),
     ],
 )
+@pytest.mark.slow
 def test_the_minimum_of_rosenbrock_is_reached(name: str, settings: Any, steps: int) -> None:
     optimizer = load_optimizer(name)(**settings)
     found, values = minimized(optimizer, rosenbrock(), np.array([-1.2, 1.0]), steps)
