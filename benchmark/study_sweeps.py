@@ -8,7 +8,7 @@ from benchmark.study_messages import Mistake
 from benchmark.theory import METHODS, OPTIMAL, extreme_eigenvalues, optimal_settings
 
 
-def problem_options(study: Study, catalogue: Catalogue) -> dict[str, float | int]:
+def problem_options(study: Study, catalogue: Catalogue) -> dict[str, float | int | str]:
     """All options of the closed-form problem of a study, none where that is wrong or absent."""
     problem = study.problem
     if problem.function not in catalogue.problems:

@@ -144,7 +144,7 @@ def stability_limit(optimizer: str, hyperparameters: Mapping[str, float]) -> flo
     return None
 
 
-def extreme_eigenvalues(options: Mapping[str, float]) -> tuple[float, float]:
+def extreme_eigenvalues(options: Mapping[str, float | str]) -> tuple[float, float]:
     """Return μ and L of a closed-form quadratic from the options of its problem.
 
     Args:
@@ -157,5 +157,5 @@ def extreme_eigenvalues(options: Mapping[str, float]) -> tuple[float, float]:
         >>> extreme_eigenvalues({"condition_number": 100.0, "largest_eigenvalue": 2.0})
         (0.02, 2.0)
     """
-    largest = options["largest_eigenvalue"]
-    return largest / options["condition_number"], largest
+    largest = float(options["largest_eigenvalue"])
+    return largest / float(options["condition_number"]), largest

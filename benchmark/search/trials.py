@@ -47,7 +47,7 @@ def settings_of(
     loss: str = "",
     metric: str = "",
     integers: frozenset[str] = frozenset({"batch_size"}),
-    problem_options: Mapping[str, float | int] | None = None,
+    problem_options: Mapping[str, float | int | str] | None = None,
 ) -> SearchSettings:
     """Return the settings of a study's search; the objective defaults to a loss.
 
