@@ -88,6 +88,7 @@ class ScheduleFreeAdamW(ScheduleFree):
     """
 
     hyperparameter_table = OPTIMIZERS["schedule_free_adamw"].hyperparameters
+    departure_from_keras = "Keras 3.15 on TensorFlow finds the average from the new z for the old."
     slot_names = ("displacement", "second_moment")
 
     def __init__(

@@ -1,9 +1,11 @@
 """How an optimizer trains in the engines: a tiny problem, iris with a linear model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import keras
 import numpy as np
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
@@ -24,21 +26,47 @@ LARGE_RATE = 1e6
 def vectorized_equals_sequential(subject: Subject) -> None:
     """Check the property ``vectorised as sequential``."""
     subject.require_pure()
+    try:
+        _require_agreement(subject, _engine(), share=1.0)
+    except ApartError:
+        # An inverse root of a matrix, say, makes much of a rounding; a mistake stays one.
+        with _float64():
+            _require_agreement(subject, _new_engine(), share=1e-6)
+
+
+class ApartError(ViolationError):
+    """The engines ended at different weights."""
+
+
+def _require_agreement(subject: Subject, engine: Any, share: float) -> None:
+    """Compare the engines, with a share of what two computations may be apart in float32."""
     oracle = SequentialEngine()
     for trial in (_trial(subject, 0), _trial(subject, 1)):
         expected = run([trial], oracle)[0]
-        found = run([trial], _engine())[0]
-        for engine, result in (("sequential", expected), ("vectorized", found)):
+        found = run([trial], engine)[0]
+        for name, result in (("sequential", expected), ("vectorized", found)):
             if not result.weights:
-                raise ViolationError(f"The {engine} engine ends with: {result.reason}")
-        start = _start(trial)
+                raise ViolationError(f"The {name} engine ends with: {result.reason}")
         apart = distance(found.weights, expected.weights)
-        allowed = tolerance(expected.weights, start)
+        allowed = share * tolerance(expected.weights, _start(trial))
         if apart > allowed:
-            raise ViolationError(
+            raise ApartError(
                 f"After {expected.step} steps on iris a weight of the vectorized engine is "
-                f"{apart:.3g} from the sequential one's; {allowed:.2g} is allowed."
+                f"{apart:.3g} from the sequential one's; {allowed:.2g} is allowed in "
+                f"{keras.config.floatx()}."
             )
+
+
+@contextmanager
+def _float64() -> Iterator[None]:
+    usual, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(usual)
+        keras.config.set_dtype_policy(policy)
 
 
 def neighbours_change_nothing(subject: Subject) -> None:
@@ -76,6 +104,10 @@ def run(trials: list[Trial], engine: Any) -> list[TrialResult]:
 
 @cache
 def _engine() -> VectorizedEngine:
+    return _new_engine()
+
+
+def _new_engine() -> VectorizedEngine:
     """Two tiles with two places each: neighbours are in the same tile and in another."""
     return VectorizedEngine(4, Shape(tiles=2, width=2))
 

@@ -80,11 +80,13 @@ PROPERTIES: dict[str, Property] = {
     ),
     "as in Keras": Property(
         "Keras's class of the same name has the same arguments and defaults, and its steps "
-        "differ by a thousandth of the way at most.",
+        "differ by a thousandth of the way at most; or departure_from_keras of the class says why "
+        "they do not.",
         f"{_HERE}.drop_in:steps_as_keras",
     ),
     "vectorised as sequential": Property(
-        "The vectorized engine ends where the sequential one does, to a thousandth of the way.",
+        "The vectorized engine ends where the sequential one does, to a thousandth of the way; "
+        "where a method magnifies the roundings of float32, in float64 to a billionth.",
         f"{_HERE}.engines:vectorized_equals_sequential",
     ),
     "any neighbours": Property(
