@@ -14,6 +14,7 @@ from benchmark.engine.program import TrainingProgram
 from benchmark.engine.slots import model_key, optimizer_of, structure_of
 from benchmark.engine.task import Task, build_task
 from benchmark.engine.tiles import Shape
+from benchmark.engine.tracking import TrackingProgram, probe_seed
 from benchmark.trial import Trial
 
 Value = TypeVar("Value")
@@ -45,11 +46,20 @@ class ModelPrograms:
         self.judging = JudgingProgram(task, self.shape)
         self.evaluation = Evaluation(task)
         self.rows = len(task.parts["train"].x)
+        self._tracking: dict[tuple[int, int], TrackingProgram] = {}
 
     @property
     def compilations(self) -> int:
-        """How often the judging programs have been compiled so far."""
-        return self.judging.compilations
+        """How often the programs of judging and tracking have been compiled so far."""
+        tracking = sum(program.compilations for program in self._tracking.values())
+        return self.judging.compilations + tracking
+
+    def tracking(self, trial: Trial) -> TrackingProgram:
+        """What follows the curvature on the probe of a trial; made at the first one."""
+        key = (trial.curvature.probe, probe_seed(trial))
+        if key not in self._tracking:
+            self._tracking[key] = TrackingProgram(self.task, self.shape, *key)
+        return self._tracking[key]
 
 
 class Programs:

@@ -41,6 +41,7 @@ class Slot:
         seconds: wall-clock seconds by clock.
         plateau: what the schedule ``reduce_on_plateau`` remembers.
         learning_rate: of the last update; the engine sets it before it judges.
+        direction: the sharpest direction that was found last, where curvature is followed.
     """
 
     trial: Trial
@@ -52,6 +53,7 @@ class Slot:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     plateau: Plateau = field(default_factory=Plateau)
     learning_rate: float = math.nan
+    direction: np.ndarray[Any, Any] | None = None
 
     @cached_property
     def schedule(self) -> str:
@@ -99,8 +101,37 @@ class Slot:
         """Whether curvature is due at this epoch."""
         return status is not Status.DIVERGED and self.epoch in self.trial.curvature.epochs
 
+    def needs_tracking(self, status: Status) -> bool:
+        """Whether the curvature on the probe is due at this epoch."""
+        due = self.trial.curvature.tracked_epochs
+        is_due = self.epoch in due or (bool(due) and status.is_usable)
+        return is_due and status is not Status.DIVERGED
+
+    def track(self, quantities: Mapping[str, float]) -> dict[str, float]:
+        """Name what was found on the probe, and set λmax against the learning rate η.
+
+        Args:
+            quantities: as :class:`~benchmark.curvature.Subspace` names them.
+
+        Returns:
+            The same after ``probe_``, and ``probe_scaled_sharpness`` = η·λmax; η is that of the
+            last update, at the start that of the trial. It is compared with 2 for gradient
+            descent; of an optimizer that scales its steps it is no limit.
+        """
+        found = {f"probe_{name}": value for name, value in quantities.items()}
+        rate = self.learning_rate
+        rate = self.base_learning_rate if math.isnan(rate) else rate
+        if "lambda_max" in quantities and math.isfinite(rate):
+            found["probe_scaled_sharpness"] = rate * quantities["lambda_max"]
+        return found
+
     def report(
-        self, metrics: Mapping[str, float], status: Status, reason: str, found: Any = None
+        self,
+        metrics: Mapping[str, float],
+        status: Status,
+        reason: str,
+        found: Any = None,
+        tracked: Mapping[str, float] | None = None,
     ) -> Report:
         """Say how the trial stands.
 
@@ -109,6 +140,7 @@ class Slot:
             status: as :meth:`judge` found.
             reason: a sentence on a final status.
             found: the curvature, where it was due.
+            tracked: that on the probe, likewise.
         """
         return Report(
             trial_number=self.trial.number,
@@ -119,7 +151,7 @@ class Slot:
             metrics=Settings({**metrics, **self._rate()} if metrics else metrics),
             status=status,
             reason=reason,
-            curvature=Settings(found.quantities) if found else Settings(),
+            curvature=Settings({**(found.quantities if found else {}), **(tracked or {})}),
             spectrum=tuple(map(float, found.eigenvalues)) if found else (),
         )
 
