@@ -13,10 +13,11 @@ _NOTHING = np.empty(0)
 class Subspace:
     """Inner products of orthonormal directions vᵢ and their products H vᵢ, in float64.
 
-    H is symmetric, n × n; the rows of V are directions, those of W = V H their products. A
-    direction that depended on the earlier ones is a row of zeros in both.
+    H is symmetric, n × n; the rows of V are directions, orthonormal to rounding, those of
+    W = V H their products. A direction that depended on the earlier ones is a row of zeros.
 
     Args:
+        gram: V Vᵀ, shape (m, m).
         small: V Wᵀ = V H Vᵀ, shape (m, m).
         squares: W Wᵀ = V H² Vᵀ, shape (m, m).
         gradient: V g, shape (m,); g lies in the span.
@@ -25,10 +26,12 @@ class Subspace:
 
     Example:
         >>> h = np.diag([4.0, 1.0])
-        >>> Subspace(h, h @ h, np.array([1.0, 1.0]), 2, 2.0**-23).quantities()["optimal_step"]
+        >>> subspace = Subspace(np.eye(2), h, h @ h, np.array([1.0, 1.0]), 2, 2.0**-23)
+        >>> subspace.quantities()["optimal_step"]
         0.4
     """
 
+    gram: Array
     small: Array
     squares: Array
     gradient: Array
@@ -38,7 +41,9 @@ class Subspace:
     @property
     def is_finite(self) -> bool:
         """Whether all products are; otherwise nothing is known."""
-        return all(np.isfinite(a).all() for a in (self.small, self.squares, self.gradient))
+        return all(
+            np.isfinite(a).all() for a in (self.gram, self.small, self.squares, self.gradient)
+        )
 
     def top(self) -> Array:
         """The unit vector y, of m numbers, whose Vᵀy has the largest Rayleigh quotient."""
@@ -48,7 +53,7 @@ class Subspace:
         """Numbers by name, none where a product was not finite.
 
         - ``lambda_max``: the largest Ritz value θ = yᵀ(V H Vᵀ)y, which is at most the algebraically
-          largest eigenvalue; ``lambda_max_residual``: ‖H u − θ u‖ with u = Vᵀy, within
+          largest eigenvalue; ``lambda_max_residual``: ‖H u − θ u‖ + δ with u = Vᵀy, within
           which an eigenvalue lies.
         - ``lambda_min_upper_bound``: the smallest Ritz value; the smallest eigenvalue is at most
           that, so a negative one proves negative curvature.
@@ -72,10 +77,13 @@ class Subspace:
         squares = np.maximum(np.linalg.eigvalsh(self._symmetric(self.squares)[kept]), 0.0)
         low, high = np.sqrt(squares[0]), np.sqrt(squares[-1])
         rounding = min(self.dimension, 100 * self.dimension**0.5) * self.epsilon * high
-        residual = float(y @ self._symmetric(self.squares) @ y) - values[-1] ** 2
+        # With V Vᵀ: as if V were orthonormal, its rounding would be all that is left.
+        top = values[-1]
+        difference = self.squares - 2 * top * self._symmetric(self.small) + top**2 * self.gram
+        residual = max(float(y @ difference @ y), 0.0) ** 0.5
         found = {
-            "lambda_max": float(values[-1]),
-            "lambda_max_residual": max(residual, 0.0) ** 0.5,
+            "lambda_max": float(top),
+            "lambda_max_residual": float(residual + rounding),
             "lambda_min_upper_bound": float(values[0]),
         }
         if high > 0:
@@ -87,8 +95,8 @@ class Subspace:
         return found
 
     def _kept(self) -> Array:
-        """Which directions are no rows of zeros; H v = 0 too leaves nothing to learn of v."""
-        return np.diag(self.squares) > 0
+        """Which directions are no rows of zeros."""
+        return np.asarray(np.diag(self.gram) > 0)
 
     def _ritz(self) -> tuple[Array, Array]:
         """The Ritz values, ascending, and the vector of the last."""

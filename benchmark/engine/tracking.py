@@ -101,12 +101,10 @@ class TrackingProgram:
         )
         begin = self._stacked([self._direction(one) for one in filled])
         numbers, bases = self._measure(weights, states, begin, np.int32(tiles), self._data)
-        table = np.asarray(numbers).reshape(self.shape.slots, -1)
-        spans = np.asarray(bases)
+        tables, spans = np.asarray(numbers), np.asarray(bases)
         return [
-            self._read(table[slot], spans[tile, :, column], self._direction(one))
-            for slot, one in enumerate(trials)
-            for tile, column in [self.shape.place(slot)]
+            self._read(tables[place], spans[place], self._direction(one))
+            for place, one in zip(map(self.shape.place, range(len(trials))), trials, strict=True)
         ]
 
     def warm_up(self) -> None:
@@ -131,9 +129,9 @@ class TrackingProgram:
 
     def _read(self, numbers: Array, basis: Array, before: Array) -> tuple[dict[str, float], Array]:
         """Make quantities of the inner products of one trial, and its next direction."""
-        steps = self._steps
-        small, squares = numbers[: 2 * steps**2].reshape(2, steps, steps)
-        subspace = Subspace(small, squares, numbers[2 * steps**2 :], self._size, 2.0**-23)
+        v, w = slice(self._steps), slice(self._steps, 2 * self._steps)
+        parts = (numbers[v, v], numbers[v, w], numbers[w, w], numbers[v, -1])
+        subspace = Subspace(*parts, self._size, 2.0**-23)
         found = subspace.quantities()
         if not found:
             return {}, before
@@ -145,7 +143,7 @@ class TrackingProgram:
     def _measurements(
         self, weights: Tensors, states: Tensors, begin: Tensor, tiles: Tensor, data: Any
     ) -> tuple[Tensor, Tensor]:
-        """Inner products (tiles, width, …) and bases (tiles, steps, width, n) of all slots."""
+        """Inner products of directions, products and gradient of each slot, and directions."""
         shape, steps = self.shape, self._steps
 
         def body(tile: Tensor, numbers: Tensor, bases: Tensor) -> tuple[Tensor, ...]:
@@ -153,12 +151,13 @@ class TrackingProgram:
             found, basis = self._measured(now, state, begin[tile], data)
             return (
                 tile + 1,
-                ops.slice_update(numbers, ops.stack([tile, 0, 0]), found[None]),
+                ops.slice_update(numbers, ops.stack([tile, 0, 0, 0]), found[None]),
                 ops.slice_update(bases, ops.stack([tile, 0, 0, 0]), basis[None]),
             )
 
-        numbers = ops.zeros((shape.tiles, shape.width, 2 * steps**2 + steps), "float64")
-        bases = ops.zeros((shape.tiles, steps, shape.width, self._size), begin.dtype)
+        rows = 2 * steps + 1
+        numbers = ops.zeros((shape.tiles, shape.width, rows, rows), "float64")
+        bases = ops.zeros((shape.tiles, shape.width, steps, self._size), begin.dtype)
         start = (ops.zeros_like(tiles), numbers, bases)
         found = ops.while_loop(lambda tile, *_: tile < tiles, body, start)
         return found[1], found[2]
@@ -168,13 +167,13 @@ class TrackingProgram:
     ) -> tuple[Tensor, Tensor]:
         steps = self._steps
         gradient = self._gradient(weights, states, data)
-        empty = ops.zeros((steps, *begin.shape), begin.dtype)
+        empty = ops.zeros((self.shape.width, steps, self._size), begin.dtype)
         # What the directions are made of: v, g, and the product of each.
-        sources = ops.concatenate([begin[None], gradient[None], empty])
+        sources = ops.concatenate([begin[:, None], gradient[:, None], empty], axis=1)
 
         def body(step: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             basis, products, sources = now
-            direction = _orthogonal(sources[step], basis)
+            direction = _orthogonal(ops.take(sources, step, axis=1), basis)
             product = self._product(weights, states, direction, data)
             return (
                 _with_row(basis, step, direction),
@@ -183,12 +182,9 @@ class TrackingProgram:
             )
 
         basis, products, _ = backend.repeat(body, (empty, empty, sources), steps)
-        small = _inner(basis[:, None], products[None])
-        squares = _inner(products[:, None], products[None])
-        along = _inner(basis, gradient[None])
-        width = self.shape.width
-        parts = [ops.reshape(one, (-1, width)) for one in (small, squares, along)]
-        return ops.transpose(ops.concatenate(parts)), basis
+        rows = ops.cast(ops.concatenate([basis, products, gradient[:, None]], axis=1), "float64")
+        # Sums of many numbers as a product of matrices: four times as fast on a processor.
+        return ops.matmul(rows, ops.transpose(rows, (0, 2, 1))), basis
 
     def _gradient(self, weights: Tensors, states: Tensors, data: Any) -> Tensor:
         def of_one(weights: Tensors, states: Tensors, *chunk: Tensor) -> Tensor:
@@ -230,24 +226,20 @@ def _orthogonal(vectors: Tensor, basis: Tensor) -> Tensor:
 
     Args:
         vectors: of shape (width, n).
-        basis: of shape (steps, width, n), orthonormal along its first axis, or zeros.
+        basis: of shape (width, steps, n), orthonormal rows, or zeros.
     """
     rest, basis64 = ops.cast(vectors, "float64"), ops.cast(basis, "float64")
-    length = ops.sqrt(_inner(rest, rest))
+    across = ops.transpose(basis64, (0, 2, 1))
+    length = ops.sqrt(ops.sum(ops.square(rest), axis=-1))
     # Twice is enough (Parlett, 1998, §6.9).
     for _ in range(2):
-        shares = ops.sum(basis64 * rest[None], axis=-1, keepdims=True)
-        rest = rest - ops.sum(shares * basis64, axis=0)
-    left = ops.sqrt(_inner(rest, rest))
+        shares = ops.matmul(rest[:, None], across)
+        rest = rest - ops.matmul(shares, basis64)[:, 0]
+    left = ops.sqrt(ops.sum(ops.square(rest), axis=-1))
     is_new = ops.logical_and(left > DEPENDENT * length, length > 0)
     unit = rest / ops.where(is_new, left, ops.ones_like(left))[:, None]
     return ops.cast(ops.where(is_new[:, None], unit, ops.zeros_like(unit)), vectors.dtype)
 
 
-def _inner(one: Tensor, other: Tensor) -> Tensor:
-    """Inner products along the last axis, in float64."""
-    return ops.sum(ops.cast(one, "float64") * ops.cast(other, "float64"), axis=-1)
-
-
 def _with_row(tensor: Tensor, index: Tensor, row: Tensor) -> Tensor:
-    return ops.slice_update(tensor, ops.stack([index, 0, 0]), row[None])
+    return ops.slice_update(tensor, ops.stack([0, index, 0]), row[:, None])

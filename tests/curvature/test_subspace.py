@@ -10,7 +10,7 @@ SIZE = 40
 
 def subspace_of(hessian: np.ndarray, basis: np.ndarray, gradient: np.ndarray) -> Subspace:
     products = basis @ hessian
-    parts = (basis @ products.T, products @ products.T, basis @ gradient)
+    parts = (basis @ basis.T, basis @ products.T, products @ products.T, basis @ gradient)
     return Subspace(*parts, len(hessian), 2.0**-52)
 
 
@@ -66,9 +66,17 @@ def test_a_whole_basis_gives_the_spectrum_itself_and_rows_of_zeros_nothing() -> 
     assert kappa == pytest.approx(values[-1] / values[0], rel=1e-9)
 
 
-def test_nothing_is_said_where_a_product_is_not_finite_or_all_are_zero() -> None:
+def test_nothing_is_said_where_a_product_is_not_finite_or_no_direction_is_left() -> None:
     hessian, basis, gradient = drawn(0, definite=True)
     for value in (np.nan, np.inf):
-        parts = (np.full((5, 5), value), np.full((5, 5), value), np.ones(5))
+        parts = (np.eye(5), np.full((5, 5), value), np.full((5, 5), value), np.ones(5))
         assert Subspace(*parts, SIZE, 2.0**-52).quantities() == {}
-    assert subspace_of(0 * hessian, basis, gradient).quantities() == {}
+    nowhere = subspace_of(hessian, 0 * basis, gradient)
+    assert nowhere.quantities() == {}
+    assert not nowhere.top().any()
+
+
+def test_a_flat_loss_has_neither_condition_number_nor_best_step() -> None:
+    hessian, basis, gradient = drawn(0, definite=True)
+    flat = dict.fromkeys(("lambda_max", "lambda_max_residual", "lambda_min_upper_bound"), 0.0)
+    assert subspace_of(0 * hessian, basis, gradient).quantities() == flat

@@ -101,9 +101,8 @@ def test_a_warm_start_goes_on_from_what_was_found(task, program):
         ((numbers, direction),) = program.measure([Tracked(weights, (), direction)])
         residuals.append(numbers["lambda_max_residual"])
     assert numbers["lambda_max"] == pytest.approx(largest, rel=1e-6)  # float32
-    # From there on it is rounding of float32.
-    assert residuals[1] < residuals[0] / 3 or residuals[0] < 1e-4 * largest
-    assert residuals[-1] < 1e-4 * largest
+    assert residuals[1] < residuals[0] / 3
+    assert residuals[-1] < 1e-4 * largest  # what rounding of float32 leaves
 
 
 def test_a_small_problem_is_measured_exactly():
@@ -136,10 +135,11 @@ def test_both_engines_follow_alike_at_the_epochs_asked_for_and_the_last(engines)
     for one, other in zip(found, oracle, strict=True):
         assert set(one.curvature) == set(other.curvature) <= NAMES
         for name, value in one.curvature.items():
-            # Weights that differ by roundings of float32; a residual has them of λmax, and a
-            # bound of κ is λmax over what is hardly more than they are.
-            tolerance = 0.3 if "residual" in name or "condition" in name else 1e-3
-            assert value == pytest.approx(other.curvature[name], rel=tolerance, abs=1e-5)
+            # Weights that differ by roundings of float32. A residual has them of λmax, and a
+            # bound of κ is λmax over what is little more than they are.
+            relative = 0.1 if "condition" in name else 1e-3
+            error = 1e-4 * one.curvature["probe_lambda_max"]
+            assert value == pytest.approx(other.curvature[name], rel=relative, abs=error)
     rates = [one.curvature["probe_scaled_sharpness"] for one in found if one.curvature]
     expected = [0.1 * one.curvature["probe_lambda_max"] for one in found if one.curvature]
     assert rates == pytest.approx(expected, rel=1e-6)  # the rate is float32 in the program
@@ -153,7 +153,7 @@ def test_a_result_is_bitwise_the_same_in_any_slot_beside_any_neighbours_and_afte
     for place in (0, 4, 9):
         trials = [*others[:place], trial_of(50, epochs=4), *others[place:]]
         assert run_all(vectorized, trials)[50][1] == alone
-    fresh = VectorizedEngine(capacity=1)
+    fresh = VectorizedEngine(capacity=1, shape=SHAPE)
     assert run(fresh, trial_of(50, epochs=4))[1] == alone
     fresh.close()
 
@@ -181,13 +181,16 @@ def test_a_full_diagnosis_stands_beside_it(engines):
         assert last["probe_optimal_step"] == pytest.approx(last["optimal_step"], rel=1e-4)
 
 
-@pytest.mark.parametrize("model", ["multilayer_perceptron", "convolutional_network"])
+@pytest.mark.parametrize(
+    "model",
+    ["multilayer_perceptron", pytest.param("convolutional_network", marks=pytest.mark.slow)],
+)
 def test_models_with_a_state_are_measured_in_inference_mode(engines, model):
     digits = DatasetProblem("digits", loss="sparse_categorical_crossentropy", metric="accuracy")
     own = {"filters": [2], "hidden": [4]} if model == "convolutional_network" else {"hidden": [5]}
     options = {**own, "batch_normalization": True, "dropout": 0.4}
     request = CurvatureRequest(
-        epochs=(1,), exact_limit=0, lanczos_steps=12, tracked_epochs=(0, 1), probe=10_000
+        epochs=(1,), exact_limit=0, lanczos_steps=12, tracked_epochs=(1,), probe=10_000
     )
     trial = trial_of(
         0, 0.05, 250, epochs=1, problem=digits, model=model, model_options=options,
@@ -195,9 +198,13 @@ def test_models_with_a_state_are_measured_in_inference_mode(engines, model):
     )  # fmt: skip
     _, reports = run(engines[1], trial)
     last = reports[-1].curvature
-    # Both over all rows; the gradient is that of the same function, so α* is too.
-    assert last["probe_optimal_step"] == pytest.approx(last["optimal_step"], rel=1e-3)  # float32
-    assert last["probe_lambda_max"] == pytest.approx(last["lambda_max"], rel=5e-2)  # six products
+    # Both over all rows, of the same function.
+    assert ("probe_optimal_step" in last) == ("optimal_step" in last)
+    step = last.get("optimal_step")
+    assert last.get("probe_optimal_step") == (step and pytest.approx(step, rel=1e-3))  # float32
+    # Six products against twelve, of a spectrum with several large eigenvalues.
+    assert 0.6 * last["lambda_max"] < last["probe_lambda_max"]
+    assert last["probe_lambda_max"] <= last["lambda_max"] * (1 + 1e-5)  # float32
 
 
 def test_the_probe_is_the_same_for_every_trial_of_a_split():
