@@ -248,7 +248,9 @@ def test_best_median_and_worst_are_repeated_bit_for_bit_and_diagnosed(tmp_path):
         assert trials["objective"][chosen["best"]["trial"]] == objectives[0]
         assert trials["objective"][chosen["worst"]["trial"]] == objectives[-1]
         for one in chosen.values():
-            same = [name for name in trials if name.startswith(("hp.", "metric.", "objective"))]
+            same = [
+                name for name in trials if str(name).startswith(("hp.", "metric.", "objective"))
+            ]
             first, again = trials.loc[one["trial"]], trials.loc[one["diagnosis"]]
             pd.testing.assert_series_equal(first[same], again[same], check_names=False)
             numbers.append(one["diagnosis"])

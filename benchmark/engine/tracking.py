@@ -17,7 +17,10 @@ from benchmark.trial import Trial, named_seed
 Tensor = Any
 Tensors = list[Any]
 PRODUCTS = 6
-"""Hessian-vector products of a measurement; see ``docs`` of :class:`TrackingProgram`."""
+"""Hessian-vector products of a measurement, an even number: as many from v as from g.
+
+On the digits network six found λmax 1 % too small, four 6 % (medians over trials and epochs).
+"""
 DEPENDENT = 1e-5
 """What is left of a direction, in its own length, is rounding of float32 below this."""
 
@@ -51,7 +54,7 @@ class TrackingProgram:
     slowly; at the first measurement it is drawn, alike for all trials. g makes α* exact,
     and lies mostly in the sharpest directions itself.
 
-    Weights and products are float32; inner products are summed in float64. The arithmetic
+    Weights, directions and products are float32; their inner products float64. The arithmetic
     for a trial does not depend on its place or its neighbours.
 
     Args:
@@ -172,18 +175,16 @@ class TrackingProgram:
         sources = ops.concatenate([begin[:, None], gradient[:, None], empty], axis=1)
 
         def body(step: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            basis, products, sources = now
+            basis, sources = now
             direction = _orthogonal(ops.take(sources, step, axis=1), basis)
             product = self._product(weights, states, direction, data)
-            return (
-                _with_row(basis, step, direction),
-                _with_row(products, step, product),
-                _with_row(sources, step + 2, product),
-            )
+            return _with_row(basis, step, direction), _with_row(sources, step + 2, product)
 
-        basis, products, _ = backend.repeat(body, (empty, empty, sources), steps)
-        rows = ops.cast(ops.concatenate([basis, products, gradient[:, None]], axis=1), "float64")
-        # Sums of many numbers as a product of matrices: four times as fast on a processor.
+        basis, sources = backend.repeat(body, (empty, sources), steps)
+        rows = [basis, sources[:, 2:], sources[:, 1:2]]
+        rows = ops.cast(ops.concatenate(rows, axis=1), "float64")
+        # In float64, for what is left of large sums. As a product of matrices, since XLA adds
+        # up a float64 row number by number on a processor.
         return ops.matmul(rows, ops.transpose(rows, (0, 2, 1))), basis
 
     def _gradient(self, weights: Tensors, states: Tensors, data: Any) -> Tensor:
@@ -228,17 +229,17 @@ def _orthogonal(vectors: Tensor, basis: Tensor) -> Tensor:
         vectors: of shape (width, n).
         basis: of shape (width, steps, n), orthonormal rows, or zeros.
     """
-    rest, basis64 = ops.cast(vectors, "float64"), ops.cast(basis, "float64")
-    across = ops.transpose(basis64, (0, 2, 1))
-    length = ops.sqrt(ops.sum(ops.square(rest), axis=-1))
+    across = ops.transpose(basis, (0, 2, 1))
+    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1))
+    rest = vectors
     # Twice is enough (Parlett, 1998, §6.9).
     for _ in range(2):
         shares = ops.matmul(rest[:, None], across)
-        rest = rest - ops.matmul(shares, basis64)[:, 0]
+        rest = rest - ops.matmul(shares, basis)[:, 0]
     left = ops.sqrt(ops.sum(ops.square(rest), axis=-1))
     is_new = ops.logical_and(left > DEPENDENT * length, length > 0)
     unit = rest / ops.where(is_new, left, ops.ones_like(left))[:, None]
-    return ops.cast(ops.where(is_new[:, None], unit, ops.zeros_like(unit)), vectors.dtype)
+    return ops.where(is_new[:, None], unit, ops.zeros_like(unit))
 
 
 def _with_row(tensor: Tensor, index: Tensor, row: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def trial_of(number, rate=0.1, batch_size=32, **changes):
 def weights_of(task, seed):
     generator = np.random.default_rng(seed)
     start = starting_weights(task, make_trial())
-    return [generator.standard_normal(one.shape).astype("float32") for one in start]
+    return [np.asarray(generator.standard_normal(one.shape), "float32") for one in start]
 
 
 def dense(task, weights):
