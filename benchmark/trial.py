@@ -182,7 +182,7 @@ class CurvatureRequest:
     lanczos_steps: int = 40
     samples: int = 0
     tracked_epochs: tuple[int, ...] = ()
-    probe: int = 128
+    probe: int = 64
 
 
 @dataclass(frozen=True, slots=True)
