@@ -61,8 +61,8 @@ class Subspace:
           unit vector u is min |λ| ≤ ‖H u‖ ≤ max |λ|, so the singular values σ of W bound both;
           a Ritz value near zero would not, where eigenvalues of both signs cancel in it. The
           rounding δ of W is taken off: (σmax − δ) / (σmin + δ).
-        - ``optimal_step``: α* = gᵀg / gᵀHg, where gᵀHg > 0; elsewhere the quadratic model has
-          no minimum along −g.
+        - ``optimal_step``: α* = gᵀg / gᵀHg, where gᵀHg > δ gᵀg; elsewhere the quadratic model
+          has no minimum along −g, or none that rounding would not make.
 
         δ = min(n, 100 √n) ε σmax: of n·ε, which tolerances for zero have, and what
         :func:`~benchmark.curvature.checks.check_products` lets pass, the smaller.
@@ -90,8 +90,9 @@ class Subspace:
             bound = (high - rounding) / (low + rounding)
             found["condition_number_lower_bound"] = float(max(bound, 1.0))
         bend = float(self.gradient @ self._symmetric(self.small) @ self.gradient)
-        if bend > 0:
-            found["optimal_step"] = float(self.gradient @ self.gradient) / bend
+        length = float(self.gradient @ self.gradient)
+        if bend > rounding * length:
+            found["optimal_step"] = length / bend
         return found
 
     def _kept(self) -> Array:

@@ -15,7 +15,6 @@ from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import SlotEpochs
-from benchmark.engine.tracking import Tracked
 from benchmark.trial import Report, Status
 
 WEIGHTS, STATES, MODEL_STATES = range(3)
@@ -276,26 +275,15 @@ class Block:
         if not places:
             return {}
         slots = [self._slots[place] for place in places]
-        found: dict[int, dict[str, float]] = {}
         with Clock("curvature", *slots):
             judged, states = (
                 [np.asarray(tensor) for tensor in stacked]
                 for stacked in (self._judged(), self._values[MODEL_STATES])
             )
-            programs = {place: self._shared.tracking(self._slots[place].trial) for place in places}
-            for program in dict.fromkeys(programs.values()):
-                own = [place for place in places if programs[place] is program]
-                at = [self._shape.place(place) for place in own]
-                trials = [
-                    Tracked(
-                        [a[p] for a in judged], [a[p] for a in states], self._slots[o].direction
-                    )
-                    for p, o in zip(at, own, strict=True)
-                ]
-                for place, (numbers, direction) in zip(own, program.measure(trials), strict=True):
-                    self._slots[place].direction = direction
-                    found[place] = self._slots[place].track(numbers)
-        return found
+            at = [self._shape.place(place) for place in places]
+            rows = [([one[p] for one in judged], [one[p] for one in states]) for p in at]
+            found = self._shared.follow(slots, rows)
+        return dict(zip(places, found, strict=True))
 
     def _report(
         self,

@@ -76,6 +76,14 @@ def test_nothing_is_said_where_a_product_is_not_finite_or_no_direction_is_left()
     assert not nowhere.top().any()
 
 
+def test_no_step_is_made_of_rounding() -> None:
+    """gᵀHg is 1e-9 of gᵀg ‖H‖, which float32 cannot tell from zero."""
+    hessian, gradient = np.diag([1.0, 1e-9]), np.array([0.0, 2.0])
+    parts = (np.eye(2), hessian, hessian @ hessian, gradient, 2)
+    assert "optimal_step" not in Subspace(*parts, 2.0**-23).quantities()
+    assert Subspace(*parts, 2.0**-52).quantities()["optimal_step"] == pytest.approx(1e9)
+
+
 def test_a_flat_loss_has_neither_condition_number_nor_best_step() -> None:
     hessian, basis, gradient = drawn(0, definite=True)
     flat = dict.fromkeys(("lambda_max", "lambda_max_residual", "lambda_min_upper_bound"), 0.0)
