@@ -19,8 +19,8 @@ Tensors = list[Any]
 PRODUCTS = 6
 """Hessian-vector products of a measurement, an even number: as many from v as from g.
 
-On the digits network six found a λmax that was 1 % too small, four 4 to 12 % (median of 24 trials
-at each of six epochs but the last, against sixteen products; 128 rows).
+On the digits network six found a λmax that was 1 % too small, four 4 to 12 % (medians of 24 trials
+at six epochs each, against sixteen products; 128 rows).
 """
 DEPENDENT = 1e-5
 """What is left of a direction, in its own length, is rounding of float32 below this."""

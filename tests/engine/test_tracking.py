@@ -181,10 +181,8 @@ def test_a_full_diagnosis_stands_beside_it(engines):
         assert last["probe_optimal_step"] == pytest.approx(last["optimal_step"], rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    "model",
-    ["multilayer_perceptron", pytest.param("convolutional_network", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow  # two float64 Hessians of networks are compiled
+@pytest.mark.parametrize("model", ["multilayer_perceptron", "convolutional_network"])
 def test_models_with_a_state_are_measured_in_inference_mode(engines, model):
     digits = DatasetProblem("digits", loss="sparse_categorical_crossentropy", metric="accuracy")
     own = {"filters": [2], "hidden": [4]} if model == "convolutional_network" else {"hidden": [5]}
