@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.results import RunWriter, environment, read_environment, read_records
-from benchmark.search import Search
+from benchmark.search import Diagnosis, Search
 from benchmark.study import Study
 from benchmark.study_file import study_of_run
 from benchmark.study_resolution import learns_from_trials, optimizer_notices, search_settings
@@ -169,8 +169,8 @@ class Session:
         return self._writer.path
 
     def totals(self) -> dict[str, int]:
-        """Trials of both phases by label."""
-        replicates = self._study.budget.replicates
+        """Trials of all phases by label; of those diagnosed at most so many."""
+        replicates = self._study.budget.replicates + len(set(self._study.curvature.diagnosed))
         return {label: count + replicates for label, count in self._search.totals.items()}
 
     def run(
@@ -208,7 +208,10 @@ class Session:
             finished, report, unsent = False, None, Unsent()
             try:
                 finished = execution.run_search() and execution.run_replicates(
-                    self._search.replicates(execution.best)
+                    [
+                        *self._search.replicates(execution.best),
+                        *(one.trial for one in self._diagnoses(execution)),
+                    ]
                 )
                 engines.close()  # what it held is free while the report is made
                 summary = self._summary(execution, finished)
@@ -222,6 +225,9 @@ class Session:
                 self._writer.close()
         elapsed = time.perf_counter() - started
         return Outcome(self.path, finished, summary, report, unsent, elapsed)
+
+    def _diagnoses(self, execution: Execution) -> list[Diagnosis]:
+        return self._search.diagnoses(execution.results.values())
 
     def _start_engine(self) -> Engine:
         """Make the engine that the settings choose, or leave no run without a trial."""
@@ -261,6 +267,10 @@ class Session:
 
     def _summary(self, execution: Execution, finished: bool) -> dict[str, Any]:
         results = execution.results.values()
+        diagnosed: dict[str, dict[str, Any]] = {}
+        for one in self._diagnoses(execution) if finished else ():
+            numbers = {"trial": one.of, "diagnosis": one.trial.number}
+            diagnosed.setdefault(one.trial.label, {})[one.rank] = numbers
         seconds: Counter[str] = Counter()
         for result in results:
             seconds.update(result.seconds)
@@ -276,7 +286,21 @@ class Session:
             "direction": self.search_settings.direction,
             "best": {label: _plain(result) for label, result in sorted(execution.best.items())},
             "seconds": {clock: round(value, 3) for clock, value in sorted(seconds.items())},
+            **({"diagnosed": diagnosed} if diagnosed else {}),
+            **_tracking_cost(results),
         }
+
+
+def _tracking_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
+    """What following the curvature in the search took, beside the training it followed."""
+    requests = [(result.seconds, result.trial.curvature) for result in results]
+    # A trial that was diagnosed too has one clock for both.
+    tracked = [seconds for seconds, one in requests if one.tracked_epochs and not one.epochs]
+    spent = sum(seconds.get("curvature", 0.0) for seconds in tracked)
+    trained = sum(seconds.get("train", 0.0) for seconds in tracked)
+    if not trained:
+        return {}
+    return {"tracking": {"seconds": round(spent, 3), "share_of_training": spent / trained}}
 
 
 def _plain(result: TrialResult) -> dict[str, Any]:

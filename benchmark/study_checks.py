@@ -185,11 +185,15 @@ def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
 
 
 def _check_curvature(study: Study) -> Iterator[Mistake]:
-    epochs, last = study.curvature.epochs, study.training.epochs
-    if study.curvature.trials == "none" or epochs is None:
-        return
-    # Some epochs beyond the last are let pass, so that a study can be tried with fewer epochs.
-    if min(epochs, default=last + 1) > last:
-        rule = f"one of epochs must be <= {last}, the epochs of training, or nothing is measured"
-        remedy = 'Write for instance epochs = [0], or trials = "none".'
-        yield Mistake("curvature.epochs", rule, epochs, remedy)
+    section, last = study.curvature, study.training.epochs
+    asked = (
+        ("epochs", section.epochs, section.trials != "none", 'trials = "none"'),
+        ("tracking_epochs", section.tracking_epochs, section.is_tracked, "tracking = false"),
+    )
+    for name, epochs, is_measured, off in asked:
+        # Some beyond the last are let pass, so that a study can be tried with fewer epochs.
+        if is_measured and epochs is not None and min(epochs, default=last + 1) > last:
+            rule = f"one of {name} must be <= {last}, the epochs of training"
+            rule += ", or nothing is measured"
+            remedy = f"Write for instance {name} = [0], or {off}."
+            yield Mistake(f"curvature.{name}", rule, epochs, remedy)

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-Phase = Literal["search", "replicate"]
+Phase = Literal["search", "replicate", "diagnosis"]
 Direction = Literal["minimize", "maximize"]
-AXES = ("split", "initial_weights", "batches", "dropout", "sampler")
+AXES = ("split", "initial_weights", "batches", "dropout", "sampler", "probe")
 
 
 class Status(StrEnum):
@@ -172,12 +172,17 @@ class CurvatureRequest:
         exact_limit: the largest number of parameters whose full Hessian is formed.
         lanczos_steps: the number of Hessian-vector products beyond that size.
         samples: how many training examples the Hessian is taken over; 0 means all.
+        tracked_epochs: the epochs after which the curvature is followed by few products, on a
+            fixed probe; the one with which a usable trial ends is always among them.
+        probe: how many training examples that probe has, ≥ 1.
     """
 
     epochs: tuple[int, ...] = ()
     exact_limit: int = 1000
     lanczos_steps: int = 40
     samples: int = 0
+    tracked_epochs: tuple[int, ...] = ()
+    probe: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +190,9 @@ class Trial:
     """What to train. The result of a trial depends on this value alone.
 
     Args:
-        number: unique in its run, over all optimizers and both phases.
-        phase: ``"search"`` or ``"replicate"`` (a chosen setting trained again).
+        number: unique in its run, over all optimizers and phases.
+        phase: ``"search"``, ``"replicate"`` (a chosen setting trained again) or
+            ``"diagnosis"`` (a trial of the search repeated, to look at its curvature).
         problem: the dataset or closed-form problem.
         model: a name in ``benchmark.models.MODELS`` (empty for closed-form problems).
         model_options: its structural options, for instance ``hidden`` and ``initializer``.
@@ -257,7 +263,8 @@ class Report:
             its weights, ``weight_0`` and ``weight_1``.
         status: ``RUNNING``, or how the trial ended by itself.
         reason: a sentence on a final status.
-        curvature: quantities by name, empty where none was due.
+        curvature: quantities by name, empty where none was due; those whose curvature was
+            followed on a probe begin with ``probe_``.
         spectrum: the eigenvalues behind them, ascending.
         findings: what they say, a sentence a topic; ``verdict`` is a word or two.
     """

@@ -118,6 +118,18 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
         ("[training]", "[curvature]\nepochs = [5, 7]\n[training]"),
         ["one of epochs must be <= 3", "Received [5, 7] at curvature.epochs in", "epochs = [0]"],
     ),
+    "tracking after the end": (
+        ("[training]", "[curvature]\ntracking_epochs = [5]\n[training]"),
+        [
+            "one of tracking_epochs must be <= 3",
+            "Received [5] at curvature.tracking_epochs in",
+            "tracking_epochs = [0], or tracking = false",
+        ],
+    ),
+    "a probe of nothing": (
+        ("[training]", "[curvature]\nprobe = 0\n[training]"),
+        ["probe must be >= 1. Received 0 at curvature.probe in"],
+    ),
     "curvature never": (
         ("[training]", "[curvature]\nepochs = []\n[training]"),
         ["or nothing is measured. Received [] at curvature.epochs in"],

@@ -234,3 +234,46 @@ def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):
     with pytest.raises(SearchError):
         open_session(tmp_path, storage="nonsense://x")
     assert not list((tmp_path / "results").glob("*/*"))
+
+
+def test_best_median_and_worst_are_repeated_bit_for_bit_and_diagnosed(tmp_path):
+    changes = ("budget.replicates=1", 'curvature.diagnosed=["best", "median", "worst"]')
+    outcome = run_session(tmp_path, *changes)
+    tables = tables_of(outcome.path)
+    trials = tables["trials"].set_index("number")
+    expected = trials[(trials["phase"] == "search") & (trials["status"] == "completed")]
+    numbers = []
+    for label, own in expected.groupby("label"):
+        chosen = outcome.summary["diagnosed"][label]
+        objectives = own["objective"].sort_values().tolist()
+        assert trials["objective"][chosen["best"]["trial"]] == objectives[0]
+        assert trials["objective"][chosen["worst"]["trial"]] == objectives[-1]
+        for one in chosen.values():
+            same = [
+                name for name in trials if str(name).startswith(("hp.", "metric.", "objective"))
+            ]
+            first, again = trials.loc[one["trial"]], trials.loc[one["diagnosis"]]
+            pd.testing.assert_series_equal(first[same], again[same], check_names=False)
+            numbers.append(one["diagnosis"])
+    assert sorted(trials.index[trials["phase"] == "diagnosis"]) == sorted(numbers)
+    measured = tables["curvature"].set_index("trial")
+    for number in numbers:
+        assert set(measured.loc[number]["epoch"]) == {0, 3}
+        assert len(tables["spectra"].query("trial == @number")) > 0
+    assert outcome.report is not None
+
+
+def test_every_trial_of_the_search_is_followed_and_its_cost_stated(finished):
+    curvature = pd.read_parquet(finished / "curvature.parquet")
+    trials = pd.read_parquet(finished / "trials.parquet").set_index("number")
+    followed = curvature[curvature["quantity"] == "probe_lambda_max"]
+    assert set(trials["phase"][followed["trial"].unique()]) == {"search"}
+    for number, own in trials[trials["status"] == "completed"].groupby(level=0):
+        if own["phase"].iloc[0] == "search":
+            epochs = followed[followed["trial"] == number]["epoch"]
+            assert epochs.tolist() == [0, 1, 2, 3]
+    cost = json.loads((finished / "summary.json").read_text())["tracking"]
+    search = trials[trials["phase"] == "search"]
+    assert cost["seconds"] == pytest.approx(search["seconds.curvature"].sum(), abs=1e-3)  # rounded
+    share = cost["seconds"] / search["seconds.train"].sum()
+    assert cost["share_of_training"] == pytest.approx(share, rel=0.01)  # seconds are rounded

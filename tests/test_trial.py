@@ -91,6 +91,7 @@ GOLDEN = {
     "batches": (1620722436, 1365868735, 324605866),
     "dropout": (1842996703, 1988353980, 1565109131),
     "sampler": (608273276, 1955059659, 1602876832),
+    "probe": (1039430863, 963330506, 2063453649),
 }
 
 
@@ -129,7 +130,7 @@ def test_streams_of_axes_and_replicates_are_uncorrelated() -> None:
 
 
 def test_unknown_axis_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"one of split, .*, sampler. Received 'wheights'"):
+    with pytest.raises(ValueError, match=r"one of split, .*, probe. Received 'wheights'"):
         named_seed(0, "wheights")
 
 

@@ -189,6 +189,9 @@ def _tell_outcome(
 
         console.print(summary_table(summary))
     tell(f"{summary['trials']} trials in {duration(outcome.elapsed)} after the framework's import")
+    if "tracking" in summary:
+        share = summary["tracking"]["share_of_training"]
+        tell(f"following the curvature took {share:.0%} of the time of training")
     tell(f"report    {outcome.report}")
     tell(f"results   {outcome.path}")
     if tracking_uri:

@@ -43,7 +43,9 @@ from benchmark.curvature.operators import (
     HessianOperator,
     SymmetricOperator,
 )
+from benchmark.curvature.program import join, split
 from benchmark.curvature.steps import PreconditionedOperator, StepRule
+from benchmark.curvature.subspace import Subspace
 
 __all__ = [
     "BlockOperator",
@@ -63,6 +65,7 @@ __all__ = [
     "PreconditionedOperator",
     "SpectralDensity",
     "StepRule",
+    "Subspace",
     "Surroundings",
     "SymmetricOperator",
     "block_operator",
@@ -75,9 +78,11 @@ __all__ = [
     "exact_plan",
     "extreme_eigenvalues",
     "gradient_noise",
+    "join",
     "lanczos",
     "largest_exact_size",
     "layer_slices",
     "model_loss",
     "spectral_density",
+    "split",
 ]

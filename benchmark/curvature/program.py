@@ -49,10 +49,10 @@ class CurvatureProgram(Generic[Operator]):
 
         def flat_gradient(parameters: Any, *data: Any) -> tuple[Tensor, Tensor]:
             value, gradients = backend.value_and_grad(loss)(parameters, *data)
-            return value, _join(gradients)
+            return value, join(gradients)
 
         def flat_product(parameters: Any, vector: Any, *data: Any) -> Tensor:
-            return _join(product(parameters, _split(vector, parameters), *data))
+            return join(product(parameters, split(vector, parameters), *data))
 
         def flat_products(parameters: Any, vectors: Any, *data: Any) -> Tensor:
             axes = (None, 0, *(None for _ in data))
@@ -132,8 +132,8 @@ def _require_dtype(value: Tensor, dtype: str) -> None:
         )
 
 
-def _split(vector: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """Cut a flat vector into the shapes of the parameters."""
+def split(vector: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Cut a flat vector into the shapes of some parameters."""
     parts, first = [], 0
     for parameter in parameters:
         size = int(np.prod(parameter.shape))
@@ -142,5 +142,6 @@ def _split(vector: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
     return parts
 
 
-def _join(parts: Sequence[Tensor]) -> Tensor:
+def join(parts: Sequence[Tensor]) -> Tensor:
+    """Lay the entries of some tensors into one flat vector."""
     return ops.concatenate([ops.reshape(part, (-1,)) for part in parts])

@@ -8,10 +8,9 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.engine.batches import updates_of
-from benchmark.engine.evaluation import Evaluation
-from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.plans import Plan, Steps, idle, steps_of, together
 from benchmark.engine.program import Tensors, TrainingProgram
+from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.stepping import SECOND_MOMENT, step_rule
@@ -48,18 +47,14 @@ class Block:
 
     Args:
         program: trains the trials of the structure.
-        judging: judges them.
-        evaluation: measures curvature, one trial at a time.
-        rows: of the training part.
+        shared: judges them, follows their curvature, and diagnoses it one trial at a time.
     """
 
-    def __init__(
-        self, program: TrainingProgram, judging: JudgingProgram, evaluation: Evaluation, rows: int
-    ) -> None:
+    def __init__(self, program: TrainingProgram, shared: ModelPrograms) -> None:
         self._program = program
-        self._judging = judging
-        self._evaluation = evaluation
-        self._rows = rows
+        self._shared = shared
+        self._judging = shared.judging
+        self._rows = shared.rows
         self._shape = program.shape
         kinds = (program.weights, program.states, program.model_states)
         self._values: list[Tensors] = [
@@ -274,22 +269,51 @@ class Block:
             found = self._judging.evaluate(
                 self._judged(), self._values[MODEL_STATES], before, self._tiles()
             )
-        reports = {place: self._report(place, found[place], before) for place in places}
+        verdicts = {place: self._slots[place].judge(found[place]) for place in places}
+        tracked = self._track([p for p in places if self._slots[p].needs_tracking(verdicts[p][0])])
+        reports = {
+            place: self._report(
+                place, found[place], *verdicts[place], tracked.get(place, {}), before
+            )
+            for place in places
+        }
         self._over.update(place for place, one in reports.items() if one.status.is_final)
         self._end([place for place, one in reports.items() if one.status.is_usable])
         return list(reports.values())
 
-    def _report(self, place: int, metrics: dict[str, float], before: Tensors) -> Report:
+    def _track(self, places: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Follow the curvature of the trials in some places, side by side."""
+        if not places:
+            return {}
+        slots = [self._slots[place] for place in places]
+        with Clock("curvature", *slots):
+            judged, states = (
+                [np.asarray(tensor) for tensor in stacked]
+                for stacked in (self._judged(), self._values[MODEL_STATES])
+            )
+            at = [self._shape.place(place) for place in places]
+            rows = [([one[p] for one in judged], [one[p] for one in states]) for p in at]
+            found = self._shared.follow(slots, rows)
+        return dict(zip(places, found, strict=True))
+
+    def _report(
+        self,
+        place: int,
+        metrics: dict[str, float],
+        status: Status,
+        reason: str,
+        tracked: dict[str, float],
+        before: Tensors,
+    ) -> Report:
         slot = self._slots[place]
-        status, reason = slot.judge(metrics)
         if not slot.needs_curvature(status):
-            return slot.report(metrics, status, reason)
+            return slot.report(metrics, status, reason, tracked=tracked)
         try:
             with Clock("curvature", slot):
                 weights, states = self._judged_row(place)
                 kept = self._row(place)[1]
                 moments = [kept[index] for index in self._program.slot_indices(SECOND_MOMENT)]
-                found = self._evaluation.curvature(
+                found = self._shared.evaluation.curvature(
                     weights,
                     slot.trial.curvature,
                     slot.trial.random_seed("initial_weights"),
@@ -299,7 +323,7 @@ class Block:
                 )
         except Exception as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, sentence(error))
-        return slot.report(metrics, status, reason, found)
+        return slot.report(metrics, status, reason, found, tracked)
 
     def _end(self, places: Sequence[int]) -> None:
         """Keep the weights of trials that came to their own end, and look at the test part."""

@@ -31,6 +31,9 @@ class Group:
         if request.epochs:
             key = (id(evaluation), request.samples, request.exact_limit)
             warming.add(key, lambda: evaluation.warm_up_curvature(request), slot)
+        if request.tracked_epochs:
+            tracking = self.shared.tracking(slot.trial)
+            warming.add(id(tracking), tracking.warm_up, slot)
 
     def first_row(self, slot: Slot) -> Row:
         """The values that a trial starts from.
@@ -48,7 +51,7 @@ class Group:
         free = [block for block in self.blocks if block.free_slots]
         if not free:
             shared = self.shared
-            free = [Block(self.program, shared.judging, shared.evaluation, shared.rows)]
+            free = [Block(self.program, shared)]
             self.blocks += free
         block = min(free, key=lambda one: one.free_slots)
         block.take(row)

@@ -34,7 +34,7 @@ class JudgingProgram:
     def __init__(self, task: Task, shape: Shape) -> None:
         self.shape = shape
         self._task = task
-        self._parts = {name: _chunks(part) for name, part in task.parts.items()}
+        self._parts = {name: chunks_of(part) for name, part in task.parts.items()}
         self._evaluate = backend.compile(self._evaluations)
         self._test = backend.compile(self._means)
         self._is_warm = False
@@ -183,21 +183,43 @@ class JudgingProgram:
         self, weights: Tensors, states: Tensors, x: Tensor, y: Tensor, shares: Tensor
     ) -> Tensors:
         """What a chunk adds to the mean loss, and to the metric where there is one."""
-        outputs, _, penalties = self._task.model.stateless_call(
-            list(weights), list(states), x, training=False, return_losses=True
-        )
-        # Keras's one-hot targets are float64 on JAX, and it divides by the number of rows.
-        loss = ops.cast(self._task.loss(y, outputs, sample_weight=shares), weights[0].dtype)
-        loss = loss * x.shape[0]
-        if penalties:
-            loss += ops.cast(ops.sum(shares), loss.dtype) * sum(penalties)
+        loss, outputs = loss_of_chunk(self._task, weights, states, x, y, shares)
         if not self._task.metric:
             return [loss]
         rows = metric_of_rows(self._task.metric, y, outputs)
         return [loss, ops.sum(ops.cast(rows, shares.dtype) * shares)]
 
 
-def _chunks(part: Part) -> tuple[Tensor, Tensor, Tensor]:
+def loss_of_chunk(
+    task: Task,
+    weights: Sequence[Tensor],
+    states: Sequence[Tensor],
+    x: Tensor,
+    y: Tensor,
+    shares: Any,
+) -> tuple[Tensor, Tensor]:
+    """What a chunk adds to the mean loss of a part in inference mode, and the model's outputs.
+
+    Args:
+        task: model and loss.
+        weights: where it is taken.
+        states: what the model keeps besides.
+        x: inputs of the chunk.
+        y: its targets.
+        shares: of each row in the mean.
+    """
+    outputs, _, penalties = task.model.stateless_call(
+        list(weights), list(states), x, training=False, return_losses=True
+    )
+    # Keras's one-hot targets are float64 on JAX, and it divides by the number of rows.
+    loss = ops.cast(task.loss(y, outputs, sample_weight=shares), weights[0].dtype)
+    loss = loss * x.shape[0]
+    if penalties:
+        loss += ops.cast(ops.sum(shares), loss.dtype) * sum(penalties)
+    return loss, outputs
+
+
+def chunks_of(part: Part) -> tuple[Tensor, Tensor, Tensor]:
     """A part cut into chunks of equal size, and the share of each row in the mean."""
     count = len(part.x)
     chunks = -(-count // CHUNK_ROWS)

@@ -1,7 +1,7 @@
 """The compiled programs of a process, so that a structure is compiled once in it."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -11,9 +11,10 @@ from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
-from benchmark.engine.slots import model_key, optimizer_of, structure_of
-from benchmark.engine.task import Task, build_task
+from benchmark.engine.slots import Slot, model_key, optimizer_of, structure_of
+from benchmark.engine.task import Array, Task, build_task
 from benchmark.engine.tiles import Shape
+from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
 from benchmark.trial import Trial
 
 Value = TypeVar("Value")
@@ -45,11 +46,39 @@ class ModelPrograms:
         self.judging = JudgingProgram(task, self.shape)
         self.evaluation = Evaluation(task)
         self.rows = len(task.parts["train"].x)
+        self._tracking: dict[tuple[int, int], TrackingProgram] = {}
 
     @property
     def compilations(self) -> int:
-        """How often the judging programs have been compiled so far."""
-        return self.judging.compilations
+        """How often the programs of judging and tracking have been compiled so far."""
+        tracking = sum(program.compilations for program in self._tracking.values())
+        return self.judging.compilations + tracking
+
+    def follow(
+        self, slots: Sequence[Slot], rows: Sequence[tuple[list[Array], list[Array]]]
+    ) -> list[dict[str, float]]:
+        """Measure the curvature of some trials on their probes, and note where to go on.
+
+        Args:
+            slots: as many as a block has at most.
+            rows: the weights of each at which it is judged, and its model's state.
+        """
+        found: dict[int, dict[str, float]] = {}
+        programs = [self.tracking(slot.trial) for slot in slots]
+        for program in dict.fromkeys(programs):
+            own = [index for index, one in enumerate(programs) if one is program]
+            trials = [Tracked(*rows[index], slots[index].direction) for index in own]
+            for index, (numbers, direction) in zip(own, program.measure(trials), strict=True):
+                slots[index].direction = direction
+                found[index] = slots[index].track(numbers)
+        return [found[index] for index in range(len(slots))]
+
+    def tracking(self, trial: Trial) -> TrackingProgram:
+        """What follows the curvature on the probe of a trial; made at the first one."""
+        key = (trial.curvature.probe, probe_seed(trial))
+        if key not in self._tracking:
+            self._tracking[key] = TrackingProgram(self.task, self.shape, *key)
+        return self._tracking[key]
 
 
 class Programs:

@@ -31,6 +31,8 @@ from benchmark.engine.task import (
     starting_weights,
     state_of,
 )
+from benchmark.engine.tiles import Shape
+from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
 from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objective
 from benchmark.optimizers.objective_model import with_objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
@@ -75,6 +77,7 @@ class SequentialEngine:
     def __init__(self) -> None:
         self._structures: dict[Any, Structure] = {}
         self._evaluations: dict[Any, Evaluation] = {}
+        self._tracking: dict[Any, TrackingProgram] = {}
         self._slot: Slot | None = None
         self._structure_of_slot: Structure | None = None
         self._error = ""
@@ -146,6 +149,8 @@ class SequentialEngine:
             if not structure.is_plain:
                 self._warm_up(structure, trial)
             structure.evaluation.warm_up(trial.curvature)
+            if trial.curvature.tracked_epochs:
+                self._tracking_of(trial, structure.task).warm_up()
             task = structure.task
             start = [*starting_weights(task, trial), *starting_state(task, trial)]
             model = task.model
@@ -228,8 +233,9 @@ class SequentialEngine:
         if coordinates:
             metrics |= zip(coordinates, map(float, weights[0]), strict=True)
         status, reason = slot.judge(metrics)
+        tracked = self._track(slot, weights, state) if slot.needs_tracking(status) else {}
         if not slot.needs_curvature(status):
-            return slot.report(metrics, status, reason)
+            return slot.report(metrics, status, reason, tracked=tracked)
         with Clock("curvature", slot):
             seed = slot.trial.random_seed("initial_weights")
             found = evaluation.curvature(
@@ -240,7 +246,21 @@ class SequentialEngine:
                 step_rule(slot, self._moments()),
                 before,
             )
-        return slot.report(metrics, status, reason, found)
+        return slot.report(metrics, status, reason, found, tracked)
+
+    def _track(self, slot: Slot, weights: list[Array], state: list[Array]) -> dict[str, float]:
+        with Clock("curvature", slot):
+            program = self._tracking_of(slot.trial, self._structure.task)
+            ((found, direction),) = program.measure([Tracked(weights, state, slot.direction)])
+        slot.direction = direction
+        return slot.track(found)
+
+    def _tracking_of(self, trial: Trial, task: Task) -> TrackingProgram:
+        """What follows curvature; the model of any structure will do, since weights come in."""
+        key = (model_key(trial), trial.curvature.probe, probe_seed(trial))
+        if key not in self._tracking:
+            self._tracking[key] = TrackingProgram(task, Shape(1, 1), *key[1:])
+        return self._tracking[key]
 
     def _moments(self) -> list[Array]:
         optimizer = self._structure.optimizer

@@ -42,6 +42,7 @@ class Slot:
         plateau: what the schedule ``reduce_on_plateau`` remembers.
         learning_rate: of the last update; the engine sets it before it judges.
         counted: evaluations of the objective, where the optimizer counts them itself.
+        direction: the sharpest direction that was found last, where curvature is followed.
     """
 
     trial: Trial
@@ -54,6 +55,7 @@ class Slot:
     plateau: Plateau = field(default_factory=Plateau)
     learning_rate: float = math.nan
     counted: int | None = None
+    direction: np.ndarray[Any, Any] | None = None
 
     @property
     def gradient_evaluations(self) -> int:
@@ -106,8 +108,37 @@ class Slot:
         """Whether curvature is due at this epoch."""
         return status is not Status.DIVERGED and self.epoch in self.trial.curvature.epochs
 
+    def needs_tracking(self, status: Status) -> bool:
+        """Whether the curvature on the probe is due at this epoch."""
+        due = self.trial.curvature.tracked_epochs
+        is_due = self.epoch in due or (bool(due) and status.is_usable)
+        return is_due and status is not Status.DIVERGED
+
+    def track(self, quantities: Mapping[str, float]) -> dict[str, float]:
+        """Name what was found on the probe, and set λmax against the learning rate η.
+
+        Args:
+            quantities: as :class:`~benchmark.curvature.Subspace` names them.
+
+        Returns:
+            The same after ``probe_``, and ``probe_scaled_sharpness`` = η·λmax; η is that of the
+            last update, at the start that of the trial. It is compared with 2 for gradient
+            descent; of an optimizer that scales its steps it is no limit.
+        """
+        found = {f"probe_{name}": value for name, value in quantities.items()}
+        rate = self.learning_rate
+        rate = self.base_learning_rate if math.isnan(rate) else rate
+        if "lambda_max" in quantities and math.isfinite(rate):
+            found["probe_scaled_sharpness"] = rate * quantities["lambda_max"]
+        return found
+
     def report(
-        self, metrics: Mapping[str, float], status: Status, reason: str, found: Any = None
+        self,
+        metrics: Mapping[str, float],
+        status: Status,
+        reason: str,
+        found: Any = None,
+        tracked: Mapping[str, float] | None = None,
     ) -> Report:
         """Say how the trial stands.
 
@@ -116,6 +147,7 @@ class Slot:
             status: as :meth:`judge` found.
             reason: a sentence on a final status.
             found: the curvature, where it was due.
+            tracked: that on the probe, likewise.
         """
         return Report(
             trial_number=self.trial.number,
@@ -126,7 +158,7 @@ class Slot:
             metrics=Settings({**metrics, **self._rate()} if metrics else metrics),
             status=status,
             reason=reason,
-            curvature=Settings(found.quantities) if found else Settings(),
+            curvature=Settings({**(found.quantities if found else {}), **(tracked or {})}),
             spectrum=tuple(map(float, found.eigenvalues)) if found else (),
             findings=Settings(found.findings, verdict=found.verdict) if found else Settings(),
         )

@@ -53,6 +53,8 @@ def shown_curvature(material: Material) -> pd.DataFrame:
         A row a trial and epoch with ``label``, ``trial``, ``epoch`` and the quantities.
     """
     measured = material.run.curvature
+    # What was followed on a probe is the curvature of another function.
+    measured = measured[~measured["quantity"].str.startswith("probe_")]
     if not len(measured):
         return pd.DataFrame()
     wide = measured.pivot_table(index=["trial", "epoch"], columns="quantity", values="value")

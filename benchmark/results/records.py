@@ -135,7 +135,11 @@ def _trial(plain: dict[str, Any]) -> Trial:
             **{name: Settings(plain[name]) for name in settings},
             "problem": _problem(plain["problem"]),
             "curvature": CurvatureRequest(
-                **{**curvature, "epochs": tuple(curvature["epochs"])},
+                **{
+                    **curvature,
+                    "epochs": tuple(curvature["epochs"]),
+                    "tracked_epochs": tuple(curvature.get("tracked_epochs", ())),
+                },
             ),
         }
     )

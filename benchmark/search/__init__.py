@@ -14,6 +14,7 @@ Example:
 from typing import TYPE_CHECKING, Any
 
 from benchmark.search.errors import SearchError
+from benchmark.search.ranks import Diagnosis
 from benchmark.search.trials import SearchSettings, build_trial, settings_of
 from benchmark.study import PrunerName, SamplerName
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRUNERS",
     "SAMPLERS",
+    "Diagnosis",
     "Search",
     "SearchError",
     "SearchSettings",

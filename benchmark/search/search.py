@@ -1,7 +1,7 @@
 """Ask and tell over all compared optimizers of a study."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from benchmark.search.errors import SearchError
 from benchmark.search.label import LabelSearch
 from benchmark.search.pruners import make_pruner
+from benchmark.search.ranks import RANKS, Diagnosis, ranked
 from benchmark.search.samplers import check_grid, make_sampler
 from benchmark.search.space import SearchSpace, make_space
 from benchmark.search.storage import TrialStore, close_storage, one_wait, one_write, open_storage
@@ -216,12 +217,12 @@ class Search:
         interrupted trial stays unfinished, to be run again by a resumed search.
 
         Args:
-            result: of a trial that was asked for; replicates are passed over.
+            result: of a trial that was asked for; those of other phases are passed over.
 
         Raises:
             SearchError: the trial is not running, or the storage fails.
         """
-        if result.trial.phase == "replicate":
+        if result.trial.phase != "search":
             return
         index, k = self._running_place(result.trial.number)
         if result.status is Status.INTERRUPTED:
@@ -259,6 +260,26 @@ class Search:
                         )
                     )
         return trials
+
+    def diagnoses(self, results: Collection[TrialResult]) -> list[Diagnosis]:
+        """Return the trials that repeat the best, median and worst one of each label.
+
+        So no weights but the best need be kept: a result depends on its trial's value alone,
+        and the repetition, the same to the last bit, is measured on its way too. Their
+        numbers follow those of the replicates.
+
+        Args:
+            results: of the whole search.
+        """
+        study, settings, labels = self._study, self._settings, self._labels
+        found = []
+        for index, label in enumerate(labels):
+            for rank, result in ranked(results, label, study.curvature.diagnosed).items():
+                row = study.budget.trials + study.budget.replicates + RANKS.index(rank)
+                number, same = row * len(labels) + index, result.trial.hyperparameters
+                trial = build_trial(study, settings, label, number, same, phase="diagnosis")
+                found.append(Diagnosis(trial, rank, result.trial.number))
+        return found
 
     def close(self) -> None:
         """Close the connections to the storage; everything told is there already."""

@@ -1,7 +1,7 @@
 """From a study to the trials it asks for: pure functions, without Optuna."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmark.study import METRICS, Study
 from benchmark.theory import extreme_eigenvalues, optimal_settings
@@ -200,13 +200,33 @@ def _problem(
 
 def _curvature(study: Study, phase: Phase) -> CurvatureRequest:
     section = study.curvature
-    if section.trials not in (phase, "all"):
-        return CurvatureRequest()
-    # Start and end bound the path: what the optimizer met first and where it settled.
-    default = [0, study.training.epochs]
-    return CurvatureRequest(
-        epochs=tuple(default if section.epochs is None else section.epochs),
-        exact_limit=section.exact_limit,
-        lanczos_steps=section.lanczos_steps,
-        samples=section.samples,
-    )
+    request = CurvatureRequest()
+    if phase == "diagnosis" or section.trials in (phase, "all"):
+        # Start and end bound the path: what the optimizer met first and where it settled.
+        default = [0, study.training.epochs]
+        request = CurvatureRequest(
+            epochs=tuple(default if section.epochs is None else section.epochs),
+            exact_limit=section.exact_limit,
+            lanczos_steps=section.lanczos_steps,
+            samples=section.samples,
+        )
+    if phase != "search" or not section.is_tracked:
+        return request
+    given = section.tracking_epochs
+    tracked = log_spaced(study.training.epochs) if given is None else tuple(given)
+    return replace(request, tracked_epochs=tracked, probe=section.probe)
+
+
+def log_spaced(last: int) -> tuple[int, ...]:
+    """The start, the powers of two below the last epoch, and the last epoch.
+
+    Curvature changes most in the first epochs.
+
+    Args:
+        last: ≥ 1.
+
+    Example:
+        >>> log_spaced(15), log_spaced(1)
+        ((0, 1, 2, 4, 8, 15), (0, 1))
+    """
+    return (0, *(2**power for power in range((last - 1).bit_length())), last)

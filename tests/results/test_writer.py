@@ -53,7 +53,7 @@ def make_trial(number: int, **changes: Any) -> Trial:
         "epochs": 3,
         "seed": 11,
         "replicate": 2,
-        "curvature": CurvatureRequest((0, 3), 10, 5, 100),
+        "curvature": CurvatureRequest((0, 3), 10, 5, 100, (0, 1, 3), 64),
         "objective": "validation_accuracy",
         "direction": "maximize",
         **changes,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -257,7 +258,24 @@ def test_curvature_is_asked_in_the_phases_named(phase: Any, trials: str) -> None
     given = study(curvature={"trials": trials, "exact_limit": 7, "samples": 32})
     trial = build_trial(given, settings_of(given), "adam", 0, {}, phase=phase)
     asked = CurvatureRequest(epochs=(0, 9), exact_limit=7, lanczos_steps=40, samples=32)
-    assert trial.curvature == (asked if trials in (phase, "all") else CurvatureRequest())
+    expected = asked if trials in (phase, "all") else CurvatureRequest()
+    if phase == "search" and trials != "none":
+        expected = replace(expected, tracked_epochs=(0, 1, 2, 4, 8, 9))
+    assert trial.curvature == expected
+
+
+@pytest.mark.parametrize(
+    ("trials", "tracking", "tracked"),
+    [("none", {}, False), ("none", {"tracking": True}, True), ("all", {"tracking": False}, False)],
+)
+def test_curvature_is_followed_where_it_is_asked_for(
+    trials: str, tracking: dict[str, bool], tracked: bool
+) -> None:
+    more = {"tracking_epochs": [2, 5], "probe": 77}
+    given = study(curvature={"trials": trials, **tracking, **more})
+    trial = build_trial(given, settings_of(given), "adam", 0, {})
+    assert trial.curvature.tracked_epochs == ((2, 5) if tracked else ())
+    assert trial.curvature.probe == (77 if tracked else CurvatureRequest().probe)
 
 
 def test_curvature_epochs_are_those_given() -> None:

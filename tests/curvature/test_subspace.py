@@ -1,0 +1,90 @@
+"""Bounds from a few directions, against the whole spectrum."""
+
+import numpy as np
+import pytest
+
+from benchmark.curvature import Subspace
+
+SIZE = 40
+
+
+def subspace_of(hessian: np.ndarray, basis: np.ndarray, gradient: np.ndarray) -> Subspace:
+    products = basis @ hessian
+    parts = (basis @ basis.T, basis @ products.T, products @ products.T, basis @ gradient)
+    return Subspace(*parts, len(hessian), 2.0**-52)
+
+
+def drawn(seed: int, *, definite: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A matrix, an orthonormal basis that spans a gradient, and the gradient."""
+    generator = np.random.default_rng(seed)
+    q = np.linalg.qr(generator.standard_normal((SIZE, SIZE)))[0]
+    spectrum = np.geomspace(0.1, 50.0, SIZE) * (1 if definite else generator.choice([-1, 1], SIZE))
+    gradient = generator.standard_normal(SIZE)
+    rows = np.stack([gradient, *generator.standard_normal((4, SIZE))])
+    return q @ np.diag(spectrum) @ q.T, np.linalg.qr(rows.T)[0].T, gradient
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("definite", [True, False])
+def test_every_bound_holds(seed: int, definite: bool) -> None:
+    hessian, basis, gradient = drawn(seed, definite=definite)
+    values = np.linalg.eigvalsh(hessian)
+    subspace = subspace_of(hessian, basis, gradient)
+    found = subspace.quantities()
+    assert found["lambda_max"] <= values[-1]
+    assert found["lambda_min_upper_bound"] >= values[0]
+    assert np.abs(values - found["lambda_max"]).min() <= found["lambda_max_residual"]
+    kappa = np.abs(values).max() / np.abs(values).min()
+    assert 1 <= found["condition_number_lower_bound"] <= kappa
+    bend = gradient @ hessian @ gradient
+    # Sums in another order; relative to the terms, for gᵀHg may cancel.
+    step = pytest.approx(gradient @ gradient / bend, rel=1e-9)
+    assert found.get("optimal_step", step) == step
+    assert ("optimal_step" in found) == (bend > 0)
+    top = subspace.top() @ basis
+    assert top @ hessian @ top == pytest.approx(found["lambda_max"], rel=1e-12)  # rounding
+
+
+def test_signs_that_cancel_make_no_condition_number() -> None:
+    """κ of diag(1, −1) is 1, although the Rayleigh quotient of (1, 1)/√2 is zero."""
+    hessian, both = np.diag([1.0, -1.0]), np.full((1, 2), 0.5**0.5)
+    found = subspace_of(hessian, both, np.zeros(2)).quantities()
+    assert found["lambda_max"] == pytest.approx(0, abs=1e-15)  # rounding of √½
+    assert found["condition_number_lower_bound"] == pytest.approx(1)
+    assert "optimal_step" not in found
+
+
+def test_a_whole_basis_gives_the_spectrum_itself_and_rows_of_zeros_nothing() -> None:
+    hessian, _, gradient = drawn(0, definite=True)
+    values = np.linalg.eigvalsh(hessian)
+    basis = np.vstack([np.eye(SIZE), np.zeros((3, SIZE))])
+    found = subspace_of(hessian, basis, gradient).quantities()
+    # Rounding of sums of 40 numbers, and of κ what is taken off for it.
+    assert found["lambda_max"] == pytest.approx(values[-1], rel=1e-12)
+    assert found["lambda_min_upper_bound"] == pytest.approx(values[0], rel=1e-9)
+    kappa = found["condition_number_lower_bound"]
+    assert kappa == pytest.approx(values[-1] / values[0], rel=1e-9)
+
+
+def test_nothing_is_said_where_a_product_is_not_finite_or_no_direction_is_left() -> None:
+    hessian, basis, gradient = drawn(0, definite=True)
+    for value in (np.nan, np.inf):
+        parts = (np.eye(5), np.full((5, 5), value), np.full((5, 5), value), np.ones(5))
+        assert Subspace(*parts, SIZE, 2.0**-52).quantities() == {}
+    nowhere = subspace_of(hessian, 0 * basis, gradient)
+    assert nowhere.quantities() == {}
+    assert not nowhere.top().any()
+
+
+def test_no_step_is_made_of_rounding() -> None:
+    """gᵀHg is 1e-9 of gᵀg ‖H‖, which float32 cannot tell from zero."""
+    hessian, gradient = np.diag([1.0, 1e-9]), np.array([0.0, 2.0])
+    parts = (np.eye(2), hessian, hessian @ hessian, gradient, 2)
+    assert "optimal_step" not in Subspace(*parts, 2.0**-23).quantities()
+    assert Subspace(*parts, 2.0**-52).quantities()["optimal_step"] == pytest.approx(1e9)
+
+
+def test_a_flat_loss_has_neither_condition_number_nor_best_step() -> None:
+    hessian, basis, gradient = drawn(0, definite=True)
+    flat = dict.fromkeys(("lambda_max", "lambda_max_residual", "lambda_min_upper_bound"), 0.0)
+    assert subspace_of(0 * hessian, basis, gradient).quantities() == flat
