@@ -99,18 +99,19 @@ def _check(request: CurvatureCommand) -> None:
 
 def _of_run(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]":
     from benchmark.inspection import Settings
+    from benchmark.inspection.names import recorded_trial
     from benchmark.results import find_run, read_environment
 
     path = find_run(request.results, str(request.run))
-    select(request.backend or read_environment(path).get("backend"))
-    from benchmark.inspection.examine import examine
-    from benchmark.inspection.trials import recorded_trial, trial_subject
-
     settings = Settings(**request.measured)
     result = recorded_trial(path, request.trial)
     folder = request.output or path / "curvature" / f"trial-{result.trial.number:06d}"
     check_folder(folder)
     watch("model and data", 0.0)
+    select(request.backend or read_environment(path).get("backend"))
+    from benchmark.inspection.examine import examine
+    from benchmark.inspection.trials import trial_subject
+
     subject = trial_subject(path, result, settings, watch)
     return examine(subject, settings, watch), folder
 
@@ -118,15 +119,19 @@ def _of_run(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]
 def _of_model(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]":
     assert request.model is not None, "checked"
     assert request.dataset is not None, "checked"
+    from benchmark.data import load_card
     from benchmark.inspection import Settings
+    from benchmark.inspection.names import check_model_file
 
+    check_model_file(request.model)
+    load_card(request.dataset)
     folder = request.output or request.model.with_suffix(".curvature")
     check_folder(folder)
+    watch("model and data", 0.0)
     select(request.backend)
     from benchmark.inspection.examine import examine
     from benchmark.inspection.models import model_subject
 
-    watch("model and data", 0.0)
     settings = Settings(**request.measured)
     scaling = request.scaling or "standard"
     subject = model_subject(request.model, request.dataset, request.loss, scaling, settings)
@@ -170,8 +175,7 @@ def curvature_view(portrait: "Portrait") -> RenderableType:
     """
     heading = Text.assemble(
         (portrait.title, "bold"),
-        f"\n{portrait.size} parameters; the {portrait.matrix} is {portrait.definiteness}; ",
-        "verdict: ",
+        f"\n{portrait.size} parameters; {portrait.matrix}: {portrait.definiteness}; verdict: ",
         (portrait.verdict, "bold"),
     )
     findings = [Text(f"• {sentence}") for sentence in portrait.sentences]

@@ -31,8 +31,8 @@ NOISE_BATCHES, NOISE_BYTES = 32, 2**28
 """At most so many mini-batches show the noise, and their gradients take no more memory."""
 PROBES, STEPS = 10, 60
 MOMENT_PRODUCTS = 60
-TOLERANCE = 1e-6
-"""Of the extreme eigenvalues, relative."""
+TOLERANCE, MOST_PRODUCTS = 1e-6, 400
+"""Of the extreme eigenvalues, relative; after these products what did not converge says so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +181,7 @@ def _pairs(point: Point, operator: CurvatureOperator) -> Eigenpairs | None:
         largest,
         min(settings.eigenvalues // 2, size - largest),
         tolerance=TOLERANCE,
+        max_products=MOST_PRODUCTS,
         vectors=True,
         seed=settings.seed,
     )
@@ -291,6 +292,6 @@ def _sentences(found: Curvature, settings: Settings) -> list[str]:
     ]
     return [
         *sentences,
-        "The Gauss-Newton matrix leaves out how the outputs themselves bend, so it is never "
-        "negative, and does not tell a saddle from a minimum.",
+        "The Gauss-Newton matrix leaves out how the outputs themselves bend: with a loss that is "
+        "convex in them it is never negative, and cannot tell a saddle from a minimum.",
     ]

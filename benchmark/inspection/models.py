@@ -11,8 +11,8 @@ from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, checked_loss, drawn
 from benchmark.trial import named_seed
 
+CROSSENTROPY = "sparse_categorical_crossentropy"
 FRACTIONS = (0.6, 0.2, 0.2)
-SUFFIXES = (".keras", ".h5")
 NOISE_BATCH = 32
 
 
@@ -40,7 +40,9 @@ def model_subject(
     x, note = _inputs(model, part.x, file, dataset)
     _check_outputs(model, data, file)
     y = part.y if data.card.classes else part.y.reshape(-1, 1)
-    chosen, words = _loss(model, loss, data)
+    chosen, words = _loss(model, loss, data, settings)
+    if words.startswith(CROSSENTROPY):
+        model = _giving_logits(model)
     x, y = drawn(x, y, settings)
     _try_loss(model, chosen, x[:2], y[:2], words)
     return Subject(
@@ -65,15 +67,6 @@ def model_subject(
 
 
 def _loaded(file: Path) -> keras.Model:
-    if not file.is_file():
-        raise InspectionError(
-            f"--model must be a file that model.save wrote. Received {file}, which is not there."
-        )
-    if file.suffix not in SUFFIXES:
-        raise InspectionError(
-            f"--model must end in {' or '.join(SUFFIXES)}. Received {file}. "
-            "Save it as model.save('model.keras')."
-        )
     try:
         model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # whatever the file holds
@@ -124,14 +117,21 @@ def _one_shape(shape: Any, which: str, file: Path) -> tuple[int | None, ...]:
     )
 
 
-def _loss(model: keras.Model, name: str | None, data: Prepared) -> tuple[Any, str]:
+def _loss(
+    model: keras.Model, name: str | None, data: Prepared, settings: Settings
+) -> tuple[Any, str]:
     """The loss, and what it is in words."""
     if name is None:
-        name = "sparse_categorical_crossentropy" if data.card.classes else "mean_squared_error"
-    if name == "sparse_categorical_crossentropy":
-        from_logits = not _gives_probabilities(model)
-        words = f"{name} of {'logits' if from_logits else 'probabilities'}"
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits), words
+        name = CROSSENTROPY if data.card.classes else "mean_squared_error"
+    if name == CROSSENTROPY:
+        words = f"{name} of {'the inputs of the softmax' if _has_softmax(model) else 'logits'}"
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True), words
+    if "crossentropy" in name and settings.matrix == "gauss_newton":
+        # Keras takes it of what stands before a sigmoid, not of the outputs it is given.
+        raise InspectionError(
+            f"the Gauss-Newton matrix needs a loss of the outputs themselves. Received {name}. "
+            f"Take {CROSSENTROPY}, or --matrix hessian."
+        )
     try:
         found = keras.losses.get(name)
     except (ValueError, TypeError):
@@ -144,10 +144,25 @@ def _loss(model: keras.Model, name: str | None, data: Prepared) -> tuple[Any, st
     return found, name
 
 
-def _gives_probabilities(model: keras.Model) -> bool:
+def _has_softmax(model: keras.Model) -> bool:
     last = model.layers[-1]
     activation = getattr(last, "activation", None)
     return isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax
+
+
+def _giving_logits(model: keras.Model) -> keras.Model:
+    """The model without its softmax, of whose inputs the cross-entropy is taken exactly.
+
+    Keras does the same in secret, by an attribute of the probabilities; a derivative with
+    respect to the probabilities would then be zero.
+    """
+    if not _has_softmax(model):
+        return model
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax):
+        return keras.Model(model.inputs, last.input)
+    last.activation = keras.activations.linear
+    return model
 
 
 def _try_loss(model: keras.Model, loss: Any, x: Array, y: Array, words: str) -> None:

@@ -15,45 +15,12 @@ from benchmark.inspection.subject import (
     drawn,
     split_variables,
 )
-from benchmark.results import load_weights, read_records
+from benchmark.results import load_weights
 from benchmark.theory import stability_limit
-from benchmark.trial import DatasetProblem, Status, Trial, TrialResult
+from benchmark.trial import DatasetProblem, Trial, TrialResult
 
-
-def recorded_trial(path: Path, number: int | None) -> TrialResult:
-    """Return the record of a trial.
-
-    Args:
-        path: the run folder.
-        number: the trial; by default the best usable one.
-
-    Raises:
-        InspectionError: there is no such trial, or it was never trained.
-    """
-    results = {result.trial.number: result for result, _ in read_records(path)}
-    name = f"{path.resolve().parent.name}/{path.resolve().name}"
-    usable = [result for result in results.values() if result.status.is_usable]
-    if number is None:
-        if not usable:
-            raise InspectionError(
-                f"a run must have a trial that ran to its end. Received {name}, which has none. "
-                "Name one of its other trials by --trial."
-            )
-        sign = 1 if usable[0].trial.direction == "minimize" else -1
-        return min(usable, key=lambda result: sign * result.objective)
-    if number not in results:
-        shown = f"0 to {max(results)}" if results else "none"
-        raise InspectionError(
-            f"--trial must be a finished trial of the run. Received {number}; {name} has {shown}. "
-            f"`show {name}` lists the best ones."
-        )
-    found = results[number]
-    if found.status is Status.FAILED:
-        raise InspectionError(
-            f"the trial must have been trained. Received trial {number} of {name}, which failed: "
-            f"{found.reason}. Name another one."
-        )
-    return found
+AGREEMENT = 0.01
+"""A relative difference of two losses beyond this is said not to be mere rounding."""
 
 
 def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Watch) -> Subject:
@@ -144,6 +111,8 @@ def _note(result: TrialResult, course: Course, are_kept: bool) -> str:
     losses = (
         f"its training loss is {again:.6g} after epoch {last.epoch}, {recorded:.6g} as recorded"
     )
+    if abs(again - recorded) > AGREEMENT * abs(recorded):
+        losses += " (this training amplifies rounding, so no two engines or backends agree on it)"
     if are_kept:
         return (
             f"{where} For the way there the trial was trained again by the sequential engine: "

@@ -9,7 +9,7 @@ from benchmark.report.portrait import Plane, Portrait
 from benchmark.report.theme import INK, Style, axis_of, finished
 
 WAY = Style("#D55E00", "solid", "circle")
-SCALE = [[0.0, "rgba(0,114,178,0.75)"], [1.0, "rgba(128,134,140,0.10)"]]
+SCALE = [[0.0, "rgba(0,114,178,0.55)"], [1.0, "rgba(128,134,140,0.0)"]]
 LINES = 16
 
 
@@ -83,7 +83,7 @@ def _contour(plane: Plane) -> go.Contour:
         customdata=plane.values.astype("float32"),
         contours={"start": low, "end": high, "size": max((high - low) / LINES, 1e-12)},
         colorscale=SCALE,
-        line={"width": 0.7, "color": "rgba(128,134,140,0.6)"},
+        line={"width": 1, "color": "rgba(128,134,140,0.75)"},
         showscale=False,
         hovertemplate="loss %{customdata:.4g}",
     )

@@ -23,7 +23,10 @@ MARKED = 60
 """The most points of a path that get a marker each."""
 MOST_PANELS = 3
 SYMBOLS = {"condition_number": "κ"}
-ROOM_FOR_TITLES = {"l": 56, "r": 16, "t": 84, "b": 48}
+ABOVE_TITLES = {
+    "margin": {"l": 56, "r": 16, "t": 92, "b": 48},
+    "legend": {"orientation": "h", "x": 0, "y": 1.08, "xanchor": "left", "yanchor": "bottom"},
+}
 BEYOND = 1.5
 """How far the picture reaches beyond start and minima, in their distance."""
 
@@ -70,7 +73,7 @@ def paths(material: Material) -> Figure | None:
         "Contour plot with one path for each optimizer. They end: "
         + "; ".join(_ends(panel) for panel in panels)
         + ".",
-        finished(plot, 520, **({"margin": ROOM_FOR_TITLES} if count > 1 else {})),
+        finished(plot, 520, **(ABOVE_TITLES if count > 1 else {})),
         wide=count > 1,
     )
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from benchmark.report.formatting import number
 
+MOST_TICKS = 8
+"""Beyond, every second decade is left out: labels must not run into each other on a phone."""
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -74,6 +76,6 @@ def symlog_ticks(ends: Any, unit: float, decades: int = 6) -> tuple[list[float],
     ticks = np.concatenate([-powers[::-1], [0.0], powers])
     places = symlog(ticks, unit)
     kept = (places >= ends[0]) & (places <= ends[-1])
-    # Every second decade: the labels must not run into each other on a phone.
-    kept[1::2] &= ticks[1::2] == 0
+    if kept.sum() > MOST_TICKS:
+        kept[1::2] &= ticks[1::2] == 0
     return list(places[kept]), [number(float(tick), 2) for tick in ticks[kept]]
