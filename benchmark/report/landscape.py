@@ -81,7 +81,13 @@ def _contour(plane: Plane) -> go.Contour:
         y=plane.along.astype("float32"),
         z=logarithm.astype("float32"),
         customdata=plane.values.astype("float32"),
-        contours={"start": low, "end": high, "size": max((high - low) / LINES, 1e-12)},
+        # One layer: filled contours lie on each other, and what is transparent adds up.
+        contours={
+            "coloring": "heatmap",
+            "start": low,
+            "end": high,
+            "size": max((high - low) / LINES, 1e-12),
+        },
         colorscale=SCALE,
         line={"width": 1, "color": "rgba(128,134,140,0.75)"},
         showscale=False,

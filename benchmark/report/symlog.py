@@ -77,5 +77,5 @@ def symlog_ticks(ends: Any, unit: float, decades: int = 6) -> tuple[list[float],
     places = symlog(ticks, unit)
     kept = (places >= ends[0]) & (places <= ends[-1])
     if kept.sum() > MOST_TICKS:
-        kept[1::2] &= ticks[1::2] == 0
+        kept &= np.abs(np.arange(ticks.size) - (decades + 1)) % 2 == 0
     return list(places[kept]), [number(float(tick), 2) for tick in ticks[kept]]
