@@ -88,9 +88,10 @@ def _inputs(model: keras.Model, x: Array, file: Path, dataset: str) -> tuple[Arr
     fits = len(shape) == len(own) and all(a in (None, b) for a, b in zip(shape, own, strict=True))
     if fits:
         return x, []
-    if None not in shape and int(np.prod(shape)) == int(np.prod(own)):
+    known = [one for one in shape if one is not None]
+    if len(known) == len(shape) and int(np.prod(known)) == int(np.prod(own)):
         words = f"The inputs of {own} numbers were given the shape {shape} that the model takes."
-        return x.reshape(-1, *shape), [words]
+        return x.reshape(-1, *known), [words]
     raise InspectionError(
         f"the inputs of the model must fit the dataset: {dataset} has examples of shape {own}. "
         f"Received {file}, which takes {shape}. Name the dataset it was made for."

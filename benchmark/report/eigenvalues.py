@@ -77,7 +77,9 @@ def eigenvalues_by_epoch(
         f"of one trial each. Linear within ±{number(unit, 2)}, logarithmic beyond. Where the "
         "matrix was too large for all its eigenvalues, these are Ritz values.",
         "Line charts of extreme eigenvalues by epoch. The largest ends at "
-        + listed([f"{number(float(t.iloc[-1, 0]))} for {label}" for label, t in ends.items()])
+        + listed(
+            [f"{number(float(t.to_numpy(float)[-1, 0]))} for {label}" for label, t in ends.items()]
+        )
         + ".",
         finished(plot, 420),
         wide=len(shown) > 1,

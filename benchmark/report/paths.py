@@ -99,7 +99,7 @@ def _panels(material: Material) -> list[Panel]:
         ways = {label: _path(material, own, label) for label in material.labels}
         ways = {label: path for label, path in ways.items() if len(path)}
         title = ", ".join(
-            f"{SYMBOLS.get(name, words(name))} = {number(options[name])}" for name in swept
+            f"{SYMBOLS.get(name, words(name))} = {number(float(options[name]))}" for name in swept
         )
         if drawn is not None and ways:
             found.append(Panel(title, drawn, ways))

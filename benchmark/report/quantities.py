@@ -1,6 +1,7 @@
 """Whatever was measured of curvature, by epoch: one small panel a quantity."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from benchmark.report.figure import Figure
 from benchmark.report.formatting import listed, number, words
 from benchmark.report.theme import Style, axis_of, finished, scale_of
 
+Array = np.ndarray[Any, np.dtype[np.float64]]
 SYMBOLS = {
     "lambda_max": "λmax",
     "lambda_min": "λmin",
@@ -89,20 +91,20 @@ def quantities_by_epoch(
                 hovertemplate="epoch %{x}: %{y:.4g}",
                 **place,
             )
-            limit = own["stability_limit"].dropna() if "stability_limit" in own else ()
-            if name == "scaled_sharpness" and len(limit):
-                seen.append(limit.to_numpy(float))
+            limits = _limits(own) if name == "scaled_sharpness" else np.empty(0)
+            if limits.size:
+                seen.append(limits)
                 plot.add_hline(
-                    y=float(limit.iloc[-1]),
+                    y=float(limits[-1]),
                     line={"color": style.colour, "width": 1, "dash": "dot"},
                     **place,
                 )
         values = np.concatenate(seen)
         plot.update_yaxes(axis_of(values, scale_of(values)), **place)
     plot.update_xaxes(title="epoch", row=rows)
-    limits = "scaled_sharpness" in drawn and "stability_limit" in table
+    has_limit = "scaled_sharpness" in drawn and "stability_limit" in table
     caption = "What was measured of the curvature, by epoch; medians over the trials shown."
-    caption += " Dotted: the limit of a stable step." if limits else ""
+    caption += " Dotted: the limit of a stable step." if has_limit else ""
     caption += f" Not drawn: {listed([words(name) for name in left])}." if left else ""
     return Figure(
         "curvature-quantities",
@@ -127,6 +129,13 @@ def _is_drawable(table: pd.DataFrame, name: str) -> bool:
     """Whether a quantity was measured at two epochs at least."""
     values = table.loc[np.isfinite(table[name].astype(float)), "epoch"]
     return bool(values.nunique() > 1)
+
+
+def _limits(own: pd.DataFrame) -> Array:
+    """The limits of stable steps that are known, in the order of epochs."""
+    if "stability_limit" not in own:
+        return np.empty(0)
+    return own.sort_values("epoch")["stability_limit"].dropna().to_numpy(float)
 
 
 def _last(table: pd.DataFrame, name: str) -> str:

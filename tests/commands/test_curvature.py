@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -54,13 +55,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def document(*arguments: object) -> dict:
+def document(*arguments: object) -> dict[str, Any]:
     result = call(*arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
-def softmax_hessian(weights: list, x: np.ndarray) -> np.ndarray:
+def softmax_hessian(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
     """The Hessian of the mean cross-entropy of a linear softmax model, kernel then bias."""
     x = x.astype(np.float64)
     z = x @ weights[0].astype(np.float64) + weights[1]
