@@ -157,7 +157,8 @@ def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> N
             options = Settings(dimension=2, condition_number=kappa)
             trial = Trial(
                 number, "search", ClosedFormProblem("quadratic", options), "", Settings(), "sgd",
-                "sgd", Settings(learning_rate=rate, condition_number=kappa), Settings(), 2, 0, objective="train_loss",
+                "sgd", Settings(learning_rate=rate, condition_number=kappa), Settings(), 2, 0,
+                objective="train_loss",
             )  # fmt: skip
             reports = [
                 Report(number, e, e, e, e, Settings(train_loss=1.0, weight_0=rate, weight_1=e))

@@ -83,7 +83,8 @@ def test_report_has_every_part(page: Page) -> None:
     ]  # fmt: skip
     assert sorted(page.plots) == [
         "plot-best-by-budget", "plot-convergence-train-loss", "plot-convergence-validation-loss",
-        "plot-curvature", "plot-curvature-quantities", "plot-eigenvalues", "plot-importance", "plot-learning-rate", "plot-other-hyperparameters",
+        "plot-curvature", "plot-curvature-quantities", "plot-eigenvalues", "plot-importance",
+            "plot-learning-rate", "plot-other-hyperparameters",
         "plot-parallel-coordinates", "plot-spectrum", "plot-target-reached",
     ]  # fmt: skip
     links = {named["href"] for named in page.all("a") if named["href"].startswith("#")}
