@@ -31,7 +31,9 @@ RUN_PANEL, MODEL_PANEL = "A trial of a run", "A saved Keras model"
 def curvature(
     run: Annotated[
         str | None,
-        typer.Argument(help="A run, as of show; or leave it out and name a --model."),
+        typer.Argument(
+            metavar="[RUN]", help="A run, as of show; or leave it out and name a --model."
+        ),
     ] = None,
     trial: Annotated[
         int | None,

@@ -268,7 +268,7 @@ def _spread(count: int, wanted: int) -> list[int]:
 
     Example:
         >>> _spread(21, 5), _spread(3, 8), _spread(10, 0)
-        ([0, 1, 3, 8, 20], [0, 1, 2], [])
+        ([0, 1, 4, 9, 20], [0, 1, 2], [])
     """
     if not wanted or not count:
         return []
