@@ -12,6 +12,7 @@ import typer
 
 from benchmark.commands.backends import Backend
 from benchmark.commands.check_optimizer_options import check_optimizer
+from benchmark.commands.curvature_options import curvature
 from benchmark.commands.engine_options import engine_choice
 from benchmark.commands.speed_options import speed
 from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
@@ -339,6 +340,10 @@ def doctor(
     raise typer.Exit(0 if all(check.good for check in found) else 1)
 
 
+app.command(
+    epilog="Examples:  curvature latest  |  curvature quickstart --trial 12 --samples 500  |  "
+    "curvature --model model.keras --dataset digits --matrix gauss_newton"
+)(curvature)
 app.command(
     "check-optimizer",
     epilog="Examples:  check-optimizer adam keras:Adam  |  check-optimizer my_module:MyOptimizer "

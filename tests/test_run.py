@@ -207,7 +207,17 @@ def test_workers_without_ray_are_refused_before_the_framework_is_imported(tmp_pa
 
 
 def test_help_of_every_command_has_an_example():
-    for command in ("study", "validate", "list", "show", "report", "track", "ui", "doctor"):
+    for command in (
+        "study",
+        "validate",
+        "list",
+        "show",
+        "report",
+        "track",
+        "ui",
+        "doctor",
+        "curvature",
+    ):
         result = call(command, "--help")
         assert result.exit_code == 0
         assert "Example" in result.output, command

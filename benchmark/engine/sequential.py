@@ -132,12 +132,21 @@ class SequentialEngine:
         self._slot = None
         if not status.is_usable:
             return slot.result(status, reason)
-        model, judged = self._structure.task.model, self._weights()
+        model = self._structure.task.model
         with Clock("evaluate", slot):
-            test = self._structure.evaluation.metrics(judged, "test", state=state_of(model))
-        others = kept_variables(model)[len(judged) :]
-        weights = [*judged, *(np.asarray(variable.value).copy() for variable in others)]
-        return slot.result(status, reason, weights, test)
+            test = self._structure.evaluation.metrics(
+                self._weights(), "test", state=state_of(model)
+            )
+        return slot.result(status, reason, self._kept(), test)
+
+    def current_weights(self) -> list[Array]:
+        """Copy what would be kept of the running trial if it ended now.
+
+        Returns:
+            The weights at which it is judged, then the model's other float variables; nothing
+            where no trial runs, or it failed to start.
+        """
+        return [] if self._slot is None or self._error else self._kept()
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -274,6 +283,11 @@ class SequentialEngine:
             return weights
         state = [np.asarray(variable.value) for variable in optimizer.variables]
         return [np.array(one) for one in optimizer.evaluation_weights(state, weights)]
+
+    def _kept(self) -> list[Array]:
+        judged = self._weights()
+        others = kept_variables(self._structure.task.model)[len(judged) :]
+        return [*judged, *(np.asarray(variable.value).copy() for variable in others)]
 
     @property
     def _structure(self) -> Structure:

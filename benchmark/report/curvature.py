@@ -11,8 +11,11 @@ from plotly.subplots import make_subplots
 from benchmark.report.figure import Figure
 from benchmark.report.formatting import listed, number
 from benchmark.report.material import Material
+from benchmark.report.symlog import edges, linear_until, symlog, symlog_ticks
 from benchmark.report.theme import axis_of, finished, log_ticks, scale_of
 
+DRAWN = ("lambda_max", "condition_number", "condition_number_lower_bound")
+"""The quantities that :func:`curvature_by_epoch` draws."""
 KAPPA, KAPPA_BOUND = "condition_number", "condition_number_lower_bound"
 
 
@@ -184,14 +187,14 @@ def curvature_by_epoch(material: Material, table: pd.DataFrame) -> Figure | None
     )
 
 
-def spectrum(material: Material) -> Figure | None:
-    """Draw a histogram of Hessian eigenvalues for one trial of each label.
+def followed_spectra(material: Material) -> dict[str, pd.DataFrame]:
+    """Return the spectra of one trial of each label that has any: a shown one if possible.
 
     Args:
         material: the run.
     """
     spectra = material.run.spectra
-    chosen = {}
+    chosen: dict[str, pd.DataFrame] = {}
     for label in material.labels:
         own = material.trials[material.trials["label"] == label]["number"]
         shown = material.shown_trials(label)[0]["number"]
@@ -200,17 +203,27 @@ def spectrum(material: Material) -> Figure | None:
             if len(measured):
                 chosen[label] = measured[measured["trial"] == measured["trial"].min()]
                 break
+    return chosen
+
+
+def spectrum(material: Material) -> Figure | None:
+    """Draw a histogram of Hessian eigenvalues for one trial of each label.
+
+    Args:
+        material: the run.
+    """
+    chosen = followed_spectra(material)
     if not chosen:
         return None
     plot = make_subplots(
         rows=len(chosen), cols=1, shared_xaxes=True, vertical_spacing=0.12 / len(chosen)
     )
     values = np.concatenate([table["eigenvalue"].to_numpy(float) for table in chosen.values()])
-    unit = _linear_until(values)
-    edges = _edges(values, unit)
+    unit = linear_until(values)
+    bins = edges(values, unit)
     for row, (label, table) in enumerate(chosen.items(), start=1):
-        _draw_spectrum(plot, material, label, table, scale=(edges, unit), row=row)
-    places, text = _symlog_ticks(edges, unit)
+        _draw_spectrum(plot, material, label, table, scale=(bins, unit), row=row)
+    places, text = symlog_ticks(bins, unit)
     plot.update_xaxes(tickvals=places, ticktext=text)
     plot.update_xaxes(title="eigenvalue (symmetric logarithm)", row=len(chosen), col=1)
     trials = listed([f"trial {int(t['trial'].iloc[0])} of {label}" for label, t in chosen.items()])
@@ -234,19 +247,19 @@ def _draw_spectrum(
     scale: "tuple[np.ndarray[Any, Any], float]",
     row: int,
 ) -> None:
-    edges, unit = scale
+    bins, unit = scale
     style = material.styles[label]
     epochs = sorted({int(table["epoch"].min()), int(table["epoch"].max())})
     highest = 1.0
     for epoch in epochs[::-1]:
         values = table.loc[table["epoch"] == epoch, "eigenvalue"].to_numpy(float)
-        counts, _ = np.histogram(_symlog(values, unit), edges)
+        counts, _ = np.histogram(symlog(values, unit), bins)
         highest = max(highest, float(counts.max()))
         is_last = epoch == epochs[-1]
         plot.add_bar(
-            x=(edges[:-1] + edges[1:]) / 2,
+            x=(bins[:-1] + bins[1:]) / 2,
             y=np.where(counts > 0, counts, np.nan),
-            width=np.diff(edges),
+            width=np.diff(bins),
             name=f"{label}, epoch {epoch}",
             marker={
                 "color": style.faint(0.45) if is_last else "rgba(0,0,0,0)",
@@ -259,30 +272,3 @@ def _draw_spectrum(
     ticks = [tick for tick in log_ticks(1.0, 1.5 * highest) if tick == int(tick)]
     limits = [np.log10(0.6), np.log10(1.5 * highest)]
     plot.update_yaxes(title=label, type="log", range=limits, tickvals=ticks, row=row, col=1)
-
-
-def _linear_until(values: "np.ndarray[Any, Any]") -> float:
-    """The half-width of the linear middle: a millionth of the largest size, as a power of ten."""
-    largest = float(np.abs(values).max()) or 1.0
-    return float(10.0 ** np.ceil(np.log10(largest) - 6))
-
-
-def _symlog(values: Any, unit: float) -> "np.ndarray[Any, Any]":
-    """sign(x) · log10(1 + |x| / unit): linear near zero, logarithmic far from it."""
-    array = np.asarray(values, dtype=float)
-    return np.asarray(np.sign(array) * np.log10(1 + np.abs(array) / unit))
-
-
-def _edges(values: "np.ndarray[Any, Any]", unit: float) -> "np.ndarray[Any, Any]":
-    low, high = _symlog([min(values.min(), 0.0), max(values.max(), 0.0)], unit)
-    return np.linspace(low - 0.1, high + 0.1, 61)
-
-
-def _symlog_ticks(edges: "np.ndarray[Any, Any]", unit: float) -> tuple[list[float], list[str]]:
-    decades = unit * 10.0 ** np.arange(0, 7)
-    ticks = np.concatenate([-decades[::-1], [0.0], decades])
-    places = _symlog(ticks, unit)
-    kept = (places >= edges[0]) & (places <= edges[-1])
-    # Every second decade: the labels must not run into each other on a phone.
-    kept[1::2] &= ticks[1::2] == 0
-    return list(places[kept]), [number(float(tick), 2) for tick in ticks[kept]]

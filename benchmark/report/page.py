@@ -1,21 +1,22 @@
 """The report as one HTML page that opens offline, and its figures one by one."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from benchmark.report.convergence import best_by_budget, convergence, target_reached
 from benchmark.report.curvature import (
+    DRAWN,
     curvature_by_epoch,
     curvature_rows,
+    followed_spectra,
     shown_curvature,
     spectrum,
 )
+from benchmark.report.eigenvalues import eigenvalues_by_epoch
 from benchmark.report.figure import Figure
 from benchmark.report.findings import finding_table, layer_figure
 from benchmark.report.formatting import words
@@ -23,7 +24,9 @@ from benchmark.report.importances import importances
 from benchmark.report.material import Material
 from benchmark.report.parallel import parallel_coordinates
 from benchmark.report.paths import paths
+from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.rates import rate_figure, rate_table, rates
+from benchmark.report.rendering import render
 from benchmark.report.sentences import answer, caveats
 from benchmark.report.slices import learning_rate_slice, other_slices
 from benchmark.report.table import Table
@@ -34,20 +37,6 @@ from benchmark.report.tables import (
     problem_rows,
 )
 from benchmark.results.files import write_text
-
-FOLDER = Path(__file__).parent
-CONFIGURATION = {
-    "responsive": True,
-    "displaylogo": False,
-    "modeBarButtonsToRemove": [
-        "sendChartToCloud",
-        "lasso2d",
-        "select2d",
-        "autoScale2d",
-        "zoomIn2d",
-        "zoomOut2d",
-    ],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +77,7 @@ def write_report(run_path: str | Path) -> Path:
     material = Material.read(path)
     sections = _sections(material)
     figures = [figure for section in sections for figure in section.figures]
-    page = _render(
+    page = render(
         "page.html.jinja",
         material=material,
         sections=sections,
@@ -129,8 +118,10 @@ def _sections(material: Material) -> list[Section]:
             "Curvature",
             [
                 curvature_by_epoch(material, curvature),
+                eigenvalues_by_epoch(followed_spectra(material), material.styles),
                 spectrum(material),
                 layer_figure(material),
+                quantities_by_epoch(curvature, material.styles, DRAWN),
             ],
             [],
         ),
@@ -173,34 +164,6 @@ def _words(material: Material) -> dict[str, Any]:
     }
 
 
-def _render(template: str, **values: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure_json"] = figure_json
-    return environment.get_template(template).render(
-        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
-        script=(FOLDER / "page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
-        configuration=json.dumps(CONFIGURATION),
-        **values,
-    )
-
-
-def figure_json(figure: Figure) -> str:
-    """Return a figure as JSON that may stand inside a ``script`` element.
-
-    Args:
-        figure: the figure.
-    """
-    # "</script>" in a label would end the element, whatever quotes it stands in.
-    return str(figure.plot.to_json()).replace("<", "\\u003c")
-
-
 def _write_figures(folder: Path, figures: Iterable[Figure]) -> None:
     """Write each figure as a page of its own; they share one copy of Plotly."""
     folder.mkdir(exist_ok=True)
@@ -208,7 +171,7 @@ def _write_figures(folder: Path, figures: Iterable[Figure]) -> None:
     write_text(folder / "plotly.min.js", get_plotlyjs())
     for figure in figures:
         names.add(f"{figure.name}.html")
-        write_text(folder / f"{figure.name}.html", _render("figure.html.jinja", figure=figure))
+        write_text(folder / f"{figure.name}.html", render("figure.html.jinja", figure=figure))
     for file in folder.glob("*.html"):  # figures of an earlier report that no longer exist
         if file.name not in names:
             file.unlink()

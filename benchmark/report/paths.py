@@ -1,15 +1,18 @@
 """The figure of the ways that optimizers take on a surface: problems of two dimensions."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from benchmark.problems.surfaces import Surface, surface
 from benchmark.report.figure import Figure
-from benchmark.report.formatting import listed, number
+from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
-from benchmark.report.theme import INK, axis_of, finished
+from benchmark.report.theme import INK, Style, axis_of, finished
 from benchmark.statistics import best_of
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -18,47 +21,117 @@ POINTS = 121
 """Of the grid, along each axis: a line of it is some five pixels wide."""
 MARKED = 60
 """The most points of a path that get a marker each."""
+MOST_PANELS = 3
+SYMBOLS = {"condition_number": "κ"}
+ABOVE_TITLES = {
+    "margin": {"l": 56, "r": 16, "t": 92, "b": 48},
+    "legend": {"orientation": "h", "x": 0, "y": 1.08, "xanchor": "left", "yanchor": "bottom"},
+}
 BEYOND = 1.5
 """How far the picture reaches beyond start and minima, in their distance."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One problem with the paths through it.
+
+    Args:
+        title: the options that tell it from the other panels; empty where there is one.
+        drawn: the problem.
+        ways: by label the points of its best trial, shape (epochs, 2).
+    """
+
+    title: str
+    drawn: Surface
+    ways: dict[str, Array]
 
 
 def paths(material: Material) -> Figure | None:
     """Draw the path of each label's best trial on the contour lines of its problem.
 
+    Where the study sweeps an option of the problem, each of its values has a panel of its own,
+    with the best trial of each label there.
+
     Args:
         material: the run; nothing is drawn where its problem is no surface.
     """
-    problem = material.study.problem
-    drawn = surface(problem.function, problem.options) if problem.function else None
-    found = {label: _path(material, label) for label in material.labels}
-    ways = {label: path for label, path in found.items() if len(path)}
-    if drawn is None or not ways:
+    panels = _panels(material)
+    if not panels:
         return None
-    box = _box(drawn, list(ways.values()))
-    plot = go.Figure(_contour(drawn, box))
-    for label, path in ways.items():
-        _add_path(plot, material, label, path)
-    _add_marks(plot, drawn)
+    count = len(panels)
+    titles = [panel.title for panel in panels] if count > 1 else None
+    plot = make_subplots(rows=1, cols=count, subplot_titles=titles, horizontal_spacing=0.3 / count)
+    plot.update_annotations(font_size=13)
+    for column, panel in enumerate(panels, start=1):
+        _add_panel(plot, material, panel, column)
+    beside = "" if count == 1 else f" {count} problems, side by side."
+    return Figure(
+        "paths",
+        f"The path of each optimizer's best trial on {material.study.problem.function}, a point "
+        f"an epoch.{beside} Contour lines are evenly spaced in the logarithm of the height above "
+        "the minimum.",
+        "Contour plot with one path for each optimizer. They end: "
+        + "; ".join(_ends(panel) for panel in panels)
+        + ".",
+        finished(plot, 520, **(ABOVE_TITLES if count > 1 else {})),
+        wide=count > 1,
+    )
+
+
+def _panels(material: Material) -> list[Panel]:
+    problem = material.study.problem
+    if not problem.function:
+        return []
+    swept = material.swept
+    columns = [f"problem.{name}" for name in swept]
+    trials = material.trials
+    rows: list[pd.Series[Any] | None] = [None]
+    if swept:
+        variants = trials[columns].drop_duplicates().sort_values(columns)
+        rows = [row for _, row in variants.iterrows()]
+    found = []
+    for row in rows[:MOST_PANELS]:
+        own, options = trials, dict(problem.options)
+        if row is not None:
+            own = trials[(trials[columns] == row).all(axis=1)]
+            options |= {name: float(row[f"problem.{name}"]) for name in swept}
+        drawn = surface(problem.function, options)
+        ways = {label: _path(material, own, label) for label in material.labels}
+        ways = {label: path for label, path in ways.items() if len(path)}
+        title = ", ".join(
+            f"{SYMBOLS.get(name, words(name))} = {number(float(options[name]))}" for name in swept
+        )
+        if drawn is not None and ways:
+            found.append(Panel(title, drawn, ways))
+    return found
+
+
+def _add_panel(plot: go.Figure, material: Material, panel: Panel, column: int) -> None:
+    place = {"row": 1, "col": column}
+    box = _box(panel.drawn, list(panel.ways.values()))
+    plot.add_trace(_contour(panel.drawn, box), **place)
+    for label, path in panel.ways.items():
+        is_first = not any(trace.legendgroup == label for trace in plot.data)
+        _add_path(plot, material.styles[label], label, path, {**place, "showlegend": is_first})
+    _add_marks(plot, panel.drawn, {**place, "showlegend": column == 1})
     for update, (low, high), name in zip(
         (plot.update_xaxes, plot.update_yaxes), box.T, COORDINATES, strict=True
     ):
         axis = {**axis_of([low, high], "linear", 0.0), "range": [low, high]}
-        update(title=name.replace("_", " "), **axis)
+        update(title=name.replace("_", " "), **axis, **place)
+
+
+def _ends(panel: Panel) -> str:
     ends = [
-        f"{label} at ({number(path[-1, 0])}, {number(path[-1, 1])})" for label, path in ways.items()
+        f"{label} at ({number(path[-1, 0])}, {number(path[-1, 1])})"
+        for label, path in panel.ways.items()
     ]
-    return Figure(
-        "paths",
-        f"The path of each optimizer's best trial on {problem.function}, a point an epoch. "
-        "Contour lines are evenly spaced in the logarithm of the height above the minimum.",
-        f"Contour plot with one path for each optimizer. They end: {listed(ends)}.",
-        finished(plot, 520),
-    )
+    return f"{panel.title}: {listed(ends)}" if panel.title else listed(ends)
 
 
-def _path(material: Material, label: str) -> Array:
-    """The points of a label's best trial, shape (epochs, 2); none where it has no best."""
-    best = best_of(material.trials[material.trials["label"] == label])
+def _path(material: Material, trials: pd.DataFrame, label: str) -> Array:
+    """The points of a label's best trial among some, shape (epochs, 2); none where it has none."""
+    best = best_of(trials[trials["label"] == label])
     if best is None:
         return np.empty((0, 2))
     curves = material.run.curves
@@ -99,8 +172,9 @@ def _contour(drawn: Surface, box: Array) -> go.Contour:
     )
 
 
-def _add_path(plot: go.Figure, material: Material, label: str, path: Array) -> None:
-    style = material.styles[label]
+def _add_path(
+    plot: go.Figure, style: Style, label: str, path: Array, place: dict[str, Any]
+) -> None:
     is_marked = len(path) <= MARKED
     sizes = np.full(len(path), 5 if is_marked else 0)
     sizes[-1] = 11
@@ -114,10 +188,11 @@ def _add_path(plot: go.Figure, material: Material, label: str, path: Array) -> N
         marker={"symbol": style.symbol, "size": sizes, "color": style.colour},
         text=[f"epoch {epoch}" for epoch in range(len(path))],
         hovertemplate="%{text}: (%{x:.4g}, %{y:.4g})",
+        **place,
     )
 
 
-def _add_marks(plot: go.Figure, drawn: Surface) -> None:
+def _add_marks(plot: go.Figure, drawn: Surface, place: dict[str, Any]) -> None:
     for name, symbol, points in (
         ("start", "x", [drawn.start]),
         ("minimum", "star", list(drawn.minima)),
@@ -126,7 +201,9 @@ def _add_marks(plot: go.Figure, drawn: Surface) -> None:
             x=[point[0] for point in points],
             y=[point[1] for point in points],
             name=name,
+            legendgroup=name,
             mode="markers",
             marker={"symbol": symbol, "size": 12, "color": INK},
             hovertemplate=f"{name}: (%{{x:.4g}}, %{{y:.4g}})",
+            **place,
         )

@@ -40,6 +40,7 @@ NOT_RUN = {
     "pip install tox && tox",
     'pip install -c constraints.txt ".[jax,speed]" && kappabench speed --output speed.md',
     "kappabench study optimizers_digits optimizers_quadratic",
+    "kappabench curvature --model model.keras --dataset digits --matrix gauss_newton",
 }
 LEFT_OUT = {"KERAS_BACKEND", "MLFLOW_TRACKING_URI", "PIP_CONSTRAINT", "PYTHONPATH"}
 INSTALL_AND_STUDY_SECONDS = 1500

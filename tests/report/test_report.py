@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from benchmark.report import write_report
-from benchmark.report.curvature import _symlog, _symlog_ticks
 from benchmark.report.material import Material
 from benchmark.report.sentences import answer, caveats
+from benchmark.report.symlog import symlog, symlog_ticks
 from benchmark.results import RunWriter, find_run
 from benchmark.statistics import summarize
 
@@ -83,7 +83,8 @@ def test_report_has_every_part(page: Page) -> None:
     ]  # fmt: skip
     assert sorted(page.plots) == [
         "plot-best-by-budget", "plot-convergence-train-loss", "plot-convergence-validation-loss",
-        "plot-curvature", "plot-importance", "plot-learning-rate", "plot-other-hyperparameters",
+        "plot-curvature", "plot-curvature-quantities", "plot-eigenvalues", "plot-importance",
+            "plot-learning-rate", "plot-other-hyperparameters",
         "plot-parallel-coordinates", "plot-spectrum", "plot-target-reached",
     ]  # fmt: skip
     links = {named["href"] for named in page.all("a") if named["href"].startswith("#")}
@@ -223,11 +224,11 @@ def test_report_is_made_by_relative_path(full_run: Path, monkeypatch: pytest.Mon
 
 def test_symmetric_logarithm_is_odd_and_grows() -> None:
     values = np.array([-1e3, -1.0, -1e-9, 0.0, 1e-9, 1.0, 1e3])
-    mapped = _symlog(values, 1e-6)
+    mapped = symlog(values, 1e-6)
     assert np.all(np.diff(mapped) > 0)
     np.testing.assert_allclose(mapped, -mapped[::-1])
     assert mapped[-1] == pytest.approx(math.log10(1 + 1e9))
-    places, text = _symlog_ticks(np.array([-2.0, 7.0]), 1e-6)
+    places, text = symlog_ticks(np.array([-2.0, 7.0]), 1e-6)
     assert text[places.index(0.0)] == "0"
     assert places == sorted(places)
 

@@ -1,0 +1,253 @@
+"""What the command ``curvature`` does, from its options to the page."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.commands.terminal import terminal
+from benchmark.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmark.inspection.subject import Watch
+    from benchmark.report.portrait import Portrait
+
+
+@dataclass(frozen=True, slots=True)
+class CurvatureCommand:
+    """What the user asked for.
+
+    Args:
+        run: the name of a run, or nothing.
+        trial: a trial of it.
+        results: the folder of all results.
+        model: the file of a model, or nothing.
+        dataset, loss, scaling: of the model.
+        output: where page and numbers go.
+        backend: the framework.
+        as_json: print one JSON document.
+        measured: the arguments of ``benchmark.inspection.Settings``.
+    """
+
+    run: str | None
+    trial: int | None
+    results: Path
+    model: Path | None
+    dataset: str | None
+    loss: str | None
+    scaling: str | None
+    output: Path | None
+    backend: str | None
+    as_json: bool
+    measured: dict[str, Any]
+
+
+def run_curvature(request: CurvatureCommand) -> None:
+    """Examine, show and write.
+
+    Raises:
+        UserError: something that the user can mend.
+    """
+    _check(request)
+    with _progress() as watch:
+        portrait, folder = _of_model(request, watch) if request.model else _of_run(request, watch)
+        watch("page", 0.0)
+        from benchmark.report.curvature_page import document, write_curvature
+
+        files = write_curvature(portrait, folder)
+    if request.as_json:
+        from benchmark.commands.views import print_json
+
+        print_json({**document(portrait), "files": [str(file) for file in files]})
+        return
+    console = terminal()
+    console.print(curvature_view(portrait))
+    console.print(f"page: {files[0]}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _check(request: CurvatureCommand) -> None:
+    if (request.run is None) == (request.model is None):
+        received = "neither" if request.run is None else "both"
+        raise UserError(
+            f"either a run or --model must be named. Received {received}. Write for instance "
+            "`curvature latest`, or `curvature --model model.keras --dataset digits`."
+        )
+    if request.model is not None:
+        if request.dataset is None:
+            raise UserError(
+                "--model needs the --dataset that its curvature is taken over. Received none. "
+                "`list datasets` names them."
+            )
+        if request.trial is not None:
+            raise UserError("--trial is of a run. Received it with --model. Leave it out.")
+        return
+    for name in ("dataset", "loss", "scaling"):
+        if getattr(request, name) is not None:
+            raise UserError(
+                f"--{name} is of a --model; a trial has its own. Received it with a run. "
+                "Leave it out."
+            )
+
+
+def _of_run(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]":
+    from benchmark.inspection import Settings
+    from benchmark.inspection.names import recorded_trial
+    from benchmark.results import find_run, read_environment
+
+    path = find_run(request.results, str(request.run))
+    settings = Settings(**request.measured)
+    result = recorded_trial(path, request.trial)
+    folder = request.output or path / "curvature" / f"trial-{result.trial.number:06d}"
+    check_folder(folder)
+    watch("model and data", 0.0)
+    select(request.backend or read_environment(path).get("backend"))
+    from benchmark.inspection.examine import examine
+    from benchmark.inspection.trials import trial_subject
+
+    subject = trial_subject(path, result, settings, watch)
+    return examine(subject, settings, watch), folder
+
+
+def _of_model(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]":
+    assert request.model is not None, "checked"
+    assert request.dataset is not None, "checked"
+    from benchmark.data import load_card
+    from benchmark.inspection import Settings
+    from benchmark.inspection.names import check_model_file
+
+    check_model_file(request.model)
+    load_card(request.dataset)
+    folder = request.output or request.model.with_suffix(".curvature")
+    check_folder(folder)
+    watch("model and data", 0.0)
+    select(request.backend)
+    from benchmark.inspection.examine import examine
+    from benchmark.inspection.models import model_subject
+
+    settings = Settings(**request.measured)
+    scaling = request.scaling or "standard"
+    subject = model_subject(request.model, request.dataset, request.loss, scaling, settings)
+    return examine(subject, settings, watch), folder
+
+
+def select(name: str | None) -> None:
+    """Choose the framework before Keras is imported.
+
+    Args:
+        name: the framework; ``KERAS_BACKEND`` or TensorFlow by default.
+
+    Raises:
+        UserError: it is not installed, or another one is in use.
+    """
+    from benchmark import backend
+
+    try:
+        backend.select(name or os.environ.get("KERAS_BACKEND") or "tensorflow")
+    except (ModuleNotFoundError, RuntimeError, ValueError) as error:
+        raise UserError(str(error)) from None
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse what cannot become the output, before anything is computed.
+
+    Raises:
+        UserError: a file of that name is there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(
+            f"--output must be a folder. Received {folder}, which is a file. Name another one."
+        )
+
+
+def curvature_view(portrait: "Portrait") -> RenderableType:
+    """Return what the terminal shows of a portrait.
+
+    Args:
+        portrait: what was measured.
+    """
+    heading = Text.assemble(
+        (portrait.title, "bold"),
+        f"\n{portrait.size} parameters; {portrait.matrix}: {portrait.definiteness}; verdict: ",
+        (portrait.verdict, "bold"),
+    )
+    findings = [Text(f"• {sentence}") for sentence in portrait.sentences]
+    notes = [Text(note, style="dim") for note in portrait.notes]
+    return Group(
+        heading, *findings, *notes, _eigenvalues(portrait), _sums(portrait), _quantities(portrait)
+    )
+
+
+def _eigenvalues(portrait: "Portrait") -> Table:
+    table = _table("Extreme eigenvalues", "end", "eigenvalue", "error at most", "")
+    for index, one in enumerate(portrait.extremes):
+        is_upper = index < portrait.largest
+        rank = index + 1 if is_upper else index - portrait.largest + 1
+        table.add_row(
+            f"{'largest' if is_upper else 'smallest'}, {rank}",
+            f"{one.value:.6g}",
+            f"{one.bound:.1g}",
+            "" if one.converged else "not converged",
+        )
+    return table
+
+
+def _sums(portrait: "Portrait") -> Table:
+    table = _table("Sums over the spectrum", "sum", "value", "standard error", "95 % interval")
+    for one in portrait.sums:
+        is_exact = one.standard_error == 0
+        error = "exact" if is_exact else f"{one.standard_error:.2g}"
+        ends = "" if is_exact else f"{one.low:.4g} to {one.high:.4g}"
+        table.add_row(one.name, f"{one.value:.4g}", error, ends)
+    return table
+
+
+def _quantities(portrait: "Portrait") -> Table:
+    table = _table("Quantities", "quantity", "value")
+    for name, value in portrait.quantities.items():
+        table.add_row(name, f"{value:.4g}")
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    return table
+
+
+@contextmanager
+def _progress() -> "Iterator[Watch]":
+    """A bar on a terminal, a line for each stage elsewhere; on the error stream."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        seen: set[str] = set()
+
+        def say(stage: str, share: float) -> None:  # noqa: ARG001
+            if stage not in seen:
+                seen.add(stage)
+                sys.stderr.write(f"{stage} …\n")
+
+        yield say
+        return
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    bar = bars.add_task("starting", total=None)
+
+    def show(stage: str, share: float) -> None:
+        bars.update(bar, description=stage, total=1.0 if share else None, completed=share)
+
+    with bars:
+        yield show

@@ -1,0 +1,164 @@
+"""A loss on a plane through the weights."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from benchmark import backend
+from benchmark.curvature.operators import Array
+
+Tensor = Any
+POINTS_AT_ONCE = 32
+"""Points of the plane that one call of the compiled program takes."""
+EXAMPLES_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossSlice:
+    """The values of a loss on a grid of a plane.
+
+        z[i, j] = f(W + across[j] · u + along[i] · v)
+
+    Args:
+        across: the steps along u, shape (columns,).
+        along: the steps along v, shape (rows,).
+        values: z, shape (rows, columns).
+    """
+
+    across: Array
+    along: Array
+    values: Array
+
+
+class SliceProgram:
+    """Evaluates a loss at many points of a plane in one compiled program.
+
+    Args:
+        loss: ``f(parameters, x, y)`` or ``f(parameters, x, y, state)``, the mean over the
+            examples, in float64; see :func:`benchmark.curvature.model_loss`.
+
+    Example:
+        >>> program = SliceProgram(lambda parameters, x, y: ops.sum(parameters[0] ** 2))
+        >>> plane = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+        >>> found = program.slice(
+        ...     [np.array([0.0, 0.0, 3.0])], plane, (np.array([0.0, 1.0]), np.array([2.0])),
+        ...     np.zeros((1, 1)), np.zeros(1),
+        ... )
+        >>> found.values.tolist()
+        [[13.0, 14.0]]
+    """
+
+    def __init__(self, loss: Callable[..., Tensor]) -> None:
+        def at_point(point: Any, center: Any, first: Any, second: Any, data: Any) -> Tensor:
+            moved = [
+                w + point[0] * u + point[1] * v
+                for w, u, v in zip(center, first, second, strict=True)
+            ]
+            return loss(moved, *data)
+
+        mapped = backend.vectorize(at_point, (0, None, None, None, None), loops=True)
+        self._compiled = backend.compile(mapped)
+
+    @property
+    def compilations(self) -> int:
+        """How often the program has been compiled so far."""
+        return self._compiled.compilations
+
+    def slice(
+        self,
+        weights: Sequence[Any],
+        plane: Array,
+        grid: tuple[Array, Array],
+        x: Any,
+        y: Any,
+        state: Sequence[Any] | None = None,
+        watch: Callable[[float], object] = float,
+    ) -> LossSlice:
+        """Evaluate the loss on a grid.
+
+        Args:
+            weights: W, one array a variable.
+            plane: u and v as columns, shape (n, 2), in the order of the flat weights.
+            grid: ``across`` and ``along``, the steps along u and along v.
+            x: the examples.
+            y: their targets.
+            state: what the loss takes as its fourth argument, or nothing.
+            watch: told which share of the points is done.
+        """
+        across, along = (np.asarray(steps, np.float64) for steps in grid)
+        points = np.stack([part.ravel() for part in np.meshgrid(across, along)], axis=1)
+        center = [ops.convert_to_tensor(np.asarray(w, np.float64)) for w in weights]
+        first, second = (_parts(column, weights) for column in np.asarray(plane, np.float64).T)
+        chunks = [*_chunks(x, y, state)]
+        values = np.empty(len(points))
+        for start in range(0, len(points), POINTS_AT_ONCE):
+            block = points[start : start + POINTS_AT_ONCE]
+            # The last block is filled up, so that its shape compiles nothing new.
+            filled = np.zeros((POINTS_AT_ONCE, 2))
+            filled[: len(block)] = block
+            total = np.zeros(POINTS_AT_ONCE)
+            for weight, data in chunks:
+                tensor = ops.convert_to_tensor(filled)
+                found = self._compiled(tensor, center, first, second, data)
+                total += weight * np.asarray(ops.convert_to_numpy(found), np.float64)
+            values[start : start + len(block)] = total[: len(block)]
+            watch((start + len(block)) / len(points))
+        return LossSlice(across, along, values.reshape(along.size, across.size))
+
+
+def projected(points: Sequence[Sequence[Any]], center: Sequence[Any], plane: Array) -> Array:
+    """Project weights on a plane.
+
+    Args:
+        points: weights, one list of arrays each.
+        center: W, where the plane is.
+        plane: orthonormal u and v as columns, shape (n, 2).
+
+    Returns:
+        For each point P: (uᵀ(P − W), vᵀ(P − W), ‖P − W‖), shape (points, 3). The share of the
+        squared distance that lies in the plane is that of the first two.
+
+    Example:
+        >>> plane = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+        >>> projected([[np.array([3.0, 4.0, 12.0])]], [np.zeros(3)], plane).tolist()
+        [[3.0, 4.0, 13.0]]
+    """
+    origin = _flat(center)
+    found = np.empty((len(points), 3))
+    for row, point in enumerate(points):
+        way = _flat(point) - origin
+        found[row] = *(way @ plane), np.linalg.norm(way)
+    return found
+
+
+def _flat(weights: Sequence[Any]) -> Array:
+    return np.concatenate([np.asarray(part, np.float64).ravel() for part in weights])
+
+
+def _parts(vector: Array, weights: Sequence[Any]) -> list[Tensor]:
+    """Cut a flat vector into tensors of the shapes of the weights."""
+    shapes = [np.shape(part) for part in weights]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    return [
+        ops.convert_to_tensor(part.reshape(shape))
+        for part, shape in zip(np.split(vector, ends), shapes, strict=True)
+    ]
+
+
+def _chunks(x: Any, y: Any, state: Sequence[Any] | None) -> list[tuple[float, list[Tensor]]]:
+    rest = [] if state is None else [[_tensor(entry) for entry in state]]
+    found: list[tuple[float, list[Tensor]]] = []
+    for first in range(0, len(x), EXAMPLES_AT_ONCE):
+        rows = slice(first, min(first + EXAMPLES_AT_ONCE, len(x)))
+        share = (rows.stop - first) / len(x)
+        found.append((share, [_tensor(x[rows]), _tensor(y[rows]), *rest]))
+    return found
+
+
+def _tensor(value: Any) -> Tensor:
+    array = np.asarray(value)
+    kind = "float64" if np.issubdtype(array.dtype, np.floating) else None
+    return ops.convert_to_tensor(array, dtype=kind)

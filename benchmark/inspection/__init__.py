@@ -1,0 +1,11 @@
+"""The curvature at one point: of a recorded trial, or of any saved Keras model.
+
+    subject = trial_subject(path, number)        or model_subject(file, dataset, …)
+    portrait = examine(subject, settings)        plain values, for the page and the terminal
+
+Importing this package imports no framework; its modules do.
+"""
+
+from benchmark.inspection.settings import InspectionError, Settings
+
+__all__ = ["InspectionError", "Settings"]

@@ -1,0 +1,182 @@
+"""A saved Keras model on a dataset."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from benchmark.data import Prepared, prepare
+from benchmark.inspection.settings import InspectionError, Settings
+from benchmark.inspection.subject import Array, Subject, checked_loss, drawn
+from benchmark.trial import named_seed
+
+CROSSENTROPY = "sparse_categorical_crossentropy"
+FRACTIONS = (0.6, 0.2, 0.2)
+NOISE_BATCH = 32
+
+
+def model_subject(
+    file: Path, dataset: str, loss: str | None, scaling: str, settings: Settings
+) -> Subject:
+    """Load a model and the data that its curvature is taken over.
+
+    The split is that of a study with the same seed and the usual fractions.
+
+    Args:
+        file: what ``model.save`` wrote.
+        dataset: the name of a card.
+        loss: the name of a Keras loss; by default that of the dataset's task.
+        scaling: of the inputs.
+        settings: what is asked for.
+
+    Raises:
+        InspectionError: the file is no model, or it does not fit the dataset or the loss.
+        DatasetError: there is no such dataset, or the scaling is unknown.
+    """
+    data = prepare(dataset, FRACTIONS, scaling, named_seed(settings.seed, "split"))
+    model = _loaded(file)
+    part = {"train": data.train, "validation": data.validation, "test": data.test}[settings.part]
+    x, note = _inputs(model, part.x, file, dataset)
+    _check_outputs(model, data, file)
+    y = part.y if data.card.classes else part.y.reshape(-1, 1)
+    chosen, words = _loss(model, loss, data, settings)
+    if words.startswith(CROSSENTROPY):
+        model = _giving_logits(model)
+    x, y = drawn(x, y, settings)
+    _try_loss(model, chosen, x[:2], y[:2], words)
+    return Subject(
+        title=f"The curvature of {file.name} on {dataset}",
+        source=str(file),
+        loss=checked_loss(model, chosen, str(file)),
+        weights=[np.asarray(v.value).copy() for v in model.trainable_variables],
+        state=[np.asarray(v.value).copy() for v in model.non_trainable_variables],
+        x=x,
+        y=y,
+        facts=[
+            ("model", str(file)),
+            ("layers", ", ".join(type(layer).__name__ for layer in model.layers)),
+            ("dataset", dataset),
+            ("loss", words),
+            ("scaling", scaling),
+            ("examples", f"{len(x)} of the part {settings.part}, split by seed {settings.seed}"),
+        ],
+        notes=[*note],
+        batch_size=NOISE_BATCH,
+    )
+
+
+def _loaded(file: Path) -> keras.Model:
+    try:
+        model = keras.saving.load_model(file, compile=False)
+    except Exception as error:  # whatever the file holds
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise InspectionError(
+            f"--model must be readable by keras {keras.__version__}. Received {file}: {reason}"
+        ) from None
+    if not isinstance(model, keras.Model) or not model.trainable_variables:
+        raise InspectionError(
+            f"--model must have trainable weights. Received {file}, which has none."
+        )
+    return model
+
+
+def _inputs(model: keras.Model, x: Array, file: Path, dataset: str) -> tuple[Array, list[str]]:
+    """The inputs in the shape that the model takes."""
+    shape = _one_shape(model.input_shape, "input", file)[1:]
+    own = x.shape[1:]
+    fits = len(shape) == len(own) and all(a in (None, b) for a, b in zip(shape, own, strict=True))
+    if fits:
+        return x, []
+    known = [one for one in shape if one is not None]
+    if len(known) == len(shape) and int(np.prod(known)) == int(np.prod(own)):
+        words = f"The inputs of {own} numbers were given the shape {shape} that the model takes."
+        return x.reshape(-1, *known), [words]
+    raise InspectionError(
+        f"the inputs of the model must fit the dataset: {dataset} has examples of shape {own}. "
+        f"Received {file}, which takes {shape}. Name the dataset it was made for."
+    )
+
+
+def _check_outputs(model: keras.Model, data: Prepared, file: Path) -> None:
+    shape = _one_shape(model.output_shape, "output", file)
+    if len(shape) == 2 and shape[1] in (None, data.card.units):
+        return
+    raise InspectionError(
+        f"the outputs of the model must fit the dataset: {data.card.name} asks for "
+        f"{data.card.units} a row. Received {file}, whose outputs have the shape {shape}. "
+        "Name the dataset it was made for."
+    )
+
+
+def _one_shape(shape: Any, which: str, file: Path) -> tuple[int | None, ...]:
+    if isinstance(shape, tuple) and all(one is None or isinstance(one, int) for one in shape):
+        return shape
+    raise InspectionError(
+        f"the model must have one {which}. Received {file}, whose {which} shapes are {shape}. "
+        "Make a model of the part to examine."
+    )
+
+
+def _loss(
+    model: keras.Model, name: str | None, data: Prepared, settings: Settings
+) -> tuple[Any, str]:
+    """The loss, and what it is in words."""
+    if name is None:
+        name = CROSSENTROPY if data.card.classes else "mean_squared_error"
+    if name == CROSSENTROPY:
+        words = f"{name} of {'the inputs of the softmax' if _has_softmax(model) else 'logits'}"
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True), words
+    if "crossentropy" in name and settings.matrix == "gauss_newton":
+        # Keras takes it of what stands before a sigmoid, not of the outputs it is given.
+        raise InspectionError(
+            f"the Gauss-Newton matrix needs a loss of the outputs themselves. Received {name}. "
+            f"Take {CROSSENTROPY}, or --matrix hessian."
+        )
+    try:
+        found = keras.losses.get(name)
+    except (ValueError, TypeError):
+        found = None
+    if found is None:
+        raise InspectionError(
+            f"--loss must be the name of a Keras loss, such as sparse_categorical_crossentropy or "
+            f"mean_squared_error. Received {name!r}."
+        )
+    return found, name
+
+
+def _has_softmax(model: keras.Model) -> bool:
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    return isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax
+
+
+def _giving_logits(model: keras.Model) -> keras.Model:
+    """The model without its softmax, of whose inputs the cross-entropy is taken exactly.
+
+    Keras does the same in secret, by an attribute of the probabilities; a derivative with
+    respect to the probabilities would then be zero.
+    """
+    if not _has_softmax(model):
+        return model
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax):
+        return keras.Model(model.inputs, last.input)
+    last.activation = keras.activations.linear
+    return model
+
+
+def _try_loss(model: keras.Model, loss: Any, x: Array, y: Array, words: str) -> None:
+    """Refuse a loss that does not take the model's outputs and the dataset's targets."""
+    try:
+        value = float(keras.ops.mean(loss(y, model(x, training=False))))
+    except Exception as error:  # whatever a loss raises at wrong shapes
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise InspectionError(
+            f"--loss must fit the outputs of the model and the targets of the dataset. "
+            f"Received {words}: {reason}"
+        ) from None
+    if not np.isfinite(value):
+        raise InspectionError(
+            f"the loss must be finite. Received {value} of {words}. Was the model trained to NaN?"
+        )

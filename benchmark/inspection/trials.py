@@ -1,0 +1,154 @@
+"""A trial of a run, rebuilt from its record."""
+
+from pathlib import Path
+
+from benchmark.curvature import StepRule
+from benchmark.engine.course import Course, retrain
+from benchmark.engine.slots import optimizer_numbers
+from benchmark.engine.task import Part, Task, build_task
+from benchmark.inspection.settings import InspectionError, Settings
+from benchmark.inspection.subject import (
+    Array,
+    Subject,
+    Watch,
+    checked_loss,
+    drawn,
+    split_variables,
+)
+from benchmark.results import load_weights
+from benchmark.theory import stability_limit
+from benchmark.trial import DatasetProblem, Trial, TrialResult
+
+AGREEMENT = 0.01
+"""A relative difference of two losses beyond this is said not to be mere rounding."""
+
+
+def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Watch) -> Subject:
+    """Rebuild a trial: its kept weights, or those of training it again.
+
+    Args:
+        path: the run folder.
+        result: the record of the trial.
+        settings: what is asked for.
+        watch: told how far the training is.
+
+    Raises:
+        InspectionError: it has no weights that are finite, or no such part.
+    """
+    trial = result.trial
+    task = build_task(trial)
+    part = _part(task, trial, settings)
+    name = f"{path.resolve().parent.name}/{path.resolve().name}"
+    kept = _kept(path, trial)
+    course = Course()
+    if kept is None or settings.trajectory:
+        course = _trained_again(result, watch)
+    notes = [_note(result, course, kept is not None)]
+    last = kept if kept is not None else course.weights[-1]
+    weights, state = split_variables(task.model, last)
+    x, y = drawn(part.x, part.y, settings)
+    show_way = settings.trajectory and len(course.epochs) > 1
+    count = len(weights)
+    is_data = isinstance(trial.problem, DatasetProblem)
+    return Subject(
+        title=f"The curvature of trial {trial.number}, {trial.label} on {trial.problem.name}",
+        source=f"{name} · trial {trial.number}",
+        loss=checked_loss(task.model, task.loss, f"trial {trial.number} of {name}"),
+        weights=weights,
+        state=state,
+        x=x,
+        y=y,
+        facts=_facts(name, result, settings, len(x)),
+        notes=notes,
+        batch_size=int(trial.hyperparameters.get("batch_size", 32)) if is_data else 0,
+        rule=_rule(result),
+        epochs=course.epochs if show_way else [],
+        way=[list(one[:count]) for one in course.weights] if show_way else [],
+    )
+
+
+def _kept(path: Path, trial: Trial) -> tuple[Array, ...] | None:
+    try:
+        return load_weights(path, trial.number)
+    except FileNotFoundError:
+        return None
+
+
+def _trained_again(result: TrialResult, watch: Watch) -> Course:
+    trial, epochs = result.trial, max(result.epochs, 1)
+    try:
+        course = retrain(
+            trial, result.epochs, lambda epoch: watch("training again", epoch / epochs)
+        )
+    except RuntimeError as error:
+        raise InspectionError(
+            f"the trial must train. Received trial {trial.number}, which failed: {error}."
+        ) from None
+    if not course.weights:
+        raise InspectionError(
+            f"a trial must have finite weights. Received trial {trial.number}, which starts "
+            "without. Name another one."
+        )
+    return course
+
+
+def _part(task: Task, trial: Trial, settings: Settings) -> Part:
+    if settings.part not in task.parts:
+        raise InspectionError(
+            f"a closed-form problem has the part train only. Received --part {settings.part} "
+            f"for {trial.problem.name}. Leave it out."
+        )
+    return task.parts[settings.part]
+
+
+def _note(result: TrialResult, course: Course, are_kept: bool) -> str:
+    where = "The weights are those that the run kept."
+    if not course.reports:
+        return where
+    last = course.reports[-1]
+    again = last.metrics.get("train_loss", float("nan"))
+    recorded = result.metrics.get("train_loss", float("nan"))
+    losses = (
+        f"its training loss is {again:.6g} after epoch {last.epoch}, {recorded:.6g} as recorded"
+    )
+    if abs(again - recorded) > AGREEMENT * abs(recorded):
+        losses += " (this training amplifies rounding, so no two engines or backends agree on it)"
+    if are_kept:
+        return (
+            f"{where} For the way there the trial was trained again by the sequential engine: "
+            f"{losses}."
+        )
+    return (
+        f"The run kept no weights of this trial, so it was trained again by the sequential engine: "
+        f"{losses}. The weights are those after epoch {course.epochs[-1]}."
+    )
+
+
+def _rule(result: TrialResult) -> StepRule | None:
+    """How the optimizer steps, where its limit is known without its state."""
+    trial = result.trial
+    if trial.optimizer == "adam":
+        return None  # its preconditioner is not recorded
+    numbers = optimizer_numbers(trial)
+    limit = stability_limit(trial.optimizer, numbers)
+    rate = result.metrics.get("learning_rate", numbers.get("learning_rate", 0.0))
+    return StepRule(float(rate), limit) if limit is not None and rate > 0 else None
+
+
+def _facts(
+    name: str, result: TrialResult, settings: Settings, examples: int
+) -> list[tuple[str, str]]:
+    trial = result.trial
+    numbers = ", ".join(f"{key} {value:.4g}" for key, value in trial.hyperparameters.items())
+    facts = [
+        ("run", name),
+        ("trial", f"{trial.number}, {trial.phase}, {result.status.value}"),
+        ("optimizer", trial.label),
+        ("hyperparameters", numbers),
+        ("problem", trial.problem.name),
+        ("model", trial.model),
+        ("objective", f"{trial.objective} {result.objective:.6g}"),
+        ("epochs", str(result.epochs)),
+        ("examples", f"{examples} of the part {settings.part}"),
+    ]
+    return [(key, value) for key, value in facts if value]

@@ -1,0 +1,255 @@
+"""The command ``curvature``: on trials of a run, on saved models, and on mistakes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from benchmark.curvature.slices import SliceProgram, projected
+from benchmark.engine import SequentialEngine
+from benchmark.engine.course import retrain
+from benchmark.engine.task import build_task
+from benchmark.results import RunWriter
+from benchmark.run import app
+from benchmark.trial import ClosedFormProblem, Settings
+from tests.engine.trials import make_trial, run_all
+
+STUDY = """
+question = "Does SGD train iris?"
+compare = ["sgd", "momentum"]
+[problem]
+dataset = "iris"
+[problem.model]
+name = "linear"
+[search.common]
+learning_rate = 0.1
+"""
+QUICK = ("--epochs", "2", "--grid", "5", "--samples", "40")
+
+
+def call(*arguments: object):
+    return CliRunner().invoke(app, ["curvature", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two trials, of which the first kept its weights, and a diverged one."""
+    root = tmp_path_factory.mktemp("results")
+    trials = [
+        make_trial(0),
+        make_trial(1, optimizer="momentum"),
+        make_trial(2, hyperparameters={"learning_rate": 1e30, "batch_size": 32}),
+    ]
+    ended = run_all(SequentialEngine(), trials)
+    environment = {"backend": keras.backend.backend()}
+    with RunWriter.create(root, "iris", STUDY, environment, "first") as writer:
+        for number, (result, reports) in ended.items():
+            writer.append(result, reports)
+            if number == 0:
+                writer.save_weights(number, result.weights)
+    return root
+
+
+def document(*arguments: object) -> dict[str, Any]:
+    result = call(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def softmax_hessian(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """The Hessian of the mean cross-entropy of a linear softmax model, kernel then bias."""
+    x = x.astype(np.float64)
+    z = x @ weights[0].astype(np.float64) + weights[1]
+    p = np.exp(z - z.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    inputs = np.column_stack([x, np.ones(len(x))])
+    blocks = np.einsum("ni,ij->nij", p, np.eye(3)) - np.einsum("ni,nj->nij", p, p)
+    size = 3 * inputs.shape[1]
+    return np.einsum("na,nij,nb->aibj", inputs, blocks, inputs).reshape(size, size) / len(x)
+
+
+def test_kept_weights_give_the_spectrum_of_the_closed_form(results: Path) -> None:
+    found = document("first", "--trial", 0, "--results", results, "--epochs", 2, "--grid", 5)
+    assert "The weights are those that the run kept." in found["notes"][0]
+    trial = make_trial(0)
+    task = build_task(trial)
+    with np.load(results / "iris" / "first" / "weights" / "trial-000000.npz") as kept:
+        weights = [kept[name] for name in sorted(kept.files)]
+    values = np.linalg.eigvalsh(softmax_hessian(weights, task.parts["train"].x))
+    shown = [one["value"] for one in found["largest_eigenvalues"]]
+    np.testing.assert_allclose(shown, values[::-1][:10], atol=1e-10)  # rounding of float64
+    assert found["sums"]["trace"]["value"] == pytest.approx(values.sum())
+    assert found["quantities"]["stability_limit"] == 2.0
+    folder = results / "iris" / "first" / "curvature" / "trial-000000"
+    np.testing.assert_allclose(
+        pd.read_parquet(folder / "spectrum.parquet")["eigenvalue"], values, atol=1e-10
+    )
+    plane = pd.read_parquet(folder / "plane.parquet")
+    path = pd.read_parquet(folder / "path.parquet")
+    assert len(plane) == 25
+    assert list(path["epoch"]) == [0, 1, 2, 3]
+    # The way ends where the kept weights are.
+    assert path["distance"].iloc[-1] == pytest.approx(0.0, abs=1e-5)
+    assert set(pd.read_parquet(folder / "spectra.parquet")["epoch"]) == {0, 3}
+    text = (folder / "curvature.html").read_text(encoding="utf-8")
+    for name in ("density", "landscape", "eigenvalues", "curvature-quantities"):
+        assert f'id="plot-{name}"' in text
+
+
+def test_a_trial_without_kept_weights_is_trained_again_and_it_is_said(
+    results: Path, tmp_path: Path
+) -> None:
+    result = call("latest", "--trial", 1, "--results", results, "--output", tmp_path / "o", *QUICK)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stdout.split())
+    assert "kept no weights of this trial, so it was trained again" in said
+    assert "Extreme eigenvalues" in said
+    assert (tmp_path / "o" / "curvature.html").is_file()
+
+
+def test_retraining_gives_the_weights_of_every_epoch() -> None:
+    trial = make_trial(0)
+    course = retrain(trial)
+    whole = run_all(SequentialEngine(), [trial])[0][0]
+    assert course.epochs == [0, 1, 2, 3]
+    for one, other in zip(course.weights[-1], whole.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    shorter = retrain(trial, epochs=2)
+    assert shorter.epochs == [0, 1, 2]
+    np.testing.assert_array_equal(shorter.weights[2][0], course.weights[2][0])
+
+
+def test_a_closed_form_trial_lies_on_its_plane() -> None:
+    options = Settings(dimension=2, condition_number=4.0)
+    trial = make_trial(
+        0,
+        problem=ClosedFormProblem("quadratic", options),
+        model="",
+        sampling="full_batch",
+        hyperparameters={"learning_rate": 0.1},
+    )
+    course = retrain(trial)
+    ways = [list(one) for one in course.weights]
+    found = projected(ways, ways[-1], np.eye(2))
+    np.testing.assert_allclose(np.hypot(found[:, 0], found[:, 1]), found[:, 2])
+
+
+def test_the_slice_is_the_loss_at_each_point() -> None:
+    matrix = np.diag([4.0, 2.0, 1.0])
+
+    def value(parameters, x, y):
+        del y
+        flat = keras.ops.concatenate([keras.ops.reshape(one, (-1,)) for one in parameters])
+        return keras.ops.mean(x) * keras.ops.sum(flat * keras.ops.matmul(matrix, flat)) / 2
+
+    x = np.arange(1.0, 2501.0).reshape(-1, 1)  # more than one chunk, of unequal size
+    weights, plane = [np.array([1.0]), np.array([0.5, 2.0])], np.eye(3)[:, [2, 0]]
+    across, along = np.linspace(-1, 1, 7), np.linspace(0, 2, 6)
+    program = SliceProgram(value)
+    found = program.slice(weights, plane, (across, along), x, np.zeros(2500))
+    for i, j in ((0, 0), (3, 2), (5, 6)):
+        point = np.array([1.0 + along[i], 0.5, 2.0 + across[j]])
+        expected = x.mean() * point @ matrix @ point / 2
+        assert found.values[i, j] == pytest.approx(expected, rel=1e-12)  # rounding of float64
+    assert program.compilations <= 2  # whole chunks, and the last one
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved convex model on iris, whose outputs are probabilities."""
+    keras.utils.set_random_seed(1)
+    one = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    file = tmp_path_factory.mktemp("models") / "model.keras"
+    one.save(file)
+    return file
+
+
+def test_a_saved_model_is_examined_on_a_dataset(model: Path) -> None:
+    arguments = ("--model", model, "--dataset", "iris", "--grid", 3)
+    hessian = document(*arguments)
+    assert "softmax" in hessian["facts"]["loss"]
+    # The outputs of a linear model do not bend: both matrices are one.
+    gauss_newton = document(*arguments, "--matrix", "gauss_newton", "--no-density")
+    ends = [[one["value"] for one in d["largest_eigenvalues"]] for d in (hessian, gauss_newton)]
+    np.testing.assert_allclose(ends[0][:5], ends[1][:5], atol=1e-10)  # rounding of float64
+    assert "cannot tell a saddle from a minimum" in gauss_newton["sentences"][-1]
+    assert (model.with_suffix(".curvature") / "curvature.json").is_file()
+
+
+BAD_INPUT = {
+    "nothing": ((), "either a run or --model must be named"),
+    "no run": (("no_such",), "a run must exist"),
+    "no trial": (("first", "--trial", "9"), "--trial must be a finished trial of the run"),
+    "two subjects": (("first", "--model", "x.keras"), "Received both"),
+    "a loss of a run": (("first", "--loss", "huber"), "--loss is of a --model"),
+    "no dataset": (("--model", "{model}"), "needs the --dataset"),
+    "no model": (("--model", "no.keras", "--dataset", "iris"), "which is not there"),
+    "no such dataset": (("--model", "{model}", "--dataset", "irs"), "Did you mean `iris`"),
+    "another dataset": (("--model", "{model}", "--dataset", "wine"), "must fit the dataset"),
+    "another loss": (
+        ("--model", "{model}", "--dataset", "iris", "--loss", "nonsense"),
+        "--loss must be the name of a Keras loss",
+    ),
+    "a loss that does not fit": (
+        ("--model", "{model}", "--dataset", "iris", "--loss", "categorical_crossentropy"),
+        "--loss must fit",
+    ),
+    "a file as output": (
+        ("--model", "{model}", "--dataset", "iris", "--output", "{model}"),
+        "--output must be a folder",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_mistakes_are_told_in_a_sentence(name: str, model: Path, results: Path) -> None:
+    arguments, expected = BAD_INPUT[name]
+    filled = [argument.format(model=model) for argument in arguments]
+    result = call(*filled, "--results", results)
+    assert result.exit_code == 2, result.output
+    assert expected in " ".join((result.output + result.stderr).split())
+
+
+@keras.saving.register_keras_serializable("kappabench_tests")
+class AlwaysNoisy(keras.layers.Layer):
+    """A random layer that inference does not freeze."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.generator = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        return x + keras.random.normal(keras.ops.shape(x), seed=self.generator)
+
+
+REFUSED = {
+    "outputs": ([keras.layers.Dense(2)], "the outputs of the model must fit the dataset"),
+    "random": ([AlwaysNoisy(), keras.layers.Dense(3)], "every layer must be deterministic"),
+    "weights": ([keras.layers.Dense(3, trainable=False)], "must have trainable weights"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_model_that_has_no_such_curvature_is_refused(name: str, tmp_path: Path) -> None:
+    layers, expected = REFUSED[name]
+    keras.Sequential([keras.Input((4,)), *layers]).save(tmp_path / "model.keras")
+    result = call("--model", tmp_path / "model.keras", "--dataset", "iris")
+    assert result.exit_code == 2, result.output
+    assert expected in result.stderr
+
+
+def test_a_trial_that_diverged_is_examined_where_it_was_finite(results: Path) -> None:
+    found = document("first", "--trial", 2, "--results", results, *QUICK, "--no-density")
+    assert "trained again" in found["notes"][0]
+    assert found["parameters"] == 15
+
+
+def test_help_has_examples_and_says_what_is_written() -> None:
+    result = call("--help")
+    assert result.exit_code == 0
+    assert "Examples" in result.output
