@@ -206,6 +206,7 @@ def test_models_map_over_trials_with_their_own_state(model):
             np.testing.assert_allclose(found, keras.ops.convert_to_numpy(one), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_exact_hessian_of_convolutions_has_the_eigenvalues_that_lanczos_finds(engine):
     """Hessian products of many vectors at once are those of one at a time."""
     found = []

@@ -23,10 +23,10 @@ TIGHT: Tolerance = {"rtol": 1e-10, "atol": 1e-12}
 # Both engines compute the gradient norm of a report in float32.
 REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
-# One for each kind of state: none, like the weights, two and a count of steps, judged elsewhere,
-# shared by all variables, and a class of Keras. The others bring nothing new to the engines, or
-# take long to compile, for which `test_matrix_optimizers` maps and compiles their rules alone.
-QUICK = {"gradient_descent", "momentum", "adam", "schedule_free_sgd", "dog", "keras:RMSprop"}
+# One for each kind of state: two and a count of steps, judged elsewhere, shared by all variables,
+# and a class of Keras. The others bring nothing new to the engines, are compared in float32 by
+# `test_vectorized`, or take long to compile: `test_matrix_optimizers` maps their rules alone.
+QUICK = {"adam", "schedule_free_sgd", "dog", "keras:RMSprop"}
 NAMES = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in (*OPTIMIZERS, "keras:RMSprop")
