@@ -90,7 +90,10 @@ def test_scheduled_momentum_follows_a_numpy_loop(engine, schedule):
     [
         "momentum",
         "adam",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("sgd", "gradient_descent")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("sgd", "nesterov", "gradient_descent")
+        ),
     ],
 )
 @pytest.mark.parametrize("schedule", SCHEDULES)

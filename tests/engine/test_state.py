@@ -180,7 +180,10 @@ def step_of(task):
     return step
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model",
+    ["multilayer_perceptron", pytest.param("convolutional_network", marks=pytest.mark.slow)],
+)
 def test_models_map_over_trials_with_their_own_state(model):
     """Outputs, gradients and new states of stacked trials are those of each alone."""
     task = build_task(trial_of(model))
