@@ -15,7 +15,7 @@ from tests.optimizers.cases import CASES
 from tests.optimizers.cases.case import Array, Gradient
 
 HERE = Path(__file__).parent
-REPRESENTATIVES = {"sgd_momentum", "adam", "schedule_free_sgd", "dog", "adafactor", "shampoo"}
+REPRESENTATIVES = {"sgd_momentum", "adam", "schedule_free_sgd", "dog", "adafactor"}
 """One row for each kind of state: like the weights, judged elsewhere, shared, of other shapes."""
 OF_THE_RULE = {
     "test_follows_the_numpy_loop_in_float64",
