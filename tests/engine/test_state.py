@@ -131,7 +131,7 @@ def test_dropout_drops_in_training_and_nothing_when_judged(engine):
 def test_optimizers_that_share_an_evaluation_have_their_own_averages(engine):
     """The model of one structure is not judged with the averages of another's."""
     run(engine, trial_of(optimizer="momentum", number=8))
-    trial = trial_of(optimizer="adam", number=9)
+    trial = trial_of(number=9)
     result, _ = run(engine, trial)
     alone, _ = run(SequentialEngine(), trial)
     assert result.metrics == alone.metrics
