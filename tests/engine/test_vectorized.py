@@ -181,7 +181,8 @@ def test_the_stopping_rule_ends_where_the_sequential_engine_ends(sequential, vec
     [
         ("quadratic", {"dimension": 5, "condition_number": 25.0}),
         ("rosenbrock", {}),
-        ("noisy_quadratic", {}),
+        # Also in `test_evaluation_weights`, with an optimizer that averages.
+        pytest.param("noisy_quadratic", {}, marks=pytest.mark.slow),
     ],
 )
 def test_closed_form_problems_equal_those_of_the_sequential_engine(
