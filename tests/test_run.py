@@ -62,8 +62,10 @@ def call(*arguments: str):
 @pytest.mark.parametrize(
     # Enough epochs that a trial is still waiting when the fourth is recorded.
     ("engine", "epochs"),
-    [(("--engine", "sequential"), 20), (("--capacity", "3"), 200)],
-    ids=["sequential", "vectorized"],
+    [
+        pytest.param(("--engine", "sequential"), 20, id="sequential", marks=pytest.mark.slow),
+        pytest.param(("--capacity", "3"), 200, id="vectorized"),
+    ],
 )
 def test_killed_and_resumed_no_finished_trial_is_lost_or_repeated(tmp_path, engine, epochs):
     write_study(tmp_path)

@@ -142,6 +142,7 @@ def test_nobody_can_declare_an_unfinished_trial_completed(engine):
     engine.stop(0, Status.INTERRUPTED, "")
 
 
+@pytest.mark.slow  # like `test_failures`: processes start anew
 def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_told_twice(engine, alone, told):
     expected = run_all(alone, trials(epochs=6))
     before = engine.processes

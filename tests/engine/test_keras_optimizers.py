@@ -41,6 +41,7 @@ def test_trials_of_one_structure_share_a_compiled_model(engine) -> None:
     assert len(own) == 1
 
 
+@pytest.mark.slow
 def test_a_class_that_begins_with_the_weights_trains_one_trial_at_a_time(engine) -> None:
     import keras
 
@@ -60,6 +61,7 @@ def test_a_class_that_begins_with_the_weights_trains_one_trial_at_a_time(engine)
     assert text.endswith("Such trials are trained one after the other.")
 
 
+@pytest.mark.slow
 def test_constants_and_options_are_structure_of_a_program(engine) -> None:
     """SGD of Keras branches on its momentum, and Adam on amsgrad: each value has its program."""
     trials = [

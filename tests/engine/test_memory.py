@@ -136,8 +136,20 @@ def test_a_study_goes_on_where_the_capacity_is_lowered_as_its_trials_start(monke
     engine.close()
 
 
-@pytest.mark.parametrize("place", ["_judge", "_end", "_settle", "_train"])
-@pytest.mark.parametrize("error", [MemoryError("no memory"), ArithmeticError("no unit")])
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        # Half the capacity is another shape, which is compiled anew: one place stands for all.
+        pytest.param(
+            place,
+            error,
+            marks=[pytest.mark.slow] * (isinstance(error, MemoryError) and place != "_end"),
+            id=f"{place}-{type(error).__name__}",
+        )
+        for place in ("_judge", "_end", "_settle", "_train")
+        for error in (MemoryError("no memory"), ArithmeticError("no unit"))
+    ],
+)
 def test_an_epoch_that_raises_is_as_if_it_had_not_begun(monkeypatch, place, error):
     """Whatever raises, and wherever: every trial ends once, and has its own number of epochs."""
     trials = [trial_of(number) for number in range(2)]

@@ -85,7 +85,17 @@ def test_scheduled_momentum_follows_a_numpy_loop(engine, schedule):
         assert result.metrics["learning_rate"] == rates_seen[-1]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "gradient_descent"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "momentum",
+        "adam",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("sgd", "nesterov", "gradient_descent")
+        ),
+    ],
+)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_trial_is_the_same_after_others_of_other_schedules(engine, optimizer, schedule):
     """Neither a rate nor a plateau is left behind in a model that is used again."""

@@ -131,7 +131,7 @@ def test_dropout_drops_in_training_and_nothing_when_judged(engine):
 def test_optimizers_that_share_an_evaluation_have_their_own_averages(engine):
     """The model of one structure is not judged with the averages of another's."""
     run(engine, trial_of(optimizer="momentum", number=8))
-    trial = trial_of(optimizer="adam", number=9)
+    trial = trial_of(number=9)
     result, _ = run(engine, trial)
     alone, _ = run(SequentialEngine(), trial)
     assert result.metrics == alone.metrics
@@ -180,7 +180,10 @@ def step_of(task):
     return step
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model",
+    ["multilayer_perceptron", pytest.param("convolutional_network", marks=pytest.mark.slow)],
+)
 def test_models_map_over_trials_with_their_own_state(model):
     """Outputs, gradients and new states of stacked trials are those of each alone."""
     task = build_task(trial_of(model))
@@ -206,6 +209,7 @@ def test_models_map_over_trials_with_their_own_state(model):
             np.testing.assert_allclose(found, keras.ops.convert_to_numpy(one), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_exact_hessian_of_convolutions_has_the_eigenvalues_that_lanczos_finds(engine):
     """Hessian products of many vectors at once are those of one at a time."""
     found = []

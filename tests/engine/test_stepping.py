@@ -111,14 +111,14 @@ def test_a_network_reports_layers_noise_and_the_move_of_its_last_epoch():
 def test_the_chain_is_measured_layer_by_layer():
     chain = ClosedFormProblem(
         "deep_linear_chain",
-        Settings(layers=20, width=2, smallest_eigenvalue=0.5, largest_eigenvalue=0.7),
+        Settings(layers=8, width=2, smallest_eigenvalue=0.3, largest_eigenvalue=0.4),
     )
     quadratic = trial("sgd", learning_rate=1e-3)
     one = Trial(**{
         field: getattr(quadratic, field) for field in quadratic.__slots__ if field != "problem"
     }, problem=chain)  # fmt: skip
     first = reports_of(one)[0]
-    # Weights are float32, twenty of them are multiplied.
-    assert first.curvature["jacobian_singular_value_max"] == pytest.approx(0.7**20, rel=1e-5)
+    # Weights are float32, eight of them are multiplied.
+    assert first.curvature["jacobian_singular_value_max"] == pytest.approx(0.4**8, rel=1e-5)
     assert first.findings["depth"].startswith("Vanishing at W_")
-    assert first.curvature["layer.20.W_20.singular_value_max"] == pytest.approx(0.7, rel=1e-6)
+    assert first.curvature["layer.08.W_8.singular_value_max"] == pytest.approx(0.4, rel=1e-6)

@@ -7,8 +7,15 @@ from benchmark.engine import SequentialEngine
 from tests.engine.trials import make_trial, run
 
 
+@pytest.fixture(scope="module")
+def engine() -> SequentialEngine:
+    return SequentialEngine()
+
+
 @pytest.mark.parametrize("initializer", ["zeros", "glorot_uniform"])
-def test_hidden_units_that_start_alike_stay_alike(initializer: str) -> None:
+def test_hidden_units_that_start_alike_stay_alike(
+    engine: SequentialEngine, initializer: str
+) -> None:
     trial = make_trial(
         0,
         "adam",
@@ -17,7 +24,7 @@ def test_hidden_units_that_start_alike_stay_alike(initializer: str) -> None:
         model_options={"hidden": (6,), "activation": "sigmoid", "initializer": initializer},
         hyperparameters={"learning_rate": 0.05, "batch_size": 16},
     )
-    result, reports = run(SequentialEngine(), trial)
+    result, reports = run(engine, trial)
     hidden, hidden_bias, logits, _ = result.weights
     # With sigmoid units of 1/2 the logits learn, and then the hidden weights too, all alike.
     assert np.abs(hidden).max() > 0.01

@@ -32,7 +32,6 @@ STRUCTURES = [(optimizer, kind) for optimizer in NAMES for kind in ("", *CLIPPIN
 # in float64 all are compared in `test_vectorized_agreement`.
 QUICK = {
     ("gradient_descent", "global_clipnorm"),
-    ("sgd", ""),
     ("momentum", "clipnorm"),
     ("momentum", "percentile_clipnorm"),
     ("sgd", "adaptive_clipnorm"),
@@ -119,7 +118,9 @@ def test_every_step_equals_that_of_the_sequential_engine(
         assert_close(together[trial.number], run(sequential, trial))
 
 
-@pytest.mark.parametrize("optimizer", ["momentum", "keras:SGD"])
+@pytest.mark.parametrize(
+    "optimizer", ["momentum", pytest.param("keras:SGD", marks=pytest.mark.slow)]
+)
 def test_regularization_has_values_of_its_own_in_each_trial(sequential, vectorized, optimizer):
     before = None
     for rates in ((0.0, 0.01, 0.1), (0.3, 0.002, 0.05)):
@@ -180,7 +181,8 @@ def test_the_stopping_rule_ends_where_the_sequential_engine_ends(sequential, vec
     [
         ("quadratic", {"dimension": 5, "condition_number": 25.0}),
         ("rosenbrock", {}),
-        ("noisy_quadratic", {}),
+        # Also in `test_evaluation_weights`, with an optimizer that averages.
+        pytest.param("noisy_quadratic", {}, marks=pytest.mark.slow),
     ],
 )
 def test_closed_form_problems_equal_those_of_the_sequential_engine(

@@ -23,13 +23,12 @@ TIGHT: Tolerance = {"rtol": 1e-10, "atol": 1e-12}
 # Both engines compute the gradient norm of a report in float32.
 REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
-# Those whose rule brings nothing new to the engines, no slot of another shape, no other operation;
-# and those whose programs take long to compile, for `test_matrix_optimizers` maps and compiles
-# the rules alone, and the objectives' tests do so with theirs.
-SLOW = {"adagrad", "adadelta", "amsgrad", "adamw", "adamax", "adabelief", "yogi", "nadam"}
-SLOW |= {"lamb", "adafactor", "shampoo", "soap", "muon", "averaged_sgd", "dampened_momentum"}
+# One for each kind of state: two and a count of steps, judged elsewhere, shared by all variables,
+# and a class of Keras. The others bring nothing new to the engines, are compared in float32 by
+# `test_vectorized`, or take long to compile: `test_matrix_optimizers` maps their rules alone.
+QUICK = {"adam", "schedule_free_sgd", "dog", "keras:RMSprop"}
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in (*OPTIMIZERS, "keras:RMSprop")
     if not takes_objective(name)  # those have a test of their own, `test_objective`
 ]

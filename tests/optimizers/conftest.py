@@ -15,24 +15,30 @@ from tests.optimizers.cases import CASES
 from tests.optimizers.cases.case import Array, Gradient
 
 HERE = Path(__file__).parent
-MECHANICS = {
-    "test_compiled",
-    "test_stateless",
-    "test_clipping_works_on_all_variables_as_in_keras",
-    "test_clips_as_keras_in_float64",
+REPRESENTATIVES = {"sgd_momentum", "adam", "schedule_free_sgd", "dog", "adafactor"}
+"""One row for each kind of state: like the weights, judged elsewhere, shared, of other shapes."""
+OF_THE_RULE = {
+    "test_follows_the_numpy_loop_in_float64",
+    "test_takes_the_steps_of_keras_in_float64",
+    "test_an_elementwise_rule_serves_trials_side_by_side",
+    "test_a_zero_gradient_moves_nothing",
+    "test_takes_scalar_variables",
+    "test_config_round_trip",
+    "test_every_number_out_of_range_is_refused",
 }
-"""Modules and tests of what every optimizer inherits, see ``Case.is_further``."""
+"""Tests that every row takes by default; what all inherit is slow but for the representatives."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that asks for a ``case`` once for each row."""
     if "case" not in metafunc.fixturenames:
         return
-    module = metafunc.module.__name__.rpartition(".")[2]
-    is_mechanics = not MECHANICS.isdisjoint({module, metafunc.function.__name__})
+    is_of_the_rule = metafunc.function.__name__ in OF_THE_RULE
     rows = [
         pytest.param(
-            case, id=case.name, marks=[pytest.mark.slow] * (is_mechanics and case.is_further)
+            case,
+            id=case.name,
+            marks=[pytest.mark.slow] * (not is_of_the_rule and case.name not in REPRESENTATIVES),
         )
         for case in CASES
     ]

@@ -136,12 +136,15 @@ def network(**penalty: float) -> Any:
     return model
 
 
-PENALTIES = [{"l1": 0.125}, {"l2": 0.25}, {"l1": 0.0625, "l2": 0.125}]
-CLASSES = [("sgd", "SGD"), ("adam", "Adam"), ("keras:Adam", "Adam")]
+BOTH = {"l1": 0.0625, "l2": 0.125}
+PENALIZED = [
+    *[("sgd", "SGD", penalty) for penalty in ({"l1": 0.125}, {"l2": 0.25}, BOTH)],
+    ("adam", "Adam", BOTH),
+    ("keras:Adam", "Adam", BOTH),
+]
 
 
-@pytest.mark.parametrize("penalty", PENALTIES, ids=str)
-@pytest.mark.parametrize(("name", "twin"), CLASSES)
+@pytest.mark.parametrize(("name", "twin", "penalty"), PENALIZED)
 def test_penalties_are_those_of_keras_layers(
     name: str, twin: str, penalty: dict[str, float]
 ) -> None:

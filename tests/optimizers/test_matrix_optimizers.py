@@ -215,12 +215,19 @@ def test_accumulated_gradients_make_the_first_root_at_the_first_update() -> None
     assert np.abs(weights[0].numpy() - START).max() > 0.05
 
 
-def test_no_trial_feels_its_neighbours() -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("lamb", "adafactor", "muon"),
+        # Roots and bases of matrices take long to compile.
+        pytest.param(("shampoo", "soap"), marks=pytest.mark.slow),
+    ],
+    ids="-".join,
+)
+def test_no_trial_feels_its_neighbours(names: tuple[str, ...]) -> None:
     """Two steps of each optimizer that sees more than a weight, in one program of four trials."""
     shapes = [(4, 3), (3,)]
-    optimizers = [
-        load_optimizer(name)() for name in ("lamb", "adafactor", "muon", "shampoo", "soap")
-    ]
+    optimizers = [load_optimizer(name)() for name in names]
     for optimizer in optimizers:
         optimizer.build([keras.Variable(np.zeros(shape, "float32")) for shape in shapes])
 

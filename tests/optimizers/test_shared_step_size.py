@@ -98,6 +98,7 @@ def test_prodigy_never_overestimates_the_distance_on_a_convex_problem(follow: An
     assert np.abs(points[-1]).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_dog_goes_as_far_as_the_minimum_from_any_small_beginning(follow: Any) -> None:
     ends = []

@@ -37,8 +37,8 @@ def test_follows_the_numpy_loop_in_float32(case: Any, follow: Any, bumpy: Any) -
 
 @pytest.mark.usefixtures("float64")
 def test_takes_the_steps_of_keras_in_float64(case: Any, follow: Any, bumpy: Any) -> None:
-    ours = follow(case.build(), START, bumpy, 20)
     theirs = follow(case.build_twin(), START, bumpy, 20)
+    ours = follow(case.build(), START, bumpy, 20)
     np.testing.assert_allclose(ours, theirs, rtol=case.twin_rtol, atol=case.twin_rtol / 10)
 
 
@@ -47,14 +47,14 @@ def test_takes_the_steps_of_keras_in_float64(case: Any, follow: Any, bumpy: Any)
 def test_clips_as_keras_in_float64(
     case: Any, follow: Any, bumpy: Any, clipping: dict[str, float]
 ) -> None:
-    ours = follow(case.build(**clipping), START, bumpy, 20)
     theirs = follow(case.build_twin(**clipping), START, bumpy, 20)
+    ours = follow(case.build(**clipping), START, bumpy, 20)
     np.testing.assert_allclose(ours, theirs, rtol=case.twin_rtol, atol=case.twin_rtol / 10)
 
 
 def test_takes_the_steps_of_keras_in_float32(case: Any, follow: Any, bumpy: Any) -> None:
-    ours = follow(case.build(), START, bumpy, 20)
     theirs = follow(case.build_twin(), START, bumpy, 20)
+    ours = follow(case.build(), START, bumpy, 20)
     # 20 float32 roundings; for Adam also 1 − β₂, which Keras takes from the Python float.
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -81,8 +81,8 @@ def test_weight_decay_is_decoupled_and_after_clipping_as_in_keras(
             case.build(weight_decay=0.1)
         return
     arguments = {"weight_decay": 0.1, "clipnorm": 0.5}
-    ours = follow(case.build(**arguments), START, bumpy, 10)
     theirs = follow(case.build_twin(**arguments), START, bumpy, 10)
+    ours = follow(case.build(**arguments), START, bumpy, 10)
     # 10 float32 roundings of weights up to 3.
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 

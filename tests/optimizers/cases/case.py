@@ -29,8 +29,6 @@ class Case:
             these are not those that are trained.
         options: structural arguments.
         twin_rtol: how far the twin's float64 may be from ours.
-        is_further: whether what tests the mechanics around the rule, which all share, runs
-            for this row among the slow tests only.
         reach: how near a hundred steps come to the minimum of a parabola.
     """
 
@@ -43,7 +41,6 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     judged: Callable[[Array, Gradient, int], list[Array]] | None = None
     twin_rtol: float = 1e-11  # 20 steps of float64 rounding, in another order of operations
-    is_further: bool = False
     reach: float = 2e-3  # without momentum (1 − 2⁻⁴)^100 = 0.0016 of the distance is left
 
     @property

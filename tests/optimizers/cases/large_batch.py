@@ -90,8 +90,8 @@ ADAFACTOR = {
 DECAY = {"beta_2_decay": -0.75}
 CASES = [
     # Steps of one length swing about the minimum by a few of them.
-    Case("lion", "lion", LION, lion_points, ("Lion", LION), 2.0**-8, reach=0.035, is_further=True),
-    Case("lamb", "lamb", LAMB, lamb_points, ("Lamb", LAMB), 2.0**-7, reach=0.1, is_further=True),
+    Case("lion", "lion", LION, lion_points, ("Lion", LION), 2.0**-8, reach=0.035),
+    Case("lamb", "lamb", LAMB, lamb_points, ("Lamb", LAMB), 2.0**-7, reach=0.1),
     Case(
         "adafactor",
         "adafactor",
@@ -100,6 +100,5 @@ CASES = [
         ("Adafactor", {**ADAFACTOR, **DECAY}),
         2.0**-6,
         DECAY,
-        is_further=True,
     ),
 ]

@@ -147,7 +147,6 @@ CASES = [
         ("Muon", {**MUON, **NO_DECAY}),
         2e-2,
         NO_DECAY,
-        is_further=True,
     ),
     Case("shampoo", "shampoo", SHAMPOO, shampoo_points, None, 2.0**-4, OFTEN),
     Case("soap", "soap", SOAP, soap_points, None, 2e-2, OFTEN),
