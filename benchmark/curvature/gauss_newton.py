@@ -29,7 +29,8 @@ class GaussNewtonProgram(CurvatureProgram[GaussNewtonOperator]):
         dtype: as of :class:`HessianProgram`.
 
     Raises:
-        ValueError: a size is below 1, or the dtype is another.
+        ValueError: a size is below 1, the dtype is another, or the model ends in
+            probabilities.
         TypeError: at the first use, the loss returns another dtype.
 
     Example:
@@ -58,6 +59,13 @@ class GaussNewtonProgram(CurvatureProgram[GaussNewtonOperator]):
         block_size: int = 32,
         dtype: str = "float64",
     ) -> None:
+        if loss.of_probabilities:
+            # Of such outputs Keras's loss does not depend: it looks at the logits behind them.
+            raise ValueError(
+                "the Gauss-Newton matrix of a cross-entropy must be taken at the logits. Received "
+                "a model whose last layer ends in softmax or sigmoid. Make a model without that "
+                "activation, and a loss with from_logits=True."
+            )
         checked = keep_dtype(loss, dtype)
 
         def outputs(parameters: Any, *data: Any) -> Tensor:

@@ -24,6 +24,8 @@ class ComposedLoss:
         forward: ``(parameters, x, *state) -> (outputs z, penalty R)``; R is a scalar that
             depends on the parameters, ``0.0`` where there is none.
         of_outputs: ``(outputs, y) -> ℓ``, the mean over the examples.
+        of_probabilities: whether ℓ is a cross-entropy of probabilities that the model's last
+            activation makes of logits; Keras takes such a loss of the logits behind z.
 
     Example:
         >>> import numpy as np
@@ -37,6 +39,7 @@ class ComposedLoss:
 
     forward: Callable[..., tuple[Tensor, Tensor | float]]
     of_outputs: Loss
+    of_probabilities: bool = False
 
     def __call__(self, parameters: Sequence[Tensor], x: Tensor, y: Tensor, *state: Any) -> Tensor:
         """Return the loss."""
@@ -108,7 +111,16 @@ def model_loss(
         # cast to float64 would hide its rounding.)
         return ops.cast(mean, dtype) if dtype == "float32" else mean
 
-    return ComposedLoss(forward, of_outputs)
+    return ComposedLoss(forward, of_outputs, _is_of_probabilities(model, loss))
+
+
+def _is_of_probabilities(model: keras.Model, loss: Any) -> bool:
+    last = model.layers[-1] if model.layers else None
+    activation = getattr(last, "activation", None)
+    squashed = activation in (keras.activations.softmax, keras.activations.sigmoid)
+    name = type(keras.losses.get(loss)).__name__ + getattr(keras.losses.get(loss), "__name__", "")
+    is_entropy = "crossentropy" in name.lower()
+    return is_entropy and (squashed or isinstance(last, keras.layers.Softmax))
 
 
 def _values(loss: Any) -> Loss:

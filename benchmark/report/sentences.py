@@ -143,6 +143,7 @@ def caveats(material: Material) -> list[str]:
         *_space_caveats(material),
         *_penalty_caveats(material),
         *_data_caveats(material),
+        *_cost_caveats(material),
     ]
 
 
@@ -264,3 +265,22 @@ def _data_caveats(material: Material) -> list[str]:
             "chosen by it.",
         )
     return found
+
+
+def _cost_caveats(material: Material) -> list[str]:
+    """What it cost to follow the curvature in the search, where that is known."""
+    trials, curvature = material.trials, material.study.curvature
+    needed = {"seconds.curvature", "seconds.train"}
+    # A trial of the search that was diagnosed too has one clock for both.
+    is_apart = curvature.is_tracked and curvature.trials in ("none", "replicate")
+    if not is_apart or not needed <= set(trials.columns):
+        return []
+    search = material.search
+    trained = float(search["seconds.train"].sum())
+    if not trained:
+        return []
+    share = float(search["seconds.curvature"].sum()) / trained
+    return [
+        f"Following the curvature of every trial of the search took {share:.0%} of the time that "
+        "it took to train them."
+    ]

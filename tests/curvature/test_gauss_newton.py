@@ -106,3 +106,14 @@ def test_chunks_state_and_arithmetic(network, loss, matrix):
     np.testing.assert_allclose(operator.gradient(), other.gradient(), atol=1e-6)
     with pytest.raises(TypeError, match=r"float64. Received float32"):
         GaussNewtonProgram(single).at(network.weights, network.x, network.y).gradient()
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", keras.losses.BinaryCrossentropy()])
+def test_probabilities_are_refused_for_keras_takes_the_logits_behind_them(loss):
+    """Their Gauss-Newton matrix would silently be zero on TensorFlow."""
+    last = "sigmoid" if loss != "categorical_crossentropy" else "softmax"
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, last)])
+    with pytest.raises(ValueError, match=r"must be taken at the logits. Received a model whose"):
+        GaussNewtonProgram(model_loss(model, loss))
+    # Squares of probabilities are a loss of these outputs.
+    GaussNewtonProgram(model_loss(model, "mean_squared_error"))

@@ -238,3 +238,13 @@ def test_a_penalty_is_said_not_to_be_in_the_losses(make_run: MakeRun) -> None:
     assert not any("penalty" in line for line in caveats(material))
     material.__dict__["trials"] = material.trials.assign(**{"hp.l2": 0.1})
     assert any(line.startswith("Trained with the penalty of l2;") for line in caveats(material))
+
+
+def test_the_cost_of_following_curvature_is_stated(make_run: MakeRun) -> None:
+    material = Material.read(make_run(trials=2, replicates=1))
+    trials = material.trials.assign(**{"seconds.train": 2.0, "seconds.curvature": 0.5})
+    # Replicates are diagnosed in full, which is no part of it.
+    trials.loc[trials["phase"] != "search", "seconds.curvature"] = 100.0
+    material.__dict__["trials"] = trials
+    line = "Following the curvature of every trial of the search took 25% of the time"
+    assert any(one.startswith(line) for one in caveats(material))
