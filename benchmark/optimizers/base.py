@@ -172,8 +172,8 @@ class Optimizer(Mechanics):
             if id(variable) not in kept:  # averages and accumulators of Keras's base too
                 variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
         for weights, slots in zip(self._trainable_variables, self._slots, strict=True):
-            assign_all(slots, self.initial_slots(weights))
-        assign_all(self._shared, self.initial_shared())
+            assign_all(slots, _apart(self.initial_slots(weights)))
+        assign_all(self._shared, _apart(self.initial_shared()))
 
     # Keras's mechanics.
 
@@ -229,3 +229,8 @@ class Optimizer(Mechanics):
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         if not self.decays_in_rule:
             super()._apply_weight_decay(variables)
+
+
+def _apart(values: State) -> State:
+    """Copies: JAX donates buffers to a compiled step, and no buffer twice."""
+    return {name: ops.copy(value) for name, value in values.items()}

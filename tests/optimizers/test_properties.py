@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from benchmark.optimizers import load_optimizer
+
 START = np.array([1.5, -2.0, 0.3], "float32")
 
 
@@ -166,3 +168,19 @@ def test_every_number_out_of_range_is_refused(case: Any) -> None:
         with pytest.raises(TypeError, match=rf"{name} must be a number. Received 'much'"):
             case.build(**{name: "much"})
     assert optimizer.hyperparameters == before
+
+
+def test_a_reset_optimizer_trains_on_in_a_compiled_model() -> None:
+    """RAdam begins two slots with one tensor, which JAX would donate twice."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    optimizer = load_optimizer("radam")()
+    model.compile(optimizer, "mean_squared_error", jit_compile=keras.backend.backend() == "jax")
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    start = model.get_weights()
+    losses = []
+    for _ in range(2):
+        model.set_weights(start)
+        losses.append([float(model.train_on_batch(x, y)) for _ in range(2)])
+        optimizer.reset()
+        model.reset_metrics()
+    assert losses[0] == losses[1]
