@@ -348,7 +348,9 @@ def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):
     assert trial["trial"]["label"] == "momentum"
     assert "train_loss" in call("show", "latest", "--trial", "0").output
     found = tables_of(next(finished_folder.glob("results/small/*")))["curvature"]
-    measured = str(found["trial"].iloc[0])
+    # Every trial of the search is followed; those with an eigenvalue were diagnosed.
+    diagnosed = found[found["quantity"] == "lambda_max"]
+    measured = str(diagnosed["trial"].iloc[0])
     document = json.loads(call("show", "latest", "--trial", measured, "--json").stdout)
     assert {row["topic"] for row in document["findings"]} >= {"verdict", "definiteness"}
     assert "critical_point" in call("show", "latest", "--trial", measured).output

@@ -150,14 +150,23 @@ def _temporary_folder() -> Path:
 
 
 def _wait_for_end(processes: set[int]) -> None:
+    if _have_ended(processes):
+        return
+    for process in filter(_is_alive, processes):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    # A killed process takes a moment to go where the machine is busy.
+    _have_ended(processes)
+
+
+def _have_ended(processes: set[int]) -> bool:
+    """Whether all end within the time for goodbyes."""
     deadline = time.monotonic() + GOODBYE_SECONDS
     while any(map(_is_alive, processes)):
         if time.monotonic() > deadline:
-            for process in filter(_is_alive, processes):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-            return
+            return False
         time.sleep(0.02)
+    return True
 
 
 def _is_alive(process: int) -> bool:
