@@ -69,7 +69,7 @@ def test_all_is_well(checked) -> None:
 
 def test_what_failed_is_said_with_what_it_means(checked) -> None:
     checked("zero gradient")
-    done = invoke("adam")
+    done = invoke("adam", "--backend", "tensorflow")
     assert done.exit_code == 1
     assert WORDS in done.stdout
     assert PROPERTIES["zero gradient"].sentence in done.stdout
@@ -84,7 +84,7 @@ def test_all_is_the_registry(checked) -> None:
 
 def test_json_has_nothing_else_on_its_output(checked) -> None:
     checked("sizes")
-    done = invoke("adam", "--json")
+    done = invoke("adam", "--backend", "tensorflow", "--json")
     assert done.exit_code == 1
     [found] = json.loads(done.stdout)["examinations"]
     assert Examination.of_document(found) == examination("adam", "tensorflow", "sizes")
