@@ -265,7 +265,9 @@ class TrainingProgram:
             new = objective_step(self._task, self._optimizer, given, batch)
             return [where(active, one, other) for one, other in zip(new, old, strict=True)]
 
-        return backend.vectorize(of_batch)
+        # TensorFlow cannot batch all that second derivatives consist of, such as slices into
+        # the gradient of a convolution.
+        return backend.vectorize(of_batch, loops=True)
 
     def _with_rate(self, states: Tensors, rate: Tensor) -> Tensors:
         """The optimizer's state with the learning rate of this update, where it has one."""
