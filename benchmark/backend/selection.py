@@ -32,6 +32,13 @@ ONE_THREAD_PRODUCTS = "--xla_cpu_multi_thread_eigen"
 Off: several programs side by side make better use of the cores. It is off in every process,
 for it changes how sums are rounded.
 """
+JOINED_RESULTS = ("--xla_backend_extra_options", "xla_cpu_use_multi_output_fusion")
+"""The option of XLA by which one loop over memory computes several results on a CPU.
+
+Without it the new state of an optimizer and the new weights are two loops that both read the
+old state, which is copied for it at every step: momentum took 1.2 to 1.3 times as long as plain
+SGD on JAX. A version that does not know the option, as TensorFlow's, passes over it.
+"""
 TENSORFLOW_CACHE = "--tf_xla_persistent_cache_directory"
 _chosen_threads: list[int] = []
 REMEDIES = {
@@ -177,6 +184,7 @@ def implementation() -> ModuleType:
 def _set_flags() -> None:
     """Set what XLA reads at its start; values of the user's own stay."""
     _add_flag("XLA_FLAGS", ONE_THREAD_PRODUCTS, "false")
+    _add_flag("XLA_FLAGS", *JOINED_RESULTS)
     if "tensorflow" not in sys.modules and TENSORFLOW_CACHE not in _flags("TF_XLA_FLAGS"):
         with contextlib.suppress(PackageNotFoundError):
             folder = cache_folder("tensorflow", version("tensorflow"), _flags("XLA_FLAGS"))
