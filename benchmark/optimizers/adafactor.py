@@ -23,8 +23,8 @@ def adafactor(state: State, gradient: Tensor, hyperparameters: State) -> tuple[S
     step = state["step"]
     share = ops.power(step, hyperparameters["beta_2_decay"])  # 1 − β₂ₜ
     squares = ops.square(gradient) + hyperparameters["epsilon_1"]
-    slots, second = _means(state, squares, share)
-    update = gradient / ops.sqrt(second)
+    slots, root, size = _means(state, squares, share)
+    update = gradient / root * size
     excess = root_mean_square(update) / hyperparameters["clip_threshold"]
     update = update / ops.maximum(excess, ops.ones_like(excess))
     rate = ops.minimum(hyperparameters["learning_rate"], 1 / ops.sqrt(step))
@@ -32,17 +32,21 @@ def adafactor(state: State, gradient: Tensor, hyperparameters: State) -> tuple[S
     return slots, rate * scale * update
 
 
-def _means(state: State, squares: Tensor, share: Tensor) -> tuple[State, Tensor]:
-    """The running means kept of the squares, and the mean square of each weight they stand for."""
+def _means(state: State, squares: Tensor, share: Tensor) -> tuple[State, Tensor, Tensor | float]:
+    """The running means kept of the squares, and two factors a, b of √v = a / b.
+
+    They stay apart, for v of a row and a column without gradients, ε₁² / mean of r, is below
+    the range of float32.
+    """
     if "second_moment" in state:
         second = state["second_moment"] + share * (squares - state["second_moment"])
-        return {"second_moment": second}, second
+        return {"second_moment": second}, ops.sqrt(second), 1.0
     rows, columns = state["row_means"], state["column_means"]
     rows = rows + share * (ops.mean(squares, axis=-1) - rows)
     columns = columns + share * (ops.mean(squares, axis=-2) - columns)
-    relative = rows / ops.mean(rows, axis=-1, keepdims=True)
-    second = ops.expand_dims(relative, -1) * ops.expand_dims(columns, -2)
-    return {"row_means": rows, "column_means": columns}, second
+    root = ops.expand_dims(ops.sqrt(rows), -1) * ops.expand_dims(ops.sqrt(columns), -2)
+    size = ops.expand_dims(ops.sqrt(ops.mean(rows, axis=-1, keepdims=True)), -1)
+    return {"row_means": rows, "column_means": columns}, root, size
 
 
 def root_mean_square(values: Tensor) -> Tensor:
@@ -67,8 +71,9 @@ class Adafactor(Optimizer):
     itself. It keeps r + c numbers for a matrix of r × c, and one a weight of a vector.
 
     Departures from Keras: v of a matrix, which Keras keeps too though r and c give it, is not
-    kept; 1 − β₂ₜ is t^γ itself. Departure from the paper: none in the rule; its ρₜ is
-    min(0.01, 1 / √t).
+    kept; where a row and a column never had a gradient, as of a dead input and a dead unit, √v
+    is taken without v, whose rounding to 0 makes Keras's step NaN; 1 − β₂ₜ is t^γ itself.
+    Departure from the paper: none in the rule; its ρₜ is min(0.01, 1 / √t).
 
     Args:
         learning_rate: α > 0, the most of RMS(W) that a step moves a weight by on average, or

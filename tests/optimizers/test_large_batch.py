@@ -32,6 +32,22 @@ def test_adafactor_takes_the_steps_of_keras_for_tensors_of_three_axes(
     np.testing.assert_allclose(runs[0], runs[1], rtol=1e-11)  # six steps of float64 rounding
 
 
+def test_adafactor_bears_a_dead_input_beside_a_dead_unit(follow: Callable[..., Any]) -> None:
+    """Whose v, ε₁² over the mean of the rows, is beyond the range of float32."""
+
+    def gradient(w: Any, _: int) -> Any:
+        slope = np.array(w) + 0.5
+        slope[0], slope[:, 1] = 0.0, 0.0
+        return slope
+
+    # The oracle, in float64, knows no such range; three float32 steps.
+    numbers = {"learning_rate": 0.5, "epsilon_1": 1e-30, "epsilon_2": 1e-3, "clip_threshold": 1.0}
+    expected = adafactor_points(START, gradient, 3, **numbers, beta_2_decay=-0.8)
+    found = follow(build_optimizer("adafactor", {"learning_rate": 0.5}), START, gradient, 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_array_equal(found[-1][:, 1], START[:, 1].astype("float32"))
+
+
 @pytest.mark.usefixtures("float64")
 def test_adafactor_takes_another_decay_of_its_means(follow: Callable[..., Any], bumpy: Any) -> None:
     optimizer = build_optimizer("adafactor", ADAFACTOR)
