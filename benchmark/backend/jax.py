@@ -13,7 +13,7 @@ Function = Callable[..., Any]
 
 
 def setup() -> None:
-    """Make float64 available, float32 exact, and operations deterministic."""
+    """Make float64 available and float32 exact."""
     # Training stays in float32, dtypes being explicit in Keras; only its sparse categorical
     # cross-entropy then sums over classes in float64.
     jax.config.update("jax_enable_x64", True)
@@ -30,6 +30,10 @@ def setup() -> None:
         from keras.src.backend.common import dtypes
 
         dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+def make_deterministic() -> None:
+    """See :func:`benchmark.backend.make_deterministic`: JAX is, on a processor."""
 
 
 def devices() -> list[str]:

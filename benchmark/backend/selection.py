@@ -90,7 +90,7 @@ def select(backend: str, threads: int | None = None) -> None:
     if threads is not None:
         _limit_threads(threads)
     os.environ["KERAS_BACKEND"] = backend
-    implementation()
+    make_deterministic()
 
 
 def name() -> str:
@@ -179,6 +179,17 @@ def implementation() -> ModuleType:
     with quiet_start():
         module.setup()
     return module
+
+
+@cache
+def make_deterministic() -> None:
+    """Let the same inputs give bitwise equal outputs from now on, in the whole process.
+
+    :func:`select` and :func:`benchmark.backend.compile` do it. It is left undone for who only
+    takes an optimizer of ours into a ``model.fit`` of their own: there TensorFlow would refuse
+    whatever is random and was made without a seed.
+    """
+    implementation().make_deterministic()
 
 
 def _set_flags() -> None:

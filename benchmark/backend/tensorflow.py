@@ -12,16 +12,21 @@ _is_mapped: ContextVar[bool] = ContextVar("is_mapped", default=False)
 
 
 def setup() -> None:
-    """Make TensorFlow deterministic and its float32 exact."""
+    """Make TensorFlow's float32 exact."""
     # All compiled functions share one wrapper, so TensorFlow takes the first compilation of
     # each for a repeated tracing of one and warns; ``Compiled`` counts what is really traced.
     tf.get_logger().setLevel("ERROR")
-    tf.config.experimental.enable_op_determinism()
-    # Deterministic random operations that were given no seed raise; ours all have one, but
-    # a user's own ``model.fit`` shuffles without.
-    tf.random.set_seed(0)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     tf.config.list_logical_devices()  # starts the devices now, while notices are held back
+
+
+def make_deterministic() -> None:
+    """See :func:`benchmark.backend.make_deterministic`."""
+    with tf.init_scope():  # inside a function that is traced the seed would be that function's
+        tf.config.experimental.enable_op_determinism()
+        # Deterministic random operations that were given no seed raise; ours all have one, but
+        # a user's own ``model.fit`` shuffles without.
+        tf.random.set_seed(0)
 
 
 def devices() -> list[str]:

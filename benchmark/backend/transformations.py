@@ -8,7 +8,7 @@ parameters; derivatives are taken for them. Transformations nest, ``compile`` ou
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmark.backend.selection import implementation
+from benchmark.backend.selection import implementation, make_deterministic
 
 Tensor = Any
 """A tensor of the framework in use."""
@@ -197,6 +197,7 @@ class Compiled:
         self.compilations = 0
         """How many structures of arguments have been traced and compiled."""
         self._f = f
+        make_deterministic()
         self._call: Function = implementation().compile(self._traced)
 
     def __call__(self, *arguments: Any) -> Any:

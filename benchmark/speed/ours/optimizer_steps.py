@@ -22,6 +22,9 @@ PARTNER = "sgd"
 WIDTH, BATCH_SIZE, EPOCHS = 4, 32, 3
 LIMITS = {"classical": 1.15, "adaptive": 1.5}
 """How many times as long as SGD's a step of the family may take."""
+SECANT = frozenset({"barzilai_borwein"})
+"""Classical, but not of SGD's family: the step size comes of inner products over two whole vectors
+that are kept, which cannot be had in the time of a sum of gradients."""
 Call = Callable[[], Any]
 
 
@@ -69,7 +72,7 @@ def family(name: str) -> str:
         >>> family("momentum"), family("adam"), family("keras:Adam")
         ('classical', 'adaptive', '')
     """
-    if name in CLASSICAL:
+    if name in CLASSICAL and name not in SECANT:
         return "classical"
     return "adaptive" if name in ADAPTIVE else ""
 
