@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmark.curvature import verdicts
 from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
-from benchmark.curvature.exact import exact_eigenvalues
+from benchmark.curvature.exact import exact_eigenvalues, exact_plan
 from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.noise import gradient_noise
 from benchmark.curvature.operators import Array, HessianOperator
@@ -141,8 +141,9 @@ def diagnose(
     size, before = operator.shape[0], operator.products
     gradient = operator.gradient()
     hessian: Array | None = None
+    plan, wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
     try:
-        if size <= max(exact_limit, lanczos_steps):
+        if wanted and plan.fits:
             spectrum = exact_eigenvalues(operator)
             hessian = spectrum.hessian
             known = verdicts.from_exact(spectrum, size * operator.epsilon)
@@ -176,6 +177,8 @@ def diagnose(
         "products": float(operator.products - before),
     }
     findings = {topic: text for _, sentences in parts for topic, text in sentences.items()}
+    if wanted and not plan.fits:
+        findings["exact"] = f"{plan.sentence} That does not fit, so Lanczos steps stand in for it."
     return Curvature(quantities, known.eigenvalues, known.definiteness, kind, findings)
 
 

@@ -25,10 +25,13 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
     Args:
         spectrum: all n eigenvalues.
         relative_tolerance: what counts as zero, as a share of max |λ|: n × machine epsilon.
+            Where the products were less symmetric than that, their asymmetry counts.
     """
     values = spectrum.eigenvalues
     quantities = _extremes(values, relative_tolerance) | {"exact": 1.0}
-    largest, tolerance = quantities["lambda_abs_max"], quantities["tolerance"]
+    largest, rounding = quantities["lambda_abs_max"], quantities["tolerance"]
+    # What products that are not symmetric add to an eigenvalue is no sign of curvature.
+    tolerance = quantities["tolerance"] = max(rounding, spectrum.asymmetry)
     smallest = float(np.abs(values).min())
     negative, positive = int((values < -tolerance).sum()), int((values > tolerance).sum())
     zero = values.size - negative - positive
@@ -56,7 +59,7 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
         findings["condition_number"] = (
             f"κ ≥ {bound:.2g}: the smallest |λ| cannot be told from zero."
         )
-    if spectrum.asymmetry > tolerance:
+    if spectrum.asymmetry > rounding:
         findings["symmetry"] = (
             f"The products are symmetric only to {spectrum.asymmetry:.2g}: eigenvalues are "
             "uncertain by as much, and smaller ones are not resolved."

@@ -4,10 +4,19 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy.sparse.linalg import aslinearoperator
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.preprocessing import StandardScaler
 
-from benchmark.curvature import HessianProgram, Surroundings, diagnose, model_loss
+from benchmark.curvature import (
+    HessianProgram,
+    Surroundings,
+    diagnose,
+    diagnosis,
+    model_loss,
+    verdicts,
+)
+from benchmark.curvature.exact import ExactPlan, exact_eigenvalues
 
 
 def quadratic(parameters, x, y):
@@ -282,3 +291,25 @@ def test_weights_that_diverged_give_no_numbers():
     assert curvature.definiteness == "undetermined"
     assert set(curvature.quantities) == {"products"}
     assert "must be finite" in curvature.sentences[0]
+
+
+def test_products_that_are_not_symmetric_give_no_signs():
+    # What is measured is the rounding of a matrix that is zero, as two backends give it.
+    noise = np.array([[1e-17, 2e-17], [-1e-17, -3e-17]])
+    spectrum = exact_eigenvalues(aslinearoperator(noise))
+    assert np.any(spectrum.eigenvalues > 0)
+    assert np.any(spectrum.eigenvalues < 0)
+    known = verdicts.from_exact(spectrum, 2 * np.finfo(np.float64).eps)
+    assert known.definiteness in ("zero", "negative semidefinite")
+    assert "condition_number" not in known.quantities
+    assert known.quantities["tolerance"] == pytest.approx(spectrum.asymmetry)
+    assert "symmetry" in known.findings
+
+
+def test_a_hessian_that_does_not_fit_is_looked_at_by_lanczos(monkeypatch):
+    monkeypatch.setattr(diagnosis, "exact_plan", lambda size: ExactPlan(size, 10))
+    spectrum = np.linspace(1.0, 50.0, 60)
+    found = diagnose(at(spectrum), exact_limit=1000, lanczos_steps=20)
+    assert found.quantities["exact"] == 0
+    assert "does not fit" in found.findings["exact"]
+    assert found.quantities["lambda_max"] == pytest.approx(50.0, rel=1e-2)  # 20 steps of 60
