@@ -36,6 +36,9 @@ from benchmark.report.tables import (
     label_rows,
     problem_rows,
 )
+from benchmark.report.tracked import tracked_table
+from benchmark.report.tracked_epochs import tracked_figures
+from benchmark.report.tracked_outcome import tracked_outcome
 from benchmark.results.files import write_text
 
 
@@ -93,6 +96,7 @@ def _sections(material: Material) -> list[Section]:
     metrics = dict.fromkeys([material.objective, "validation_loss", "train_loss"])
     importance, missing = importances(material)
     curvature = shown_curvature(material)
+    tracked = tracked_table(material)
     found_rates = rates(material)
     tables = {"rates": [rate_table(found_rates)], "curvature": [finding_table(material)]}
     sections = [
@@ -111,6 +115,12 @@ def _sections(material: Material) -> list[Section]:
             "budget",
             "Results by budget",
             [best_by_budget(material), target_reached(material)],
+            [],
+        ),
+        (
+            "curvature-of-trials",
+            "Curvature in every trial",
+            [*tracked_figures(material, tracked), tracked_outcome(material, tracked)],
             [],
         ),
         (
