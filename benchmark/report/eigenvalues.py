@@ -169,6 +169,7 @@ def _add_band(plot: go.Figure, portrait: Portrait) -> None:
     plot.add_scatter(
         x=np.concatenate([curve.places, curve.places[::-1]]),
         y=np.concatenate([high, low[::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=style.faint(0.22),
         line={"width": 0},

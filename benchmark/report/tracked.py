@@ -20,6 +20,8 @@ NAMED_LABELS = 4
 """Up to so many labels each is counted by itself in a caption."""
 BEYOND = 100.0
 """An axis leaves out what lies further than this factor beyond nine tenths of its values."""
+LEAST_SPAN = 4.0
+"""The least factor between the ends of an axis."""
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -92,7 +94,9 @@ def axis_around(values: Any) -> dict[str, Any]:
     numbers = np.asarray(values, dtype=float)
     low, high = np.quantile(numbers, [0.05, 0.95])
     ends = [max(numbers.min(), low / BEYOND), min(numbers.max(), high * BEYOND)]
-    return axis_of(ends, "log")
+    # Rounding of float32 would fill an axis on which nothing changes.
+    missing = max(1.0, LEAST_SPAN / (ends[1] / ends[0])) ** 0.5
+    return axis_of([ends[0] / missing, ends[1] * missing], "log")
 
 
 def clipped(values: Any, axis: dict[str, Any]) -> Array:

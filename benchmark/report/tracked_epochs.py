@@ -1,7 +1,7 @@
 """Figures of the curvature followed in every trial of the search, by epoch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,19 @@ from benchmark.report.tracked import (
 from benchmark.statistics import USABLE, best_of
 
 MOST_COLUMNS = 3
+ABOVE_TITLES = {
+    "margin": {"l": 56, "r": 16, "t": 72, "b": 48},
+    "legend": {"orientation": "h", "x": 0, "y": 0.99, "yref": "container", "yanchor": "top"},
+}
 HOW = (
     " Solid: the best trial; dashed with a band: median and middle half of the trials that ran to "
-    "their end; thin: every trial, a cross where one that diverged was last measured. Epochs are "
-    "spaced by their logarithm."
+    "their end; thin: every trial, with a cross where one that diverged was last measured. Epochs "
+    "are spaced by their logarithm."
 )
+"""Said under the first of the figures; the others are drawn alike."""
+
+
+ALL_DIRECTIONS = ", and the number itself where these reach every direction."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +61,17 @@ class Measure:
 
 
 def _sharpness(material: Material, table: pd.DataFrame) -> str:
+    beyond = (
+        ALL_DIRECTIONS
+        if material.study.problem.function
+        else " and, since so few examples are sharper than all of them, good for comparing trials."
+    )
     return (
-        f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(material)}, by epoch. "
-        f"Where a line rises, training moves to where the loss bends more{_from_to(table)}. What "
-        "is drawn is a lower bound from six products with the Hessian"
-        + ("." if material.study.problem.function else ", and few examples make λmax larger than "
-           "all of them do: compare trials by it.")
-    )  # fmt: skip
+        f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(material)}. A line "
+        f"that rises is training that moves to where the loss bends more{_from_to(table)}. The "
+        f"value is a lower bound from six products with the Hessian{beyond}"
+        + (" The trials are of different problems." if material.swept else "")
+    )
 
 
 def _from_to(table: pd.DataFrame) -> str:
@@ -83,34 +95,32 @@ def _stability(material: Material, table: pd.DataFrame) -> str:
     missing = [label for label in material.labels if not (drawn["label"] == label).any()]
     missing = [label for label in missing if (table["label"] == label).any()]
     return (
-        "The edge of stability: η·λmax, the learning rate times the sharpness "
-        f"{probe_words(material)}, over the largest value at which the optimizer is stable on a "
-        "quadratic, 2 for gradient descent and 2 + 2β with momentum β. Above the line at 1 steps "
-        f"overshoot more each time: {len(above)} of {len(largest)} trials were there at some "
-        f"epoch that was measured, and {lost} of them diverged. Clipping and a loss that is no "
-        "quadratic can hold a trial above it; λmax is a lower bound, so a trial can be above "
-        "unseen."
-        + (
-            f" Not drawn: {listed(missing)}, whose limit is not one of the Hessian alone."
-            if missing
-            else ""
-        )
+        "The edge of stability: η·λmax, the learning rate times the sharpness above, over the "
+        "largest value at which the optimizer is stable on a quadratic (2 for gradient descent). "
+        f"Beyond the line at 1 each step overshoots more: {len(above)} of {len(largest)} trials "
+        f"were measured there at some epoch, and {lost} of them diverged. Clipping, or a loss "
+        "that flattens, can hold a trial there; as λmax is a lower bound, more may have been."
+        + (f" Not drawn: {listed(missing)}, whose limit needs more than λmax." if missing else "")
     )
 
 
 def _kappa(material: Material, table: pd.DataFrame) -> str:  # noqa: ARG001
+    beyond = (
+        ALL_DIRECTIONS
+        if material.study.problem.function
+        else ", for six products do not resolve the small eigenvalues: κ is mostly far larger."
+    )
     return (
-        "A lower bound of the condition number κ, the largest over the smallest |λ| of the Hessian "
-        f"{probe_words(material)}, by epoch. The higher, the more the sharpest direction limits "
-        "the step while the flattest needs a long one. Six products see κ only as far as they "
-        "resolve small eigenvalues: κ itself is at least this, mostly far more."
+        "Condition number κ, the largest over the smallest |λ| of the same Hessian. The higher, "
+        "the longer the flattest direction takes at a step that the sharpest one allows. The "
+        f"value is a lower bound{beyond}"
     )
 
 
 MEASURES = (
     Measure(SHARPNESS, "tracked-sharpness", "λmax", _sharpness),
     Measure(RELATIVE, "tracked-stability", "η·λmax / limit", _stability, 1.0),
-    Measure(KAPPA, "tracked-condition", "κ is at least", _kappa),
+    Measure(KAPPA, "tracked-condition", "lower bound of κ", _kappa),
 )
 
 
@@ -125,7 +135,11 @@ def tracked_figures(material: Material, table: pd.DataFrame) -> list[Figure]:
         The figures; none of a quantity that was not measured at two epochs.
     """
     found = [_figure(material, table, measure) for measure in MEASURES]
-    return [figure for figure in found if figure is not None]
+    figures = [figure for figure in found if figure is not None]
+    return [
+        replace(figure, caption=figure.caption + (HOW if index == 0 else " Drawn as above."))
+        for index, figure in enumerate(figures)
+    ]
 
 
 def _figure(material: Material, table: pd.DataFrame, measure: Measure) -> Figure | None:
@@ -158,10 +172,10 @@ def _figure(material: Material, table: pd.DataFrame, measure: Measure) -> Figure
     return Figure(
         measure.figure,
         f"{measure.caption(material, table)}{_left_out(left_out)} "
-        f"{_sentence(counts(drawn, labels))}{HOW}",
+        f"{_sentence(counts(drawn, labels))}",
         f"Line charts of {measure.title} by epoch, logarithmic scale. Medians over the trials that "
         f"ran to their end, at the last epoch: {_last(drawn, labels, measure.name)}.",
-        finished(plot, 110 + 230 * rows, margin={"l": 56, "r": 16, "t": 72, "b": 48}),
+        finished(plot, 120 + 220 * rows, **ABOVE_TITLES),
         wide=columns > 1,
     )
 
@@ -249,6 +263,7 @@ def _draw_label(
             "middle half",
             x=[*places, *places[::-1]],
             y=[*quartiles[0.75], *quartiles[0.25][::-1]],
+            mode="lines",
             fill="toself",
             fillcolor=style.faint(0.2),
             line={"width": 0},

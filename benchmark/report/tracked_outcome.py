@@ -1,10 +1,12 @@
 """The objective of every trial of the search against the curvature that was followed in it."""
 
+from typing import Any
+
 import pandas as pd
 from plotly.subplots import make_subplots
 
 from benchmark.report.figure import Figure
-from benchmark.report.formatting import listed, words
+from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
 from benchmark.report.objective_axis import ObjectiveAxis
 from benchmark.report.points import LOOKS, draw_points
@@ -21,10 +23,11 @@ from benchmark.report.tracked import (
     probe_words,
 )
 
+MOST_TICKS = 4
 TITLES = {
-    SHARPNESS: "λmax, at the end",
-    KAPPA: "κ is at least, at the end",
-    RELATIVE: "η·λmax / limit, the largest",
+    SHARPNESS: "last λmax",
+    KAPPA: "last lower bound of κ",
+    RELATIVE: "largest η·λmax / limit",
 }
 
 
@@ -46,7 +49,7 @@ def tracked_outcome(material: Material, table: pd.DataFrame) -> Figure | None:
     for column, name in enumerate(names, start=1):
         place = {"row": 1, "col": column}
         axis = axis_around([*points[name].dropna(), *([1.0] if name == RELATIVE else [])])
-        plot.update_xaxes(title=TITLES[name], **axis, **place)
+        plot.update_xaxes(title=TITLES[name], **_sparse(axis), **place)
         title = words(material.objective) if column == 1 else None
         plot.update_yaxes(title=title, **objective.layout, **place)
         objective.draw_shelf(plot, place)
@@ -61,10 +64,10 @@ def tracked_outcome(material: Material, table: pd.DataFrame) -> Figure | None:
             plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"}, **place)
     return Figure(
         "tracked-outcome",
-        f"{words(material.objective).capitalize()} of every trial of the search by its curvature, "
-        f"which shows what the settings that converge have in common: {_panels(names)}. Both λmax "
-        f"and κ are lower bounds, {probe_words(material)}; “at the end” is where a trial was last "
-        "measured, of one that diverged before it did. "
+        f"{words(material.objective).capitalize()} of every trial of the search by its curvature: "
+        f"what the settings that converge have in common. {_panels(names)} λmax and κ are lower "
+        f"bounds, {probe_words(material)}; of a trial that diverged they are from before it did. "
+        "What lies far beyond all others stands at the edge. "
         f"{_capital(counts(points, material.labels))}. {LOOKS}",
         f"Scatter charts of {words(material.objective)} by "
         f"{listed([TITLES[name] for name in names])}.",
@@ -90,12 +93,24 @@ def outcome_points(table: pd.DataFrame) -> pd.DataFrame:
 
 def _panels(names: list[str]) -> str:
     said = {
-        SHARPNESS: "the sharpness λmax where it ended",
+        SHARPNESS: "the sharpness where a trial was last measured",
         KAPPA: "the bound of κ there",
-        RELATIVE: "and, where a limit is known, the largest η·λmax as a share of it, with the "
-        "edge of stability dotted at 1",
+        RELATIVE: "the nearest it came to the edge of stability, dotted at 1",
     }
-    return ", ".join(said[name] for name in names)
+    return f"{_capital(listed([said[name] for name in names]))}."
+
+
+def _sparse(axis: dict[str, Any]) -> dict[str, Any]:
+    """The axis with few ticks: panels are narrow."""
+    powers = [value for value in axis["tickvals"] if f"{value:e}".startswith("1.000000e")]
+    ticks = powers if len(powers) > 1 else axis["tickvals"]
+    ticks = ticks[:: -(-len(ticks) // MOST_TICKS)]
+    return {
+        **axis,
+        "tickvals": ticks,
+        "ticktext": [number(value) for value in ticks],
+        "tickangle": 0,
+    }
 
 
 def _capital(text: str) -> str:
