@@ -113,9 +113,9 @@ def alignment_sentence(shares: dict[str, float]) -> dict[str, str]:
     if not shares:
         return {}
     words = [
-        f"{100 * share:.0f} % along the sharpest direction"
+        f"{100 * share:.2g} % along the sharpest direction"
         if name.endswith("_1")
-        else f"{100 * share:.0f} % within the {name.split('_')[-1]} sharpest"
+        else f"{100 * share:.2g} % within the {name.split('_')[-1]} sharpest"
         for name, share in shares.items()
     ]
-    return {"alignment": f"Of the gradient's squared length lie {' and '.join(words)}."}
+    return {"alignment": f"The gradient's squared length lies {' and '.join(words)}."}

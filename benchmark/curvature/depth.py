@@ -171,7 +171,7 @@ def _verdict(
         )
     return (
         f"Gradients neither vanish nor explode: the norms of the layers lie within a factor of "
-        f"{norms[high] / norms[low] if norms[low] > 0 else 1:.3g}, at most {DECADES:g}."
+        f"{norms[high] / norms[low] if norms[low] > 0 else 1:.3g} ({DECADES:g} is too much)."
     )
 
 

@@ -14,7 +14,8 @@ def recorded_trial(path: Path, number: int | None) -> TrialResult:
 
     Args:
         path: the run folder.
-        number: the trial; by default the best usable one.
+        number: the trial; by default the best usable one of the search, whose weights a run
+            keeps, or of all where the search has none.
 
     Raises:
         InspectionError: there is no such trial, or it was never trained.
@@ -28,6 +29,7 @@ def recorded_trial(path: Path, number: int | None) -> TrialResult:
                 f"a run must have a trial that ran to its end. Received {name}, which has none. "
                 "Name one of its other trials by --trial."
             )
+        usable = [one for one in usable if one.trial.phase == "search"] or usable
         sign = 1 if usable[0].trial.direction == "minimize" else -1
         return min(usable, key=lambda result: sign * result.objective)
     if number not in results:

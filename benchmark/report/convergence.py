@@ -68,6 +68,7 @@ def _add_band(plot: go.Figure, material: Material, label: str, table: pd.DataFra
     plot.add_scatter(
         x=np.concatenate([epochs, epochs[::-1]]),
         y=np.concatenate([table.max(axis=1), table.min(axis=1)[::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=material.styles[label].faint(0.18),
         line={"width": 0},
@@ -130,6 +131,7 @@ def best_by_budget(material: Material) -> Figure | None:
         plot.add_scatter(
             x=np.concatenate([budgets, budgets[::-1]]),
             y=np.concatenate([high, low[::-1]]),
+            mode="lines",
             fill="toself",
             fillcolor=style.faint(0.15),
             line={"width": 0},

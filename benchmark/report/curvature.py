@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from benchmark.report.figure import Figure
 from benchmark.report.formatting import listed, number
 from benchmark.report.material import Material
+from benchmark.report.quantities import trials_by_label
 from benchmark.report.symlog import edges, linear_until, symlog, symlog_ticks
 from benchmark.report.theme import axis_of, finished, log_ticks, scale_of
 
@@ -178,8 +179,8 @@ def curvature_by_epoch(material: Material, table: pd.DataFrame) -> Figure | None
     return Figure(
         "curvature",
         "Largest eigenvalue λmax of the training loss's Hessian and condition number κ, the "
-        "largest over the smallest |λ|, by epoch; medians over the trials shown. Open markers: κ "
-        "is at least this; the smallest eigenvalue could not be told from zero.",
+        f"largest over the smallest |λ|, by epoch; medians over {trials_by_label(table)}. Open "
+        "markers: κ is at least this; the smallest eigenvalue could not be told from zero.",
         f"Line charts of the largest Hessian eigenvalue and the condition number by epoch: "
         f"{listed(ends)}.",
         finished(plot, 380),
@@ -216,17 +217,25 @@ def spectrum(material: Material) -> Figure | None:
     if not chosen:
         return None
     plot = make_subplots(
-        rows=len(chosen), cols=1, shared_xaxes=True, vertical_spacing=0.12 / len(chosen)
+        rows=len(chosen),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.2 / len(chosen),
+        subplot_titles=[_measured_at(label, table) for label, table in chosen.items()],
     )
+    plot.update_annotations(font_size=13)
     values = np.concatenate([table["eigenvalue"].to_numpy(float) for table in chosen.values()])
     unit = linear_until(values)
     bins = edges(values, unit)
     for row, (label, table) in enumerate(chosen.items(), start=1):
         _draw_spectrum(plot, material, label, table, scale=(bins, unit), row=row)
     places, text = symlog_ticks(bins, unit)
-    plot.update_xaxes(tickvals=places, ticktext=text)
+    half = float(bins[1] - bins[0])
+    plot.update_xaxes(tickvals=places, ticktext=text, range=[bins[0] - half, bins[-1] + half])
     plot.update_xaxes(title="eigenvalue (symmetric logarithm)", row=len(chosen), col=1)
-    trials = listed([f"trial {int(t['trial'].iloc[0])} of {label}" for label, t in chosen.items()])
+    trials = listed(
+        [material.named_trial(label, int(t["trial"].iloc[0])) for label, t in chosen.items()]
+    )
     return Figure(
         "spectrum",
         "How many eigenvalues of the Hessian lie where, at the first (outline) and the last "
@@ -234,8 +243,15 @@ def spectrum(material: Material) -> Figure | None:
         "Where the Hessian was too large for all its eigenvalues, these are Ritz values.",
         f"Histograms of Hessian eigenvalues, from {number(float(values.min()))} "
         f"to {number(float(values.max()))}.",
-        finished(plot, 120 + 190 * len(chosen), bargap=0, barmode="overlay"),
+        finished(plot, 120 + 190 * len(chosen), bargap=0, barmode="overlay", showlegend=False),
     )
+
+
+def _measured_at(label: str, table: pd.DataFrame) -> str:
+    first, last = int(table["epoch"].min()), int(table["epoch"].max())
+    if first == last:
+        return f"{label}, epoch {first}"
+    return f"{label}, epoch {first} (outline) and {last} (filled)"
 
 
 def _draw_spectrum(
@@ -271,4 +287,4 @@ def _draw_spectrum(
         )
     ticks = [tick for tick in log_ticks(1.0, 1.5 * highest) if tick == int(tick)]
     limits = [np.log10(0.6), np.log10(1.5 * highest)]
-    plot.update_yaxes(title=label, type="log", range=limits, tickvals=ticks, row=row, col=1)
+    plot.update_yaxes(title="eigenvalues", type="log", range=limits, tickvals=ticks, row=row, col=1)

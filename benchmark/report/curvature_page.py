@@ -11,7 +11,7 @@ from benchmark.report.figure import Figure
 from benchmark.report.formatting import number
 from benchmark.report.landscape import loss_plane
 from benchmark.report.portrait import Extreme, Portrait, Sum
-from benchmark.report.quantities import SYMBOLS, quantities_by_epoch
+from benchmark.report.quantities import quantities_by_epoch, title_of
 from benchmark.report.rendering import render
 from benchmark.report.symlog import inverse_symlog
 from benchmark.report.table import Table
@@ -115,10 +115,7 @@ def tables(portrait: Portrait) -> list[Table]:
         Table(
             "Every quantity of the diagnosis.",
             ("quantity", "in words", "value"),
-            [
-                (name, SYMBOLS.get(name, name.replace("_", " ")), number(value))
-                for name, value in portrait.quantities.items()
-            ],
+            [(name, title_of(name), number(value)) for name, value in portrait.quantities.items()],
             text_columns=2,
         ),
     ]

@@ -20,6 +20,7 @@ from benchmark.report.symlog import (
 )
 from benchmark.report.theme import Style, finished, log_ticks
 
+MOST_COLUMNS = 4
 LARGEST, SMALLEST = 5, 3
 """How many eigenvalues of either end are followed."""
 DENSITY_DECADES = 4
@@ -39,13 +40,22 @@ def eigenvalues_by_epoch(
     shown = {label: own for label, own in spectra.items() if own["epoch"].nunique() > 1}
     if not shown:
         return None
-    plot = make_subplots(rows=1, cols=len(shown), subplot_titles=list(shown), shared_yaxes=True)
+    columns = min(MOST_COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    plot = make_subplots(
+        rows=rows,
+        cols=columns,
+        subplot_titles=list(shown) if len(shown) > 1 else None,
+        shared_yaxes="all",
+        horizontal_spacing=0.04,
+        vertical_spacing=0.25 / rows,
+    )
     plot.update_annotations(font_size=13)
     ends = {label: _ends(own) for label, own in shown.items()}
     values = np.concatenate([table.to_numpy(float).ravel() for table in ends.values()])
     values = values[np.isfinite(values)]
     unit = linear_until(values, 5)
-    for column, (label, table) in enumerate(ends.items(), start=1):
+    for panel, (label, table) in enumerate(ends.items()):
         style = styles[label]
         for index, name in enumerate(table.columns):
             is_upper = name.startswith("largest")
@@ -63,25 +73,27 @@ def eigenvalues_by_epoch(
                 marker={"symbol": style.symbol, "size": 5},
                 customdata=table[name],
                 hovertemplate="%{fullData.name}, epoch %{x}: %{customdata:.4g}",
-                row=1,
-                col=column,
+                row=panel // columns + 1,
+                col=panel % columns + 1,
             )
     axis = edges(values, unit)
     places, text = symlog_ticks(axis, unit, 5)
     plot.update_yaxes(tickvals=places, ticktext=text, range=[axis[0], axis[-1]])
-    plot.update_yaxes(title="eigenvalue (symmetric logarithm)", row=1, col=1)
-    plot.update_xaxes(title="epoch")
+    title = "eigenvalue (symmetric logarithm)" if rows == 1 else "eigenvalue"
+    plot.update_yaxes(title=title, col=1)
+    plot.update_xaxes(title="epoch", row=rows)
     return Figure(
         "eigenvalues",
-        f"The {LARGEST} largest (solid) and the {SMALLEST} smallest (dotted) eigenvalues by epoch, "
-        f"of one trial each. Linear within ±{number(unit, 2)}, logarithmic beyond. Where the "
-        "matrix was too large for all its eigenvalues, these are Ritz values.",
+        f"The {LARGEST} largest (solid) and the {SMALLEST} smallest (dotted) eigenvalues by epoch"
+        f"{', of one trial each' if len(shown) > 1 else ''}. Linear within ±{number(unit, 2)}, "
+        "logarithmic beyond. Where the matrix was too large for all its eigenvalues, these are "
+        "Ritz values.",
         "Line charts of extreme eigenvalues by epoch. The largest ends at "
         + listed(
             [f"{number(float(t.to_numpy(float)[-1, 0]))} for {label}" for label, t in ends.items()]
         )
         + ".",
-        finished(plot, 420),
+        finished(plot, 420 if rows == 1 else 100 + 260 * rows),
         wide=len(shown) > 1,
     )
 
@@ -169,6 +181,7 @@ def _add_band(plot: go.Figure, portrait: Portrait) -> None:
     plot.add_scatter(
         x=np.concatenate([curve.places, curve.places[::-1]]),
         y=np.concatenate([high, low[::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=style.faint(0.22),
         line={"width": 0},

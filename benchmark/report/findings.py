@@ -4,7 +4,7 @@ import pandas as pd
 from plotly.subplots import make_subplots
 
 from benchmark.report.figure import Figure
-from benchmark.report.formatting import listed, number, words
+from benchmark.report.formatting import listed, number, typeset, words
 from benchmark.report.material import Material
 from benchmark.report.table import Table
 from benchmark.report.theme import axis_of, finished
@@ -37,12 +37,12 @@ def finding_table(material: Material) -> Table | None:
         own = _of_first_trial(material, material.run.findings, label)
         if not len(own):
             continue
-        trials.append(f"trial {int(own['trial'].iloc[0])} of {label}")
+        trials.append(material.named_trial(label, int(own["trial"].iloc[0])))
         epochs = dict.fromkeys([own["epoch"].min(), own["epoch"].max()])
         for epoch in epochs:
             said = own[own["epoch"] == epoch].set_index("topic")["sentence"]
             rows += [
-                (label, str(int(epoch)), name, str(said[topic]))
+                (label, str(int(epoch)), name, typeset(str(said[topic])))
                 for topic, name in TOPICS.items()
                 if topic in said
             ]

@@ -1,6 +1,7 @@
 """Numbers and names as people read them."""
 
 import math
+import re
 
 from benchmark.statistics import Interval
 
@@ -64,6 +65,26 @@ def words(name: str) -> str:
         'validation loss'
     """
     return name.replace("_", " ")
+
+
+def typeset(sentence: str) -> str:
+    """Return a sentence of a diagnosis with its numbers and letters as the figures have them.
+
+    Args:
+        sentence: as it is recorded, in which numbers are those of Python.
+
+    Example:
+        >>> typeset("λ_max = -0.5 ± 3e-13 (zero: |λ| ≤ 1e-05, 1e+06 at most).")
+        'λmax = −0.5 ± 3 × 10⁻¹³ (zero: |λ| ≤ 10⁻⁵, 10⁶ at most).'
+    """
+
+    def power(found: "re.Match[str]") -> str:
+        raised = f"10{str(int(found[2])).translate(_SUPERSCRIPTS)}"
+        return raised if found[1] == "1" else f"{found[1]} × {raised}"
+
+    text = sentence.replace("λ_max", "λmax").replace("λ_min", "λmin")
+    text = re.sub(r"(\d+(?:\.\d+)?)e([+-]\d+)\b", power, text)
+    return re.sub(r"(?<=[\s(=≤≥±])-(?=\d)", "−", text)
 
 
 def listed(items: list[str], last: str = "and") -> str:

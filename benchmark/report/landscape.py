@@ -11,6 +11,8 @@ from benchmark.report.theme import INK, Style, axis_of, finished
 WAY = Style("#D55E00", "solid", "circle")
 SCALE = [[0.0, "rgba(0,114,178,0.55)"], [1.0, "rgba(128,134,140,0.0)"]]
 LINES = 16
+WHOLE = 0.995
+"""The share of the squared distance from which a way counts as lying in the plane."""
 
 
 def loss_plane(portrait: Portrait) -> Figure | None:
@@ -62,10 +64,13 @@ def loss_plane(portrait: Portrait) -> Figure | None:
 def _of_way(plane: Plane) -> str:
     steps = plane.path[0]
     share = float((steps[0] ** 2 + steps[1] ** 2) / steps[2] ** 2) if steps[2] > 0 else 1.0
+    points = " Points: the weights after each epoch, projected on the plane."
+    if share > WHOLE:
+        return f"{points} The way from the start lies in it."
     return (
-        f" Points: the weights after each epoch, projected on the plane. It holds "
-        f"{number(100 * share, 2)} % of the squared distance from the start, so the loss at a "
-        "point is not the one on the way but where the way comes near."
+        f"{points} It holds {number(100 * share, 2)} % of the squared distance from the start: "
+        "the rest of the way runs across it, so the loss drawn at a point is not the one that "
+        "training had there."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.report.formatting import number
+from benchmark.report.formatting import listed, number, words
 from benchmark.report.theme import Style, axis_of, styles
 from benchmark.results import RunTables, read_run
 from benchmark.statistics import (
@@ -184,6 +184,19 @@ class Material:
         return (
             (own.iloc[:0], "") if best is None else (own[own["number"] == best["number"]], "best")
         )
+
+    def named_trial(self, label: str, trial: int) -> str:
+        """Return a trial with its label, and the problem where the study varies that.
+
+        Args:
+            label: its label.
+            trial: its number.
+        """
+        row = self.trials[self.trials["number"] == trial]
+        options = [
+            f"{words(name)} {number(float(row[f'problem.{name}'].iloc[0]))}" for name in self.swept
+        ]
+        return f"trial {trial} of {label}{f' ({listed(options)})' if options else ''}"
 
     def worst_finite(self) -> float:
         """Return the worst finite objective of the search, NaN where there is none."""

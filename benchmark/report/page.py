@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from benchmark.report.convergence import best_by_budget, convergence, target_reached
@@ -36,6 +37,9 @@ from benchmark.report.tables import (
     label_rows,
     problem_rows,
 )
+from benchmark.report.tracked import tracked_table
+from benchmark.report.tracked_epochs import tracked_figures
+from benchmark.report.tracked_outcome import tracked_outcome
 from benchmark.results.files import write_text
 
 
@@ -49,6 +53,7 @@ class Section:
         figures: its figures.
         notes: sentences below them.
         tables: its tables, above the figures.
+        closing: those below.
     """
 
     identifier: str
@@ -56,6 +61,7 @@ class Section:
     figures: list[Figure]
     notes: list[str]
     tables: list[Table] = field(default_factory=list)
+    closing: list[Table] = field(default_factory=list)
 
 
 def write_report(run_path: str | Path) -> Path:
@@ -93,8 +99,9 @@ def _sections(material: Material) -> list[Section]:
     metrics = dict.fromkeys([material.objective, "validation_loss", "train_loss"])
     importance, missing = importances(material)
     curvature = shown_curvature(material)
+    tracked = tracked_table(material)
     found_rates = rates(material)
-    tables = {"rates": [rate_table(found_rates)], "curvature": [finding_table(material)]}
+    tables, closing = {"rates": [rate_table(found_rates)]}, {"curvature": [finding_table(material)]}
     sections = [
         ("rates", "Rates of convergence", [rate_figure(material, found_rates)], []),
         ("convergence", "Convergence", [convergence(material, name) for name in metrics], []),
@@ -114,15 +121,15 @@ def _sections(material: Material) -> list[Section]:
             [],
         ),
         (
+            "curvature-of-trials",
+            "Curvature in every trial",
+            [*tracked_figures(material, tracked), tracked_outcome(material, tracked)],
+            [],
+        ),
+        (
             "curvature",
             "Curvature",
-            [
-                curvature_by_epoch(material, curvature),
-                eigenvalues_by_epoch(followed_spectra(material), material.styles),
-                spectrum(material),
-                layer_figure(material),
-                quantities_by_epoch(curvature, material.styles, DRAWN),
-            ],
+            _of_shown_trials(material, curvature),
             [],
         ),
     ]
@@ -132,7 +139,10 @@ def _sections(material: Material) -> list[Section]:
             title,
             [item for item in figures if item is not None],
             notes,
-            [item for item in tables.get(identifier, ()) if item is not None],
+            *(
+                [item for item in found.get(identifier, ()) if item is not None]
+                for found in (tables, closing)
+            ),
         )
         for identifier, title, figures, notes in sections
     ]
@@ -143,7 +153,19 @@ def _sections(material: Material) -> list[Section]:
         if section.figures
         or section.notes
         or section.tables
+        or section.closing
         or (section.identifier == "curvature" and has_table)
+    ]
+
+
+def _of_shown_trials(material: Material, curvature: pd.DataFrame) -> list[Figure | None]:
+    """The figures of the trials whose curvature was diagnosed."""
+    return [
+        curvature_by_epoch(material, curvature),
+        eigenvalues_by_epoch(followed_spectra(material), material.styles),
+        spectrum(material),
+        layer_figure(material),
+        quantities_by_epoch(curvature, material.styles, DRAWN),
     ]
 
 

@@ -27,6 +27,8 @@ ABOVE_TITLES = {
     "margin": {"l": 56, "r": 16, "t": 92, "b": 48},
     "legend": {"orientation": "h", "x": 0, "y": 1.08, "xanchor": "left", "yanchor": "bottom"},
 }
+LONGEST = 1.6
+"""The most that one side of the picture is longer than the other."""
 BEYOND = 1.5
 """How far the picture reaches beyond start and minima, in their distance."""
 
@@ -67,9 +69,9 @@ def paths(material: Material) -> Figure | None:
     beside = "" if count == 1 else f" {count} problems, side by side."
     return Figure(
         "paths",
-        f"The path of each optimizer's best trial on {material.study.problem.function}, a point "
-        f"an epoch.{beside} Contour lines are evenly spaced in the logarithm of the height above "
-        "the minimum.",
+        f"The path of each optimizer's best trial on {material.study.problem.function}; the large "
+        f"marker is its end.{beside} Contour lines are evenly spaced in the logarithm of the "
+        "height above the minimum.",
         "Contour plot with one path for each optimizer. They end: "
         + "; ".join(_ends(panel) for panel in panels)
         + ".",
@@ -118,7 +120,9 @@ def _add_panel(plot: go.Figure, material: Material, panel: Panel, column: int) -
         (plot.update_xaxes, plot.update_yaxes), box.T, COORDINATES, strict=True
     ):
         axis = {**axis_of([low, high], "linear", 0.0), "range": [low, high]}
-        update(title=name.replace("_", " "), **axis, **place)
+        update(title=name.replace("_", " "), constrain="domain", **axis, **place)
+    last = plot.get_subplot(1, column)
+    plot.update_yaxes(scaleanchor=last.xaxis.plotly_name.replace("axis", ""), **place)
 
 
 def _ends(panel: Panel) -> str:
@@ -151,7 +155,10 @@ def _box(drawn: Surface, ways: list[Array]) -> Array:
     low = np.maximum(points.min(axis=0), allowed[0])
     high = np.minimum(points.max(axis=0), allowed[1])
     margin = np.maximum(0.12 * (high - low), 0.08 * span)
-    return np.stack([low - margin, high + margin])
+    low, high = low - margin, high + margin
+    # Both axes have one scale, so that a round bowl looks round: not too long, not too narrow.
+    missing = np.maximum(0.0, (high - low).max() / LONGEST - (high - low)) / 2
+    return np.stack([low - missing, high + missing])
 
 
 def _contour(drawn: Surface, box: Array) -> go.Contour:

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from benchmark.report.figure import Figure
+from benchmark.report.formatting import typeset
 
 FOLDER = Path(__file__).parent
 CONFIGURATION = {
@@ -39,6 +40,7 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["figure_json"] = figure_json
+    environment.filters["typeset"] = typeset
     return environment.get_template(template).render(
         style=(FOLDER / "page.css").read_text(encoding="utf-8"),
         script=(FOLDER / "page.js").read_text(encoding="utf-8"),

@@ -33,7 +33,9 @@ def test_every_quantity_has_a_panel_and_bookkeeping_has_none() -> None:
             "gradient_norm": [1.0, 3.0, 0.1, 0.3, 5.0, 0.5],
             "scaled_sharpness": [0.5, 0.7, 1.9, 2.1, np.nan, np.nan],
             "stability_limit": [2.0] * 4 + [np.nan] * 2,
-            "something_new": [1.0] * 6,
+            "something_new": [1.0, 2.0] * 3,
+            "zero": [0.0] * 6,
+            "layer.01.dense.weight_norm": [1.0, 2.0] * 3,
             "measured_once": [1.0, 1.0, np.nan, np.nan, 1.0, np.nan],
             "products": [50.0] * 6,
         }
@@ -46,6 +48,8 @@ def test_every_quantity_has_a_panel_and_bookkeeping_has_none() -> None:
     assert lines["sgd", "y2"] == [2.0, 0.2]  # medians
     assert lines["adam", "y2"] == [5.0, 0.5]
     assert figure.plot.layout.shapes[0].y0 == 2.0
+    # What never changes is said, not drawn; what is of one layer has a figure of its own.
+    assert "The same throughout: zero eigenvalues 0." in figure.caption
     assert quantities_by_epoch(table[table["epoch"] == 0], STYLES) is None
 
 

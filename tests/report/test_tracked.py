@@ -1,0 +1,198 @@
+"""Tests of the curvature followed in every trial of the search, as the report draws it."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.report import write_report
+from benchmark.report.material import Material
+from benchmark.report.tracked import axis_around, counts, tracked_table
+from benchmark.report.tracked_epochs import tracked_figures
+from benchmark.report.tracked_outcome import outcome_points, tracked_outcome
+from benchmark.results import RunWriter
+from benchmark.trial import DatasetProblem, Report, Settings, Status, Trial, TrialResult
+
+STUDY = """
+question = "Which settings converge?"
+compare = ["sgd", "momentum", "adam"]
+[problem]
+dataset = "wine"
+[problem.model]
+name = "linear"
+[training]
+epochs = 4
+[search.common]
+learning_rate = { low = 1e-3, high = 10.0, log = true }
+[search.momentum]
+momentum = 0.5
+[budget]
+trials = 4
+"""
+EPOCHS = (0, 1, 2, 4)
+Course = Mapping[int, float]
+"""λmax by epoch."""
+
+
+def record(
+    writer: RunWriter, number: int, label: str, status: Status, course: Course, **more: float
+) -> None:
+    """Record a trial of learning rate 0.1 whose λmax took a course; κ's bound is ten times that."""
+    numbers = {"learning_rate": 0.1, **({"momentum": 0.5} if label == "momentum" else {})}
+    trial = Trial(
+        number, "search", DatasetProblem("wine"), "linear", Settings(), label, label,
+        Settings(numbers), Settings(), 4, 0,
+    )  # fmt: skip
+    reports = [
+        Report(
+            number, epoch, epoch, epoch, epoch, Settings(validation_loss=1.0), status,
+            curvature=Settings(
+                probe_lambda_max=value, probe_scaled_sharpness=0.1 * value,
+                probe_condition_number_lower_bound=10 * abs(value),
+            ),
+        )
+        for epoch, value in course.items()
+    ]  # fmt: skip
+    objective = more.get("objective", math.inf if status is Status.DIVERGED else 0.1 + number)
+    metrics = Settings(validation_loss=objective)
+    last = max(course, default=0)
+    writer.append(
+        TrialResult(
+            trial, status, status.sentence, objective, last, last, last, last, metrics, Settings()
+        ),
+        reports,
+    )
+
+
+def flat(value: float) -> dict[int, float]:
+    return dict.fromkeys(EPOCHS, value)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Any:
+    with RunWriter.create(tmp_path, "settings", STUDY, {}, "first") as found:
+        yield found
+
+
+def mixed(writer: RunWriter) -> Material:
+    """Three trials of SGD that end, one pruned and one diverged; one of momentum; one of Adam."""
+    for number, value in enumerate((1.0, 2.0, 4.0)):
+        record(writer, number, "sgd", Status.COMPLETED, flat(value))
+    record(writer, 3, "sgd", Status.PRUNED, {0: 3.0, 1: 3.0})
+    record(writer, 4, "sgd", Status.DIVERGED, {0: 10.0, 1: 50.0})
+    record(writer, 5, "momentum", Status.COMPLETED, {0: 3.0, 1: 6.0, 2: 12.0, 4: 24.0})
+    record(writer, 6, "adam", Status.COMPLETED, flat(5.0))
+    return Material.read(writer.path)
+
+
+def test_sharpness_is_set_against_the_limit_of_its_trial(writer: RunWriter) -> None:
+    table = tracked_table(mixed(writer)).set_index(["trial", "epoch"])["relative_sharpness"]
+    assert table[4, 1] == pytest.approx(0.1 * 50 / 2)
+    assert table[5, 4] == pytest.approx(0.1 * 24 / (2 + 2 * 0.5))
+    assert math.isnan(table[6, 0])  # that of Adam is one of another matrix
+
+
+def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> None:
+    material = mixed(writer)
+    figures = {one.name: one for one in tracked_figures(material, tracked_table(material))}
+    assert list(figures) == ["tracked-sharpness", "tracked-stability", "tracked-condition"]
+    traces = [one for one in figures["tracked-sharpness"].plot.data if one.xaxis == "x"]
+    by_name = {one.name: one for one in traces}
+    # Quartiles of 1, 2 and 4; the pruned and the diverged trial are drawn, but not among them.
+    assert list(by_name["median"].y) == [2.0] * 4
+    assert sorted(set(by_name["middle half"].y)) == [1.5, 3.0]
+    assert list(by_name["best trial"].y) == [1.0] * 4
+    assert [value for value in by_name["a trial"].y if value is not None][-2:] == [10.0, 50.0]
+    np.testing.assert_allclose(by_name["a trial"].x[:4], np.log2([1, 2, 3, 5]))
+    assert (list(by_name["diverged"].x), by_name["diverged"].customdata[0][1]) == ([1.0], 50.0)
+    caption = figures["tracked-sharpness"].caption
+    assert "5 trials of sgd (1 pruned, 1 diverged), 1 trial of momentum" in caption
+    assert "lower bound" in caption
+    assert "64 training examples" in caption
+    assert "momentum 3 to 24" in caption
+
+
+def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunWriter) -> None:
+    material = mixed(writer)
+    figure = tracked_figures(material, tracked_table(material))[1]
+    assert {shape.y0 for shape in figure.plot.layout.shapes} == {1.0}
+    assert [one.text for one in figure.plot.layout.annotations] == ["sgd", "momentum"]
+    assert "1 of 6 trials were measured there at some epoch, and 1 of them" in figure.caption
+    assert "Not drawn: adam" in figure.caption
+
+
+def test_the_outcome_of_every_trial_stands_against_its_curvature(writer: RunWriter) -> None:
+    material = mixed(writer)
+    table = tracked_table(material)
+    points = outcome_points(table).set_index("trial")
+    assert points.loc[5, "lambda_max"] == 24.0
+    assert points.loc[5, "condition_number_lower_bound"] == 240.0
+    assert points.loc[4, "relative_sharpness"] == pytest.approx(2.5)
+    figure = tracked_outcome(material, table)
+    assert figure is not None
+    crosses = [one for one in figure.plot.data if one.marker.symbol == "x-thin" and len(one.x)]
+    assert [one.customdata[0][1] for one in crosses] == ["diverged"] * 3
+    assert [one.xaxis for one in crosses] == ["x", "x2", "x3"]
+    assert "crosses on the shaded shelf: diverged" in figure.caption
+    assert figure.plot.layout.shapes[-1].x0 == 1.0
+
+
+def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
+    for number in range(2):
+        record(writer, number, "sgd", Status.DIVERGED, {0: 10.0 + number, 1: 50.0})
+    material = Material.read(writer.path)
+    table = tracked_table(material)
+    figures = tracked_figures(material, table)
+    assert {one.name for one in figures[0].plot.data} == {"a trial", "diverged"}
+    assert "sgd has none" in figures[0].description
+    assert "2 trials of sgd (2 diverged)" in figures[0].caption
+    outcome = tracked_outcome(material, table)
+    assert outcome is not None
+    assert outcome.plot.layout.yaxis.ticktext == ("not finite",)
+    assert "not finite" in write_report(writer.path).read_text(encoding="utf-8")
+
+
+def test_one_trial_has_no_band(writer: RunWriter) -> None:
+    record(writer, 0, "adam", Status.COMPLETED, flat(5.0))
+    material = Material.read(writer.path)
+    figures = tracked_figures(material, tracked_table(material))
+    assert [one.name for one in figures] == ["tracked-sharpness", "tracked-condition"]
+    assert {one.name for one in figures[0].plot.data} == {"a trial", "best trial"}
+
+
+def test_what_is_missing_or_not_positive_is_left_out_and_said(writer: RunWriter) -> None:
+    record(writer, 0, "sgd", Status.COMPLETED, {0: -2.0, 1: 1.0, 2: math.nan, 4: 1.0})
+    material = Material.read(writer.path)
+    figures = {one.name: one for one in tracked_figures(material, tracked_table(material))}
+    best = [one for one in figures["tracked-sharpness"].plot.data if one.name == "best trial"]
+    np.testing.assert_allclose(best[0].x, np.log2([2, 5]))
+    assert "1 value that is not positive has no place" in figures["tracked-sharpness"].caption
+
+
+@pytest.mark.parametrize("courses", [[], [{0: 1.0}], [{}]])
+def test_nothing_is_drawn_by_epoch_where_nothing_was_followed(
+    writer: RunWriter, courses: list[Course]
+) -> None:
+    for number, course in enumerate(courses):
+        record(writer, number, "sgd", Status.FAILED, course)
+    material = Material.read(writer.path)
+    table = tracked_table(material)
+    assert tracked_figures(material, table) == []
+    assert (tracked_outcome(material, table) is None) == (not any(courses))
+
+
+def test_many_labels_are_counted_together(writer: RunWriter) -> None:
+    table = tracked_table(mixed(writer))
+    many = table.assign(label=table["trial"].astype(str))
+    words = counts(many, [str(number) for number in range(7)])
+    assert words == "7 trials of 7 optimizers (1 pruned, 1 diverged)"
+
+
+def test_an_axis_is_not_stretched_by_one_value_nor_filled_by_rounding() -> None:
+    low, high = axis_around([*np.linspace(1, 2, 50), 1e-13])["range"]
+    assert -2.5 < low < high < 1
+    low, high = axis_around([1.0, 1.0 + 1e-7])["range"]
+    assert high - low > 0.5
