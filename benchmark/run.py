@@ -10,14 +10,20 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.backends import Backend
+from benchmark.commands.backends import backend_name, select_backend
 from benchmark.commands.check_optimizer_options import check_optimizer
 from benchmark.commands.curvature_options import curvature
-from benchmark.commands.engine_options import engine_choice
+from benchmark.commands.options import (
+    RESULTS,
+    BackendOption,
+    JsonOption,
+    ResultsOption,
+    RunArgument,
+    TrackingOption,
+)
 from benchmark.commands.speed_options import speed
+from benchmark.commands.study_options import study
 from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
-
-DEFAULT_STUDY = "quickstart"
 
 app = typer.Typer(
     name="kappabench",
@@ -27,13 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-
-class Engine(StrEnum):
-    """What trains the trials of a study."""
-
-    SEQUENTIAL = "sequential"
-    VECTORIZED = "vectorized"
 
 
 class Kind(StrEnum):
@@ -50,121 +49,10 @@ class Kind(StrEnum):
     RUNS = "runs"
 
 
-ResultsOption = Annotated[
-    Path, typer.Option("--results", help="The folder of all results.", show_default=True)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")]
-BackendOption = Annotated[
-    Backend | None,
-    typer.Option(help="The framework; KERAS_BACKEND or tensorflow by default."),
-]
-TrackingOption = Annotated[
-    str | None,
-    typer.Option(
-        "--tracking-uri",
-        help="The MLflow store; MLFLOW_TRACKING_URI or sqlite in the results by default.",
-    ),
-]
-RunArgument = Annotated[
-    str, typer.Argument(help="A run: its folder, STUDY/RUN, RUN, a study's latest, or 'latest'.")
-]
-RESULTS = Path("results")
-
-
-@app.command(
+app.command(
     epilog="Examples:  study  |  study quickstart --seed 3  |  study --resume latest  |  "
     "study optimizers_digits optimizers_quadratic"
-)
-def study(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME]...", help="Study files or names of studies, run one after the other."
-        ),
-    ] = None,
-    resume: Annotated[
-        str | None, typer.Option(help="Go on with an interrupted run.", metavar="RUN")
-    ] = None,
-    results: ResultsOption = RESULTS,
-    run_name: Annotated[str | None, typer.Option(help="The run's name; the time by default.")] = (
-        None
-    ),
-    seed: Annotated[int | None, typer.Option(help="Another seed than the study's.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Another number of trials.")] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a key, e.g. training.epochs=5; repeatable."
-        ),
-    ] = None,
-    backend: BackendOption = None,
-    engine: Annotated[
-        Engine | None,
-        typer.Option(
-            help="vectorized: many trials together, in one compiled program for each optimizer; "
-            "the default. sequential: one at a time, by the public Keras API."
-        ),
-    ] = None,
-    capacity: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="How many trials the vectorized engine runs at once; 16, or 8 a worker where "
-            "that is more.",
-        ),
-    ] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|auto",
-            help="Train in N processes, each on a core or a GPU of its own; auto: as many as "
-            "there are. Needs kappabench\\[ray]; this process alone by default.",
-        ),
-    ] = None,
-    storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="An Optuna storage instead of the journal.")
-    ] = None,
-    tracking_uri: TrackingOption = None,
-    tracking: Annotated[
-        bool, typer.Option("--tracking/--no-tracking", help="Mirror the run to MLflow.")
-    ] = True,
-    quiet: QuietOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Run a study: search, train, record, report. Without NAME, the quickstart."""
-    from benchmark.commands.studies import run_studies
-    from benchmark.commands.study import StudyRequest
-    from benchmark.engine import DEFAULT_ENGINE
-
-    changes = [*(override or [])]
-    changes += [f"seed={seed}"] if seed is not None else []
-    changes += [f"budget.trials={trials}"] if trials is not None else []
-    if resume is not None and (names or changes or run_name is not None):
-        bad_input("--resume goes on with the study of that run. Leave out NAME and all changes.")
-    if resume is not None and (engine or capacity or workers):
-        bad_input(
-            "--resume goes on with the engine of that run. "
-            "Leave out --engine, --capacity and --workers."
-        )
-    request = StudyRequest(
-        name="",
-        changes=changes,
-        resume=resume,
-        results=results,
-        run_name=run_name,
-        storage=storage,
-        tracking_uri=tracking_uri,
-        tracking=tracking,
-        quiet=quiet,
-        as_json=as_json,
-        engine=engine_choice(engine.value if engine else DEFAULT_ENGINE, capacity, workers),
-    )
-    with user_errors():
-        code = run_studies(
-            names or [DEFAULT_STUDY], request, lambda recorded: select_backend(backend, recorded)
-        )
-    raise typer.Exit(code)
+)(study)
 
 
 @app.command(epilog="Example:  validate studies/quickstart.toml")
@@ -332,7 +220,7 @@ def doctor(
         from benchmark.backend import select
 
         uri = _tracking_uri(tracking_uri, results)
-        found = examine(_backend_name(backend), results, storage, uri, select)
+        found = examine(backend_name(backend), results, storage, uri, select)
     if as_json:
         print_json({check.name: {"good": check.good, "found": check.found} for check in found})
     else:
@@ -358,25 +246,6 @@ app.command(
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def select_backend(backend: Backend | None, recorded: str = "") -> None:
-    """Choose the framework before Keras is imported; a resumed run keeps its own."""
-    from benchmark.backend import select
-
-    if backend and recorded and backend.value != recorded:
-        bad_input(
-            f"a run must be resumed on the backend it began on, {recorded}. "
-            f"Received --backend {backend.value}. Leave it out."
-        )
-    try:
-        select(recorded or _backend_name(backend))
-    except (ModuleNotFoundError, RuntimeError, ValueError) as error:
-        bad_input(str(error))
-
-
-def _backend_name(backend: Backend | None) -> str:
-    return backend.value if backend else os.environ.get("KERAS_BACKEND") or "tensorflow"
 
 
 def _tracking_uri(option: str | None, results: Path) -> str:

@@ -202,7 +202,7 @@ def test_bad_input_is_exit_code_2_with_a_sentence(tmp_path, monkeypatch, name):
 def test_workers_without_ray_are_refused_before_the_framework_is_imported(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("benchmark.distributed.machine.find_spec", lambda name: None)
-    monkeypatch.setattr("benchmark.run.select_backend", lambda *_: pytest.fail("imported"))
+    monkeypatch.setattr("benchmark.backend.select", lambda *_: pytest.fail("imported"))
     result = call("study", "--workers", "auto", "--no-tracking")
     assert result.exit_code == 2
     assert "pip install 'kappabench[ray]'" in " ".join(result.stderr.split())

@@ -1,12 +1,12 @@
 """The options of the command ``check-optimizer``."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmark.commands.backends import Backend
+from benchmark.commands.backends import Backend, backend_name
+from benchmark.commands.options import JsonOption
 from benchmark.commands.terminal import user_errors
 
 
@@ -32,7 +32,7 @@ def check_optimizer(
         Path | None,
         typer.Option(metavar="FILE", help="Write the table of all properties in Markdown."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check whether an optimizer class keeps to what every optimizer should.
 
@@ -41,8 +41,7 @@ def check_optimizer(
     """
     from benchmark.commands.check_optimizer import CheckRequest, run_check
 
-    usual = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    backends = [one.value for one in backend or []] or [usual]
+    backends = [one.value for one in backend or []] or [backend_name(None)]
     request = CheckRequest(optimizers or [], everything, backends, output, as_json)
     with user_errors():
         code = run_check(request)

@@ -1,6 +1,5 @@
 """What the command ``curvature`` does, from its options to the page."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.commands.backends import select_backend
 from benchmark.commands.terminal import terminal
 from benchmark.errors import UserError
 
@@ -108,7 +108,7 @@ def _of_run(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]
     folder = request.output or path / "curvature" / f"trial-{result.trial.number:06d}"
     check_folder(folder)
     watch("model and data", 0.0)
-    select(request.backend or read_environment(path).get("backend"))
+    select_backend(request.backend or read_environment(path).get("backend"))
     from benchmark.inspection.examine import examine
     from benchmark.inspection.trials import trial_subject
 
@@ -128,7 +128,7 @@ def _of_model(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Pat
     folder = request.output or request.model.with_suffix(".curvature")
     check_folder(folder)
     watch("model and data", 0.0)
-    select(request.backend)
+    select_backend(request.backend)
     from benchmark.inspection.examine import examine
     from benchmark.inspection.models import model_subject
 
@@ -136,23 +136,6 @@ def _of_model(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Pat
     scaling = request.scaling or "standard"
     subject = model_subject(request.model, request.dataset, request.loss, scaling, settings)
     return examine(subject, settings, watch), folder
-
-
-def select(name: str | None) -> None:
-    """Choose the framework before Keras is imported.
-
-    Args:
-        name: the framework; ``KERAS_BACKEND`` or TensorFlow by default.
-
-    Raises:
-        UserError: it is not installed, or another one is in use.
-    """
-    from benchmark import backend
-
-    try:
-        backend.select(name or os.environ.get("KERAS_BACKEND") or "tensorflow")
-    except (ModuleNotFoundError, RuntimeError, ValueError) as error:
-        raise UserError(str(error)) from None
 
 
 def check_folder(folder: Path) -> None:

@@ -1,12 +1,14 @@
 """The options of the command ``curvature``."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark.commands.backends import Backend
+from benchmark.commands.options import RESULTS, JsonOption
 from benchmark.commands.terminal import user_errors
 
 
@@ -25,7 +27,8 @@ class Part(StrEnum):
     TEST = "test"
 
 
-RUN_PANEL, MODEL_PANEL = "A trial of a run", "A saved Keras model"
+of_run = partial(typer.Option, rich_help_panel="A trial of a run")
+of_model = partial(typer.Option, rich_help_panel="A saved Keras model")
 
 
 def curvature(
@@ -36,51 +39,28 @@ def curvature(
         ),
     ] = None,
     trial: Annotated[
-        int | None,
-        typer.Option(
-            help="A trial of the run; the best one by default.", rich_help_panel=RUN_PANEL
-        ),
+        int | None, of_run(help="A trial of the run; the best one by default.")
     ] = None,
     trajectory: Annotated[
         bool,
-        typer.Option(
+        of_run(
             "--trajectory/--no-trajectory",
             help="Train the trial again to show the way to its weights.",
-            rich_help_panel=RUN_PANEL,
         ),
     ] = True,
     epochs: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="At how many epochs of the way curvature is measured.",
-            rich_help_panel=RUN_PANEL,
-        ),
+        int, of_run(min=0, help="At how many epochs of the way curvature is measured.")
     ] = 8,
-    results: Annotated[
-        Path, typer.Option(help="The folder of all results.", rich_help_panel=RUN_PANEL)
-    ] = Path("results"),
-    model: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="What model.save wrote.", rich_help_panel=MODEL_PANEL),
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="The dataset, of list datasets.", rich_help_panel=MODEL_PANEL),
-    ] = None,
+    results: Annotated[Path, of_run(help="The folder of all results.")] = RESULTS,
+    model: Annotated[Path | None, of_model(metavar="FILE", help="What model.save wrote.")] = None,
+    dataset: Annotated[str | None, of_model(help="The dataset, of list datasets.")] = None,
     loss: Annotated[
         str | None,
-        typer.Option(
-            help="The name of a Keras loss; that of the dataset's task by default.",
-            rich_help_panel=MODEL_PANEL,
-        ),
+        of_model(help="The name of a Keras loss; that of the dataset's task by default."),
     ] = None,
     scaling: Annotated[
         str | None,
-        typer.Option(
-            help="Of the inputs: standard, min_max or none; standard by default.",
-            rich_help_panel=MODEL_PANEL,
-        ),
+        of_model(help="Of the inputs: standard, min_max or none; standard by default."),
     ] = None,
     part: Annotated[Part, typer.Option(help="Of the dataset.")] = Part.TRAIN,
     samples: Annotated[
@@ -115,7 +95,7 @@ def curvature(
     backend: Annotated[
         Backend | None, typer.Option(help="The framework; that of the run by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Examine the curvature of a trained model: spectrum, condition, way, pictures.
 

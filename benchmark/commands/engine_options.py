@@ -8,18 +8,18 @@ if TYPE_CHECKING:
     from benchmark.engine import EngineChoice
 
 
-def engine_choice(name: str, capacity: int | None, workers: str | None) -> "EngineChoice":
+def engine_choice(name: str | None, capacity: int | None, workers: str | None) -> "EngineChoice":
     """Return what the options ask for, or leave with exit code 2.
 
     Args:
-        name: of the engine.
+        name: of the engine, or nothing for the usual one.
         capacity: how many trials it runs at once.
         workers: a number, ``"auto"`` or nothing.
     """
-    from benchmark.engine import EngineChoice
+    from benchmark.engine import DEFAULT_ENGINE, EngineChoice
 
     try:
-        return EngineChoice(name, capacity, _workers(workers))
+        return EngineChoice(name or DEFAULT_ENGINE, capacity, _workers(workers))
     except ValueError as error:
         bad_input(str(error))
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands.options import JsonOption
 from benchmark.commands.terminal import bad_input, user_errors
 
 
@@ -42,7 +43,7 @@ def speed(
     any_device: Annotated[
         bool, typer.Option("--any-device", hidden=True, help="Let a CPU do for --gpu.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure how fast this is beside what people use instead, on this machine."""
     from benchmark.commands.speed import SpeedRequest, run_speed
