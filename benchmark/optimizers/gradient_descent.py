@@ -66,6 +66,8 @@ class GradientDescent(Optimizer):
     outside the rule (put it into the loss), and neither are accumulation and averaging.
     Clipping is, and then the clipped step is the one that is measured.
 
+    Keeps nothing for a weight.
+
     Args:
         learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
         tolerance: ≥ 0, in units of the weights; 0 never stops. Default 1e-6, ten times

@@ -43,6 +43,8 @@ class Momentum(Optimizer):
     - The dampened form, v ← β v + (1 − β) g and W ← W − α v, takes steps that are
       1 − β times as long: its α stands for (1 − β) α here.
 
+    Keeps one number a weight, v.
+
     Args:
         learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
         momentum: β, 0 ≤ β < 1; at 1 old steps would never fade. Default 0.9, one of the

@@ -38,6 +38,8 @@ class Nesterov(Optimizer):
     that point ahead, which is the only one ever stored, so g is the gradient at the
     weights as they are; the iterates x of the paper are W + β v.
 
+    Keeps one number a weight.
+
     Args:
         learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
         momentum: β, 0 ≤ β < 1. Default 0.9, one of the usual values in Goodfellow,

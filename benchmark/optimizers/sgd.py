@@ -36,6 +36,8 @@ class SGD(Optimizer):
     velocity; and the velocity has the other sign. A search over β from 0 on takes
     ``Momentum``.
 
+    Keeps nothing; with momentum one number a weight.
+
     Args:
         learning_rate: α > 0, or a schedule. Default 0.01, as in Keras.
         momentum: β, 0 ≤ β ≤ 1. Default 0, as in Keras.
