@@ -144,7 +144,7 @@ def diagnose(
     plan, wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
     try:
         if wanted and plan.fits:
-            spectrum = exact_eigenvalues(operator)
+            spectrum = exact_eigenvalues(operator, plan.available_bytes)
             hessian = spectrum.hessian
             known = verdicts.from_exact(spectrum, size * operator.epsilon)
         else:

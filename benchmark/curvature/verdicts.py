@@ -8,6 +8,9 @@ from benchmark.curvature.exact import ExactSpectrum
 from benchmark.curvature.lanczos import LanczosResult
 from benchmark.curvature.operators import Array
 
+VISIBLE = 1e-3
+"""The relative error that shows in a number of three digits."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
@@ -51,10 +54,10 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
     }
     if smallest > tolerance:
         quantities["condition_number"] = largest / smallest
-        findings["condition_number"] = f"κ = {largest / smallest:.3g}, from all eigenvalues."
-    elif largest > 0:
-        # An eigenvalue is known to within the tolerance, so |λ|min is at most their sum.
-        bound = largest / (smallest + tolerance)
+        findings["condition_number"] = _exact_condition(largest, smallest, tolerance)
+    elif largest > tolerance:
+        # Each eigenvalue is known to within the tolerance.
+        bound = max(1.0, (largest - tolerance) / (smallest + tolerance))
         quantities["condition_number_lower_bound"] = bound
         findings["condition_number"] = (
             f"κ ≥ {bound:.2g}: the smallest |λ| cannot be told from zero."
@@ -115,6 +118,19 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
     }
     definiteness = "indefinite" if indefinite else "undetermined"
     return Verdict(quantities, values, definiteness, findings)
+
+
+def _exact_condition(largest: float, smallest: float, tolerance: float) -> str:
+    """Say κ, with the range that rounding leaves where that can be seen in what is said."""
+    sentence = f"κ = {largest / smallest:.3g}, from all eigenvalues"
+    if tolerance < VISIBLE * smallest:
+        return f"{sentence}."
+    low = (largest - tolerance) / (smallest + tolerance)
+    high = (largest + tolerance) / (smallest - tolerance)
+    return (
+        f"{sentence}; the smallest |λ| is hardly more than rounding, which allows κ from "
+        f"{low:.2g} to {high:.2g}."
+    )
 
 
 def _extremes(values: Array, relative_tolerance: float) -> dict[str, float]:

@@ -10,7 +10,8 @@ with batches of 32; compiling is out of the clock. Calls of an optimizer and of 
 turns, and a ratio is that of neighbouring calls: its median, its smallest and its largest. The
 seconds are those of one update of one trial, gradient included. What is kept is counted from the
 variables of the built optimizer: numbers for each weight of this network, hyperparameters and
-counters left out.
+counters left out. The targets are those of the families of SGD and of Adam. Barzilai–Borwein
+belongs to neither: its step size comes of inner products over two vectors that it keeps.
 """
 
 
