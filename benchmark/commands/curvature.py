@@ -14,7 +14,7 @@ from rich.text import Text
 
 from benchmark.commands.backends import select_backend
 from benchmark.commands.terminal import terminal
-from benchmark.errors import UserError
+from benchmark.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from benchmark.inspection.subject import Watch
@@ -120,11 +120,17 @@ def _of_model(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Pat
     assert request.model is not None, "checked"
     assert request.dataset is not None, "checked"
     from benchmark.data import load_card
+    from benchmark.data.preprocessing import SCALERS
     from benchmark.inspection import Settings
     from benchmark.inspection.names import check_model_file
 
     check_model_file(request.model)
     load_card(request.dataset)
+    if request.scaling is not None and request.scaling not in SCALERS:
+        raise UserError(
+            f"--scaling must be one of {', '.join(SCALERS)}. Received {request.scaling!r}."
+            f"{did_you_mean(request.scaling, SCALERS)}"
+        )
     folder = request.output or request.model.with_suffix(".curvature")
     check_folder(folder)
     watch("model and data", 0.0)

@@ -113,9 +113,15 @@ def alignment_sentence(shares: dict[str, float]) -> dict[str, str]:
     if not shares:
         return {}
     words = [
-        f"{100 * share:.2g} % along the sharpest direction"
+        f"{_percent(share)} % along the sharpest direction"
         if name.endswith("_1")
-        else f"{100 * share:.2g} % within the {name.split('_')[-1]} sharpest"
+        else f"{_percent(share)} % within the {name.split('_')[-1]} sharpest"
         for name, share in shares.items()
     ]
     return {"alignment": f"The gradient's squared length lies {' and '.join(words)}."}
+
+
+def _percent(share: float) -> str:
+    """A share in percent: whole, and below one with two digits, so that little is not nothing."""
+    percent = 100 * share
+    return f"{percent:.0f}" if percent >= 1 or percent == 0 else f"{percent:.2g}"

@@ -1,6 +1,7 @@
 """Finding what was named, before any framework is imported."""
 
 from pathlib import Path
+from zipfile import is_zipfile
 
 from benchmark.inspection.settings import InspectionError
 from benchmark.results import read_records
@@ -56,6 +57,12 @@ def check_model_file(file: Path) -> None:
     if not file.is_file():
         raise InspectionError(
             f"--model must be a file that model.save wrote. Received {file}, which is not there."
+        )
+    if file.suffix == ".keras" and not is_zipfile(file):
+        # Keras would say that the file cannot be found.
+        raise InspectionError(
+            f"--model must be a file that model.save wrote. Received {file}, which is no archive "
+            "as .keras files are. Save the model again."
         )
     if file.suffix not in SUFFIXES:
         raise InspectionError(

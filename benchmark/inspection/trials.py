@@ -17,7 +17,7 @@ from benchmark.inspection.subject import (
 )
 from benchmark.results import load_weights
 from benchmark.theory import stability_limit
-from benchmark.trial import DatasetProblem, Trial, TrialResult
+from benchmark.trial import DatasetProblem, Status, Trial, TrialResult
 
 AGREEMENT = 0.01
 """A relative difference of two losses beyond this is said not to be mere rounding."""
@@ -106,6 +106,13 @@ def _note(result: TrialResult, course: Course, are_kept: bool) -> str:
     if not course.reports:
         return where
     last = course.reports[-1]
+    if result.status is Status.DIVERGED:
+        # Its recorded loss is the last one before, of another epoch than that of its weights.
+        return (
+            "The trial diverged, and a run keeps no weights of such a trial, so it was trained "
+            f"again by the sequential engine. The weights are the last finite ones, those after "
+            f"epoch {course.epochs[-1]}."
+        )
     again = last.metrics.get("train_loss", float("nan"))
     recorded = result.metrics.get("train_loss", float("nan"))
     losses = (

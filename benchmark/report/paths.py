@@ -28,7 +28,7 @@ ABOVE_TITLES = {
     "legend": {"orientation": "h", "x": 0, "y": 1.08, "xanchor": "left", "yanchor": "bottom"},
 }
 LONGEST = 1.6
-"""The most that one side of the picture is longer than the other."""
+"""The most that one side of a single picture is longer than the other; several are square."""
 BEYOND = 1.5
 """How far the picture reaches beyond start and minima, in their distance."""
 
@@ -65,7 +65,7 @@ def paths(material: Material) -> Figure | None:
     plot = make_subplots(rows=1, cols=count, subplot_titles=titles, horizontal_spacing=0.3 / count)
     plot.update_annotations(font_size=13)
     for column, panel in enumerate(panels, start=1):
-        _add_panel(plot, material, panel, column)
+        _add_panel(plot, material, panel, column, 1.0 if count > 1 else LONGEST)
     beside = "" if count == 1 else f" {count} problems, side by side."
     return Figure(
         "paths",
@@ -108,9 +108,11 @@ def _panels(material: Material) -> list[Panel]:
     return found
 
 
-def _add_panel(plot: go.Figure, material: Material, panel: Panel, column: int) -> None:
+def _add_panel(
+    plot: go.Figure, material: Material, panel: Panel, column: int, longest: float
+) -> None:
     place = {"row": 1, "col": column}
-    box = _box(panel.drawn, list(panel.ways.values()))
+    box = _box(panel.drawn, list(panel.ways.values()), longest)
     plot.add_trace(_contour(panel.drawn, box), **place)
     for label, path in panel.ways.items():
         is_first = not any(trace.legendgroup == label for trace in plot.data)
@@ -146,7 +148,7 @@ def _path(material: Material, trials: pd.DataFrame, label: str) -> Array:
     return table[COORDINATES].dropna().to_numpy(float)
 
 
-def _box(drawn: Surface, ways: list[Array]) -> Array:
+def _box(drawn: Surface, ways: list[Array], longest: float) -> Array:
     """Lower and upper corner of the picture: all paths, unless they lead far away."""
     known = np.array([drawn.start, *drawn.minima])
     span = max(float(np.ptp(known, axis=0).max()), 0.5)
@@ -157,7 +159,7 @@ def _box(drawn: Surface, ways: list[Array]) -> Array:
     margin = np.maximum(0.12 * (high - low), 0.08 * span)
     low, high = low - margin, high + margin
     # Both axes have one scale, so that a round bowl looks round: not too long, not too narrow.
-    missing = np.maximum(0.0, (high - low).max() / LONGEST - (high - low)) / 2
+    missing = np.maximum(0.0, (high - low).max() / longest - (high - low)) / 2
     return np.stack([low - missing, high + missing])
 
 

@@ -1,6 +1,7 @@
 """The command ``curvature``: on trials of a run, on saved models, and on mistakes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchmark.curvature.slices import SliceProgram, projected
 from benchmark.engine import SequentialEngine
 from benchmark.engine.course import retrain
 from benchmark.engine.task import build_task
+from benchmark.inspection.names import recorded_trial
 from benchmark.results import RunWriter
 from benchmark.run import app
 from benchmark.trial import ClosedFormProblem, Settings
@@ -199,6 +201,11 @@ BAD_INPUT = {
         ("--model", "{model}", "--dataset", "iris", "--loss", "categorical_crossentropy"),
         "--loss must fit",
     ),
+    "no model in the file": (("--model", "{broken}", "--dataset", "iris"), "which is no archive"),
+    "no such scaling": (
+        ("--model", "{model}", "--dataset", "iris", "--scaling", "standrd"),
+        "--scaling must be one of none, standard, min_max",
+    ),
     "a file as output": (
         ("--model", "{model}", "--dataset", "iris", "--output", "{model}"),
         "--output must be a folder",
@@ -207,9 +214,13 @@ BAD_INPUT = {
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_mistakes_are_told_in_a_sentence(name: str, model: Path, results: Path) -> None:
+def test_mistakes_are_told_in_a_sentence(
+    name: str, model: Path, results: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.keras"
+    broken.write_text("no model", encoding="utf-8")
     arguments, expected = BAD_INPUT[name]
-    filled = [argument.format(model=model) for argument in arguments]
+    filled = [argument.format(model=model, broken=broken) for argument in arguments]
     result = call(*filled, "--results", results)
     assert result.exit_code == 2, result.output
     assert expected in " ".join((result.output + result.stderr).split())
@@ -245,8 +256,20 @@ def test_a_model_that_has_no_such_curvature_is_refused(name: str, tmp_path: Path
 
 def test_a_trial_that_diverged_is_examined_where_it_was_finite(results: Path) -> None:
     found = document("first", "--trial", 2, "--results", results, *QUICK, "--no-density")
-    assert "trained again" in found["notes"][0]
+    # The loss on record is that before it diverged: compared with this one it would look wrong.
+    assert "The trial diverged" in found["notes"][0]
+    assert "as recorded" not in found["notes"][0]
     assert found["parameters"] == 15
+
+
+def test_the_best_trial_is_one_of_the_search(tmp_path: Path) -> None:
+    trials = [make_trial(0), replace(make_trial(1), phase="replicate", replicate=1)]
+    with RunWriter.create(tmp_path, "iris", STUDY, {}, "first") as writer:
+        for result, reports in run_all(SequentialEngine(), trials).values():
+            # A lucky replicate: no weights are kept of it.
+            better = replace(result, objective=result.objective - result.trial.number)
+            writer.append(better, reports)
+    assert recorded_trial(writer.path, None).trial.number == 0
 
 
 def test_help_has_examples_and_says_what_is_written() -> None:

@@ -87,6 +87,8 @@ def test_alignment_is_the_share_in_the_eigenvectors():
     words = alignment_sentence(found)["alignment"]
     assert "63 % along the sharpest direction" in words
     assert "98 % within the 10 sharpest" in words
+    words = alignment_sentence({"alignment_top_1": 0.00004, "alignment_top_10": 1.0})["alignment"]
+    assert "lies 0.004 % along the sharpest direction and 100 % within" in words
 
 
 def test_equal_eigenvalues_are_one_space():

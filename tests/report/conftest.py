@@ -23,6 +23,7 @@ from benchmark.trial import (
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 EPOCHS = 12
+TRACKED = (0, 1, 2, 4, 8)
 STUDY = """\
 question = "On wine, which trains the better softmax model: SGD with momentum or Adam?"
 compare = {compare}
@@ -182,10 +183,22 @@ def _report(
             ),
         }
         spectrum = tuple(float(value) for value in values)
+    if trial.phase == "search" and epoch in TRACKED and not status.is_final:
+        curvature |= _tracked(model.hessian(weights), trial.hyperparameters["learning_rate"])
     return Report(
         trial.number, epoch, state["t"], state["samples"], state["t"], Settings(metrics), status,
         status.sentence if status.is_final else "", Settings(curvature), spectrum,
     )  # fmt: skip
+
+
+def _tracked(hessian: Array, rate: float) -> dict[str, float]:
+    """What an engine follows on a probe, here the whole of the training part."""
+    values = np.linalg.eigvalsh(hessian)
+    return {
+        "probe_lambda_max": float(values[-1]),
+        "probe_condition_number_lower_bound": float(values[-1] / abs(values[-6])),
+        "probe_scaled_sharpness": float(rate * values[-1]),
+    }
 
 
 def _result(trial: Trial, model: Softmax, weights: Array, reports: list[Report]) -> TrialResult:

@@ -36,7 +36,7 @@ def test_every_figure_is_drawn(make_run: Callable[..., Path], scheme: str, width
         ink = page.evaluate("getComputedStyle(document.querySelector('.plot .xtick text')).fill")
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         browser.close()
-    assert plots == drawn == 12
+    assert plots == drawn == 16
     assert [text for text in messages if not text.startswith(("file:", "data:", "blob:"))] == []
     red = int(ink.removeprefix("rgb(").split(",")[0])
     assert red > 128 if scheme == "dark" else red < 128

@@ -1,6 +1,7 @@
 """Pictures of curvature: what they draw is what was measured."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,8 +156,9 @@ sampler = "grid"
 """
 
 
-def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> None:
-    with RunWriter.create(tmp_path, "contours", STUDY, {}, "first") as writer:
+def swept_run(folder: Path) -> Path:
+    """Record two learning rates on a round and on a narrow quadratic."""
+    with RunWriter.create(folder, "contours", STUDY, {}, "first") as writer:
         for number, (kappa, rate) in enumerate([(2.0, 0.1), (2.0, 0.5), (50.0, 0.1), (50.0, 0.5)]):
             options = Settings(dimension=2, condition_number=kappa)
             trial = Trial(
@@ -177,9 +179,31 @@ def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> N
                 reports,
             )  # fmt: skip
         writer.finish({"trials": 4})
-    figure = paths(Material.read(writer.path))
+    return writer.path
+
+
+def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> None:
+    figure = paths(Material.read(swept_run(tmp_path)))
     assert figure is not None
     assert [one.text for one in figure.plot.layout.annotations] == ["κ = 2", "κ = 50"]
     ways = [one for one in figure.plot.data if one.name == "sgd"]
     assert [list(one.x) for one in ways] == [[0.5] * 3, [0.1] * 3]
     assert [one.showlegend for one in ways] == [True, False]
+
+
+def test_a_surface_has_one_scale_and_panels_are_square(tmp_path: Path) -> None:
+    figure = paths(Material.read(swept_run(tmp_path)))
+    assert figure is not None
+    layout = figure.plot.layout
+    assert [layout.yaxis.scaleanchor, layout.yaxis2.scaleanchor] == ["x", "x2"]
+    for across, along in ((layout.xaxis, layout.yaxis), (layout.xaxis2, layout.yaxis2)):
+        assert np.ptp(across.range) == pytest.approx(np.ptp(along.range))
+
+
+def test_a_way_that_lies_in_the_plane_is_said_to() -> None:
+    plane = Plane(np.linspace(-1, 1, 5), np.linspace(-2, 2, 3), np.ones((3, 5)), (4.0, 1.0), [0, 1])
+    inside = replace(plane, path=np.array([[3.0, 4.0, 5.0], [0.0, 0.0, 0.0]]))
+    landscape = next(
+        one for one in figures(replace(portrait(), plane=inside)) if one.name == "landscape"
+    )
+    assert "The way from the start lies in it." in landscape.caption

@@ -79,13 +79,15 @@ def test_report_has_every_part(page: Page) -> None:
     sections = [named["id"] for named in page.all("section")]
     assert sections == [
         "optimizers", "comparison", "convergence", "learning-rate", "search-space",
-        "importance", "budget", "curvature", "caveats", "setting",
+        "importance", "budget", "curvature-of-trials", "curvature", "caveats", "setting",
     ]  # fmt: skip
     assert sorted(page.plots) == [
         "plot-best-by-budget", "plot-convergence-train-loss", "plot-convergence-validation-loss",
         "plot-curvature", "plot-curvature-quantities", "plot-eigenvalues", "plot-importance",
             "plot-learning-rate", "plot-other-hyperparameters",
         "plot-parallel-coordinates", "plot-spectrum", "plot-target-reached",
+        "plot-tracked-condition", "plot-tracked-outcome", "plot-tracked-sharpness",
+        "plot-tracked-stability",
     ]  # fmt: skip
     links = {named["href"] for named in page.all("a") if named["href"].startswith("#")}
     assert links >= {f"#{section}" for section in sections}
