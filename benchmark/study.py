@@ -24,6 +24,7 @@ Sampling = Literal["shuffle", "round_robin", "bernoulli", "with_replacement", "f
 Scaling = Literal["none", "standard", "min_max"]
 SamplerName = Literal["tpe", "random", "quasi_random", "grid"]
 Rank = Literal["best", "median", "worst"]
+GradientNorm = Literal["tracking_epochs", "every_epoch", "never"]
 PrunerName = Literal["none", "median", "successive_halving", "hyperband"]
 METRICS: dict[str, Literal["minimize", "maximize"]] = {
     "accuracy": "maximize",
@@ -190,6 +191,9 @@ class CurvatureSection(Section):
         probe: how many training examples the probe has; with 64 following took a tenth of the
             time of training the digits network for 15 epochs, a fifth where a pruner stops
             trials after the first, and with 256 a quarter.
+        gradient_norm: after which epochs the norm of the gradient of the whole training loss
+            is taken, which costs twice as much as the loss; by default after
+            ``tracking_epochs``, and never where curvature is not followed.
     """
 
     trials: Literal["none", "replicate", "search", "all"] = "replicate"
@@ -201,11 +205,17 @@ class CurvatureSection(Section):
     tracking: bool | None = None
     tracking_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
     probe: Count = Field(64, ge=1)
+    gradient_norm: GradientNorm | None = None
 
     @property
     def is_tracked(self) -> bool:
         """Whether the curvature of every trial of the search is followed."""
         return self.trials != "none" if self.tracking is None else self.tracking
+
+    @property
+    def gradient_norm_taken(self) -> GradientNorm:
+        """When the norm of the gradient of the whole training loss is taken."""
+        return self.gradient_norm or ("tracking_epochs" if self.is_tracked else "never")
 
 
 class Study(Section):

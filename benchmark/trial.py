@@ -175,6 +175,9 @@ class CurvatureRequest:
         tracked_epochs: the epochs after which the curvature is followed by few products, on a
             fixed probe; the one with which a usable trial ends is always among them.
         probe: how many training examples that probe has, ≥ 1.
+        gradient_norm_epochs: the epochs after which the norm of the gradient of the whole
+            training loss is taken; where there are any, the one with which a usable trial ends
+            is among them. Nothing means all.
     """
 
     epochs: tuple[int, ...] = ()
@@ -183,6 +186,7 @@ class CurvatureRequest:
     samples: int = 0
     tracked_epochs: tuple[int, ...] = ()
     probe: int = 64
+    gradient_norm_epochs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,7 @@ class Report:
         gradient_evaluations: gradients of mini-batches that the optimizer has used so
             far; what is computed to watch a trial (evaluation, curvature) is not counted.
         metrics: ``train_loss``, ``validation_loss``, ``train_<metric>``,
-            ``validation_<metric>``, ``gradient_norm`` (of the whole training loss),
+            ``validation_<metric>``, ``gradient_norm`` (of the whole training loss, where due),
             ``update_norm`` (‖W after the epoch − W before it‖); with a schedule
             ``learning_rate``, of the last update; of a closed-form problem of two dimensions
             its weights, ``weight_0`` and ``weight_1``.

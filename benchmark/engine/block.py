@@ -266,9 +266,13 @@ class Block:
         """Report on the trials in some places after an epoch, or at their start."""
         slots = [self._slots[place] for place in places]
         with Clock("evaluate", *slots):
-            found = self._judging.evaluate(
-                self._judged(), self._values[MODEL_STATES], before, self._tiles()
-            )
+            weights, states = self._judged(), self._values[MODEL_STATES]
+            found = self._judging.evaluate(weights, states, before, places)
+            due = [p for p in places if self._slots[p].needs_gradient_norm(found[p])]
+            if due:
+                norms = self._judging.gradient_norms(weights, states, due)
+                for place, norm in norms.items():
+                    found[place]["gradient_norm"] = norm
         verdicts = {place: self._slots[place].judge(found[place]) for place in places}
         tracked = self._track([p for p in places if self._slots[p].needs_tracking(verdicts[p][0])])
         reports = {
@@ -330,7 +334,7 @@ class Block:
         if not places:
             return
         with Clock("evaluate", *(self._slots[place] for place in places)):
-            found = self._judging.test(self._judged(), self._values[MODEL_STATES], self._tiles())
+            found = self._judging.test(self._judged(), self._values[MODEL_STATES], places)
         for place in places:
             weights, states = self._judged_row(place)
             kept = [*weights, *(state for state in states if state.dtype.kind == "f")]

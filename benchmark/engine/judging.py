@@ -36,37 +36,58 @@ class JudgingProgram:
         self._task = task
         self._parts = {name: chunks_of(part) for name, part in task.parts.items()}
         self._evaluate = backend.compile(self._evaluations)
+        self._slopes = backend.compile(self._gradient_norms)
         self._test = backend.compile(self._means)
         self._is_warm = False
 
     @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""
-        return self._evaluate.compilations + self._test.compilations
+        return sum(one.compilations for one in (self._evaluate, self._slopes, self._test))
 
     def evaluate(
-        self, weights: Tensors, model_states: Tensors, before: Tensors, tiles: int
-    ) -> list[dict[str, float]]:
-        """Return loss, metric, gradient norm and update norm of every slot, and coordinates.
+        self, weights: Tensors, model_states: Tensors, before: Tensors, slots: Sequence[int]
+    ) -> dict[int, dict[str, float]]:
+        """Return loss, metric and update norm by slot, and coordinates.
 
         Args:
             weights: those at which the trials of all slots are judged.
             model_states: what the models keep besides.
             before: the same at the start of the epoch.
-            tiles: how many tiles from the first are computed; the others get zeros.
+            slots: that are judged; tiles behind the last of them are not computed.
         """
         judged = [part for name, part in self._parts.items() if name != "test"]
-        values = self._evaluate(weights, model_states, before, np.int32(tiles), judged)
+        tiles = self._tiles(slots)
+        values = self._evaluate(weights, model_states, before, tiles, judged)
         names = [key for name in self._parts if name != "test" for key in self._metric_names(name)]
-        names += ["gradient_norm", "update_norm", *self._task.coordinates]
-        return _by_slot(names, values)
+        names += ["update_norm", *self._task.coordinates]
+        return _by_slot(names, values, slots)
 
-    def test(self, weights: Tensors, model_states: Tensors, tiles: int) -> list[dict[str, float]]:
-        """Return the metrics of the test part for every slot, or nothing without one."""
+    def gradient_norms(
+        self, weights: Tensors, model_states: Tensors, slots: Sequence[int]
+    ) -> dict[int, float]:
+        """Return the norm of the gradient of the whole training loss by slot.
+
+        Loss and metric never come from here: a trial whose norm is due would else have
+        others, in the last bit, than beside trials whose norm is not.
+
+        Args:
+            weights: those at which the trials of all slots are judged.
+            model_states: what the models keep besides.
+            slots: of which it is wanted; tiles behind the last of them are not computed.
+        """
+        norms = self._slopes(weights, model_states, self._tiles(slots), self._parts["train"])
+        found = _by_slot(["gradient_norm"], norms, slots)
+        return {slot: one["gradient_norm"] for slot, one in found.items()}
+
+    def test(
+        self, weights: Tensors, model_states: Tensors, slots: Sequence[int]
+    ) -> dict[int, dict[str, float]]:
+        """Return the metrics of the test part by slot, or nothing of each without one."""
         if "test" not in self._parts:
-            return [{} for _ in range(self.shape.slots)]
-        values = self._test(weights, model_states, np.int32(tiles), self._parts["test"])
-        return _by_slot(self._metric_names("test"), values)
+            return {slot: {} for slot in slots}
+        values = self._test(weights, model_states, self._tiles(slots), self._parts["test"])
+        return _by_slot(self._metric_names("test"), values, slots)
 
     def warm_up(self) -> None:
         """Compile everything once, so that the clocks of judging do not show it."""
@@ -77,9 +98,14 @@ class JudgingProgram:
             [ops.convert_to_tensor(repeated(np.asarray(one.value))) for one in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
         )
-        self.evaluate(weights, states, weights, 0)
-        self.test(weights, states, 0)
+        self.evaluate(weights, states, weights, [])
+        self.gradient_norms(weights, states, [])
+        self.test(weights, states, [])
         self._is_warm = True
+
+    def _tiles(self, slots: Sequence[int]) -> np.int32:
+        """How many tiles from the first hold some slots."""
+        return np.int32(self.shape.tiles_of(max(slots, default=-1) + 1))
 
     def _metric_names(self, part: str) -> list[str]:
         return [f"{part}_loss", *([f"{part}_{self._task.metric}"] if self._task.metric else [])]
@@ -89,7 +115,7 @@ class JudgingProgram:
     def _evaluations(
         self, weights: Tensors, states: Tensors, before: Tensors, tiles: Tensor, parts: Any
     ) -> Tensor:
-        count = len(parts) * (2 if self._task.metric else 1) + 2 + len(self._task.coordinates)
+        count = len(parts) * (2 if self._task.metric else 1) + 1 + len(self._task.coordinates)
 
         def of_tile(tile: Tensor) -> Tensor:
             now, state, old = ([one[tile] for one in group] for group in (weights, states, before))
@@ -97,20 +123,26 @@ class JudgingProgram:
 
         return self._by_tile(of_tile, tiles, count)
 
+    def _gradient_norms(
+        self, weights: Tensors, states: Tensors, tiles: Tensor, part: Any
+    ) -> Tensor:
+        def of_tile(tile: Tensor) -> Tensor:
+            now, state = ([one[tile] for one in group] for group in (weights, states))
+            norms = ops.sqrt(_squares(self._slope(now, state, part)))
+            return ops.expand_dims(ops.cast(norms, "float64"), -1)
+
+        return self._by_tile(of_tile, tiles, 1)
+
     def _evaluation(self, weights: Tensors, states: Tensors, before: Tensors, parts: Any) -> Tensor:
         """The metrics of the trials of a tile, in float64, in which the update norm is taken."""
-        train, *others = parts
-        gradients, values = self._slope(weights, states, train)
-        for part in others:
-            values += self._values(weights, states, part)
-        squares = _squares(gradients)
+        values = [value for part in parts for value in self._values(weights, states, part)]
         moves = _squares(
             [
                 ops.cast(new, "float64") - ops.cast(old, "float64")
                 for new, old in zip(weights, before, strict=True)
             ]
         )
-        values += [ops.sqrt(squares), ops.sqrt(moves)]
+        values.append(ops.sqrt(moves))
         values += [weights[0][:, place] for place, _ in enumerate(self._task.coordinates)]
         return ops.stack([ops.cast(value, "float64") for value in values], axis=-1)
 
@@ -133,21 +165,19 @@ class JudgingProgram:
         empty = ops.zeros((shape.tiles, shape.width, count), "float64")
         return ops.while_loop(lambda tile, _: tile < tiles, body, (ops.zeros_like(tiles), empty))[1]
 
-    def _slope(self, weights: Tensors, states: Tensors, part: Any) -> tuple[Tensors, Tensors]:
-        """The gradient of the mean loss of each trial over a part, loss and metric."""
+    def _slope(self, weights: Tensors, states: Tensors, part: Any) -> Tensors:
+        """The gradient of the mean loss of each trial over a part."""
 
         def of_one(
             weights: Tensors, states: Tensors, x: Tensor, y: Tensor, shares: Tensor
         ) -> Tensors:
-            def judged(parameters: Tensors) -> tuple[Tensor, Tensors]:
-                values = self._sums(parameters, states, x, y, shares)
-                return values[0], values
+            def loss(parameters: Tensors) -> Tensor:
+                return loss_of_chunk(self._task, parameters, states, x, y, shares)[0]
 
-            (_, values), gradients = backend.value_and_grad(judged, has_aux=True)(weights)
-            return [*gradients, *values]
+            return list(backend.value_and_grad(loss)(weights)[1])
 
-        found = self._added(of_one, weights, states, part, [*weights])
-        return found[: len(weights)], found[len(weights) :]
+        zeros = [ops.zeros_like(tensor) for tensor in weights]
+        return self._added(of_one, weights, states, part, zeros)
 
     def _values(self, weights: Tensors, states: Tensors, part: Any) -> Tensors:
         """Loss and metric of each trial over a part."""
@@ -157,10 +187,12 @@ class JudgingProgram:
         ) -> Tensors:
             return self._sums(weights, states, x, y, shares)
 
-        return self._added(of_one, weights, states, part, [])
+        zero = ops.zeros((self.shape.width,), weights[0].dtype)
+        zeros = [zero] * (2 if self._task.metric else 1)
+        return self._added(of_one, weights, states, part, zeros)
 
     def _added(
-        self, of_one: Any, weights: Tensors, states: Tensors, part: Any, like: Tensors
+        self, of_one: Any, weights: Tensors, states: Tensors, part: Any, zeros: Tensors
     ) -> Tensors:
         """Add up over the chunks of a part what ``of_one`` gives for each trial."""
         mapped = backend.vectorize(of_one, (0, 0, None, None, None))
@@ -171,10 +203,6 @@ class JudgingProgram:
             found = mapped(weights, states, *(a[chunk] for a in part))
             return (chunk + 1, *(old + new for old, new in zip(sums, found, strict=True)))
 
-        values = [ops.zeros((self.shape.width,), weights[0].dtype)] * (
-            2 if self._task.metric else 1
-        )
-        zeros = [ops.zeros_like(tensor) for tensor in like] + values
         chunks = ops.convert_to_tensor(part[0].shape[0], "int32")
         start = (ops.zeros_like(chunks), *zeros)
         return list(ops.while_loop(lambda chunk, *_: chunk < chunks, body, start)[1:])
@@ -236,6 +264,8 @@ def _squares(tensors: Sequence[Tensor]) -> Tensor:
     return sum(ops.sum(ops.square(one), axis=tuple(range(1, len(one.shape)))) for one in tensors)
 
 
-def _by_slot(names: Sequence[str], values: Tensor) -> list[dict[str, float]]:
+def _by_slot(
+    names: Sequence[str], values: Tensor, slots: Sequence[int]
+) -> dict[int, dict[str, float]]:
     table: Array = np.asarray(values).reshape(-1, len(names))
-    return [dict(zip(names, map(float, row), strict=True)) for row in table]
+    return {slot: dict(zip(names, map(float, table[slot]), strict=True)) for slot in slots}

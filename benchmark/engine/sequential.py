@@ -236,11 +236,12 @@ class SequentialEngine:
         state = state_of(self._structure.task.model)
         with Clock("evaluate", slot):
             metrics = evaluation.metrics(weights, "train", "validation", state=state)
-            metrics["gradient_norm"] = evaluation.gradient_norm(weights, state)
-        metrics["update_norm"] = distance(weights, before) if before else 0.0
-        coordinates = self._structure.task.coordinates
-        if coordinates:
-            metrics |= zip(coordinates, map(float, weights[0]), strict=True)
+            metrics["update_norm"] = distance(weights, before) if before else 0.0
+            coordinates = self._structure.task.coordinates
+            if coordinates:
+                metrics |= zip(coordinates, map(float, weights[0]), strict=True)
+            if slot.needs_gradient_norm(metrics):
+                metrics["gradient_norm"] = evaluation.gradient_norm(weights, state)
         status, reason = slot.judge(metrics)
         tracked = self._track(slot, weights, state) if slot.needs_tracking(status) else {}
         if not slot.needs_curvature(status):

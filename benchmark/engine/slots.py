@@ -104,6 +104,18 @@ class Slot:
             self.plateau = self.plateau.after(loss, self.schedule_parameters)
         return status, reason
 
+    def needs_gradient_norm(self, metrics: Mapping[str, float]) -> bool:
+        """Whether the norm of the gradient of the whole training loss is due at this epoch.
+
+        Args:
+            metrics: the others after the epoch; with what ends a usable trial it is due.
+        """
+        due = self.trial.curvature.gradient_norm_epochs
+        if due is None or self.trial.objective == "gradient_norm" or self.epoch in due:
+            return True
+        is_last = self.epoch >= self.trial.epochs or self._has_settled(metrics)
+        return bool(due) and is_last
+
     def needs_curvature(self, status: Status) -> bool:
         """Whether curvature is due at this epoch."""
         return status is not Status.DIVERGED and self.epoch in self.trial.curvature.epochs
@@ -214,8 +226,8 @@ class Slot:
                 f"the training loss {loss:.3g} passed {bound:.3g}, {DIVERGENCE_FACTOR:g} times "
                 f"the loss at the start, after epoch {self.epoch}"
             )
-        tolerance = trial.hyperparameters.get("tolerance", 0.0)
-        if self.epoch > 0 and metrics["update_norm"] < tolerance:
+        if self._has_settled(metrics):
+            tolerance = trial.hyperparameters["tolerance"]
             return Status.CONVERGED, (
                 f"the update norm {metrics['update_norm']:.3g} fell below the tolerance "
                 f"{tolerance:g} after epoch {self.epoch}"
@@ -223,6 +235,11 @@ class Slot:
         if self.epoch >= trial.epochs:
             return Status.COMPLETED, Status.COMPLETED.sentence
         return Status.RUNNING, ""
+
+    def _has_settled(self, metrics: Mapping[str, float]) -> bool:
+        """Whether the lecture's stopping rule holds: ‖W(t+1) − W(t)‖ < tolerance."""
+        tolerance = self.trial.hyperparameters.get("tolerance", 0.0)
+        return self.epoch > 0 and metrics["update_norm"] < tolerance
 
 
 class Clock:

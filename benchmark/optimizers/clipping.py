@@ -233,7 +233,7 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     largest magnitude.
     """
     if norm_dtype(tensors) == "float32" and result_type("float64", "float64") == "float64":
-        squares = sum(ops.sum(ops.square(ops.cast(tensor, "float64"))) for tensor in tensors)
+        squares = sum(_sum_of_squares(tensor) for tensor in tensors)
         one = ops.ones_like(squares)
         return ops.where(ops.isfinite(squares), one, float("nan")), ops.sqrt(squares)
     dtype = norm_dtype(tensors)
@@ -247,6 +247,19 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     unit = ops.where(unit > 0, unit, ops.ones_like(unit))
     squares = ops.sum(ops.square(flat / unit))
     return ops.where(finite, unit, float("nan")), ops.sqrt(squares)
+
+
+def _sum_of_squares(tensor: Tensor) -> Tensor:
+    """Return the sum of the squares of all elements, in float64.
+
+    By columns first, which a processor adds up side by side: TensorFlow's XLA adds all of a
+    tensor one after the other, and took 1.7 times as long. It would make one sum of the two,
+    were there not the maximum with 0 between, which changes no sum of squares.
+    """
+    squares = ops.square(ops.cast(tensor, "float64"))
+    if len(squares.shape) > 1:
+        squares = ops.maximum(ops.sum(squares, axis=0), 0.0)
+    return ops.sum(squares)
 
 
 def norm_dtype(tensors: Sequence[Tensor]) -> str:

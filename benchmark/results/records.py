@@ -139,10 +139,15 @@ def _trial(plain: dict[str, Any]) -> Trial:
                     **curvature,
                     "epochs": tuple(curvature["epochs"]),
                     "tracked_epochs": tuple(curvature.get("tracked_epochs", ())),
+                    "gradient_norm_epochs": _epochs(curvature.get("gradient_norm_epochs")),
                 },
             ),
         }
     )
+
+
+def _epochs(plain: list[int] | None) -> tuple[int, ...] | None:
+    return None if plain is None else tuple(plain)
 
 
 def _problem(plain: dict[str, Any]) -> Problem:

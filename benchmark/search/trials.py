@@ -200,7 +200,8 @@ def _problem(
 
 def _curvature(study: Study, phase: Phase) -> CurvatureRequest:
     section = study.curvature
-    request = CurvatureRequest()
+    norms = _gradient_norm_epochs(study)
+    request = CurvatureRequest(gradient_norm_epochs=norms)
     if phase == "diagnosis" or section.trials in (phase, "all"):
         # Start and end bound the path: what the optimizer met first and where it settled.
         default = [0, study.training.epochs]
@@ -209,12 +210,23 @@ def _curvature(study: Study, phase: Phase) -> CurvatureRequest:
             exact_limit=section.exact_limit,
             lanczos_steps=section.lanczos_steps,
             samples=section.samples,
+            gradient_norm_epochs=norms,
         )
     if phase != "search" or not section.is_tracked:
         return request
-    given = section.tracking_epochs
-    tracked = log_spaced(study.training.epochs) if given is None else tuple(given)
-    return replace(request, tracked_epochs=tracked, probe=section.probe)
+    return replace(request, tracked_epochs=_tracking_epochs(study), probe=section.probe)
+
+
+def _tracking_epochs(study: Study) -> tuple[int, ...]:
+    given = study.curvature.tracking_epochs
+    return log_spaced(study.training.epochs) if given is None else tuple(given)
+
+
+def _gradient_norm_epochs(study: Study) -> tuple[int, ...] | None:
+    chosen = study.curvature.gradient_norm_taken
+    if chosen == "every_epoch":
+        return None
+    return _tracking_epochs(study) if chosen == "tracking_epochs" else ()
 
 
 def log_spaced(last: int) -> tuple[int, ...]:

@@ -257,8 +257,10 @@ def test_trial_of_a_closed_form_problem() -> None:
 def test_curvature_is_asked_in_the_phases_named(phase: Any, trials: str) -> None:
     given = study(curvature={"trials": trials, "exact_limit": 7, "samples": 32})
     trial = build_trial(given, settings_of(given), "adam", 0, {}, phase=phase)
-    asked = CurvatureRequest(epochs=(0, 9), exact_limit=7, lanczos_steps=40, samples=32)
-    expected = asked if trials in (phase, "all") else CurvatureRequest()
+    norms = () if trials == "none" else (0, 1, 2, 4, 8, 9)
+    nothing = CurvatureRequest(gradient_norm_epochs=norms)
+    asked = replace(nothing, epochs=(0, 9), exact_limit=7, lanczos_steps=40, samples=32)
+    expected = asked if trials in (phase, "all") else nothing
     if phase == "search" and trials != "none":
         expected = replace(expected, tracked_epochs=(0, 1, 2, 4, 8, 9))
     assert trial.curvature == expected
@@ -276,6 +278,27 @@ def test_curvature_is_followed_where_it_is_asked_for(
     trial = build_trial(given, settings_of(given), "adam", 0, {})
     assert trial.curvature.tracked_epochs == ((2, 5) if tracked else ())
     assert trial.curvature.probe == (77 if tracked else CurvatureRequest().probe)
+
+
+@pytest.mark.parametrize("phase", ["search", "replicate"])
+@pytest.mark.parametrize(
+    ("section", "epochs"),
+    [
+        ({}, (0, 1, 2, 4, 8, 9)),
+        ({"tracking_epochs": [2, 5]}, (2, 5)),
+        ({"tracking": False}, ()),
+        ({"tracking": False, "gradient_norm": "tracking_epochs"}, (0, 1, 2, 4, 8, 9)),
+        ({"gradient_norm": "every_epoch"}, None),
+        ({"gradient_norm": "never"}, ()),
+        ({"trials": "none"}, ()),
+    ],
+)
+def test_gradient_norm_is_taken_when_it_is_asked_for(
+    section: dict[str, Any], epochs: tuple[int, ...] | None, phase: Any
+) -> None:
+    given = study(curvature=section)
+    trial = build_trial(given, settings_of(given), "adam", 0, {}, phase=phase)
+    assert trial.curvature.gradient_norm_epochs == epochs
 
 
 def test_curvature_epochs_are_those_given() -> None:

@@ -3,7 +3,7 @@
 In the clock: ``tuner.search`` from its first to its last trial, with a new model, its
 tracing, validation after each epoch and the checkpoints that KerasTuner writes by default.
 Out of it: imports and a first search of one trial of one epoch. Less work than ours: no
-gradient norm, no metrics of the whole training part, no tracking. It draws its own settings
+metrics of the whole training part, no tracking. It draws its own settings
 from the same ranges; ``facts`` say which batch sizes came.
 
 Source: KerasTuner's guides "Getting started" and "Tune hyperparameters in your custom

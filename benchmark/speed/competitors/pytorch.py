@@ -4,8 +4,8 @@ Same network, rows, epochs, batch sizes, momentum SGD and clipping by the global
 clock: building the model, training, and the validation loss after each epoch. Out of it:
 imports and first trials of one epoch, which find out whether one thread or PyTorch's own
 number of threads is faster; the faster is taken. Batches are cut from a shuffled index, which is
-faster than PyTorch's ``DataLoader``. Less work than ours: no gradient norm or metrics of the
-whole training part, no search, no tracking.
+faster than PyTorch's ``DataLoader``. Less work than ours: no metrics of the whole training
+part, no search, no tracking.
 
 Source: PyTorch's tutorials "Learn the basics", "Optimizing model parameters".
 """
