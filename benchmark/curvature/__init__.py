@@ -44,7 +44,7 @@ from benchmark.curvature.operators import (
     SymmetricOperator,
 )
 from benchmark.curvature.program import join, split
-from benchmark.curvature.steps import StepRule, SteppedOperator
+from benchmark.curvature.steps import SteppedOperator, StepRule
 from benchmark.curvature.subspace import Subspace
 
 __all__ = [
