@@ -7,8 +7,8 @@ from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
 from benchmark.curvature.steps import (
-    StepRule,
     SteppedOperator,
+    StepRule,
     ascended,
     best_step,
     stability,
