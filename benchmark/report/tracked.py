@@ -65,7 +65,7 @@ def _limit(trial: "pd.Series[Any]") -> float:
         limit = limit_without_state(str(trial["optimizer"]), numbers)
     except KeyError:
         return math.nan
-    return math.nan if limit is None else limit
+    return limit if limit is not None and limit > 0 else math.nan
 
 
 def known(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -41,6 +41,12 @@ def rule_of(slot, slots=(), shared=None):
     return rule
 
 
+def reason_of(slot):
+    reason = step_rule(slot, WEIGHTS)
+    assert isinstance(reason, str)
+    return reason
+
+
 def test_the_limit_is_that_of_the_optimizer_with_its_own_momentum():
     rule = rule_of(Slot(trial(learning_rate=0.1, momentum=0.8)))
     assert (rule.learning_rate, rule.limit, rule.root) == (0.1, 3.6, None)
@@ -52,12 +58,12 @@ def test_the_limit_is_that_of_the_optimizer_with_its_own_momentum():
 
 def test_where_no_limit_is_known_the_reason_is_given():
     start, foreign = trial("adam", learning_rate=0.1), trial("keras:SGD", learning_rate=0.1)
-    assert "has made no step yet" in step_rule(Slot(start), WEIGHTS)
-    assert "no optimizer of this program" in step_rule(Slot(foreign), WEIGHTS)
-    assert "by a sign" in step_rule(Slot(trial("lion", learning_rate=0.1)), WEIGHTS)
+    assert "has made no step yet" in reason_of(Slot(start))
+    assert "no optimizer of this program" in reason_of(Slot(foreign))
+    assert "by a sign" in reason_of(Slot(trial("lion", learning_rate=0.1)))
     ended = Slot(trial("sgd", learning_rate=0.1))
     ended.learning_rate = 0.0
-    assert "learning rate of the last step is 0" in step_rule(ended, WEIGHTS)
+    assert "learning rate of the last step is 0" in reason_of(ended)
 
 
 def test_decay_and_penalties_move_the_limit_and_clipping_is_named():
@@ -178,8 +184,9 @@ def test_both_engines_read_the_same_state(optimizer):
         for engine in (SequentialEngine(), vectorized())
     ]
     for name in ("preconditioned_lambda_max", "scaled_sharpness", "stability_limit"):
-        # Two steps of float32, added up in another order; small moments are sums of rounding.
-        assert found[0][name] == pytest.approx(found[1][name], rel=1e-4)
+        # A few float32 steps, added up in another order: SOAP turns its basis by them, in which
+        # the smallest moments are sums of rounding.
+        assert found[0][name] == pytest.approx(found[1][name], rel=1e-3)
 
 
 def test_a_penalty_is_part_of_the_hessian_of_the_steps():
