@@ -34,8 +34,9 @@ def tracked_table(material: Material) -> pd.DataFrame:
     Returns:
         ``trial``, ``epoch``, what the table of trials says of the trial, and the quantities
         ``lambda_max``, ``condition_number_lower_bound``, ``scaled_sharpness`` and
-        ``relative_sharpness``: η·λmax over the stability limit of the optimizer. A quantity is
-        NaN where it is not known; there is no row where nothing was followed.
+        ``relative_sharpness``: η·λmax, that of the loss without penalties, over the stability
+        limit of the optimizer where its hyperparameters give it. A quantity is NaN where it is
+        not known; there is no row where nothing was followed.
     """
     names = [SHARPNESS, KAPPA, SCALED]
     measured = material.run.curvature

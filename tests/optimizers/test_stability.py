@@ -1,5 +1,6 @@
 """The limits of η·λmax against companion matrices, NumPy loops and the optimizers themselves."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from benchmark.optimizers.stability import (
     limit_without_state,
     stepping,
 )
+from tests.source_tree import ROOT
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[float, float]
@@ -34,6 +36,16 @@ def test_every_optimizer_has_a_limit_or_a_reason() -> None:
         assert reason.startswith(name)
         assert "no" in reason
         assert reason.endswith(".")
+
+
+def test_the_page_names_every_optimizer_on_its_side():
+    text = (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    part = text.split("## Limits of η·λmax")[1].split("<!--")[0]
+    table, rest = part.split("Decoupled weight decay")
+    cells = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
+    for name in OPTIMIZERS:
+        assert bool(re.search(rf"\b{name}\b", cells)) == (name in KNOWN), name
+        assert bool(re.search(rf"\b{name}\b", rest)) == (name not in KNOWN), name
 
 
 # A step of (W, v) or (z, x) along one eigenvector, as each method's paper or docstring has it.
