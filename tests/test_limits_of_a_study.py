@@ -1,4 +1,4 @@
-"""A study of adaptive optimizers, run as a user would: each trial's limit in number and sentence."""
+"""A study of adaptive optimizers, run as a user would: the limit of each trial, and its sentence."""
 
 import json
 

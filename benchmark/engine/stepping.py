@@ -92,7 +92,7 @@ def _conditions(trial: Trial, numbers: Mapping[str, float], rate: float) -> list
     found = []
     if numbers.get("weight_decay"):
         decay = rate * numbers["weight_decay"]
-        found.append(f"The limit is lower by what weight decay takes, {decay:.3g} in a step.")
+        found.append(f"Weight decay of {decay:.3g} in a step lowers the limit.")
     if numbers.get("l2"):
         found.append(f"H has 2·l2 = {2 * numbers['l2']:.3g} more on its diagonal for kernels.")
     if numbers.get("l1"):

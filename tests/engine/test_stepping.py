@@ -71,7 +71,7 @@ def test_decay_and_penalties_move_the_limit_and_clipping_is_named():
     rule = rule_of(Slot(trial("momentum", learning_rate=0.1, momentum=0.5, **numbers)))
     assert rule.limit == pytest.approx(1.5 * 1.8)
     np.testing.assert_array_equal(rule.penalty, [0.5, 0.5, 0.0])  # of kernels only
-    for words in ("weight decay takes, 0.2", "2·l2 = 0.5", "L1 penalty", "that clipnorm leaves"):
+    for words in ("Weight decay of 0.2", "2·l2 = 0.5", "L1 penalty", "that clipnorm leaves"):
         assert words in rule.note
 
 
@@ -154,7 +154,7 @@ def test_an_adaptive_trial_is_judged_by_its_preconditioned_hessian(optimizer, ma
     found = last.findings["stability"]
     assert found.startswith(f"η·λ_max(P⁻¹H) = {0.1 * expected:.3g}: ")
     assert f"of the limit {limit:.3g}, so steps are stable. P = " in found
-    assert ("weight decay takes, 0.2 in a step" in found) == (optimizer == "adamw")
+    assert ("Weight decay of 0.2 in a step" in found) == (optimizer == "adamw")
 
 
 OTHERS = {

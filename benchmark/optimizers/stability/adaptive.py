@@ -41,7 +41,7 @@ def radam(at: Snapshot) -> Stepping:
     second = at.flat("second_moment")
     if length <= _TRACTABLE:
         bias = np.full_like(second, at.uncorrected("beta_1"))
-        return _mean(at, bias, "1 − β₁ᵗ, for ρₜ ≤ 4")
+        return _mean(at, bias, "1 − β₁ᵗ (for ρₜ ≤ 4)")
     above = (length - _TRACTABLE) * (length - 2) * longest
     rectification = np.sqrt(above / ((longest - _TRACTABLE) * (longest - 2) * length))
     root = _corrected(at, np.sqrt(second) + at.numbers["epsilon"])
