@@ -1,4 +1,4 @@
-"""A study of adaptive optimizers, run as a user would: the limit of each trial, and its sentence."""
+"""A study of adaptive optimizers, run as a user would: a limit for each trial, in words too."""
 
 import json
 
