@@ -43,13 +43,13 @@ def test_each_trial_has_its_limit_or_the_reason_why_there_is_none(tmp_path):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     run = read_run(tmp_path / "limits" / "run")
-    said = run.findings[run.findings["topic"] == "stability"].set_index(["trial", "epoch"])
+    said = run.findings[run.findings["topic"] == "stability"]
     table = run.curvature.set_index(["trial", "epoch", "quantity"])["value"]
     names = run.trials.set_index("number")["optimizer"]
     diagnosed = run.trials.loc[run.trials["phase"] != "search", "number"]
-    assert set(said.index.get_level_values("trial")) == set(diagnosed)
+    assert set(said["trial"]) == set(diagnosed)
     assert set(names[diagnosed]) == {"rmsprop", "adamw", "lion"}
-    for (trial, epoch), sentence in said["sentence"].items():
+    for trial, epoch, sentence in zip(said["trial"], said["epoch"], said["sentence"], strict=True):
         name = names[trial]
         if name == "lion":
             assert sentence.startswith("lion has no limit of η·λmax: it steps by a sign")
@@ -64,9 +64,9 @@ def test_each_trial_has_its_limit_or_the_reason_why_there_is_none(tmp_path):
             largest = table[trial, epoch, "preconditioned_lambda_max"]
             assert sharpness == pytest.approx(rate * largest, rel=1e-6)
     # Of the kept weights alone the state of the optimizer is not known.
-    trial = int(names[names == "adamw"].index[0])
+    number = int(names[names == "adamw"].index[0])
     folder = tmp_path / "page"
-    words = ["curvature", "run", "--trial", str(trial), "--results", str(tmp_path), "--json"]
+    words = ["curvature", "run", "--trial", str(number), "--results", str(tmp_path), "--json"]
     result = CliRunner().invoke(app, [*words, "--grid", "5", "--output", str(folder)])
     assert result.exit_code == 0, result.output
     sentences = json.loads(result.stdout)["sentences"]
