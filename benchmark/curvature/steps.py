@@ -1,5 +1,6 @@
 """What curvature says of a step: the best one along the gradient, and the limit of a method's."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from benchmark.curvature.operators import Array, SymmetricOperator
 Found = tuple[dict[str, float], dict[str, str]]
 
 
+Root = Callable[[Array], Array]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StepRule:
     """How a method steps, as far as its stability goes.
@@ -18,42 +22,45 @@ class StepRule:
     Args:
         learning_rate: η > 0, of the next step or the last.
         limit: what η·λmax must stay below on a quadratic: 2 for gradient descent.
-        preconditioner: p > 0, one number a parameter, where the method steps along g / p: λmax is
-            then that of P^(-1/2) H P^(-1/2) with P = diag(p), which has the eigenvalues of
-            P⁻¹ H. Without it P is the identity.
+        root: P^(-1/2) V for the columns of V, shape (n, k), symmetric and positive definite,
+            where the method steps along P⁻¹ g: λmax is then that of P^(-1/2) H P^(-1/2), which
+            has the eigenvalues of P⁻¹ H. Without it P is the identity.
+        penalty: the diagonal that a penalty on the weights adds to H, shape (n,).
+        radius: ρ ≥ 0, where the gradient is taken at W + ρ g / ‖g‖; the limit is then lower,
+            see :func:`ascended`.
+        note: what is to be said of the limit.
     """
 
     learning_rate: float
     limit: float
-    preconditioner: Array | None = None
+    root: Root | None = None
+    penalty: Array | None = None
+    radius: float = 0.0
+    note: str = ""
+
+    @property
+    def is_of_hessian(self) -> bool:
+        """Whether λmax is that of H itself."""
+        return self.root is None and self.penalty is None
 
 
-class PreconditionedOperator:
-    """P^(-1/2) H P^(-1/2) for a diagonal P > 0, symmetric as H is.
+class SteppedOperator:
+    """P^(-1/2) (H + D) P^(-1/2) of a rule of steps, symmetric as H is.
 
     Args:
         operator: H, n × n.
-        preconditioner: the diagonal of P, shape (n,), > 0.
-
-    Raises:
-        ValueError: the diagonal has another length, or an entry that is not positive.
+        rule: with P and the diagonal D, each of which may be missing.
 
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
-        >>> scaled = PreconditionedOperator(aslinearoperator(np.diag([4.0, 9.0])), np.full(2, 4.0))
-        >>> scaled.matvec(np.ones(2)).tolist()
+        >>> rule = StepRule(0.1, 2.0, root=lambda vectors: vectors / 2, penalty=np.ones(2))
+        >>> stepped = SteppedOperator(aslinearoperator(np.diag([3.0, 8.0])), rule)
+        >>> stepped.matvec(np.ones(2)).tolist()
         [1.0, 2.25]
     """
 
-    def __init__(self, operator: SymmetricOperator, preconditioner: Array) -> None:
-        size = operator.shape[0]
-        if preconditioner.shape != (size,) or not (preconditioner > 0).all():
-            raise ValueError(
-                f"a preconditioner must have {size} entries > 0. Received the shape "
-                f"{preconditioner.shape}, the smallest {preconditioner.min():g}."
-            )
-        self._operator = operator
-        self._scale = 1 / np.sqrt(preconditioner)
+    def __init__(self, operator: SymmetricOperator, rule: StepRule) -> None:
+        self._operator, self._rule = operator, rule
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,12 +69,58 @@ class PreconditionedOperator:
 
     def matvec(self, vector: Array) -> Array:
         """The product with a vector of shape (n,)."""
-        return self._scale * self._operator.matvec(self._scale * vector)
+        scaled = self._scaled(vector[:, None])[:, 0]
+        product = self._operator.matvec(scaled) + self._added(scaled[:, None])[:, 0]
+        return self._scaled(product[:, None])[:, 0]
 
     def matmat(self, matrix: Array) -> Array:
         """The products with the columns of a matrix of shape (n, k)."""
-        scale = self._scale[:, None]
-        return scale * self._operator.matmat(scale * matrix)
+        scaled = self._scaled(matrix)
+        return self._scaled(self._operator.matmat(scaled) + self._added(scaled))
+
+    def of_matrix(self, hessian: Array) -> Array:
+        """The whole matrix, from that of H."""
+        half = self._scaled(hessian + self._added(np.eye(len(hessian))))
+        whole = self._scaled(half.T)
+        return (whole + whole.T) / 2
+
+    def _scaled(self, matrix: Array) -> Array:
+        return matrix if self._rule.root is None else self._rule.root(matrix)
+
+    def _added(self, matrix: Array) -> Array:
+        penalty = self._rule.penalty
+        return np.zeros_like(matrix) if penalty is None else penalty[:, None] * matrix
+
+
+def ascended(rule: StepRule, gradient_norm: float) -> float:
+    """Return the limit of η·λmax of a rule whose gradient is taken at W + ρ g / ‖g‖.
+
+    On a quadratic that gradient is (H + ρ H² / ‖g‖) W. With ‖g‖ held fixed, what must stay below
+    the limit ℓ of the method without ascent is η λ (1 + ρ λ / ‖g‖), so that
+
+        η·λmax < η ‖g‖ / (2 ρ) · (√(1 + 4 ℓ ρ / (η ‖g‖)) − 1)
+
+    It falls with ‖g‖: on a quadratic the weights come no nearer to the minimum than where it is
+    met.
+
+    Args:
+        rule: with η, ℓ, and ρ, which may be 0.
+        gradient_norm: ‖g‖; > 0 where ρ > 0.
+
+    Example:
+        >>> ascended(StepRule(1.0, 2.0, radius=1.0), gradient_norm=1.0)
+        1.0
+        >>> ascended(StepRule(1.0, 2.0), gradient_norm=1.0)
+        2.0
+
+    References:
+        Long, Bartlett, Sharpness-aware minimization and the edge of stability, 2024, for ℓ = 2.
+    """
+    if rule.radius == 0:
+        return rule.limit
+    # The formula without its cancellation where ρ is small.
+    ascent = rule.radius / (rule.learning_rate * gradient_norm)
+    return 2 * rule.limit / (1 + math.sqrt(1 + 4 * rule.limit * ascent))
 
 
 def best_step(
@@ -132,6 +185,7 @@ def stability(
     hessian: Array | None,
     steps: int,
     seed: int,
+    gradient_norm: float = 0.0,
 ) -> Found:
     """Compare η·λmax with the limit of a method.
 
@@ -142,36 +196,43 @@ def stability(
         hessian: the matrix of H where it is known; its preconditioned eigenvalue is exact then.
         steps: of Lanczos' method for a preconditioned Hessian otherwise.
         seed: of its start vector.
+        gradient_norm: ‖g‖, for a rule with a radius.
 
     Returns:
         ``scaled_sharpness`` η·λmax, ``stability_limit``, with a preconditioner
-        ``preconditioned_lambda_max``, and a sentence.
+        ``preconditioned_lambda_max``, else with a penalty ``penalized_lambda_max``, and a
+        sentence.
 
     References:
         Cohen et al., Gradient descent on neural networks typically occurs at the edge of
-        stability, 2021; Adaptive gradient methods at the edge of stability, 2022.
+        stability, 2021; Adaptive gradient methods at the edge of stability, 2022. Long, Bartlett,
+        Sharpness-aware minimization and the edge of stability, 2024.
     """
+    if rule.radius and not gradient_norm > 0:
+        return {}, {"stability": "‖g‖ is zero, where the limit of an ascent along g is not known."}
     found: dict[str, float] = {}
     name = "λ_max"
-    if rule.preconditioner is not None:
-        name = "λ_max(P⁻¹H)"
+    if not rule.is_of_hessian:
+        name = "λ_max(P⁻¹H)" if rule.root else "λ_max(H)"
+        stepped = SteppedOperator(operator, rule)
         if hessian is not None:
-            scale = 1 / np.sqrt(rule.preconditioner)
-            lambda_max = float(np.linalg.eigvalsh(scale[:, None] * hessian * scale)[-1])
+            lambda_max = float(np.linalg.eigvalsh(stepped.of_matrix(hessian))[-1])
         else:
-            scaled = PreconditionedOperator(operator, rule.preconditioner)
-            lambda_max = float(lanczos(scaled, steps, seed).ritz_values[-1])
-        found["preconditioned_lambda_max"] = lambda_max
+            lambda_max = float(lanczos(stepped, steps, seed).ritz_values[-1])
+        kind = "preconditioned" if rule.root else "penalized"
+        found[f"{kind}_lambda_max"] = lambda_max
     sharpness = rule.learning_rate * lambda_max
-    found |= {"scaled_sharpness": sharpness, "stability_limit": rule.limit}
-    share = sharpness / rule.limit
+    limit = ascended(rule, gradient_norm)
+    found |= {"scaled_sharpness": sharpness, "stability_limit": limit}
+    share = sharpness / limit
     if share <= 0:
         verdict = "the loss curves upwards nowhere, so no rate is too large for it"
     elif share < 1:
-        verdict = f"{100 * share:.3g} % of the limit {rule.limit:.3g}, so steps are stable"
+        verdict = f"{100 * share:.3g} % of the limit {limit:.3g}, so steps are stable"
     else:
         verdict = (
-            f"above the limit {rule.limit:.3g}, so on the quadratic model steps grow along the "
+            f"above the limit {limit:.3g}, so on the quadratic model steps grow along the "
             "sharpest direction"
         )
-    return found, {"stability": f"η·{name} = {sharpness:.3g}: {verdict}."}
+    sentence = f"η·{name} = {sharpness:.3g}: {verdict}."
+    return found, {"stability": f"{sentence} {rule.note}".strip()}
