@@ -151,9 +151,19 @@ class ProblemSection(Section):
 
 
 class TrainingSection(Section):
-    """``[training]``: what every trial shares."""
+    """``[training]``: what every trial shares.
+
+    Args:
+        epochs: passes over the training part.
+        sampling: how mini-batches are drawn.
+        schedule: the learning-rate schedule.
+        evaluation_epochs: after which epochs loss and metric of the training and the
+            validation part are taken, beside the start and the end; by default after each.
+            Judging a small network took a quarter of its time.
+    """
 
     epochs: Count = Field(20, ge=1)
+    evaluation_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
     sampling: Sampling = "shuffle"
     schedule: str = "constant"
 

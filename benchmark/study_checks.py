@@ -35,6 +35,7 @@ def _all_mistakes(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     for entry in known:
         yield from check_space(study, entry, catalogue)
     yield from _check_target(study, catalogue)
+    yield from _check_evaluation(study)
     yield from _check_curvature(study)
 
 
@@ -182,6 +183,14 @@ def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     elif study.problem.dataset and target.value < 0:
         rule = f"value must be >= 0 for {target.metric}, which is never below"
         yield Mistake("target.value", rule, target.value, "Write for instance 0.1.")
+
+
+def _check_evaluation(study: Study) -> Iterator[Mistake]:
+    epochs = study.training.evaluation_epochs
+    if epochs is not None and study.budget.pruner != "none":
+        rule = "evaluation_epochs must be left out with a pruner, which looks at every epoch"
+        remedy = 'Remove it, or write pruner = "none" in [budget].'
+        yield Mistake("training.evaluation_epochs", rule, epochs, remedy)
 
 
 def _check_curvature(study: Study) -> Iterator[Mistake]:

@@ -126,6 +126,14 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
             "tracking_epochs = [0], or tracking = false",
         ],
     ),
+    "a pruner that would not see every epoch": (
+        ("epochs = 3", 'epochs = 3\nevaluation_epochs = [1]\n[budget]\npruner = "median"'),
+        [
+            "evaluation_epochs must be left out with a pruner",
+            "Received [1] at training.evaluation_epochs in",
+            'pruner = "none"',
+        ],
+    ),
     "a probe of nothing": (
         ("[training]", "[curvature]\nprobe = 0\n[training]"),
         ["probe must be >= 1. Received 0 at curvature.probe in"],

@@ -147,7 +147,8 @@ class Block:
         if running:
             before = self._judged()
             self._train(running)
-            reports += self._judge(running, before)
+            judged = [place for place in running if self._slots[place].needs_evaluation()]
+            reports += self._judge(judged, before) if judged else []
         return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
 
     def fail(self, reason: str) -> list[Report]:

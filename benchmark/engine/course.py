@@ -46,7 +46,7 @@ def retrain(
     """
     last = trial.epochs if epochs is None else min(epochs, trial.epochs)
     course, engine = Course(), SequentialEngine()
-    engine.start(replace(trial, curvature=CurvatureRequest()))
+    engine.start(replace(trial, curvature=CurvatureRequest(), evaluation_epochs=None))
     first = engine.current_weights()
     numbers = sum(array.size for array in first)
     stride = max(1, -(-last * numbers // KEPT_NUMBERS))

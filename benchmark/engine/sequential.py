@@ -101,7 +101,11 @@ class SequentialEngine:
             self._error = sentence(error)
 
     def advance(self) -> list[Report]:
-        """Train one epoch; the first call also reports the starting point as epoch 0."""
+        """Train one epoch; the first call also reports the starting point as epoch 0.
+
+        Returns:
+            Its reports, or none after an epoch at which the trial is not judged.
+        """
         slot = self._slot
         if slot is None:
             return []
@@ -115,7 +119,8 @@ class SequentialEngine:
                     return reports
             before = self._weights()
             self._train_epoch(slot)
-            reports.append(self._evaluate(slot, before))
+            if slot.needs_evaluation():
+                reports.append(self._evaluate(slot, before))
         except Exception as error:  # as above
             reports.append(slot.report({}, Status.FAILED, self._error or sentence(error)))
         return reports

@@ -104,6 +104,29 @@ class Slot:
             self.plateau = self.plateau.after(loss, self.schedule_parameters)
         return status, reason
 
+    @cached_property
+    def _is_always_judged(self) -> bool:
+        """Whether something depends on the metrics after each epoch."""
+        return (
+            self.trial.evaluation_epochs is None
+            or "tolerance" in self.trial.hyperparameters
+            or self.schedule == "reduce_on_plateau"
+        )
+
+    def needs_evaluation(self) -> bool:
+        """Whether the trial is judged and reported on after this epoch."""
+        trial, epoch = self.trial, self.epoch
+        if self._is_always_judged or epoch == 0 or epoch >= trial.epochs:
+            return True
+        curvature = trial.curvature
+        due = (
+            trial.evaluation_epochs,
+            curvature.epochs,
+            curvature.tracked_epochs,
+            curvature.gradient_norm_epochs,
+        )
+        return any(epochs is not None and epoch in epochs for epochs in due)
+
     def needs_gradient_norm(self, metrics: Mapping[str, float]) -> bool:
         """Whether the norm of the gradient of the whole training loss is due at this epoch.
 

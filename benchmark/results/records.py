@@ -134,6 +134,7 @@ def _trial(plain: dict[str, Any]) -> Trial:
             **plain,
             **{name: Settings(plain[name]) for name in settings},
             "problem": _problem(plain["problem"]),
+            "evaluation_epochs": _epochs(plain.get("evaluation_epochs")),
             "curvature": CurvatureRequest(
                 **{
                     **curvature,

@@ -161,6 +161,7 @@ def build_trial(
         seed=study.seed,
         replicate=replicate,
         curvature=_curvature(study, phase),
+        evaluation_epochs=_evaluation_epochs(study),
         objective=settings.objective,
         direction=settings.direction,
     )
@@ -215,6 +216,11 @@ def _curvature(study: Study, phase: Phase) -> CurvatureRequest:
     if phase != "search" or not section.is_tracked:
         return request
     return replace(request, tracked_epochs=_tracking_epochs(study), probe=section.probe)
+
+
+def _evaluation_epochs(study: Study) -> tuple[int, ...] | None:
+    given = study.training.evaluation_epochs
+    return None if given is None else tuple(given)
 
 
 def _tracking_epochs(study: Study) -> tuple[int, ...]:

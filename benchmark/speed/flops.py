@@ -61,21 +61,21 @@ def training_flops(per_sample: int, samples: int) -> int:
     return FORWARD_AND_BACKWARD * per_sample * samples
 
 
-def evaluation_flops(per_sample: int, sizes: tuple[int, int, int], epochs: int) -> int:
+def evaluation_flops(per_sample: int, sizes: tuple[int, int, int], judged: int) -> int:
     """Floating-point operations of judging a trial as our engines do.
 
-    At the start and after each epoch: loss and metric on the training and the validation
-    part (2 M a row). At the end once: the test part. The norm of the gradient of the whole
+    Each time, as a rule at the start and after each epoch: loss and metric on the training and
+    the validation part (2 M a row). At the end once: the test part. The norm of the gradient of the whole
     training loss (6 M a row) is not taken, as in no program that ours are compared with.
 
     Args:
         per_sample: M, multiply-adds of one sample.
         sizes: rows of the training, validation and test part.
-        epochs: epochs trained.
+        judged: how often, before the final test.
 
     Example:
-        >>> evaluation_flops(1, (10, 5, 3), epochs=2)
+        >>> evaluation_flops(1, (10, 5, 3), judged=3)
         96
     """
     train, validation, test = sizes
-    return per_sample * FORWARD * ((epochs + 1) * (train + validation) + test)
+    return per_sample * FORWARD * (judged * (train + validation) + test)

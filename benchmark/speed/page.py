@@ -26,14 +26,16 @@ with momentum SGD and, where the batch size is not named, with batches of 16, 32
 in turn. Imports, a first unmeasured piece of work and our compiling are out of the clock; the
 compiling is shown. Programs that compile anew in each trial keep that in theirs. Ours judges
 every trial after each epoch, loss and metric on the whole training and validation part, in the
-clock; the norm of the whole gradient is not taken, as in none of the others.
+clock; the norm of the whole gradient is not taken, as in none of the others. Where a row says
+"judged at start and end", `training.evaluation_epochs = []` is set: MLPClassifier judges nothing
+between either, and that row is compared with it.
 The usual way is measured on few trials and taken to cost the same in each of many.
 What is in and out of each clock stands in the modules of `benchmark/speed/`.
 
 The rate of the machine is a large float32 matrix product on all cores (NumPy). The work of a
 trial is counted from its model: 6 floating-point operations for each weight in a matrix and
-each sample trained, 2 for each sample judged without a gradient. The first share counts
-training alone, over a clock that holds the judging too; the second counts both.
+each sample trained, 2 for each sample judged. The target counts all that is computed, as does
+the second share; the first counts training alone, over a clock that holds the judging too.
 """
 CURVATURE_RULES = """## How it was measured
 

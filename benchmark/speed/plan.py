@@ -218,6 +218,10 @@ def _engines(sizes: Sizes, capacity: int | None) -> list[Task]:
         _alone("digits_mlp", backend, sizes.alone, sizes.repetitions, **batch)
         for backend in ("tensorflow", "jax")
     ]
+    found += [
+        _alone("digits_mlp", backend, sizes.alone, sizes.repetitions, **batch, ends_only=True)
+        for backend in ("tensorflow", "jax")
+    ]
     for workers in (n for n in dict.fromkeys((1, 2, cores())) if n <= cores()):
         for more in ({}, batch) if workers == cores() else ({},):
             options = {"capacity": capacity, **more, "workers": workers}
@@ -229,11 +233,17 @@ def _engines(sizes: Sizes, capacity: int | None) -> list[Task]:
 def _alone(workload: str, backend: str, trials: int, repetitions: int, **more: Any) -> Task:
     engine = more.get("engine", "vectorized")
     name = name_of(
-        engine, workload, backend, more.get("workers"), tuple(more.get("batch_sizes", ()))
+        engine,
+        workload,
+        backend,
+        more.get("workers"),
+        tuple(more.get("batch_sizes", ())),
+        ends_only=more.get("ends_only", False),
     )
     title = f"ours, {engine} engine alone, {backend}, {WORKLOADS[workload].title}"
     title += f", batch {more['batch_sizes'][0]}" if "batch_sizes" in more else ""
     title += f", {more['workers']} workers" if more.get("workers") else ""
+    title += ", judged at start and end" if more.get("ends_only") else ""
     arguments = {"workload": workload, "trials": trials, "repetitions": repetitions, **more}
     arguments = {key: value for key, value in arguments.items() if value is not None}
     return Task(engine, name.partition("/")[2], title, backend, arguments)

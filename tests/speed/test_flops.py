@@ -54,7 +54,7 @@ def test_evaluation_counts_every_row_that_is_judged() -> None:
         total += 10 * 2  # loss on the training part
         total += 4 * 2  # loss on the validation part
     total += 5 * 2  # the test part, once
-    assert flops.evaluation_flops(1, (10, 4, 5), epochs=3) == total
+    assert flops.evaluation_flops(1, (10, 4, 5), judged=4) == total
 
 
 def test_workload_has_the_rows_of_the_issue() -> None:

@@ -65,6 +65,16 @@ def test_scikit_learn_is_met_at_its_best() -> None:
     assert found.spread.median == pytest.approx(0.05 / 0.02)
 
 
+def test_scikit_learn_is_compared_with_as_much_work() -> None:
+    name = "vectorized/digits_mlp/tensorflow/batch_32/ends_only"
+    measured = whole_run() | by_name(measurement(name, 0.025, trials=8))
+    # Trials that are judged after each epoch would be faster here; they do more.
+    found = found_of(measured, "engine alone against")
+    assert found.spread is not None
+    assert found.spread.median == pytest.approx(0.1 / 0.025)
+    assert found.remark == f"title of {name}"
+
+
 def test_what_is_not_hidden_behind_training_is_said() -> None:
     # 20 of 80 ms a trial; the engine alone takes 30 of the 80.
     remark = found_of(whole_run(), "everything that is not training").remark

@@ -6,6 +6,7 @@ seconds are shown beside. The share of the machine's rate counts the FLOPs of tr
 over that whole clock; a second share counts those of judging too.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from benchmark.speed.flops import evaluation_flops, multiply_adds, training_flops
@@ -33,6 +34,7 @@ def measure(
     workers: int | None = None,
     batch_sizes: tuple[int, ...] = BATCH_SIZES,
     epochs: int = EPOCHS,
+    ends_only: bool = False,
 ) -> list[Measurement]:
     """Measure the seconds a trial.
 
@@ -45,6 +47,8 @@ def measure(
         workers: processes, each with an engine; nothing means this process.
         batch_sizes: what the batch sizes go round in.
         epochs: passes over the training part.
+        ends_only: whether trials are judged at their start and end only, which is as much
+            as a program does that judges none between.
 
     Raises:
         NotAvailableError: this version lacks the model or the workers.
@@ -54,6 +58,8 @@ def measure(
     chosen = WORKLOADS[workload]
     chosen.require()
     made_up = made_up_trials(chosen, trials, tuple(batch_sizes), epochs)
+    if ends_only:
+        made_up = [replace(trial, evaluation_epochs=()) for trial in made_up]
     built = make_engine(engine, capacity, workers)
     try:
         warming = warm_up(built, made_up)
@@ -69,16 +75,24 @@ def measure(
             "warm_up_seconds": warming.seconds,
             "compile_seconds": warming.clocks().get("compile", 0.0),
             "compiled_in_the_clock": None if before is None or after is None else after - before,
-            **work(chosen, driven, epochs),
+            **work(chosen, driven, epochs, judged=2 if ends_only else epochs + 1),
         }
     finally:
         close(built)
     where = f"{workers} workers" if workers else "one process"
     sizes = f"batch {batch_sizes[0]}" if len(batch_sizes) == 1 else "batches 16 to 128"
+    sizes += ", judged at start and end" if ends_only else ""
     alone = "sequential engine" if engine == "sequential" else "engine alone"
     return [
         Measurement(
-            name_of(engine, workload, backend.name(), workers, tuple(batch_sizes)),
+            name_of(
+                engine,
+                workload,
+                backend.name(),
+                workers,
+                tuple(batch_sizes),
+                ends_only=ends_only,
+            ),
             f"ours, {alone}, {backend.name()}, {where}, {chosen.title}, {sizes}",
             tuple(one.seconds / trials for one in driven),
             facts=facts,
@@ -86,13 +100,14 @@ def measure(
     ]
 
 
-def work(workload: Workload, driven: list[Driven], epochs: int) -> dict[str, Any]:
+def work(workload: Workload, driven: list[Driven], epochs: int, judged: int) -> dict[str, Any]:
     """What a trial of some repetitions took: FLOPs, and seconds by clock.
 
     Args:
         workload: the network.
         driven: the repetitions, of equally many trials.
         epochs: that each trial was to train.
+        judged: how often each was judged before its final test.
     """
     data = arrays()
     sizes = (len(data.train.x), len(data.validation.x), len(data.test.x))
@@ -107,6 +122,6 @@ def work(workload: Workload, driven: list[Driven], epochs: int) -> dict[str, Any
         "epochs_trained": trained / (count * epochs),
         "multiply_adds": per_sample,
         "training_flops": training_flops(per_sample, sizes[0] * trained) / count,
-        "evaluation_flops": evaluation_flops(per_sample, sizes, epochs),
+        "evaluation_flops": evaluation_flops(per_sample, sizes, judged),
         "clocks": clocks,
     }

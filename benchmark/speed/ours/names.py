@@ -1,8 +1,16 @@
 """What measurements of an engine alone are called."""
 
+ENDS_ONLY = "ends_only"
+
 
 def name_of(
-    engine: str, workload: str, backend: str, workers: int | None, batch_sizes: tuple[int, ...]
+    engine: str,
+    workload: str,
+    backend: str,
+    workers: int | None,
+    batch_sizes: tuple[int, ...],
+    *,
+    ends_only: bool = False,
 ) -> str:
     """The name of a measurement of an engine alone.
 
@@ -12,6 +20,7 @@ def name_of(
         backend: the framework.
         workers: processes, or nothing for the measuring process itself.
         batch_sizes: of the trials; one alone is part of the name.
+        ends_only: whether trials are judged at their start and end only.
 
     Example:
         >>> name_of("vectorized", "digits_mlp", "jax", 2, (32,))
@@ -22,4 +31,5 @@ def name_of(
     parts = [engine, workload, backend]
     parts += [f"workers_{workers}"] if workers else []
     parts += [f"batch_{batch_sizes[0]}"] if len(batch_sizes) == 1 else []
+    parts += [ENDS_ONLY] if ends_only else []
     return "/".join(parts)
