@@ -108,7 +108,7 @@ def _examined(subject: Subject, settings: Settings, watch: Watch) -> Portrait:
         notes=subject.notes,
         verdict=_verdict(found, settings),
         definiteness=found.definiteness,
-        sentences=_sentences(found, settings),
+        sentences=[*_sentences(found, settings), *subject.sentences],
         quantities={"loss": operator.value(), **found.quantities},
         eigenvalues=found.eigenvalues,
         is_exact=is_exact,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmark.curvature import StepRule
 from benchmark.engine.course import Course, retrain
+from benchmark.engine.regularization import penalised, regularization_of
 from benchmark.engine.slots import optimizer_numbers
 from benchmark.engine.task import Part, Task, build_task
 from benchmark.inspection.settings import InspectionError, Settings
@@ -50,15 +51,18 @@ def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Wa
     show_way = settings.trajectory and len(course.epochs) > 1
     count = len(weights)
     is_data = isinstance(trial.problem, DatasetProblem)
+    held = regularization_of(trial)
+    loss = checked_loss(task.model, task.loss, f"trial {trial.number} of {name}")
     return Subject(
         title=f"The curvature of trial {trial.number}, {trial.label} on {trial.problem.name}",
         source=f"{name} · trial {trial.number}",
-        loss=checked_loss(task.model, task.loss, f"trial {trial.number} of {name}"),
+        loss=penalised(loss),
         weights=weights,
-        state=state,
+        state=[*state, *held.coefficients],
         x=x,
         y=y,
         facts=_facts(name, result, settings, len(x)),
+        sentences=list(held.findings.values()),
         notes=notes,
         batch_size=int(trial.hyperparameters.get("batch_size", 32)) if is_data else 0,
         rule=_rule(result),

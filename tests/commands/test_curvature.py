@@ -103,6 +103,30 @@ def test_kept_weights_give_the_spectrum_of_the_closed_form(results: Path) -> Non
         assert f'id="plot-{name}"' in text
 
 
+def test_penalties_that_train_are_part_of_what_is_examined(tmp_path: Path) -> None:
+    """Before, they were left out of H and of the plane, and nothing said so."""
+    numbers = {"learning_rate": 0.1, "batch_size": 32, "l2": 0.5, "weight_decay": 0.01}
+    trial = make_trial(0, hyperparameters=numbers)
+    result, reports = run_all(SequentialEngine(), [trial])[0]
+    environment = {"backend": keras.backend.backend()}
+    with RunWriter.create(tmp_path, "iris", STUDY, environment, "first") as writer:
+        writer.append(result, reports)
+        writer.save_weights(0, result.weights)
+    found = document("first", "--results", tmp_path, "--epochs", 0, "--grid", 5)
+    kernel = result.weights[0].astype(np.float64)
+    hessian = softmax_hessian(list(result.weights), build_task(trial).parts["train"].x)
+    hessian[np.arange(kernel.size), np.arange(kernel.size)] += 2 * 0.5
+    shown = [one["value"] for one in found["largest_eigenvalues"]]
+    np.testing.assert_allclose(shown, np.linalg.eigvalsh(hessian)[::-1][:10], atol=1e-10)
+    said = " ".join(found["sentences"])
+    assert "2 · l2 = 1 to the diagonal of H" in said
+    assert "leave out weight_decay = 0.01" in said
+    plane = pd.read_parquet(tmp_path / "iris" / "first" / "curvature" / "trial-000000" / "plane.parquet")
+    here = plane.loc[(plane["sharpest"].abs() + plane["second"].abs()).idxmin(), "loss"]
+    expected = result.metrics["train_loss"] + 0.5 * (kernel**2).sum()
+    assert here == pytest.approx(expected, rel=1e-5)  # the recorded loss is float32
+
+
 def test_a_trial_without_kept_weights_is_trained_again_and_it_is_said(
     results: Path, tmp_path: Path
 ) -> None:
