@@ -14,6 +14,8 @@ from benchmark.curvature import (
     GaussNewtonProgram,
     HessianProgram,
     Surroundings,
+    check_products,
+    check_rows,
     diagnose,
     effective_rank,
     estimate_moments,
@@ -86,6 +88,7 @@ def _examined(
     operator = point.operator()
     points = 1 + len(_spread(len(subject.epochs), settings.epochs))
     announce(cost_of(operator, settings, points))
+    _check(subject, operator)
     watch("diagnosis", 0.0)
     found = _diagnosed(point, operator, is_end=True)
     if not len(found.eigenvalues):
@@ -126,6 +129,15 @@ def _examined(
         spectra=spectra,
         plane=plane,
     )
+
+
+def _check(subject: Subject, operator: CurvatureOperator) -> None:
+    """Refuse what is no function of weights and single examples, whatever its layers are called."""
+    try:
+        check_rows(subject.loss, subject.weights, subject.x, subject.y, subject.state)
+        check_products(operator)
+    except ValueError as error:
+        raise InspectionError(f"{error} In {subject.source}.") from None
 
 
 def _diagnosed(point: Point, operator: CurvatureOperator, *, is_end: bool) -> Curvature:

@@ -227,6 +227,69 @@ def test_a_saved_model_is_examined_on_a_dataset(model: Path) -> None:
     assert (model.with_suffix(".curvature") / "curvature.json").is_file()
 
 
+@keras.saving.register_keras_serializable("tests")
+class Centred(keras.layers.Layer):
+    """Statistics of the batch."""
+
+    def call(self, x):
+        return x - keras.ops.mean(x, axis=0, keepdims=True)
+
+
+def test_a_layer_with_statistics_of_the_batch_is_refused(tmp_path: Path) -> None:
+    stack = [keras.Input((4,)), Centred(), keras.layers.Dense(3)]
+    file = tmp_path / "centred.keras"
+    keras.Sequential(stack).save(file)
+    result = call("--model", file, "--dataset", "iris", "--grid", 3)
+    assert result.exit_code == 2
+    assert "the loss must be a mean over single examples." in " ".join(result.output.split())
+    assert f"In {file}" in result.output
+
+
+def test_mixed_precision_is_named(tmp_path: Path) -> None:
+    layer = keras.layers.Dense(3, dtype="mixed_bfloat16")
+    file = tmp_path / "mixed.keras"
+    keras.Sequential([keras.Input((4,)), layer]).save(file)
+    found = document("--model", file, "--dataset", "iris", "--grid", 0, "--no-density")
+    assert "The model computes in bfloat16" in " ".join(found["notes"])
+
+
+@pytest.mark.parametrize("last", ["activation", "layer", "operation"])
+def test_logits_are_taken_behind_the_softmax_of_the_outputs(tmp_path: Path, last: str) -> None:
+    """Wherever it stands, also with another softmax inside, H is that of the logits."""
+    keras.utils.set_random_seed(2)
+    x = keras.Input((4,))
+    gate = keras.layers.Dense(4, "softmax")(x)
+    z = keras.layers.Dense(3, "softmax" if last == "activation" else None)
+    outputs = z(keras.layers.multiply([x, gate]))
+    if last == "layer":
+        outputs = keras.layers.Softmax()(outputs)
+    if last == "operation":
+        outputs = keras.ops.softmax(outputs)
+    logits = keras.Model(x, outputs)
+    file = tmp_path / "gated.keras"
+    logits.save(file)
+    arguments = ("--dataset", "iris", "--grid", 0, "--no-density")
+    found = document("--model", file, *arguments)
+    assert found["facts"]["loss"].endswith("of the inputs of the softmax")
+    z.activation = keras.activations.linear
+    plain = keras.Model(x, z.output)
+    plain.save(tmp_path / "plain.keras")
+    expected = document("--model", tmp_path / "plain.keras", *arguments)
+    values = [[one["value"] for one in d["largest_eigenvalues"]] for d in (found, expected)]
+    np.testing.assert_allclose(*values, rtol=1e-9)  # rounding of float64
+
+
+def test_a_softmax_inside_a_nested_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """Before, the cross-entropy was silently taken of probabilities as if they were logits."""
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Softmax()])
+    x = keras.Input((4,))
+    file = tmp_path / "nested.keras"
+    keras.Model(x, inner(x)).save(file)
+    result = call("--model", file, "--dataset", "iris", "--grid", 0)
+    assert result.exit_code == 2
+    assert "a softmax must be the last layer of the model itself" in " ".join(result.output.split())
+
+
 BAD_INPUT = {
     "nothing": ((), "either a run or --model must be named"),
     "no run": (("no_such",), "a run must exist"),
