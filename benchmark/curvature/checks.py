@@ -75,8 +75,8 @@ def other_arithmetic(model: keras.Model, dtype: str) -> keras.Layer | None:
         ('float32', 'mixed')
     """
     for layer in _layers(model):
-        if isinstance(layer, layers.InputLayer):
-            continue  # it passes on what it is given
+        if isinstance(layer, layers.InputLayer | keras.Model):
+            continue  # they compute nothing themselves
         computes = layer.compute_dtype
         if computes and keras.backend.is_float_dtype(computes) and computes != dtype:
             return layer

@@ -176,7 +176,7 @@ def _giving_logits(model: keras.Model, file: Path) -> keras.Model:
         last.activation = keras.activations.linear
         return model
     if last is model.outputs[0]._keras_history.operation:
-        return keras.Model(model.inputs, _input_of(model.outputs[0]))
+        return keras.Model(model.inputs[0], _input_of(model.outputs[0]))
     raise InspectionError(
         "a softmax must be the last layer of the model itself, or the activation of its last "
         f"layer. Received {file}, whose softmax {last.name!r} lies in a model inside. "

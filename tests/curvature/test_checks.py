@@ -20,6 +20,7 @@ class AlwaysRandom(layers.Layer):
         return x + keras.random.normal((3,), seed=self.seed_generator)
 
 
+@keras.saving.register_keras_serializable("tests.checks")
 class Centred(layers.Layer):
     """Statistics of the batch, which no list of known layers shows, in inference too."""
 
@@ -27,11 +28,12 @@ class Centred(layers.Layer):
         return x - keras.ops.mean(x, axis=0, keepdims=True)
 
 
+@keras.saving.register_keras_serializable("tests.checks")
 class Unseeded(layers.Layer):
     """Draws from the global generator, which is no attribute of it."""
 
     def call(self, x):
-        return x + keras.random.normal(keras.ops.shape(x))
+        return x + keras.random.normal(keras.ops.shape(x), dtype=x.dtype)
 
 
 def model(*middle):
@@ -129,6 +131,7 @@ def test_mixed_precision_is_differentiated_in_the_arithmetic_asked_for(policy, d
     np.testing.assert_array_equal(one.matvec(np.ones(26)), other.matvec(np.ones(26)))
 
 
+@keras.saving.register_keras_serializable("tests.checks")
 class Stubborn(layers.Dense):
     """Computes in half precision, whatever it is told."""
 
