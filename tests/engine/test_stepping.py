@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine
+from benchmark.engine.depth import Depth
 from benchmark.engine.slots import Slot
 from benchmark.engine.stepping import step_rule
+from benchmark.engine.task import build_task
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
@@ -122,3 +124,16 @@ def test_the_chain_is_measured_layer_by_layer():
     assert first.curvature["jacobian_singular_value_max"] == pytest.approx(0.4**8, rel=1e-5)
     assert first.findings["depth"].startswith("Vanishing at W_")
     assert first.curvature["layer.08.W_8.singular_value_max"] == pytest.approx(0.4, rel=1e-6)
+
+
+def test_dead_units_are_looked_for_in_all_examples():
+    """Before, in 64 of them: a unit that only another example awakens was called dead."""
+    digits = DatasetProblem("digits", loss="sparse_categorical_crossentropy", metric="accuracy")
+    task = build_task(trial(problem=digits, learning_rate=0.1))
+    x = -np.ones_like(task.parts["train"].x[:300])
+    x[101] = 1.0  # not among every fourth
+    weights = [np.ones_like(one.value) for one in task.model.trainable_variables]
+    weights[1] = np.zeros_like(weights[1])
+    size = sum(weight.size for weight in weights)
+    _, findings = Depth(task).measure(weights, np.ones(size), [], x, None)
+    assert findings["dead_units"] == "No unit is dead: each is above zero for some example."
