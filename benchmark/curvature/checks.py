@@ -156,6 +156,10 @@ def check_rows(
         )
 
 
+class AsymmetryError(ValueError):
+    """Products are not symmetric: more than rounding of their own size explains."""
+
+
 def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
     """Check on random vectors that products are repeatable and symmetric.
 
@@ -167,7 +171,9 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
         seed: of u and v.
 
     Raises:
-        ValueError: one of the two does not hold.
+        ValueError: products are not repeatable.
+        AsymmetryError: they are not symmetric. Where they nearly vanish, this may be the rounding of
+            what they are made of.
         FloatingPointError: a product is not finite.
 
     Example:
@@ -175,7 +181,7 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
         >>> check_products(aslinearoperator(np.array([[2.0, 1.0], [1.0, 2.0]])))
         >>> check_products(aslinearoperator(np.array([[0.0, 1.0], [0.0, 0.0]])))
         Traceback (most recent call last):
-        ValueError: products must be symmetric. Received uᵀHv = ... and vᵀHu = .... \
+        benchmark.curvature.checks.AsymmetryError: products must be symmetric. Received uᵀHv = ... and vᵀHu = .... \
     The loss may not be twice differentiable here; shift the weights a little.
     """
     u, v = np.random.default_rng(seed).standard_normal((2, operator.shape[0]))
@@ -192,7 +198,7 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
     length = np.linalg.norm(u) * np.linalg.norm(product)
     length += np.linalg.norm(v) * np.linalg.norm(other)
     if not abs(left - right) <= 100 * np.sqrt(u.size) * epsilon_of(operator) * length:
-        raise ValueError(
+        raise AsymmetryError(
             f"products must be symmetric. Received uᵀHv = {left:.6g} and vᵀHu = {right:.6g}. "
             "The loss may not be twice differentiable here; shift the weights a little."
         )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.curvature import (
+    AsymmetryError,
     Curvature,
     CurvatureOperator,
     Estimate,
@@ -88,7 +89,7 @@ def _examined(
     operator = point.operator()
     points = 1 + len(_spread(len(subject.epochs), settings.epochs))
     announce(cost_of(operator, settings, points))
-    _check(subject, operator)
+    doubts = _checked(subject, operator)
     watch("diagnosis", 0.0)
     found = _diagnosed(point, operator, is_end=True)
     if not len(found.eigenvalues):
@@ -117,7 +118,11 @@ def _examined(
         notes=subject.notes,
         verdict=_verdict(found, settings),
         definiteness=found.definiteness,
-        sentences=[*_sentences(found, settings), *subject.sentences],
+        sentences=[
+            *_sentences(found, settings),
+            *subject.sentences,
+            *([] if is_exact else doubts),
+        ],
         quantities={"loss": operator.value(), **found.quantities},
         eigenvalues=found.eigenvalues,
         is_exact=is_exact,
@@ -131,13 +136,21 @@ def _examined(
     )
 
 
-def _check(subject: Subject, operator: CurvatureOperator) -> None:
-    """Refuse what is no function of weights and single examples, whatever its layers are called."""
+def _checked(subject: Subject, operator: CurvatureOperator) -> list[str]:
+    """Refuse what is no function of weights and single examples, whatever its layers are called.
+
+    Returns:
+        A sentence where products are not symmetric; of a whole matrix the diagnosis says by how
+        much.
+    """
     try:
         check_rows(subject.loss, subject.weights, subject.x, subject.y, subject.state)
         check_products(operator)
+    except AsymmetryError as error:
+        return [f"Eigenvalues are uncertain: {error}"]
     except ValueError as error:
         raise InspectionError(f"{error} In {subject.source}.") from None
+    return []
 
 
 def _diagnosed(point: Point, operator: CurvatureOperator, *, is_end: bool) -> Curvature:
