@@ -118,7 +118,8 @@ def diagnose(
             gives gᵀHg.
 
     Returns:
-        A diagnosis; where products are not finite, one that says so and holds no spectrum.
+        A diagnosis; where the gradient or products are not finite, one that says so and holds no
+        spectrum.
 
     Example:
         >>> from keras import ops
@@ -143,6 +144,9 @@ def diagnose(
     hessian: Array | None = None
     plan, wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
     try:
+        if not np.isfinite(gradient).all():
+            # Products may be finite all the same: those of a quadratic know no weights.
+            raise FloatingPointError("the gradient must be finite. Received NaN or infinity.")
         if wanted and plan.fits:
             spectrum = exact_eigenvalues(operator, plan.available_bytes)
             hessian = spectrum.hessian
@@ -151,7 +155,7 @@ def diagnose(
             found = lanczos(operator, lanczos_steps, seed)
             known = verdicts.from_lanczos(found, size * operator.epsilon)
         bend, shares = _along_gradient(
-            operator, gradient, hessian, known.quantities["lambda_max"], alignment_steps
+            operator, gradient, hessian, known.quantities, alignment_steps
         )
         stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed))
     except FloatingPointError as error:
@@ -186,15 +190,18 @@ def _along_gradient(
     operator: HessianOperator,
     gradient: Array,
     hessian: Array | None,
-    lambda_max: float,
+    known: dict[str, float],
     steps: int,
 ) -> tuple[float, dict[str, float]]:
     """gᵀHg, and how much of the gradient lies in the sharpest directions."""
-    if not np.isfinite(gradient).all() or not gradient.any():
+    if not gradient.any():
         return 0.0, {}
-    if hessian is not None:
-        return float(gradient @ hessian @ gradient), exact_alignment(hessian, gradient)
-    return krylov_alignment(operator, gradient, steps, lambda_max)
+    if hessian is None:
+        return krylov_alignment(operator, gradient, steps, known["lambda_max"])
+    bend = float(gradient @ hessian @ gradient)
+    # Where all eigenvalues are zero to what is known of them, no direction is the sharpest.
+    is_flat = known["lambda_abs_max"] <= known["tolerance"]
+    return bend, {} if is_flat else exact_alignment(hessian, gradient)
 
 
 def _stability(

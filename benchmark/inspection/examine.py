@@ -93,7 +93,7 @@ def _examined(
     watch("diagnosis", 0.0)
     found = _diagnosed(point, operator, is_end=True)
     if not len(found.eigenvalues):
-        raise FloatingPointError("a product must be finite. Received NaN or infinity.")
+        raise FloatingPointError(found.findings["definiteness"])
     is_exact = bool(found.quantities.get("exact"))
     watch("eigenvalues", 0.0)
     pairs = extreme_pairs(operator, settings, is_exact=is_exact)
