@@ -180,7 +180,7 @@ def test_levenberg_marquardt_takes_no_step_along_negative_curvature(name: str) -
     """Before, one of length 1e8 was accepted, since the loss went down as far as it could."""
     f, minimum = SADDLES[name]
     objective = function_objective(f)
-    weights = keras.Variable([1.0, 0.1])
+    weights = keras.Variable(np.array([1.0, 0.1]))
     optimizer = load_optimizer("levenberg_marquardt")()
     values = []
     for _ in range(60):
