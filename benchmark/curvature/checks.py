@@ -172,8 +172,8 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
 
     Raises:
         ValueError: products are not repeatable.
-        AsymmetryError: they are not symmetric. Where they nearly vanish, this may be the rounding of
-            what they are made of.
+        AsymmetryError: they are not symmetric. Where they nearly vanish, this may be the rounding
+            of what they are made of.
         FloatingPointError: a product is not finite.
 
     Example:
@@ -181,8 +181,8 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
         >>> check_products(aslinearoperator(np.array([[2.0, 1.0], [1.0, 2.0]])))
         >>> check_products(aslinearoperator(np.array([[0.0, 1.0], [0.0, 0.0]])))
         Traceback (most recent call last):
-        benchmark.curvature.checks.AsymmetryError: products must be symmetric. Received uᵀHv = ... and vᵀHu = .... \
-    The loss may not be twice differentiable here; shift the weights a little.
+        benchmark.curvature.checks.AsymmetryError: products must be symmetric. Received uᵀHv = ... \
+    and vᵀHu = .... The loss may not be twice differentiable here; shift the weights a little.
     """
     u, v = np.random.default_rng(seed).standard_normal((2, operator.shape[0]))
     product, again = operator.matvec(v), operator.matvec(v)

@@ -36,7 +36,7 @@ def output_activation(operation: Any) -> str:
     """Return ``"softmax"`` or ``"sigmoid"`` where an operation ends in one, else nothing.
 
     Args:
-        operation: a layer with an activation, a layer that is one, or an operation of ``keras.ops``.
+        operation: a layer with an activation or that is one, or one of ``keras.ops``.
 
     Example:
         >>> output_activation(keras.layers.Dense(2, activation="softmax"))

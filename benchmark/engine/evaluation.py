@@ -19,7 +19,7 @@ from benchmark.curvature import (
     model_loss,
 )
 from benchmark.engine.depth import Depth
-from benchmark.engine.regularization import Regularization, penalised
+from benchmark.engine.regularization import UNPENALISED, Regularization, penalised
 from benchmark.engine.task import Array, Part, Task, mean_metric, state_of
 from benchmark.trial import CurvatureRequest
 
@@ -88,7 +88,7 @@ class Evaluation:
         state: State = None,
         rule: StepRule | None = None,
         before: Sequence[Array] | None = None,
-        regularization: Regularization | None = None,
+        regularization: Regularization = UNPENALISED,
     ) -> Curvature:
         """Diagnose the Hessian of the training loss over the requested examples, and the layers.
 
@@ -109,9 +109,8 @@ class Evaluation:
             regularization: the penalties of the trial, and what of it is no part of the loss.
         """
         part = self._sample(request.samples, seed)
-        held = regularization or Regularization()
         own = self._state(state)
-        state = [*own, *held.coefficients]
+        state = [*own, *regularization.coefficients]
 
         def loss_at(shift: Array) -> float:
             return self._operator(_moved(weights, shift), part, state).value()
@@ -131,7 +130,7 @@ class Evaluation:
         return replace(
             found,
             quantities={**found.quantities, **quantities},
-            findings={**found.findings, **held.findings, **findings},
+            findings={**found.findings, **regularization.findings, **findings},
         )
 
     def warm_up(self, request: CurvatureRequest) -> None:
@@ -149,7 +148,7 @@ class Evaluation:
         if not request.epochs or wanted in self._warm:
             return
         weights, part = values_of(self._task.model), self._sample(request.samples, 0)
-        state = [*self._state(None), *Regularization().coefficients]
+        state = [*self._state(None), *UNPENALISED.coefficients]
         operator = self._operator(weights, part, state)
         size = operator.shape[0]
         operator.gradient()

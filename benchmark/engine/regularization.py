@@ -12,7 +12,6 @@ from benchmark.optimizers.penalties import penalty
 from benchmark.trial import Trial
 
 Tensor = Any
-NAMES = ("l1", "l2")
 DECAY = "weight_decay"
 
 
@@ -64,6 +63,10 @@ class Regularization:
         return found
 
 
+UNPENALISED = Regularization()
+"""The loss alone."""
+
+
 def _left_out(numbers: Mapping[str, float]) -> str:
     shown = " and ".join(f"{name} = {value:.3g}" for name, value in numbers.items())
     sentence = (
@@ -91,7 +94,8 @@ def regularization_of(trial: Trial) -> Regularization:
         for name, value in numbers.items()
         if value and name.endswith((DECAY, "_regularization_strength"))
     }
-    return Regularization(*(float(numbers.get(name, 0.0)) for name in NAMES), left_out)
+    l1, l2 = (float(numbers.get(name, 0.0)) for name in ("l1", "l2"))
+    return Regularization(l1, l2, left_out)
 
 
 def penalised(loss: ComposedLoss) -> ComposedLoss:

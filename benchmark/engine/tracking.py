@@ -11,7 +11,7 @@ from benchmark import backend
 from benchmark.curvature import Subspace, join, split
 from benchmark.engine.evaluation import values_of
 from benchmark.engine.judging import chunks_of, loss_of_chunk
-from benchmark.engine.regularization import Regularization
+from benchmark.engine.regularization import UNPENALISED, Regularization
 from benchmark.engine.task import Array, Part, Task, state_of
 from benchmark.engine.tiles import Shape
 from benchmark.optimizers.penalties import penalty
@@ -43,7 +43,7 @@ class Tracked:
     weights: Sequence[Array]
     states: Sequence[Array]
     direction: Array | None
-    regularization: Regularization = Regularization()
+    regularization: Regularization = UNPENALISED
 
     @property
     def inputs(self) -> list[Array]:
@@ -55,8 +55,8 @@ class TrackingProgram:
     """Ends of the Hessian's spectrum and the best step of several trials side by side.
 
     H and g are those of the training loss, with its penalties, over a fixed *probe*, some drawn
-    rows of the training part, with the model in inference mode. The products of H with an orthonormal
-    basis of
+    rows of the training part, with the model in inference mode. The products of H with an
+    orthonormal basis of
 
         span{v, g, H v, H g, H² v, H² g, …}        ``PRODUCTS`` directions in all
 

@@ -6,7 +6,13 @@ import pytest
 from keras import layers
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from benchmark.curvature import AsymmetryError, HessianProgram, check_products, check_rows, model_loss
+from benchmark.curvature import (
+    AsymmetryError,
+    HessianProgram,
+    check_products,
+    check_rows,
+    model_loss,
+)
 
 
 class AlwaysRandom(layers.Layer):

@@ -324,7 +324,7 @@ def test_a_flat_loss_has_no_sharpest_direction(size):
     assert curvature.definiteness == "zero"
     assert "alignment" not in curvature.findings
     assert not [name for name in curvature.quantities if name.startswith("alignment")]
-    assert "not a critical point" == curvature.verdict
+    assert curvature.verdict == "not a critical point"
     # Nor has one whose directions are all alike.
     assert "alignment" not in diagnose(at([2.0, 2.0, 2.0])).findings
 

@@ -71,7 +71,9 @@ def test_the_activation_is_that_of_the_outputs(make, expected):
 def test_the_gauss_newton_matrix_is_refused_for_probabilities_only(make, expected):
     loss = model_loss(make(), "categorical_crossentropy")
     if expected:
-        with pytest.raises(ValueError, match=r"must be taken at the logits. Received a model whose"):
+        with pytest.raises(
+            ValueError, match=r"must be taken at the logits. Received a model whose"
+        ):
             GaussNewtonProgram(loss)
     else:
         GaussNewtonProgram(loss)
@@ -91,7 +93,7 @@ def test_a_subclassed_model_with_a_softmax_inside_is_taken_at_its_logits():
         exact_eigenvalues(program(loss, dtype="float32").at(weights, x, y)).hessian
         for program in (GaussNewtonProgram, HessianProgram)
     ]
-    np.testing.assert_allclose(*matrices, atol=1e-6)  # float32
+    np.testing.assert_allclose(matrices[0], matrices[1], atol=1e-6)  # float32
     assert np.abs(matrices[0]).max() > 1e-3
 
 

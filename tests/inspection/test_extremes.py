@@ -10,7 +10,9 @@ from benchmark.inspection.extremes import extreme_pairs
 def test_an_eigenvalue_that_occurs_twice_is_listed_twice():
     """From a single start vector the first copy of 20 and 10 had converged before the second."""
     spectrum = np.array([-5.0, *np.linspace(0, 1, 97), 10.0, 20.0, 20.0])
-    found = extreme_pairs(aslinearoperator(np.diag(spectrum)), Settings(eigenvalues=2), is_exact=False)
+    found = extreme_pairs(
+        aslinearoperator(np.diag(spectrum)), Settings(eigenvalues=2), is_exact=False
+    )
     assert found is not None
     assert found.converged.all()
     np.testing.assert_allclose(found.eigenvalues, [-5.0, 20.0, 20.0], rtol=1e-9)

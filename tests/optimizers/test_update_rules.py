@@ -113,7 +113,9 @@ def test_averages_and_scales_as_keras_in_float64(case: Any, arguments: dict[str,
         if arguments.get("use_ema"):
             optimizer.finalize_variable_values([variable])
         weights.append([*trained, variable.numpy()])
-    np.testing.assert_allclose(*weights, rtol=case.twin_rtol, atol=case.twin_rtol / 10)
+    np.testing.assert_allclose(
+        weights[0], weights[1], rtol=case.twin_rtol, atol=case.twin_rtol / 10
+    )
 
 
 @pytest.mark.usefixtures("float64")
@@ -132,7 +134,7 @@ def test_spares_variables_from_decay_as_keras_in_float64(case: Any, how: str) ->
             gradients = [np.cos(step + START), np.sin(step + START[0])]
             optimizer.apply([keras.ops.convert_to_tensor(one) for one in gradients], variables)
         found.append(np.concatenate([one.numpy().ravel() for one in variables]))
-    np.testing.assert_allclose(*found, rtol=case.twin_rtol, atol=case.twin_rtol / 10)
+    np.testing.assert_allclose(found[0], found[1], rtol=case.twin_rtol, atol=case.twin_rtol / 10)
 
 
 @pytest.mark.usefixtures("float64")
