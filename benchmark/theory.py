@@ -1,16 +1,14 @@
-"""What theory says of gradient methods on a quadratic: best settings, rates, stability.
+"""What theory says of gradient methods on a quadratic: best settings and rates.
 
 A quadratic f(θ) = ½ (θ − θ*)ᵀ H (θ − θ*) has a Hessian with eigenvalues μ … L and the condition
 number κ = L / μ. A linear method multiplies the distance to the minimum by some ρ < 1 a step, its
-contraction, after a transient; it diverges where learning_rate · λmax passes its stability limit.
+contraction, after a transient. Where it diverges is in :mod:`benchmark.optimizers.stability`.
 
 References:
     Polyak, Some methods of speeding up the convergence of iteration methods, 1964 (heavy ball).
     Nesterov, Introductory lectures on convex optimization, 2004, §2.2. Lessard, Recht, Packard,
     Analysis and design of optimization algorithms via integral quadratic constraints, 2016,
-    proposition 1 (the three settings and rates). Cohen et al., Gradient descent on neural networks
-    typically occurs at the edge of stability, 2021, appendix B (limits with momentum); Adaptive
-    gradient methods at the edge of stability, 2022, §2 (Adam).
+    proposition 1 (the three settings and rates).
 """
 
 import math
@@ -28,13 +26,11 @@ class Method:
     Args:
         settings: from μ and L, the hyperparameters of the smallest contraction.
         contraction: from κ, the contraction at those.
-        limit: from the hyperparameters, the limit of learning_rate · λmax.
         formula: the contraction in letters.
     """
 
     settings: Callable[[float, float], dict[str, float]]
     contraction: Callable[[float], float]
-    limit: Callable[[Mapping[str, float]], float]
     formula: str
 
 
@@ -56,7 +52,6 @@ def _nesterov(smallest: float, largest: float) -> dict[str, float]:
 _DESCENT = Method(
     _gradient_descent,
     lambda kappa: (kappa - 1) / (kappa + 1),
-    lambda numbers: 2 + 2 * numbers.get("momentum", 0.0),
     "(κ − 1)/(κ + 1)",
 )
 METHODS: dict[str, Method] = {
@@ -65,13 +60,11 @@ METHODS: dict[str, Method] = {
     "momentum": Method(
         _heavy_ball,
         lambda kappa: (math.sqrt(kappa) - 1) / (math.sqrt(kappa) + 1),
-        lambda numbers: 2 + 2 * numbers["momentum"],
         "(√κ − 1)/(√κ + 1)",
     ),
     "nesterov": Method(
         _nesterov,
         lambda kappa: 1 - 1 / math.sqrt(kappa),
-        lambda numbers: (2 + 2 * numbers["momentum"]) / (1 + 2 * numbers["momentum"]),
         "1 − 1/√κ",
     ),
 }
@@ -115,33 +108,6 @@ def contraction(optimizer: str, condition_number: float) -> float:
         0.666666666667
     """
     return METHODS[optimizer].contraction(condition_number)
-
-
-def stability_limit(optimizer: str, hyperparameters: Mapping[str, float]) -> float | None:
-    """Return the largest learning_rate · λmax at which a method does not diverge.
-
-    For Adam λmax is that of the preconditioned Hessian P^(-1/2) H P^(-1/2) with
-    P = (1 − β₁ᵗ) (√v̂ + ε), and the limit (2 + 2β₁)/(1 − β₁).
-
-    Args:
-        optimizer: its name.
-        hyperparameters: its numbers by name.
-
-    Returns:
-        The limit, or nothing where none is known.
-
-    Example:
-        >>> stability_limit("sgd", {}), stability_limit("momentum", {"momentum": 0.9})
-        (2.0, 3.8)
-        >>> round(stability_limit("adam", {"beta_1": 0.9}), 9), stability_limit("lion", {})
-        (38.0, None)
-    """
-    if optimizer in METHODS:
-        return float(METHODS[optimizer].limit(hyperparameters))
-    if optimizer == "adam":
-        momentum = hyperparameters["beta_1"]
-        return (2 + 2 * momentum) / (1 - momentum)
-    return None
 
 
 def extreme_eigenvalues(options: Mapping[str, float | str]) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmark.theory import METHODS, contraction, optimal_settings, stability_limit
+from benchmark.theory import METHODS, contraction, optimal_settings
 
 KAPPAS = (1.0, 4.0, 100.0, 1e4)
 
@@ -50,28 +50,3 @@ def test_no_other_setting_on_a_grid_contracts_faster(optimizer, kappa):
         for momentum in momenta
     )
     assert best >= contraction(optimizer, kappa) - 1e-7
-
-
-@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
-def test_beyond_the_limit_the_iteration_grows_and_below_it_shrinks(optimizer, momentum):
-    used = 0.0 if optimizer == "sgd" else momentum
-    limit = stability_limit(optimizer, {"momentum": used})
-    assert limit is not None
-    assert radius(optimizer, 1.0, 0.999 * limit, used) < 1
-    assert radius(optimizer, 1.0, 1.001 * limit, used) > 1
-
-
-@pytest.mark.parametrize("beta_1", [0.0, 0.9])
-def test_adam_is_stable_below_its_limit_on_a_frozen_preconditioner(beta_1):
-    """Adam with constant v: m ← β₁m + (1−β₁)λθ, θ ← θ − ηm, as (θ, m)."""
-    limit = stability_limit("adam", {"beta_1": beta_1})
-    assert limit is not None
-    for factor, grows in ((0.999, False), (1.001, True)):
-        gain = factor * limit
-        matrix = np.array([[1 - gain * (1 - beta_1), -beta_1 * gain], [1 - beta_1, beta_1]])
-        assert (np.abs(np.linalg.eigvals(matrix)).max() > 1) == grows
-
-
-def test_an_unknown_optimizer_has_no_limit():
-    assert stability_limit("keras:Lion", {"beta_1": 0.9}) is None

@@ -44,7 +44,7 @@ from benchmark.curvature.operators import (
     SymmetricOperator,
 )
 from benchmark.curvature.program import join, split
-from benchmark.curvature.steps import PreconditionedOperator, StepRule
+from benchmark.curvature.steps import SteppedOperator, StepRule
 from benchmark.curvature.subspace import Subspace
 
 __all__ = [
@@ -63,9 +63,9 @@ __all__ = [
     "HessianProgram",
     "LanczosResult",
     "Moments",
-    "PreconditionedOperator",
     "SpectralDensity",
     "StepRule",
+    "SteppedOperator",
     "Subspace",
     "Surroundings",
     "SymmetricOperator",

@@ -20,14 +20,15 @@ class Surroundings:
 
     Args:
         loss_at: the loss at the weights + a flat vector; measures what the best step gains.
-        rule: how the optimizer steps; compares η·λmax with its limit.
+        rule: how the optimizer steps; compares η·λmax with its limit. Or a sentence on why
+            it has none.
         batch_gradients: gradients of disjoint mini-batches, shape (batches, n); gives the
             gradient noise scale.
         batch_size: examples in each of these, ≥ 1.
     """
 
     loss_at: Callable[[Array], float] | None = None
-    rule: StepRule | None = None
+    rule: StepRule | str | None = None
     batch_gradients: Array | None = None
     batch_size: int = 1
 
@@ -157,12 +158,12 @@ def diagnose(
         bend, shares = _along_gradient(
             operator, gradient, hessian, known.quantities, alignment_steps
         )
-        stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed))
+        norm = float(np.linalg.norm(gradient))
+        stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed, norm))
     except FloatingPointError as error:
         spent = {"products": float(operator.products - before)}
         findings = {"definiteness": str(error)}
         return Curvature(spent, np.empty(0), "undetermined", "undetermined", findings)
-    norm = float(np.linalg.norm(gradient))
     kind, sentence = verdicts.kind_of_point(norm, gradient_tolerance, known.definiteness)
     value = operator.value() if around.loss_at else 0.0
     parts = [
@@ -206,11 +207,15 @@ def _along_gradient(
 
 def _stability(
     operator: HessianOperator,
-    rule: StepRule | None,
+    rule: StepRule | str | None,
     known: verdicts.Verdict,
     hessian: Array | None,
-    method: tuple[int, int],
+    method: tuple[int, int, float],
 ) -> tuple[dict[str, float], dict[str, str]]:
     if rule is None:
         return {}, {}
-    return stability(operator, rule, known.quantities["lambda_max"], hessian, *method)
+    if isinstance(rule, str):
+        return {}, {"stability": rule}
+    residual = known.quantities.get("lambda_max_residual", 0.0)
+    largest = known.quantities["lambda_max"]
+    return stability(operator, rule, largest, hessian, *method, residual=residual)

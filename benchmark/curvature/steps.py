@@ -1,14 +1,17 @@
 """What curvature says of a step: the best one along the gradient, and the limit of a method's."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from benchmark.curvature.lanczos import lanczos
-from benchmark.curvature.operators import Array, SymmetricOperator
+from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
 
 Found = tuple[dict[str, float], dict[str, str]]
+GROW = "so on the quadratic model steps grow along the sharpest direction"
+Root = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,42 +21,37 @@ class StepRule:
     Args:
         learning_rate: η > 0, of the next step or the last.
         limit: what η·λmax must stay below on a quadratic: 2 for gradient descent.
-        preconditioner: p > 0, one number a parameter, where the method steps along g / p: λmax is
-            then that of P^(-1/2) H P^(-1/2) with P = diag(p), which has the eigenvalues of
-            P⁻¹ H. Without it P is the identity.
+        root: P^(-1/2) V for the columns of V, shape (n, k), symmetric and positive definite,
+            where the method steps along P⁻¹ g: λmax is then that of P^(-1/2) H P^(-1/2), which
+            has the eigenvalues of P⁻¹ H. Without it P is the identity.
+        radius: ρ ≥ 0, where the gradient is taken at W + ρ g / ‖g‖; the limit is then lower,
+            see :func:`ascended`.
+        note: what is to be said of the limit.
     """
 
     learning_rate: float
     limit: float
-    preconditioner: Array | None = None
+    root: Root | None = None
+    radius: float = 0.0
+    note: str = ""
 
 
-class PreconditionedOperator:
-    """P^(-1/2) H P^(-1/2) for a diagonal P > 0, symmetric as H is.
+class SteppedOperator:
+    """P^(-1/2) H P^(-1/2) of a rule of steps, symmetric as H is.
 
     Args:
         operator: H, n × n.
-        preconditioner: the diagonal of P, shape (n,), > 0.
-
-    Raises:
-        ValueError: the diagonal has another length, or an entry that is not positive.
+        root: of the rule: P^(-1/2) V for the columns of V.
 
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
-        >>> scaled = PreconditionedOperator(aslinearoperator(np.diag([4.0, 9.0])), np.full(2, 4.0))
-        >>> scaled.matvec(np.ones(2)).tolist()
+        >>> stepped = SteppedOperator(aslinearoperator(np.diag([4.0, 9.0])), lambda v: v / 2)
+        >>> stepped.matvec(np.ones(2)).tolist()
         [1.0, 2.25]
     """
 
-    def __init__(self, operator: SymmetricOperator, preconditioner: Array) -> None:
-        size = operator.shape[0]
-        if preconditioner.shape != (size,) or not (preconditioner > 0).all():
-            raise ValueError(
-                f"a preconditioner must have {size} entries > 0. Received the shape "
-                f"{preconditioner.shape}, the smallest {preconditioner.min():g}."
-            )
-        self._operator = operator
-        self._scale = 1 / np.sqrt(preconditioner)
+    def __init__(self, operator: SymmetricOperator, root: Root) -> None:
+        self._operator, self._root = operator, root
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,12 +60,48 @@ class PreconditionedOperator:
 
     def matvec(self, vector: Array) -> Array:
         """The product with a vector of shape (n,)."""
-        return self._scale * self._operator.matvec(self._scale * vector)
+        product = self._operator.matvec(self._root(vector[:, None])[:, 0])
+        return self._root(product[:, None])[:, 0]
 
     def matmat(self, matrix: Array) -> Array:
         """The products with the columns of a matrix of shape (n, k)."""
-        scale = self._scale[:, None]
-        return scale * self._operator.matmat(scale * matrix)
+        return self._root(self._operator.matmat(self._root(matrix)))
+
+    def of_matrix(self, hessian: Array) -> Array:
+        """The whole matrix, from that of H."""
+        whole = self._root(self._root(hessian).T)
+        return (whole + whole.T) / 2
+
+
+def ascended(rule: StepRule, gradient_norm: float) -> float:
+    """Return the limit of η·λmax of a rule whose gradient is taken at W + ρ g / ‖g‖.
+
+    On a quadratic that gradient is (H + ρ H² / ‖g‖) W. With ‖g‖ held fixed, what must stay below
+    the limit ℓ of the method without ascent is η λ (1 + ρ λ / ‖g‖), so that
+
+        η·λmax < η ‖g‖ / (2 ρ) · (√(1 + 4 ℓ ρ / (η ‖g‖)) − 1)
+
+    It falls with ‖g‖: on a quadratic the weights come no nearer to the minimum than where it is
+    met.
+
+    Args:
+        rule: with η, ℓ, and ρ, which may be 0.
+        gradient_norm: ‖g‖; > 0 where ρ > 0.
+
+    Example:
+        >>> ascended(StepRule(1.0, 2.0, radius=1.0), gradient_norm=1.0)
+        1.0
+        >>> ascended(StepRule(1.0, 2.0), gradient_norm=1.0)
+        2.0
+
+    References:
+        Long, Bartlett, Sharpness-aware minimization and the edge of stability, 2024, for ℓ = 2.
+    """
+    if rule.radius == 0:
+        return rule.limit
+    # The formula without its cancellation where ρ is small.
+    ascent = rule.radius / (rule.learning_rate * gradient_norm)
+    return 2 * rule.limit / (1 + math.sqrt(1 + 4 * rule.limit * ascent))
 
 
 def best_step(
@@ -132,8 +166,14 @@ def stability(
     hessian: Array | None,
     steps: int,
     seed: int,
+    gradient_norm: float = 0.0,
+    residual: float = 0.0,
 ) -> Found:
     """Compare η·λmax with the limit of a method.
+
+    A Ritz value θ is no larger than λmax, and an eigenvalue lies within its residual r. So steps
+    are said to grow where θ is beyond the limit, and to be stable only where θ + r is below it;
+    between the two nothing is said.
 
     Args:
         operator: the Hessian H.
@@ -142,6 +182,8 @@ def stability(
         hessian: the matrix of H where it is known; its preconditioned eigenvalue is exact then.
         steps: of Lanczos' method for a preconditioned Hessian otherwise.
         seed: of its start vector.
+        gradient_norm: ‖g‖, for a rule with a radius.
+        residual: of the largest Ritz value of H.
 
     Returns:
         ``scaled_sharpness`` η·λmax, ``stability_limit``, with a preconditioner
@@ -149,29 +191,53 @@ def stability(
 
     References:
         Cohen et al., Gradient descent on neural networks typically occurs at the edge of
-        stability, 2021; Adaptive gradient methods at the edge of stability, 2022.
+        stability, 2021; Adaptive gradient methods at the edge of stability, 2022. Long, Bartlett,
+        Sharpness-aware minimization and the edge of stability, 2024.
     """
+    if rule.radius and not gradient_norm > 0:
+        return {}, {"stability": "‖g‖ is zero, where the limit of an ascent along g is not known."}
     found: dict[str, float] = {}
     name = "λ_max"
-    if rule.preconditioner is not None:
+    if rule.root is not None:
         name = "λ_max(P⁻¹H)"
+        stepped = SteppedOperator(operator, rule.root)
         if hessian is not None:
-            scale = 1 / np.sqrt(rule.preconditioner)
-            lambda_max = float(np.linalg.eigvalsh(scale[:, None] * hessian * scale)[-1])
+            lambda_max = float(np.linalg.eigvalsh(stepped.of_matrix(hessian))[-1])
         else:
-            scaled = PreconditionedOperator(operator, rule.preconditioner)
-            lambda_max = float(lanczos(scaled, steps, seed).ritz_values[-1])
+            ritz = lanczos(stepped, steps, seed)
+            lambda_max = float(ritz.ritz_values[-1])
+            rounding = operator.shape[0] * epsilon_of(operator)
+            residual = float(ritz.residuals[-1] + rounding * np.abs(ritz.ritz_values).max())
         found["preconditioned_lambda_max"] = lambda_max
     sharpness = rule.learning_rate * lambda_max
-    found |= {"scaled_sharpness": sharpness, "stability_limit": rule.limit}
-    share = sharpness / rule.limit
-    if share <= 0:
-        verdict = "the loss curves upwards nowhere, so no rate is too large for it"
-    elif share < 1:
-        verdict = f"{100 * share:.3g} % of the limit {rule.limit:.3g}, so steps are stable"
+    limit = ascended(rule, gradient_norm)
+    found |= {"scaled_sharpness": sharpness, "stability_limit": limit}
+    if hessian is not None:
+        sentence = f"η·{name} = {sharpness:.3g}: {_exact_verdict(sharpness, limit)}."
     else:
-        verdict = (
-            f"above the limit {rule.limit:.3g}, so on the quadratic model steps grow along the "
-            "sharpest direction"
+        upper = sharpness + rule.learning_rate * residual
+        sentence = f"η·{name} ≥ {sharpness:.3g}{_bounded_verdict(sharpness, upper, limit)}."
+    return found, {"stability": f"{sentence} {rule.note}".strip()}
+
+
+def _exact_verdict(sharpness: float, limit: float) -> str:
+    if sharpness <= 0:
+        return "the loss curves upwards nowhere, so no rate is too large for it"
+    if sharpness < limit:
+        return f"{100 * sharpness / limit:.3g} % of the limit {limit:.3g}, so steps are stable"
+    return f"above the limit {limit:.3g}, {GROW}"
+
+
+def _bounded_verdict(sharpness: float, upper: float, limit: float) -> str:
+    """The same of a lower bound, and of what it reaches to with its residual."""
+    if sharpness >= limit:
+        return f": above the limit {limit:.3g}, {GROW}"
+    if upper >= limit:
+        return (
+            f", with its residual up to {upper:.3g}, and the limit is {limit:.3g}: whether steps "
+            "are stable is not resolved"
         )
-    return found, {"stability": f"η·{name} = {sharpness:.3g}: {verdict}."}
+    return (
+        f", with its residual up to {upper:.3g}: at most {100 * max(upper, 0) / limit:.3g} % of "
+        f"the limit {limit:.3g}, so steps are stable unless Lanczos' method missed an eigenvalue"
+    )

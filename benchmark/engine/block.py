@@ -14,7 +14,7 @@ from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot, sentence
-from benchmark.engine.stepping import SECOND_MOMENT, step_rule
+from benchmark.engine.stepping import step_rule
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import SlotEpochs
 from benchmark.trial import Report, Status
@@ -312,14 +312,13 @@ class Block:
         try:
             with Clock("curvature", slot):
                 weights, states = self._judged_row(place)
-                kept = self._row(place)[1]
-                moments = [kept[index] for index in self._program.slot_indices(SECOND_MOMENT)]
+                memory = self._program.memory(self._row(place)[1])
                 found = self._shared.evaluation.curvature(
                     weights,
                     slot.trial.curvature,
                     slot.trial.random_seed("initial_weights"),
                     state=states,
-                    rule=step_rule(slot, moments),
+                    rule=step_rule(slot, memory),
                     before=self._at(place, before) if slot.epoch else None,
                     regularization=regularization_of(slot.trial),
                 )

@@ -86,7 +86,7 @@ class Evaluation:
         request: CurvatureRequest,
         seed: int,
         state: State = None,
-        rule: StepRule | None = None,
+        rule: StepRule | str | None = None,
         before: Sequence[Array] | None = None,
         regularization: Regularization = UNPENALISED,
     ) -> Curvature:
@@ -104,7 +104,7 @@ class Evaluation:
             request: sizes and limits; ``samples`` draws that many training examples.
             seed: of the drawn examples and of the Lanczos start vector.
             state: as in :meth:`metrics`.
-            rule: how the optimizer steps, where its limit is known.
+            rule: how the optimizer steps, or a sentence on why its limit is not known.
             before: the weights before the last epoch.
             regularization: the penalties of the trial, and what of it is no part of the loss.
         """

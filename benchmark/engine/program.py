@@ -10,6 +10,7 @@ from benchmark import backend
 from benchmark.engine.layout import Layout, most_updates
 from benchmark.engine.objective_step import objective_step
 from benchmark.engine.plans import Plan, idle, side_by_side
+from benchmark.engine.stepping import Memory, memory_of
 from benchmark.engine.task import Array, Task
 from benchmark.engine.tiles import Shape, over_tiles, where
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
@@ -75,16 +76,13 @@ class TrainingProgram:
             else None
         )
 
-    def slot_indices(self, name: str) -> list[int]:
-        """Where among ``states`` a slot of the optimizer lies, a place a weight; maybe nowhere.
+    def memory(self, state: Sequence[Array]) -> Memory:
+        """What the optimizer of one trial remembers, see :func:`stepping.memory_of`.
 
         Args:
-            name: of the slot.
+            state: the variables of the optimizer, those of that trial.
         """
-        if not hasattr(self._optimizer, "slot"):
-            return []  # a class of Keras or of a user
-        own = [id(variable) for variable in self._optimizer.variables]
-        return [own.index(id(variable)) for variable in self._optimizer.slot(name)]
+        return memory_of(self._optimizer, state)
 
     @property
     def compilations(self) -> int:

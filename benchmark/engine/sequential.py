@@ -22,7 +22,7 @@ from benchmark.engine.slots import (
     sentence,
     structure_of,
 )
-from benchmark.engine.stepping import SECOND_MOMENT, step_rule
+from benchmark.engine.stepping import Memory, memory_of, step_rule
 from benchmark.engine.task import (
     Array,
     Task,
@@ -253,7 +253,7 @@ class SequentialEngine:
                 slot.trial.curvature,
                 seed,
                 state,
-                step_rule(slot, self._moments()),
+                step_rule(slot, self._memory()),
                 before,
                 regularization_of(slot.trial),
             )
@@ -275,10 +275,9 @@ class SequentialEngine:
             self._tracking[key] = TrackingProgram(task, Shape(1, 1), *key[1:])
         return self._tracking[key]
 
-    def _moments(self) -> list[Array]:
+    def _memory(self) -> Memory:
         optimizer = self._structure.optimizer
-        variables = optimizer.slot(SECOND_MOMENT) if hasattr(optimizer, "slot") else []
-        return [np.asarray(variable.value) for variable in variables]
+        return memory_of(optimizer, [np.asarray(one.value) for one in optimizer.variables])
 
     def _weights(self) -> list[Array]:
         """The weights at which the trial is judged: those of the model, as a rule."""

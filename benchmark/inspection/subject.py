@@ -31,7 +31,7 @@ class Subject:
         sentences: what the loss holds and leaves out.
         notes: sentences on how the weights were got.
         batch_size: of its mini-batches, for the noise of their gradients; 0 for no noise.
-        rule: how its optimizer steps, where its limit is known.
+        rule: how its optimizer steps, or a sentence on why its limit is not known.
         epochs: of the way there; empty where there is none.
         way: the trainable variables after each of these.
     """
@@ -47,7 +47,7 @@ class Subject:
     sentences: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     batch_size: int = 0
-    rule: StepRule | None = None
+    rule: StepRule | str | None = None
     epochs: list[int] = field(default_factory=list)
     way: list[list[Array]] = field(default_factory=list)
 

@@ -6,6 +6,7 @@ from benchmark.curvature import StepRule
 from benchmark.engine.course import Course, retrain
 from benchmark.engine.regularization import penalised, regularization_of
 from benchmark.engine.slots import optimizer_numbers
+from benchmark.engine.stepping import trial_rule
 from benchmark.engine.task import Part, Task, build_task
 from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import (
@@ -17,7 +18,6 @@ from benchmark.inspection.subject import (
     split_variables,
 )
 from benchmark.results import load_weights
-from benchmark.theory import stability_limit
 from benchmark.trial import DatasetProblem, Status, Trial, TrialResult
 
 AGREEMENT = 0.01
@@ -135,15 +135,11 @@ def _note(result: TrialResult, course: Course, are_kept: bool) -> str:
     )
 
 
-def _rule(result: TrialResult) -> StepRule | None:
-    """How the optimizer steps, where its limit is known without its state."""
-    trial = result.trial
-    if trial.optimizer == "adam":
-        return None  # its preconditioner is not recorded
-    numbers = optimizer_numbers(trial)
-    limit = stability_limit(trial.optimizer, numbers)
-    rate = result.metrics.get("learning_rate", numbers.get("learning_rate", 0.0))
-    return StepRule(float(rate), limit) if limit is not None and rate > 0 else None
+def _rule(result: TrialResult) -> StepRule | str:
+    """How the optimizer steps, as far as it is known without its state, which is not kept."""
+    numbers = optimizer_numbers(result.trial)
+    rate = result.metrics.get("learning_rate", numbers.get("learning_rate", float("nan")))
+    return trial_rule(result.trial, float(rate), result.step)
 
 
 def _facts(

@@ -151,13 +151,21 @@ class Optimizer(Mechanics):
         """Return the state that belongs to no single variable, before the first step."""
         return {}
 
-    def slot(self, name: str) -> list[Any]:
-        """Return the variables of one slot, one a weight; none where the rule has no such slot.
+    def memory(self, values: Sequence[Any]) -> tuple[list[State], State]:
+        """Tell what the rule remembers in values of ``variables``: of each weight, and besides.
 
         Args:
-            name: one of ``slot_names``, of a built optimizer.
+            values: in the order of ``variables``, of a built optimizer.
+
+        Returns:
+            The slots of each weight by name, and the shared state by name.
         """
-        return [slots[name] for slots in self._slots if name in slots]
+        known = {id(own): value for own, value in zip(self.variables, values, strict=True)}
+        states = [
+            {name: known[id(variable)] for name, variable in state.items()}
+            for state in (*self._slots, self._shared)
+        ]
+        return states[:-1], states[-1]
 
     def reset(self) -> None:
         """Forget all training: iterations, slots, averages; the hyperparameters stay.

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.optimizers.stability import limit_without_state
 from benchmark.report.formatting import counted, listed
 from benchmark.report.material import Material
 from benchmark.report.theme import axis_of
-from benchmark.theory import METHODS, stability_limit
 
 PREFIX = "probe_"
 SHARPNESS, KAPPA = "lambda_max", "condition_number_lower_bound"
@@ -34,8 +34,9 @@ def tracked_table(material: Material) -> pd.DataFrame:
     Returns:
         ``trial``, ``epoch``, what the table of trials says of the trial, and the quantities
         ``lambda_max``, ``condition_number_lower_bound``, ``scaled_sharpness`` and
-        ``relative_sharpness``: η·λmax over the stability limit of the optimizer. A quantity is
-        NaN where it is not known; there is no row where nothing was followed.
+        ``relative_sharpness``: η·λmax, that of the loss without penalties, over the stability
+        limit of the optimizer where its hyperparameters give it. A quantity is NaN where it is
+        not known; there is no row where nothing was followed.
     """
     names = [SHARPNESS, KAPPA, SCALED]
     measured = material.run.curvature
@@ -55,20 +56,17 @@ def tracked_table(material: Material) -> pd.DataFrame:
 
 def _limit(trial: "pd.Series[Any]") -> float:
     """The largest stable η·λmax of a trial, NaN where none is known of the Hessian itself."""
-    optimizer = str(trial["optimizer"])
-    # That of Adam is one of its preconditioned Hessian, which is not followed.
-    if optimizer not in METHODS:
-        return math.nan
     numbers = {
         str(name).removeprefix("hp."): float(value)
         for name, value in trial.items()
         if str(name).startswith("hp.") and not pd.isna(value)
     }
     try:
-        limit = stability_limit(optimizer, numbers)
+        # Others have one of their preconditioned Hessian, which is not followed, or none.
+        limit = limit_without_state(str(trial["optimizer"]), numbers)
     except KeyError:
         return math.nan
-    return math.nan if limit is None else limit
+    return limit if limit is not None and limit > 0 else math.nan
 
 
 def known(table: pd.DataFrame, name: str) -> pd.DataFrame:

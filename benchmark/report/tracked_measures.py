@@ -74,7 +74,7 @@ def _stability(material: Material, table: pd.DataFrame) -> str:
         f"Beyond the line at 1 each step overshoots more: {len(above)} of {len(largest)} trials "
         f"were measured there at some epoch, and {lost} of them diverged. Clipping, or a loss "
         "that flattens, can hold a trial there; as λmax is a lower bound, more may have been."
-        + (f" Not drawn: {listed(missing)}, whose limit needs more than λmax." if missing else "")
+        + (f" Not drawn: {listed(missing)}, with no limit of λmax alone." if missing else "")
     )
 
 

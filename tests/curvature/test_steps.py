@@ -6,7 +6,13 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
-from benchmark.curvature.steps import PreconditionedOperator, StepRule, best_step, stability
+from benchmark.curvature.steps import (
+    SteppedOperator,
+    StepRule,
+    ascended,
+    best_step,
+    stability,
+)
 
 
 def symmetric(spectrum, seed=0):
@@ -14,6 +20,10 @@ def symmetric(spectrum, seed=0):
     q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))
     matrix = (q * np.asarray(spectrum)) @ q.T
     return (matrix + matrix.T) / 2, q
+
+
+def root_of(preconditioner):
+    return lambda vectors: vectors / np.sqrt(preconditioner)[:, None]
 
 
 MATRIX, VECTORS = symmetric(np.r_[np.linspace(-1, 1, 57), 5.0, 8.0, 20.0])
@@ -24,14 +34,28 @@ def test_the_preconditioned_sharpness_is_the_generalised_eigenvalue(is_exact):
     """P^(-1/2) H P^(-1/2) has the eigenvalues of the pair (H, P)."""
     preconditioner = np.random.default_rng(1).uniform(0.5, 4.0, 60)
     expected = eigh(MATRIX, np.diag(preconditioner), eigvals_only=True)[-1]
-    rule = StepRule(0.1, 38.0, preconditioner)
+    rule = StepRule(0.1, 38.0, root_of(preconditioner), note="P is held fixed.")
     found, findings = stability(
         aslinearoperator(MATRIX), rule, 20.0, MATRIX if is_exact else None, 40, 0
     )
     assert found["preconditioned_lambda_max"] == pytest.approx(expected, rel=1e-9)
     assert found["scaled_sharpness"] == pytest.approx(0.1 * expected, rel=1e-9)
     assert found["stability_limit"] == 38.0
-    assert "steps are stable" in findings["stability"]
+    assert findings["stability"].endswith("so steps are stable. P is held fixed.")
+
+
+def test_an_ascent_lowers_the_limit_the_more_the_smaller_the_gradient_is():
+    """At the limit s, s (1 + ρ λ / ‖g‖) is that of the method without ascent."""
+    rule = StepRule(0.1, 3.0, radius=0.05)
+    for norm in (1e-6, 0.1, 1.0, 1e6):
+        s = ascended(rule, norm)
+        assert s * (1 + 0.05 * (s / 0.1) / norm) == pytest.approx(3.0, rel=1e-12)
+    assert ascended(rule, 1e9) == pytest.approx(3.0, rel=1e-6)
+    found, findings = stability(aslinearoperator(MATRIX), rule, 20.0, MATRIX, 10, 0, 0.1)
+    assert found["stability_limit"] == pytest.approx(ascended(rule, 0.1))
+    assert "above the limit" in findings["stability"]
+    found, findings = stability(aslinearoperator(MATRIX), rule, 20.0, MATRIX, 10, 0, 0.0)
+    assert (found, "‖g‖ is zero" in findings["stability"]) == ({}, True)
 
 
 @pytest.mark.parametrize(
@@ -54,17 +78,12 @@ def test_a_loss_that_curves_upwards_nowhere_has_no_rate_too_large():
 
 
 def test_products_with_several_vectors_are_those_one_by_one():
-    scaled = PreconditionedOperator(aslinearoperator(MATRIX), np.linspace(1, 2, 60))
+    rule = StepRule(0.1, 2.0, root_of(np.linspace(1, 2, 60)), np.linspace(0, 1, 60))
+    scaled = SteppedOperator(aslinearoperator(MATRIX), rule)
     block = np.random.default_rng(2).normal(size=(60, 4))
     columns = [scaled.matvec(column) for column in block.T]
     np.testing.assert_allclose(scaled.matmat(block), np.stack(columns, axis=1), rtol=1e-12)
     assert scaled.shape == (60, 60)
-
-
-@pytest.mark.parametrize("bad", [np.ones(3), np.zeros(60)])
-def test_a_preconditioner_must_be_positive_and_fit(bad):
-    with pytest.raises(ValueError, match="must have 60 entries > 0"):
-        PreconditionedOperator(aslinearoperator(MATRIX), bad)
 
 
 def test_a_step_that_gains_nothing_says_so():
@@ -103,3 +122,51 @@ def test_alignment_is_left_out_where_it_is_not_known():
     assert krylov_alignment(aslinearoperator(MATRIX), VECTORS @ np.ones(60), 1, 20.0)[1] == {}
     assert exact_alignment(MATRIX, np.zeros(60)) == {}
     assert alignment_sentence({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("residual", "words"),
+    [
+        (0.0, "≥ 1.8, with its residual up to 1.8: at most 90 % of the limit 2, so steps are stable"),
+        (1.0, "≥ 1.8, with its residual up to 1.9: at most 95 % of the limit 2, so steps are stable"),
+        (2.5, "up to 2.05, and the limit is 2: whether steps are stable is not resolved"),
+    ],
+)
+def test_a_ritz_value_is_a_bound_and_said_to_be_one(residual, words):
+    """Before, "steps are stable" was said of a lower bound of λmax."""
+    operator = aslinearoperator(MATRIX)
+    found, findings = stability(
+        operator, StepRule(0.1, 2.0), 18.0, None, 10, 0, residual=residual
+    )
+    assert found["scaled_sharpness"] == pytest.approx(1.8)
+    assert words in findings["stability"]
+    # Beyond the limit a lower bound is enough.
+    _, findings = stability(operator, StepRule(0.2, 2.0), 18.0, None, 10, 0, residual=residual)
+    assert "η·λ_max ≥ 3.6: above the limit 2, so on the quadratic model steps grow" in (
+        findings["stability"]
+    )
+
+
+def test_few_lanczos_steps_resolve_no_preconditioned_limit():
+    """λmax(P⁻¹H) is 20; one step finds less, with a residual that reaches beyond the limit."""
+    rule = StepRule(0.1, 1.0, root_of(np.ones(60)))
+    _, findings = stability(aslinearoperator(MATRIX), rule, 20.0, None, 1, 0)
+    assert "is not resolved" in findings["stability"]
+    _, findings = stability(aslinearoperator(MATRIX), rule, 20.0, None, 60, 0)
+    assert "above the limit 1" in findings["stability"]
+
+
+def test_the_diagnosis_hands_the_residual_on():
+    spectrum = np.r_[np.linspace(0.1, 1, 399), 10.0]
+
+    def loss(parameters, x, y):
+        return ops.sum(x[0] * parameters[0] ** 2) / 2
+
+    operator = HessianProgram(loss).at([np.ones(400)], spectrum[None], np.zeros(1))
+    around = Surroundings(rule=StepRule(0.1, 2.0))
+    found = diagnose(operator, exact_limit=0, lanczos_steps=40, surroundings=around)
+    assert "at most 50 % of the limit 2, so steps are stable unless" in found.findings["stability"]
+    rough = diagnose(operator, exact_limit=0, lanczos_steps=2, surroundings=around)
+    theta, residual = (rough.quantities[n] for n in ("lambda_max", "lambda_max_residual"))
+    is_resolved = 0.1 * (theta + residual) < 2
+    assert ("so steps are stable unless" in rough.findings["stability"]) == is_resolved

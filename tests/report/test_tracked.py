@@ -41,7 +41,7 @@ def record(
     writer: RunWriter, number: int, label: str, status: Status, course: Course, **more: float
 ) -> None:
     """Record a trial of learning rate 0.1 whose λmax took a course; κ's bound is ten times that."""
-    numbers = {"learning_rate": 0.1, **({"momentum": 0.5} if label == "momentum" else {})}
+    numbers = {"learning_rate": 0.1, **({"momentum": 0.5} if "momentum" in label else {})}
     trial = Trial(
         number, "search", DatasetProblem("wine"), "linear", Settings(), label, label,
         Settings(numbers), Settings(), 4, 0,
@@ -93,6 +93,15 @@ def test_sharpness_is_set_against_the_limit_of_its_trial(writer: RunWriter) -> N
     assert table[4, 1] == pytest.approx(0.1 * 50 / 2)
     assert table[5, 4] == pytest.approx(0.1 * 24 / (2 + 2 * 0.5))
     assert math.isnan(table[6, 0])  # that of Adam is one of another matrix
+
+
+def test_a_limit_that_hyperparameters_give_is_found_for_others_too(writer: RunWriter) -> None:
+    for number, label in enumerate(("averaged_sgd", "dampened_momentum", "rmsprop", "lion")):
+        record(writer, number, label, Status.COMPLETED, flat(4.0))
+    found = tracked_table(Material.read(writer.path)).set_index("trial")["relative_sharpness"]
+    assert found[0].iloc[0] == pytest.approx(0.4 / 2)
+    assert found[1].iloc[0] == pytest.approx(0.4 / (3 / 0.5))
+    assert found[[2, 3]].isna().all()
 
 
 def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> None:

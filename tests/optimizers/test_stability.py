@@ -1,0 +1,436 @@
+"""The limits of η·λmax against companion matrices, NumPy loops and the optimizers themselves."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from benchmark.curvature.steps import StepRule, ascended
+from benchmark.optimizers import OPTIMIZERS, build_optimizer, load_optimizer
+from benchmark.optimizers.objective import function_objective
+from benchmark.optimizers.stability import (
+    STABILITY,
+    AveragedIterates,
+    Momentum,
+    Recurrence,
+    Snapshot,
+    Stepping,
+    limit_without_state,
+    stepping,
+)
+from tests.source_tree import ROOT
+
+Array = np.ndarray[Any, Any]
+Pair = tuple[float, float]
+KNOWN = [name for name, known in STABILITY.items() if not isinstance(known, str)]
+
+
+def test_every_optimizer_has_a_limit_or_a_reason() -> None:
+    assert set(STABILITY) == set(OPTIMIZERS)
+    for name in set(OPTIMIZERS) - set(KNOWN):
+        reason = stepping(name, Snapshot(0.1, {}, 3))
+        assert isinstance(reason, str)
+        assert reason.startswith(name)
+        assert "no" in reason
+        assert reason.endswith(".")
+
+
+def test_the_page_names_every_optimizer_on_its_side():
+    text = (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    part = text.split("## Limits of η·λmax")[1].split("<!--")[0]
+    table, rest = part.split("Decoupled weight decay")
+    cells = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
+    for name in OPTIMIZERS:
+        assert bool(re.search(rf"\b{name}\b", cells)) == (name in KNOWN), name
+        assert bool(re.search(rf"\b{name}\b", rest)) == (name not in KNOWN), name
+
+
+# A step of (W, v) or (z, x) along one eigenvector, as each method's paper or docstring has it.
+
+
+def heavy_ball(s: float, beta: float, omega: float, _: float) -> Callable[[Pair], Pair]:
+    def step(state: Pair) -> Pair:
+        velocity = beta * state[1] + s * state[0]
+        return (1 - omega) * state[0] - velocity, velocity
+
+    return step
+
+
+def nesterov(s: float, beta: float, omega: float, _: float) -> Callable[[Pair], Pair]:
+    def step(state: Pair) -> Pair:
+        velocity = beta * state[1] + s * state[0]
+        return (1 - omega) * state[0] - beta * velocity - s * state[0], velocity
+
+    return step
+
+
+def running_mean(s: float, beta: float, omega: float, _: float) -> Callable[[Pair], Pair]:
+    def step(state: Pair) -> Pair:
+        mean = beta * state[1] + (1 - beta) * state[0]
+        return (1 - omega) * state[0] - s * mean, mean
+
+    return step
+
+
+def looked_ahead(s: float, beta: float, omega: float, _: float) -> Callable[[Pair], Pair]:
+    """NAdam after its warm-up: n = β m + (1 − β) g."""
+
+    def step(state: Pair) -> Pair:
+        mean = beta * state[1] + (1 - beta) * state[0]
+        return (1 - omega) * state[0] - s * (beta * mean + (1 - beta) * state[0]), mean
+
+    return step
+
+
+def schedule_free(s: float, beta: float, omega: float, share: float) -> Callable[[Pair], Pair]:
+    def step(state: Pair) -> Pair:
+        y = (1 - beta) * state[0] + beta * state[1]
+        z = state[0] - (s + omega) * y
+        return z, (1 - share) * state[1] + share * z
+
+    return step
+
+
+FORMS: dict[str, tuple[Any, Callable[[float, float, float], Recurrence]]] = {
+    "heavy ball": (heavy_ball, lambda beta, omega, _: Momentum(beta, decay=omega)),
+    "nesterov": (nesterov, lambda beta, omega, _: Momentum(beta, beta, 1.0, omega)),
+    "mean": (running_mean, lambda beta, omega, _: Momentum(beta, 1 - beta, decay=omega)),
+    "nadam": (
+        looked_ahead,
+        lambda beta, omega, _: Momentum(beta, (1 - beta) * beta, 1 - beta, omega),
+    ),
+    "schedule-free": (
+        schedule_free,
+        lambda beta, omega, share: AveragedIterates(beta, share, omega),
+    ),
+}
+
+
+@pytest.mark.parametrize("omega", [0.0, 0.1])
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("form", FORMS)
+def test_at_the_limit_the_largest_root_is_one_and_nowhere_before(form, beta, omega):
+    make, recurrence_of = FORMS[form]
+    for share in (1e-4, 0.1, 1.0):
+        recurrence = recurrence_of(beta, omega, share)
+        for factor in (*np.linspace(0.01, 0.98, 40), 1.0, 1.02, 1.5):
+            s = factor * recurrence.limit
+            step = make(s, beta, omega, share)
+            matrix = np.array([step((1.0, 0.0)), step((0.0, 1.0))]).T
+            np.testing.assert_allclose(np.poly(matrix), recurrence.polynomial(s), atol=1e-10)
+            radius = np.abs(np.roots(recurrence.polynomial(s))).max()
+            if factor == 1.0:
+                assert radius == pytest.approx(1.0, abs=1e-9)
+            else:
+                assert (radius > 1) == (factor > 1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_loop_contracts_below_the_limit_and_diverges_above(form):
+    make, recurrence_of = FORMS[form]
+    for factor, grows in ((0.98, False), (1.02, True)):
+        state = (1.0, 1.0)
+        step = make(factor * recurrence_of(0.7, 0.05, 0.01).limit, 0.7, 0.05, 0.01)
+        for _ in range(3000):
+            state = step(state)
+        assert (np.hypot(*state) > 1e3) if grows else (np.hypot(*state) < 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "limit"),
+    [
+        ("gradient_descent", {}, 2.0),
+        ("sgd", {}, 2.0),
+        ("averaged_sgd", {}, 2.0),
+        ("momentum", {"momentum": 0.9}, 3.8),
+        ("dampened_momentum", {"momentum": 0.9}, 38.0),
+        ("nesterov", {"momentum": 0.9}, 3.8 / 2.8),
+        ("sgd", {"learning_rate": 0.1, "weight_decay": 1.0}, 1.9),
+        ("adam", {"beta_1": 0.9}, None),
+        ("lion", {}, None),
+        ("keras:SGD", {"momentum": 0.9}, None),
+    ],
+)
+def test_published_limits_of_the_hessian_itself(name, numbers, limit):
+    found = limit_without_state(name, numbers)
+    assert found is None if limit is None else found == pytest.approx(limit, rel=1e-12)
+
+
+# The optimizers themselves.
+
+NUMBERS: dict[str, dict[str, float]] = {
+    "momentum": {"momentum": 0.7},
+    "dampened_momentum": {"momentum": 0.7},
+    "nesterov": {"momentum": 0.7},
+    "adagrad": {"initial_accumulator_value": 0.2, "epsilon": 1e-3},
+    "adadelta": {"rho": 0.8, "epsilon": 1e-3},
+    "rmsprop": {"rho": 0.8, "momentum": 0.0, "epsilon": 1e-3},
+    **{
+        name: {"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3}
+        for name in ("adam", "amsgrad", "adamw", "nadam", "adamax", "radam", "adabelief", "yogi")
+    },
+    "shampoo": {"momentum": 0.7, "epsilon": 1e-3},
+    "soap": {"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3, "precondition_frequency": 5},
+    "schedule_free_sgd": {"momentum": 0.7},
+    "schedule_free_adamw": {"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3},
+    "prodigy": {"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3, "initial_distance": 10.0},
+    "dog": {"initial_movement": 0.3},
+    "gradient_descent": {"tolerance": 0.0},
+}
+SHAPES = ((3, 2), (3,))
+RNG = np.random.default_rng(5)
+START = [RNG.normal(size=shape) for shape in SHAPES]
+GRADIENTS = [[RNG.normal(size=shape) for shape in SHAPES] for _ in range(13)]
+
+
+def flat(arrays: Any) -> Array:
+    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(one)) for one in arrays])
+
+
+def built(name: str, numbers: dict[str, float], **options: Any) -> tuple[Any, list[Any]]:
+    optimizer = build_optimizer(name, numbers, constants=options)
+    weights = [keras.Variable(one, dtype="float64") for one in START]
+    optimizer.build(weights)
+    return optimizer, weights
+
+
+def snapshot(name: str, optimizer: Any, step: int) -> Snapshot:
+    values = [keras.ops.convert_to_numpy(variable.value) for variable in optimizer.variables]
+    defaults = {key: one.default for key, one in OPTIMIZERS[name].hyperparameters.items()}
+    numbers = {**defaults, **optimizer.hyperparameters}
+    slots, shared = optimizer.memory(values)
+    return Snapshot(numbers["learning_rate"], numbers, step, slots, shared)
+
+
+def read(name: str, optimizer: Any, step: int) -> Stepping:
+    found = stepping(name, snapshot(name, optimizer, step))
+    assert isinstance(found, Stepping), found
+    return found
+
+
+def apply(optimizer: Any, weights: list[Any], gradients: Any) -> None:
+    tensors = [keras.ops.convert_to_tensor(one, dtype="float64") for one in gradients]
+    optimizer.apply(tensors, weights)
+
+
+def preconditioned(found: Stepping, vector: Array) -> Array:
+    """P⁻¹ v."""
+    if found.root is None:
+        return vector
+    return np.asarray(found.root(found.root(vector[:, None])))[:, 0]
+
+
+OPTIONS: list[tuple[str, dict[str, Any], int]] = [
+    *[
+        (name, {}, 13)
+        for name in KNOWN
+        if name not in {"sam", "adadelta"} and not name.startswith("schedule_free")
+    ],
+    # Until ρₜ > 4, which is the fifth step at most values of β₂.
+    ("radam", {}, 3),
+    ("adam", {"amsgrad": True}, 13),
+    ("rmsprop", {"centered": True}, 13),
+    # Iterate and average are one point after the first step.
+    ("schedule_free_sgd", {}, 1),
+    ("schedule_free_adamw", {}, 1),
+]
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(("name", "options", "steps"), OPTIONS)
+def test_an_update_is_the_recurrence_over_the_preconditioner(name, options, steps):
+    """W − W' must be ω W + η P⁻¹ (a v + b g), v being what the gradients alone make of it."""
+    numbers = {"learning_rate": 0.1, **NUMBERS.get(name, {})}
+    if OPTIMIZERS[name].weight_decay:
+        numbers["weight_decay"] = 0.3
+    optimizer, weights = built(name, numbers, **options)
+    before = flat(weights)
+    for gradients in GRADIENTS[:steps]:
+        before = flat(weights)
+        apply(optimizer, weights, gradients)
+    found = read(name, optimizer, steps)
+    recurrence = found.recurrence
+    if isinstance(recurrence, Momentum):
+        past = np.array([flat(one) for one in GRADIENTS[:steps]])
+        velocity = recurrence.momentum ** np.arange(steps)[::-1] @ past
+        direction = recurrence.velocity * velocity + recurrence.gradient * past[-1]
+    else:
+        assert isinstance(recurrence, AveragedIterates)
+        assert recurrence.share == pytest.approx(1.0)
+        direction = flat(GRADIENTS[0])
+    expected = recurrence.decay * before + found.rate * preconditioned(found, direction)
+    assert recurrence.decay == pytest.approx(found.rate * numbers.get("weight_decay", 0.0))
+    # Shampoo's root is exact but for a shift of 2⁻⁴⁴ of the norm, in float64.
+    np.testing.assert_allclose(before - flat(weights), expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.usefixtures("float64")
+def test_adadelta_divides_by_the_ratio_of_its_two_means():
+    """Its step uses the mean of the updates before; what is read is that of the next step."""
+    optimizer, weights = built("adadelta", {"learning_rate": 0.1, **NUMBERS["adadelta"]})
+    for gradients in GRADIENTS[:-1]:
+        apply(optimizer, weights, gradients)
+    earlier, before = snapshot("adadelta", optimizer, 12), flat(weights)
+    apply(optimizer, weights, GRADIENTS[-1])
+    last = snapshot("adadelta", optimizer, 13)
+    slots = [
+        {**new, "squared_update": old["squared_update"]}
+        for new, old in zip(last.slots, earlier.slots, strict=True)
+    ]
+    found = stepping("adadelta", Snapshot(0.1, last.numbers, 13, slots))
+    assert isinstance(found, Stepping)
+    expected = 0.1 * preconditioned(found, flat(GRADIENTS[-1]))
+    np.testing.assert_allclose(before - flat(weights), expected, rtol=1e-10)
+
+
+# With an ε far above every gradient the preconditioner of a real optimizer stays as it is.
+FROZEN: dict[str, dict[str, float]] = {
+    "adagrad": {"initial_accumulator_value": 1e8},
+    "adadelta": {"rho": 0.5, "epsilon": 1e8},
+    "rmsprop": {"rho": 0.5, "momentum": 0.6, "epsilon": 1e8},
+    **{
+        name: {"beta_1": 0.6, "beta_2": 0.5, "epsilon": 1e4}
+        for name in ("adam", "amsgrad", "adamw", "nadam", "adamax", "adabelief", "yogi")
+    },
+    "radam": {"beta_1": 0.6, "beta_2": 0.8, "epsilon": 1e4},
+    "shampoo": {"momentum": 0.6, "epsilon": 1e8},
+    "soap": {"beta_1": 0.6, "beta_2": 0.5, "epsilon": 1e4},
+    "schedule_free_sgd": {"momentum": 0.5},
+    "schedule_free_adamw": {"beta_1": 0.5, "beta_2": 0.5, "epsilon": 1e4},
+    "prodigy": {"beta_1": 0.6, "beta_2": 0.5, "epsilon": 1e4, "initial_distance": 1e3},
+    "dog": {"epsilon": 1e8, "initial_movement": 1e3},
+}
+LIVELY = 120
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("factor", [0.98, 1.02])
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "sam"])
+def test_an_optimizer_contracts_below_its_limit_and_diverges_above(name, factor):
+    numbers = {"learning_rate": 1.0, **NUMBERS.get(name, {}), **FROZEN.get(name, {})}
+    numbers |= {"weight_decay": 0.0} if OPTIMIZERS[name].weight_decay else {}
+    # Until running means are full; NAdam's μₜ is β₁ (1 − 0.96ᵗ / 2).
+    quiet = 160 if name == "nadam" else 40
+    size = sum(one.size for one in START)
+    basis, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(size, size)))
+    hessian = (basis * np.linspace(0.5, 3.0, size)) @ basis.T
+    optimizer, weights = built(name, numbers)
+    start = 1e-3 * flat(START)
+
+    def begin() -> None:
+        optimizer.reset()
+        for variable, part in zip(weights, split(start), strict=True):
+            variable.assign(part)
+        for _ in range(quiet):
+            apply(optimizer, weights, split(np.zeros(size)))
+
+    begin()
+    # Rates scale all steps alike, so that one reading gives the rate at the limit; decay, a
+    # share of the weights, is given in proportion to it.
+    found = read(name, optimizer, quiet)
+    inverse = np.column_stack([preconditioned(found, row) for row in np.eye(size)])
+    sharpest = np.linalg.eigvals(inverse @ hessian).real.max()
+    omega = 0.05 if OPTIMIZERS[name].weight_decay else 0.0
+    limit = (
+        found.recurrence.limit * (1 - omega / 2)
+        if isinstance(found.recurrence, Momentum)
+        else found.recurrence.limit - omega
+    )
+    rate = factor * limit / (found.rate * sharpest)
+    optimizer.set_hyperparameters(
+        {"learning_rate": rate} | ({"weight_decay": omega / (rate * found.rate)} if omega else {})
+    )
+    begin()
+    for variable, part in zip(weights, split(start), strict=True):
+        variable.assign(part)
+    again = read(name, optimizer, quiet)
+    assert again.rate * sharpest / again.recurrence.limit == pytest.approx(factor, rel=1e-9)
+    lengths = []
+    for _ in range(LIVELY):
+        apply(optimizer, weights, split(hessian @ flat(weights)))
+        lengths.append(np.linalg.norm(flat(weights)))
+    growth = max(lengths[-10:]) / max(lengths[50:60])
+    assert growth > 1.5 if factor > 1 else growth < 0.7
+
+
+def split(vector: Array) -> list[Array]:
+    ends = np.cumsum([one.size for one in START])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), SHAPES, strict=True)]
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_blocks_of_sides_are_symmetric_roots():
+    """P^(-1/2) of SOAP and Shampoo as a matrix: symmetric, definite, of one block a variable."""
+    for name in ("soap", "shampoo"):
+        optimizer, weights = built(name, {"learning_rate": 0.1, **NUMBERS[name]})
+        for gradients in GRADIENTS:
+            apply(optimizer, weights, gradients)
+        found = read(name, optimizer, len(GRADIENTS))
+        assert found.root is not None
+        root = found.root(np.eye(9))
+        np.testing.assert_allclose(root, root.T, atol=1e-12 * np.abs(root).max())
+        assert np.linalg.eigvalsh(root)[0] > 0
+        assert not root[:6, 6:].any()
+
+
+@pytest.mark.usefixtures("float64")
+def test_shampoo_with_a_diagonal_side_is_read_too():
+    optimizer = load_optimizer("shampoo")(0.1, epsilon=1e-3, max_preconditioner_dim=2)
+    weights = [keras.Variable(one, dtype="float64") for one in START]
+    optimizer.build(weights)
+    for gradients in GRADIENTS:
+        before = flat(weights)
+        apply(optimizer, weights, gradients)
+    found = read("shampoo", optimizer, len(GRADIENTS))
+    expected = 0.1 * preconditioned(found, flat(GRADIENTS[-1]))
+    np.testing.assert_allclose(before - flat(weights), expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("momentum", [0.0, 0.6])
+def test_sam_grows_or_shrinks_along_one_direction_by_the_present_norm(momentum):
+    """In one dimension the pull is towards the |g| at which η·λ is at the limit of that |g|."""
+    curvature, radius, rate = 2.0, 0.05, 0.6
+    parabola = function_objective(lambda w: curvature * keras.ops.sum(w[0] ** 2) / 2)
+    optimizer = build_optimizer("sam", {"learning_rate": rate, "momentum": momentum, "rho": radius})
+    weights = [keras.Variable(np.array([1.0]), dtype="float64")]
+    optimizer.build(weights)
+    found = read("sam", optimizer, 0)
+    assert (found.rate, found.radius) == (rate, radius)
+    assert found.recurrence.limit == pytest.approx(2 + 2 * momentum)
+    norms = []
+    for _ in range(400):
+        optimizer.minimize(parabola, weights)
+        norms.append(curvature * abs(float(weights[0].numpy()[0])))
+    # The swing that repeats itself is where the limit meets η·λ.
+    rule = StepRule(rate, found.recurrence.limit, radius=radius)
+    assert ascended(rule, norms[-1]) == pytest.approx(rate * curvature, rel=1e-6)
+    assert ascended(rule, 2 * norms[-1]) > rate * curvature > ascended(rule, norms[-1] / 2)
+
+
+def test_sam_with_a_penalty_has_none():
+    numbers = {"momentum": 0.0, "rho": 0.1, "l2": 0.1}
+    assert "penalty" in str(stepping("sam", Snapshot(0.1, numbers)))
+
+
+def reason(name: str, at: Snapshot) -> str:
+    found = stepping(name, at)
+    assert isinstance(found, str)
+    return found
+
+
+def test_what_is_not_known_is_said():
+    numbers = {"learning_rate": 0.1, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+    assert "no step yet" in reason("adam", Snapshot(0.1, numbers))
+    assert "not kept with the weights" in reason("adam", Snapshot(0.1, numbers, 5))
+    assert "no optimizer of this program" in reason("keras:SGD", Snapshot(0.1, numbers, 5))
+    slots = [{"second_moment": np.array([np.inf, 1.0])}]
+    assert "not positive and finite" in reason("adam", Snapshot(0.1, numbers, 5, slots))
+    decayed = reason("sgd", Snapshot(0.5, {"weight_decay": 5.0}))
+    assert decayed == (
+        "Weight decay alone multiplies the weights by 1 − 2.5 in a step of sgd, so that they grow "
+        "whatever η·λmax is."
+    )
