@@ -155,9 +155,11 @@ def test_a_ritz_value_is_a_bound_and_said_to_be_one(residual, words):
 
 
 def test_few_lanczos_steps_resolve_no_preconditioned_limit():
-    """A limit between the Ritz value of four steps, and that with its residual."""
+    """A limit between the Ritz value of four steps and λmax = 20."""
     ritz = lanczos(aslinearoperator(MATRIX), 4, 0)
-    limit = 0.1 * float(ritz.ritz_values[-1] + ritz.residuals[-1] / 2)
+    largest = float(ritz.ritz_values[-1])
+    assert largest < 20 < largest + ritz.residuals[-1]
+    limit = 0.1 * (largest + 20) / 2
     rule = StepRule(0.1, limit, root_of(np.ones(60)))
     _, findings = stability(aslinearoperator(MATRIX), rule, 20.0, None, 4, 0)
     assert "is not resolved" in findings["stability"]
