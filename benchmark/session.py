@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmark import backend
+from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
@@ -162,6 +163,19 @@ class Session:
     def question(self) -> str:
         """The question of the study."""
         return self._study.question
+
+    @property
+    def curvature_cost(self) -> str:
+        """What the largest Hessian that is formed may cost; empty where none is asked for."""
+        section = self._study.curvature
+        limit = max(section.exact_limit, section.lanczos_steps)
+        if section.trials == "none" and not section.diagnosed:
+            return ""
+        plan = exact_plan(limit)
+        return (
+            f"Curvature: the whole Hessian of a model of up to {limit} parameters, else "
+            f"{section.lanczos_steps} Lanczos steps. {plan.sentence}"
+        )
 
     @property
     def path(self) -> Path:

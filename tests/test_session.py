@@ -285,3 +285,12 @@ def test_every_trial_of_the_search_is_followed_and_its_cost_stated(finished):
     assert cost["seconds"] == pytest.approx(search["seconds.curvature"].sum(), abs=1e-3)  # rounded
     share = search["seconds.curvature"].sum() / search["seconds.train"].sum()
     assert cost["share_of_training"] == pytest.approx(share, rel=1e-9)  # sums in another order
+
+
+def test_the_cost_of_whole_hessians_is_stated_where_any_is_asked_for(tmp_path):
+    said = open_session(tmp_path / "one", "curvature.exact_limit=2000").curvature_cost
+    assert said.startswith(
+        "Curvature: the whole Hessian of a model of up to 2000 parameters, else 40 Lanczos steps. "
+        "All 2000 eigenvalues take 2000 products and 0.072 GB of memory"
+    )
+    assert open_session(tmp_path / "two", 'curvature.trials="none"').curvature_cost == ""

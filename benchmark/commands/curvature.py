@@ -1,7 +1,7 @@
 """What the command ``curvature`` does, from its options to the page."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,9 @@ def run_curvature(request: CurvatureCommand) -> None:
         UserError: something that the user can mend.
     """
     _check(request)
-    with _progress() as watch:
-        portrait, folder = _of_model(request, watch) if request.model else _of_run(request, watch)
+    with _progress() as (watch, announce):
+        of = _of_model if request.model else _of_run
+        portrait, folder = of(request, watch, announce)
         watch("page", 0.0)
         from benchmark.report.curvature_page import document, write_curvature
 
@@ -97,7 +98,9 @@ def _check(request: CurvatureCommand) -> None:
             )
 
 
-def _of_run(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]":
+def _of_run(
+    request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
+) -> "tuple[Portrait, Path]":
     from benchmark.inspection import Settings
     from benchmark.inspection.names import recorded_trial
     from benchmark.results import find_run, read_environment
@@ -113,10 +116,12 @@ def _of_run(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]
     from benchmark.inspection.trials import trial_subject
 
     subject = trial_subject(path, result, settings, watch)
-    return examine(subject, settings, watch), folder
+    return examine(subject, settings, watch, announce), folder
 
 
-def _of_model(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Path]":
+def _of_model(
+    request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
+) -> "tuple[Portrait, Path]":
     assert request.model is not None, "checked"
     assert request.dataset is not None, "checked"
     from benchmark.data import load_card
@@ -141,7 +146,7 @@ def _of_model(request: CurvatureCommand, watch: "Watch") -> "tuple[Portrait, Pat
     settings = Settings(**request.measured)
     scaling = request.scaling or "standard"
     subject = model_subject(request.model, request.dataset, request.loss, scaling, settings)
-    return examine(subject, settings, watch), folder
+    return examine(subject, settings, watch, announce), folder
 
 
 def check_folder(folder: Path) -> None:
@@ -213,8 +218,8 @@ def _table(title: str, *columns: str) -> Table:
 
 
 @contextmanager
-def _progress() -> "Iterator[Watch]":
-    """A bar on a terminal, a line for each stage elsewhere; on the error stream."""
+def _progress() -> "Iterator[tuple[Watch, Callable[[str], None]]]":
+    """A bar on a terminal, a line for each stage elsewhere, and sentences; on the error stream."""
     console = Console(stderr=True)
     if not console.is_terminal:
         seen: set[str] = set()
@@ -224,7 +229,7 @@ def _progress() -> "Iterator[Watch]":
                 seen.add(stage)
                 sys.stderr.write(f"{stage} …\n")
 
-        yield say
+        yield say, _line
         return
     bars = Progress(
         TextColumn("{task.description}"),
@@ -239,4 +244,8 @@ def _progress() -> "Iterator[Watch]":
         bars.update(bar, description=stage, total=1.0 if share else None, completed=share)
 
     with bars:
-        yield show
+        yield show, lambda text: bars.console.print(text, highlight=False, markup=False)
+
+
+def _line(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")

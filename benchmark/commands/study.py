@@ -112,6 +112,8 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             assert path is not None
             session = Session.resume(path, settings)
         tell(f"Run {session.name}: {session.question}")
+        if session.curvature_cost:
+            tell(session.curvature_cost)
         if choice.workers is not None:
             tell(f"Starting {choice.workers} workers, each of which imports the framework.")
         progress = StudyProgress(

@@ -18,7 +18,7 @@ symmetric linear operator, such as ``scipy.sparse.linalg.aslinearoperator(matrix
 """
 
 from benchmark.curvature.blocks import BlockOperator, block_operator, layer_slices
-from benchmark.curvature.checks import check_products
+from benchmark.curvature.checks import AsymmetryError, check_products, check_rows
 from benchmark.curvature.density import SpectralDensity, spectral_density
 from benchmark.curvature.diagnosis import Curvature, Surroundings, diagnose
 from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
@@ -48,6 +48,7 @@ from benchmark.curvature.steps import SteppedOperator, StepRule
 from benchmark.curvature.subspace import Subspace
 
 __all__ = [
+    "AsymmetryError",
     "BlockOperator",
     "ComposedLoss",
     "Curvature",
@@ -70,6 +71,7 @@ __all__ = [
     "SymmetricOperator",
     "block_operator",
     "check_products",
+    "check_rows",
     "diagnose",
     "effective_rank",
     "estimate_moments",

@@ -25,7 +25,7 @@ def exact_alignment(hessian: Array, gradient: Array) -> dict[str, float]:
 
     Returns:
         ``alignment_top_1`` and, from eleven parameters on, ``alignment_top_10``; nothing for a
-        gradient of zero.
+        gradient of zero, and where all eigenvalues are equal, so that none is the sharpest.
 
     Example:
         >>> exact_alignment(np.diag([1.0, 5.0]), np.array([3.0, 4.0]))
@@ -40,6 +40,8 @@ def exact_alignment(hessian: Array, gradient: Array) -> dict[str, float]:
     values, vectors = np.linalg.eigh(hessian)
     weights = (vectors.T @ gradient) ** 2 / square
     rounding = len(values) * np.finfo(np.float64).eps * np.abs(values).max()
+    if values[0] >= values[-1] - rounding:
+        return {}
     return {
         f"alignment_top_{count}": float(weights[values >= values[-count] - rounding].sum())
         for count in TOP

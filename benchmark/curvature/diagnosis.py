@@ -119,7 +119,8 @@ def diagnose(
             gives gᵀHg.
 
     Returns:
-        A diagnosis; where products are not finite, one that says so and holds no spectrum.
+        A diagnosis; where the gradient or products are not finite, one that says so and holds no
+        spectrum.
 
     Example:
         >>> from keras import ops
@@ -144,6 +145,9 @@ def diagnose(
     hessian: Array | None = None
     plan, wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
     try:
+        if not np.isfinite(gradient).all():
+            # Products may be finite all the same: those of a quadratic know no weights.
+            raise FloatingPointError("the gradient must be finite. Received NaN or infinity.")
         if wanted and plan.fits:
             spectrum = exact_eigenvalues(operator, plan.available_bytes)
             hessian = spectrum.hessian
@@ -152,7 +156,7 @@ def diagnose(
             found = lanczos(operator, lanczos_steps, seed)
             known = verdicts.from_lanczos(found, size * operator.epsilon)
         bend, shares = _along_gradient(
-            operator, gradient, hessian, known.quantities["lambda_max"], alignment_steps
+            operator, gradient, hessian, known.quantities, alignment_steps
         )
         norm = float(np.linalg.norm(gradient))
         stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed, norm))
@@ -187,15 +191,18 @@ def _along_gradient(
     operator: HessianOperator,
     gradient: Array,
     hessian: Array | None,
-    lambda_max: float,
+    known: dict[str, float],
     steps: int,
 ) -> tuple[float, dict[str, float]]:
     """gᵀHg, and how much of the gradient lies in the sharpest directions."""
-    if not np.isfinite(gradient).all() or not gradient.any():
+    if not gradient.any():
         return 0.0, {}
-    if hessian is not None:
-        return float(gradient @ hessian @ gradient), exact_alignment(hessian, gradient)
-    return krylov_alignment(operator, gradient, steps, lambda_max)
+    if hessian is None:
+        return krylov_alignment(operator, gradient, steps, known["lambda_max"])
+    bend = float(gradient @ hessian @ gradient)
+    # Where all eigenvalues are zero to what is known of them, no direction is the sharpest.
+    is_flat = known["lambda_abs_max"] <= known["tolerance"]
+    return bend, {} if is_flat else exact_alignment(hessian, gradient)
 
 
 def _stability(
@@ -209,4 +216,6 @@ def _stability(
         return {}, {}
     if isinstance(rule, str):
         return {}, {"stability": rule}
-    return stability(operator, rule, known.quantities["lambda_max"], hessian, *method)
+    residual = known.quantities.get("lambda_max_residual", 0.0)
+    largest = known.quantities["lambda_max"]
+    return stability(operator, rule, largest, hessian, *method, residual=residual)

@@ -1,5 +1,6 @@
 """The full Hessian and its spectrum, for small models and for single layers."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ COPIES = 2
 COLUMNS = 256
 """Products a step; more gain nothing, and would cost memory that the plan does not count."""
 FLOAT_BYTES = 8
+TRIAL_SIZE = 400
+"""Of the matrix whose eigenvalues are timed: some hundredths of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,23 @@ class ExactPlan:
     def fits(self) -> bool:
         """Whether that much may be taken."""
         return self.available_bytes is None or self.needed_bytes <= self.available_bytes
+
+    def seconds(self, block_seconds: float, block_size: int) -> float:
+        """About how long it takes on this machine, given the time of a block of products.
+
+        The eigenvalues are taken to cost what those of a small matrix cost here, times the cube
+        of the sizes' ratio: too much rather than too little, for large ones are more efficient.
+
+        Args:
+            block_seconds: measured.
+            block_size: products in the block, ≥ 1.
+        """
+        products = -(-self.size // block_size) * block_seconds
+        trial = min(self.size, TRIAL_SIZE)
+        matrix = np.diag(np.arange(trial, dtype=np.float64)) + 1.0
+        begun = time.perf_counter()
+        np.linalg.eigvalsh(matrix)
+        return products + (time.perf_counter() - begun) * (self.size / trial) ** 3
 
     @property
     def sentence(self) -> str:

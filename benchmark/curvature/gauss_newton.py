@@ -5,9 +5,15 @@ from typing import Any
 from benchmark import backend
 from benchmark.curvature.losses import ComposedLoss
 from benchmark.curvature.operators import GaussNewtonOperator
+from benchmark.curvature.outputs import stands_for_logits
 from benchmark.curvature.program import CurvatureProgram, keep_dtype
 
 Tensor = Any
+PROBABILITIES = (
+    "the Gauss-Newton matrix of a cross-entropy must be taken at the logits. Received a model "
+    "whose outputs come out of softmax or sigmoid. Make a model without that activation, and a "
+    "loss with from_logits=True."
+)
 
 
 class GaussNewtonProgram(CurvatureProgram[GaussNewtonOperator]):
@@ -30,7 +36,7 @@ class GaussNewtonProgram(CurvatureProgram[GaussNewtonOperator]):
 
     Raises:
         ValueError: a size is below 1, the dtype is another, or the model ends in
-            probabilities.
+            probabilities: of a subclassed one this shows at the first use.
         TypeError: at the first use, the loss returns another dtype.
 
     Example:
@@ -61,15 +67,14 @@ class GaussNewtonProgram(CurvatureProgram[GaussNewtonOperator]):
     ) -> None:
         if loss.of_probabilities:
             # Of such outputs Keras's loss does not depend: it looks at the logits behind them.
-            raise ValueError(
-                "the Gauss-Newton matrix of a cross-entropy must be taken at the logits. Received "
-                "a model whose last layer ends in softmax or sigmoid. Make a model without that "
-                "activation, and a loss with from_logits=True."
-            )
+            raise ValueError(PROBABILITIES)
         checked = keep_dtype(loss, dtype)
 
         def outputs(parameters: Any, *data: Any) -> Tensor:
-            return loss.forward(parameters, data[0], *data[2:])[0]
+            found = loss.forward(parameters, data[0], *data[2:])[0]
+            if loss.of_probabilities is None and stands_for_logits(found):
+                raise ValueError(PROBABILITIES)
+            return found
 
         def of_outputs(z: Any, *data: Any) -> Tensor:
             return loss.of_outputs(z, data[1])

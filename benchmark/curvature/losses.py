@@ -7,7 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from benchmark.curvature.checks import refuse_unfrozen_layers
+from benchmark.curvature.checks import (
+    other_arithmetic,
+    refuse_other_arithmetic,
+    refuse_unfrozen_layers,
+)
+from benchmark.curvature.outputs import output_activation, output_operation
 
 Tensor = Any
 Loss = Callable[..., Tensor]
@@ -25,7 +30,8 @@ class ComposedLoss:
             depends on the parameters, ``0.0`` where there is none.
         of_outputs: ``(outputs, y) -> ℓ``, the mean over the examples.
         of_probabilities: whether ℓ is a cross-entropy of probabilities that the model's last
-            activation makes of logits; Keras takes such a loss of the logits behind z.
+            activation makes of logits; Keras takes such a loss of the logits behind z. Nothing
+            where only the outputs themselves can tell.
 
     Example:
         >>> import numpy as np
@@ -39,7 +45,7 @@ class ComposedLoss:
 
     forward: Callable[..., tuple[Tensor, Tensor | float]]
     of_outputs: Loss
-    of_probabilities: bool = False
+    of_probabilities: bool | None = False
 
     def __call__(self, parameters: Sequence[Tensor], x: Tensor, y: Tensor, *state: Any) -> Tensor:
         """Return the loss."""
@@ -59,7 +65,8 @@ def model_loss(
 
     Args:
         model: a built model. It is not changed: for another ``dtype`` a copy is made, since a
-            float32 model casts whatever it is given to float32.
+            float32 model casts whatever it is given to float32. So a model of mixed precision
+            gives the function that it computes up to the rounding of its half precision.
         loss: a ``keras.losses.Loss``, a Keras loss name, or a function of (y_true, y_pred).
         dtype: the arithmetic, ``"float64"`` or ``"float32"``. The default resolves small
             eigenvalues that float32 drowns in rounding, for at most twice the time.
@@ -73,7 +80,8 @@ def model_loss(
 
     Raises:
         ValueError: the loss does not take the mean over examples, or a layer is random or
-            mixes examples, so that there is no function to differentiate.
+            mixes examples, so that there is no function to differentiate; or a layer computes
+            in another arithmetic, whatever it is told.
 
     Example:
         >>> import numpy as np
@@ -114,13 +122,13 @@ def model_loss(
     return ComposedLoss(forward, of_outputs, _is_of_probabilities(model, loss))
 
 
-def _is_of_probabilities(model: keras.Model, loss: Any) -> bool:
-    last = model.layers[-1] if model.layers else None
-    activation = getattr(last, "activation", None)
-    squashed = activation in (keras.activations.softmax, keras.activations.sigmoid)
-    name = type(keras.losses.get(loss)).__name__ + getattr(keras.losses.get(loss), "__name__", "")
-    is_entropy = "crossentropy" in name.lower()
-    return is_entropy and (squashed or isinstance(last, keras.layers.Softmax))
+def _is_of_probabilities(model: keras.Model, loss: Any) -> bool | None:
+    found = keras.losses.get(loss)
+    name = type(found).__name__ + getattr(found, "__name__", "")
+    if "crossentropy" not in name.lower():
+        return False
+    operation = output_operation(model)
+    return None if operation is None else bool(output_activation(operation))
 
 
 def _values(loss: Any) -> Loss:
@@ -138,11 +146,14 @@ def _values(loss: Any) -> Loss:
 
 def _in_dtype(model: keras.Model, dtype: str) -> keras.Model:
     """Return the model computing in ``dtype``: itself, or a copy with other weights."""
-    if all(variable.dtype == dtype for variable in model.trainable_variables):
+    keeps = all(variable.dtype == dtype for variable in model.trainable_variables)
+    if keeps and not other_arithmetic(model, dtype):
         return model
     serialized = keras.saving.serialize_keras_object(model)
     serialized.pop("compile_config", None)
-    return keras.saving.deserialize_keras_object(_with_dtype(serialized, dtype))
+    twin = keras.saving.deserialize_keras_object(_with_dtype(serialized, dtype))
+    refuse_other_arithmetic(twin, dtype)
+    return twin
 
 
 def _with_dtype(entry: Any, dtype: str) -> Any:

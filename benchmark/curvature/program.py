@@ -94,13 +94,22 @@ class CurvatureProgram(Generic[Operator]):
         return self._operator(self._derivatives, bound, chunks)
 
     def _tensor(self, value: Any) -> Tensor:
-        """Copy a value to the device, floating-point numbers in the program's arithmetic."""
-        is_variable = isinstance(value, keras.Variable)
-        # Through NumPy, since Keras takes a list of Python floats for float32.
-        given = value if is_variable or ops.is_tensor(value) else np.asarray(value)
-        tensor = ops.convert_to_tensor(given)
-        is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype))
-        return ops.cast(tensor, self.dtype) if is_float else tensor
+        return in_arithmetic(value, self.dtype)
+
+
+def in_arithmetic(value: Any, dtype: str) -> Tensor:
+    """Copy a value to the device, floating-point numbers in the given arithmetic.
+
+    Args:
+        value: an array, a tensor or a variable.
+        dtype: of floating-point numbers; others keep theirs.
+    """
+    is_variable = isinstance(value, keras.Variable)
+    # Through NumPy, since Keras takes a list of Python floats for float32.
+    given = value if is_variable or ops.is_tensor(value) else np.asarray(value)
+    tensor = ops.convert_to_tensor(given)
+    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype))
+    return ops.cast(tensor, dtype) if is_float else tensor
 
 
 def keep_dtype(loss: Callable[..., Tensor], dtype: str) -> Callable[..., Tensor]:

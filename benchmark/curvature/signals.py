@@ -12,6 +12,8 @@ from benchmark.curvature.operators import Array
 
 MOST_OUTPUTS = 64
 """Outputs up to which the Jacobian is taken, a gradient for each."""
+CHUNK = 1024
+"""Examples that pass at once in search of dead units."""
 
 
 class SignalProgram:
@@ -76,13 +78,20 @@ class SignalProgram:
         Args:
             weights: as in :meth:`jacobians`.
             state: as there.
-            x: as there.
+            x: the examples, at least one; they pass in chunks, so there may be many.
         """
         if not self._watched:
             return {}
-        largest = self._answer(list(weights), list(state), x)
+        size = min(len(x), CHUNK)
+        largest: list[Array] = []
+        for first in range(0, len(x), size):
+            # The last chunk reaches back into the one before, so that its shape compiles nothing.
+            chunk = x[min(first, len(x) - size) :][:size]
+            found = self._answer(list(weights), list(state), chunk)
+            answers = [np.asarray(ops.convert_to_numpy(one)) for one in found]
+            largest = [np.maximum(*pair) for pair in zip(largest or answers, answers, strict=True)]
         return {
-            layer.name: float(np.mean(np.asarray(ops.convert_to_numpy(one)) == 0))
+            layer.name: float(np.mean(one == 0))
             for layer, one in zip(self._watched, largest, strict=True)
         }
 
@@ -113,4 +122,5 @@ class SignalProgram:
 
 
 def _may_die(layer: keras.layers.Layer) -> bool:
-    return bool(layer.trainable_variables) or isinstance(layer, keras.layers.Activation)
+    switches = keras.layers.Activation | keras.layers.ReLU
+    return bool(layer.trainable_variables) or isinstance(layer, switches)

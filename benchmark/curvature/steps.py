@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.curvature.lanczos import lanczos
-from benchmark.curvature.operators import Array, SymmetricOperator
+from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
 
 Found = tuple[dict[str, float], dict[str, str]]
-
-
+GROW = "so on the quadratic model steps grow along the sharpest direction"
 Root = Callable[[Array], Array]
 
 
@@ -25,7 +24,6 @@ class StepRule:
         root: P^(-1/2) V for the columns of V, shape (n, k), symmetric and positive definite,
             where the method steps along P⁻¹ g: λmax is then that of P^(-1/2) H P^(-1/2), which
             has the eigenvalues of P⁻¹ H. Without it P is the identity.
-        penalty: the diagonal that a penalty on the weights adds to H, shape (n,).
         radius: ρ ≥ 0, where the gradient is taken at W + ρ g / ‖g‖; the limit is then lower,
             see :func:`ascended`.
         note: what is to be said of the limit.
@@ -34,33 +32,26 @@ class StepRule:
     learning_rate: float
     limit: float
     root: Root | None = None
-    penalty: Array | None = None
     radius: float = 0.0
     note: str = ""
 
-    @property
-    def is_of_hessian(self) -> bool:
-        """Whether λmax is that of H itself."""
-        return self.root is None and self.penalty is None
-
 
 class SteppedOperator:
-    """P^(-1/2) (H + D) P^(-1/2) of a rule of steps, symmetric as H is.
+    """P^(-1/2) H P^(-1/2) of a rule of steps, symmetric as H is.
 
     Args:
         operator: H, n × n.
-        rule: with P and the diagonal D, each of which may be missing.
+        root: of the rule: P^(-1/2) V for the columns of V.
 
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
-        >>> rule = StepRule(0.1, 2.0, root=lambda vectors: vectors / 2, penalty=np.ones(2))
-        >>> stepped = SteppedOperator(aslinearoperator(np.diag([3.0, 8.0])), rule)
+        >>> stepped = SteppedOperator(aslinearoperator(np.diag([4.0, 9.0])), lambda v: v / 2)
         >>> stepped.matvec(np.ones(2)).tolist()
         [1.0, 2.25]
     """
 
-    def __init__(self, operator: SymmetricOperator, rule: StepRule) -> None:
-        self._operator, self._rule = operator, rule
+    def __init__(self, operator: SymmetricOperator, root: Root) -> None:
+        self._operator, self._root = operator, root
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,27 +60,17 @@ class SteppedOperator:
 
     def matvec(self, vector: Array) -> Array:
         """The product with a vector of shape (n,)."""
-        scaled = self._scaled(vector[:, None])[:, 0]
-        product = self._operator.matvec(scaled) + self._added(scaled[:, None])[:, 0]
-        return self._scaled(product[:, None])[:, 0]
+        product = self._operator.matvec(self._root(vector[:, None])[:, 0])
+        return self._root(product[:, None])[:, 0]
 
     def matmat(self, matrix: Array) -> Array:
         """The products with the columns of a matrix of shape (n, k)."""
-        scaled = self._scaled(matrix)
-        return self._scaled(self._operator.matmat(scaled) + self._added(scaled))
+        return self._root(self._operator.matmat(self._root(matrix)))
 
     def of_matrix(self, hessian: Array) -> Array:
         """The whole matrix, from that of H."""
-        half = self._scaled(hessian + self._added(np.eye(len(hessian))))
-        whole = self._scaled(half.T)
+        whole = self._root(self._root(hessian).T)
         return (whole + whole.T) / 2
-
-    def _scaled(self, matrix: Array) -> Array:
-        return matrix if self._rule.root is None else self._rule.root(matrix)
-
-    def _added(self, matrix: Array) -> Array:
-        penalty = self._rule.penalty
-        return np.zeros_like(matrix) if penalty is None else penalty[:, None] * matrix
 
 
 def ascended(rule: StepRule, gradient_norm: float) -> float:
@@ -186,8 +167,13 @@ def stability(
     steps: int,
     seed: int,
     gradient_norm: float = 0.0,
+    residual: float = 0.0,
 ) -> Found:
     """Compare η·λmax with the limit of a method.
+
+    A Ritz value θ is no larger than λmax, and an eigenvalue lies within its residual r. So steps
+    are said to grow where θ is beyond the limit, and to be stable only where θ + r is below it;
+    between the two nothing is said.
 
     Args:
         operator: the Hessian H.
@@ -197,11 +183,11 @@ def stability(
         steps: of Lanczos' method for a preconditioned Hessian otherwise.
         seed: of its start vector.
         gradient_norm: ‖g‖, for a rule with a radius.
+        residual: of the largest Ritz value of H.
 
     Returns:
         ``scaled_sharpness`` η·λmax, ``stability_limit``, with a preconditioner
-        ``preconditioned_lambda_max``, else with a penalty ``penalized_lambda_max``, and a
-        sentence.
+        ``preconditioned_lambda_max``, and a sentence.
 
     References:
         Cohen et al., Gradient descent on neural networks typically occurs at the edge of
@@ -212,27 +198,46 @@ def stability(
         return {}, {"stability": "‖g‖ is zero, where the limit of an ascent along g is not known."}
     found: dict[str, float] = {}
     name = "λ_max"
-    if not rule.is_of_hessian:
-        name = "λ_max(P⁻¹H)" if rule.root else "λ_max(H)"
-        stepped = SteppedOperator(operator, rule)
+    if rule.root is not None:
+        name = "λ_max(P⁻¹H)"
+        stepped = SteppedOperator(operator, rule.root)
         if hessian is not None:
             lambda_max = float(np.linalg.eigvalsh(stepped.of_matrix(hessian))[-1])
         else:
-            lambda_max = float(lanczos(stepped, steps, seed).ritz_values[-1])
-        kind = "preconditioned" if rule.root else "penalized"
-        found[f"{kind}_lambda_max"] = lambda_max
+            ritz = lanczos(stepped, steps, seed)
+            lambda_max = float(ritz.ritz_values[-1])
+            rounding = operator.shape[0] * epsilon_of(operator)
+            residual = float(ritz.residuals[-1] + rounding * np.abs(ritz.ritz_values).max())
+        found["preconditioned_lambda_max"] = lambda_max
     sharpness = rule.learning_rate * lambda_max
     limit = ascended(rule, gradient_norm)
     found |= {"scaled_sharpness": sharpness, "stability_limit": limit}
-    share = sharpness / limit
-    if share <= 0:
-        verdict = "the loss curves upwards nowhere, so no rate is too large for it"
-    elif share < 1:
-        verdict = f"{100 * share:.3g} % of the limit {limit:.3g}, so steps are stable"
+    if hessian is not None:
+        sentence = f"η·{name} = {sharpness:.3g}: {_exact_verdict(sharpness, limit)}."
     else:
-        verdict = (
-            f"above the limit {limit:.3g}, so on the quadratic model steps grow along the "
-            "sharpest direction"
-        )
-    sentence = f"η·{name} = {sharpness:.3g}: {verdict}."
+        upper = sharpness + rule.learning_rate * residual
+        sentence = f"η·{name} ≥ {sharpness:.3g}{_bounded_verdict(sharpness, upper, limit)}."
     return found, {"stability": f"{sentence} {rule.note}".strip()}
+
+
+def _exact_verdict(sharpness: float, limit: float) -> str:
+    if sharpness <= 0:
+        return "the loss curves upwards nowhere, so no rate is too large for it"
+    if sharpness < limit:
+        return f"{100 * sharpness / limit:.3g} % of the limit {limit:.3g}, so steps are stable"
+    return f"above the limit {limit:.3g}, {GROW}"
+
+
+def _bounded_verdict(sharpness: float, upper: float, limit: float) -> str:
+    """The same of a lower bound, and of what it reaches to with its residual."""
+    if sharpness >= limit:
+        return f": above the limit {limit:.3g}, {GROW}"
+    if upper >= limit:
+        return (
+            f", with its residual up to {upper:.3g}, and the limit is {limit:.3g}: whether steps "
+            "are stable is not resolved"
+        )
+    return (
+        f", with its residual up to {upper:.3g}: at most {100 * max(upper, 0) / limit:.3g} % of "
+        f"the limit {limit:.3g}, so steps are stable unless Lanczos' method missed an eigenvalue"
+    )

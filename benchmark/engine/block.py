@@ -12,6 +12,7 @@ from benchmark.engine.plans import Plan, Steps, idle, steps_of, together
 from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
+from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot, sentence
 from benchmark.engine.stepping import step_rule
 from benchmark.engine.task import Array
@@ -322,8 +323,9 @@ class Block:
                     slot.trial.curvature,
                     slot.trial.random_seed("initial_weights"),
                     state=states,
-                    rule=step_rule(slot, weights, memory),
+                    rule=step_rule(slot, memory),
                     before=self._at(place, before) if slot.epoch else None,
+                    regularization=regularization_of(slot.trial),
                 )
         except Exception as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, sentence(error))

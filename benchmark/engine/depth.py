@@ -12,7 +12,7 @@ from benchmark.engine.task import Array, Task
 from benchmark.problems.deep_linear_chain import DeepLinearChain
 
 PROBE = 64
-"""Examples over which Jacobian and dead units are taken."""
+"""Examples over which the Jacobian is taken; units are looked at over all of them."""
 Found = tuple[dict[str, float], dict[str, str]]
 
 
@@ -64,7 +64,7 @@ class Depth:
         probe = x[:: max(1, len(x) // PROBE)][:PROBE]
         jacobians = signals.jacobians(weights, state, probe) if signals.has_jacobian else None
         layers = self._named(weights, gradient, before)
-        return diagnose_depth(layers, jacobians, signals.dead_units(weights, state, probe))
+        return diagnose_depth(layers, jacobians, signals.dead_units(weights, state, x))
 
     def warm_up(self, weights: Sequence[Array], state: Sequence[Array], x: Array) -> None:
         """Compile what :meth:`measure` calls."""

@@ -19,6 +19,7 @@ from benchmark.curvature import (
     model_loss,
 )
 from benchmark.engine.depth import Depth
+from benchmark.engine.regularization import UNPENALISED, Regularization, penalised
 from benchmark.engine.task import Array, Part, Task, mean_metric, state_of
 from benchmark.trial import CurvatureRequest
 
@@ -87,8 +88,11 @@ class Evaluation:
         state: State = None,
         rule: StepRule | str | None = None,
         before: Sequence[Array] | None = None,
+        regularization: Regularization = UNPENALISED,
     ) -> Curvature:
         """Diagnose the Hessian of the training loss over the requested examples, and the layers.
+
+        The loss is taken with its penalties, for its gradients with theirs train the weights.
 
         The model is in inference mode: nothing is dropped, and BatchNormalization uses its
         moving averages, which are constants here. So at the start of a trial, where these
@@ -102,8 +106,11 @@ class Evaluation:
             state: as in :meth:`metrics`.
             rule: how the optimizer steps, or a sentence on why its limit is not known.
             before: the weights before the last epoch.
+            regularization: the penalties of the trial, and what of it is no part of the loss.
         """
         part = self._sample(request.samples, seed)
+        own = self._state(state)
+        state = [*own, *regularization.coefficients]
 
         def loss_at(shift: Array) -> float:
             return self._operator(_moved(weights, shift), part, state).value()
@@ -118,12 +125,12 @@ class Evaluation:
             surroundings=Surroundings(loss_at, rule, batches, size),
         )
         quantities, findings = self._depth.measure(
-            weights, operator.gradient(), self._state(state), part.x, before
+            weights, operator.gradient(), own, part.x, before
         )
         return replace(
             found,
             quantities={**found.quantities, **quantities},
-            findings={**found.findings, **findings},
+            findings={**found.findings, **regularization.findings, **findings},
         )
 
     def warm_up(self, request: CurvatureRequest) -> None:
@@ -141,7 +148,8 @@ class Evaluation:
         if not request.epochs or wanted in self._warm:
             return
         weights, part = values_of(self._task.model), self._sample(request.samples, 0)
-        operator = self._operator(weights, part)
+        state = [*self._state(None), *UNPENALISED.coefficients]
+        operator = self._operator(weights, part, state)
         size = operator.shape[0]
         operator.gradient()
         if size <= max(request.exact_limit, request.lanczos_steps):
@@ -150,12 +158,12 @@ class Evaluation:
             operator.matvec(np.zeros(size))
         size = len(part.x) // NOISE_BATCHES
         if size:
-            self._operator(weights, Part(part.x[:size], part.y[:size])).gradient()
+            self._operator(weights, Part(part.x[:size], part.y[:size]), state).gradient()
         self._depth.warm_up(weights, self._state(None), part.x)
         self._warm.add(wanted)
 
     def _batch_gradients(
-        self, weights: Sequence[Array], part: Part, seed: int, state: State
+        self, weights: Sequence[Array], part: Part, seed: int, state: Sequence[Array]
     ) -> tuple[Array | None, int]:
         """The gradients of disjoint mini-batches, and how many examples each has."""
         size = len(part.x) // NOISE_BATCHES
@@ -176,13 +184,14 @@ class Evaluation:
         return Part(train.x[drawn], train.y[drawn])
 
     def _operator(
-        self, weights: Sequence[Array], part: Part, state: State = None
+        self, weights: Sequence[Array], part: Part, state: Sequence[Array]
     ) -> HessianOperator:
-        """The Hessian over some examples."""
+        """The Hessian over some examples; the coefficients of penalties end the state."""
         if self._hessian is None:
             # In float64, for a spectrum; built at the first need, since it copies the model.
-            self._hessian = HessianProgram(model_loss(self._task.model, self._task.loss))
-        return self._hessian.at(list(weights), part.x, part.y, self._state(state))
+            loss = model_loss(self._task.model, self._task.loss)
+            self._hessian = HessianProgram(penalised(loss))
+        return self._hessian.at(list(weights), part.x, part.y, state)
 
     def _state(self, given: State) -> list[Array]:
         """What the model keeps besides weights; an argument, or a program would freeze it."""

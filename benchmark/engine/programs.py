@@ -12,6 +12,7 @@ from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
+from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Slot, model_key, optimizer_of, structure_of
 from benchmark.engine.task import Array, Task, build_task
 from benchmark.engine.tiles import Shape
@@ -74,7 +75,10 @@ class ModelPrograms:
         programs = [self.tracking(slot.trial) for slot in slots]
         for program in dict.fromkeys(programs):
             own = [index for index, one in enumerate(programs) if one is program]
-            trials = [Tracked(*rows[index], slots[index].direction) for index in own]
+            trials = [
+                Tracked(*rows[index], slots[index].direction, regularization_of(slots[index].trial))
+                for index in own
+            ]
             for index, (numbers, direction) in zip(own, program.measure(trials), strict=True):
                 slots[index].direction = direction
                 found[index] = slots[index].track(numbers)

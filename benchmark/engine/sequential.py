@@ -10,6 +10,7 @@ import numpy as np
 from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.rates import rates
+from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import (
     Clock,
     Slot,
@@ -258,15 +259,18 @@ class SequentialEngine:
                 slot.trial.curvature,
                 seed,
                 state,
-                step_rule(slot, weights, self._memory()),
+                step_rule(slot, self._memory()),
                 before,
+                regularization_of(slot.trial),
             )
         return slot.report(metrics, status, reason, found, tracked)
 
     def _track(self, slot: Slot, weights: list[Array], state: list[Array]) -> dict[str, float]:
         with Clock("curvature", slot):
             program = self._tracking_of(slot.trial, self._structure.task)
-            ((found, direction),) = program.measure([Tracked(weights, state, slot.direction)])
+            ((found, direction),) = program.measure(
+                [Tracked(weights, state, slot.direction, regularization_of(slot.trial))]
+            )
         slot.direction = direction
         return slot.track(found)
 

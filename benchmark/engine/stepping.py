@@ -30,12 +30,11 @@ def memory_of(optimizer: Any, state: Sequence[Array]) -> Memory:
     return slots, shared
 
 
-def step_rule(slot: Slot, weights: Sequence[Array], memory: Memory = NOTHING) -> StepRule | str:
+def step_rule(slot: Slot, memory: Memory = NOTHING) -> StepRule | str:
     """Return what decides whether the steps of a running trial are stable.
 
     Args:
         slot: the trial.
-        weights: where it is.
         memory: of its optimizer.
 
     Returns:
@@ -43,13 +42,12 @@ def step_rule(slot: Slot, weights: Sequence[Array], memory: Memory = NOTHING) ->
         known.
     """
     rate = slot.base_learning_rate if np.isnan(slot.learning_rate) else slot.learning_rate
-    return trial_rule(slot.trial, rate, weights, slot.step, memory)
+    return trial_rule(slot.trial, rate, slot.step, memory)
 
 
 def trial_rule(
     trial: Trial,
     learning_rate: float,
-    weights: Sequence[Array],
     step: int,
     memory: Memory = NOTHING,
 ) -> StepRule | str:
@@ -58,7 +56,6 @@ def trial_rule(
     Args:
         trial: what is or was trained.
         learning_rate: of its last step.
-        weights: one array a variable.
         step: updates so far.
         memory: of its optimizer, nothing where it is not kept.
     """
@@ -73,18 +70,9 @@ def trial_rule(
         found.rate,
         found.recurrence.limit,
         found.root,
-        penalty=_penalty(numbers, weights),
         radius=found.radius,
         note=" ".join(filter(None, [found.note, *_conditions(trial, numbers, found.rate)])),
     )
-
-
-def _penalty(numbers: Mapping[str, float], weights: Sequence[Array]) -> Array | None:
-    """The diagonal of the Hessian of the L2 penalty, 2 · l2 on kernels, where there is one."""
-    if not numbers.get("l2"):
-        return None
-    parts = [np.full(one.size, 2 * numbers["l2"] * (np.ndim(one) > 1)) for one in weights]
-    return np.concatenate(parts)
 
 
 def _conditions(trial: Trial, numbers: Mapping[str, float], rate: float) -> list[str]:
@@ -93,10 +81,6 @@ def _conditions(trial: Trial, numbers: Mapping[str, float], rate: float) -> list
     if numbers.get("weight_decay"):
         decay = rate * numbers["weight_decay"]
         found.append(f"Weight decay of {decay:.3g} in a step lowers the limit.")
-    if numbers.get("l2"):
-        found.append(f"H has 2·l2 = {2 * numbers['l2']:.3g} more on its diagonal for kernels.")
-    if numbers.get("l1"):
-        found.append("The L1 penalty has no curvature; its kink at 0 is left out.")
     found.extend(
         f"It holds for gradients that {kind} leaves as they are: clipping bounds every step."
         for kind in clipping_of(trial)

@@ -9,9 +9,12 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.curvature import Subspace, join, split
+from benchmark.engine.evaluation import values_of
 from benchmark.engine.judging import chunks_of, loss_of_chunk
-from benchmark.engine.task import Array, Part, Task
+from benchmark.engine.regularization import UNPENALISED, Regularization
+from benchmark.engine.task import Array, Part, Task, state_of
 from benchmark.engine.tiles import Shape
+from benchmark.optimizers.penalties import penalty
 from benchmark.trial import Trial, named_seed
 
 Tensor = Any
@@ -34,19 +37,26 @@ class Tracked:
         weights: at which the trial is judged.
         states: what its model keeps besides.
         direction: what the last measurement found, a flat float32 vector; nothing before.
+        regularization: whose penalties are part of the loss.
     """
 
     weights: Sequence[Array]
     states: Sequence[Array]
     direction: Array | None
+    regularization: Regularization = UNPENALISED
+
+    @property
+    def inputs(self) -> list[Array]:
+        """What its loss takes besides weights and data: the state, and the coefficients."""
+        return [*self.states, *(one.astype("float32") for one in self.regularization.coefficients)]
 
 
 class TrackingProgram:
     """Ends of the Hessian's spectrum and the best step of several trials side by side.
 
-    H and g are those of the training loss over a fixed *probe*, some drawn rows of the
-    training part, with the model in inference mode. The products of H with an orthonormal
-    basis of
+    H and g are those of the training loss, with its penalties, over a fixed *probe*, some drawn
+    rows of the training part, with the model in inference mode. The products of H with an
+    orthonormal basis of
 
         span{v, g, H v, H g, H² v, H² g, …}        ``PRODUCTS`` directions in all
 
@@ -101,7 +111,7 @@ class TrackingProgram:
         filled = [trials[min(slot, len(trials) - 1)] for slot in range(self.shape.slots)]
         weights, states = (
             [self._stacked(rows) for rows in zip(*kind, strict=True)]
-            for kind in ([one.weights for one in filled], [one.states for one in filled])
+            for kind in ([one.weights for one in filled], [one.inputs for one in filled])
         )
         begin = self._stacked([self._direction(one) for one in filled])
         numbers, bases = self._measure(weights, states, begin, np.int32(tiles), self._data)
@@ -116,9 +126,9 @@ class TrackingProgram:
         if self._is_warm:
             return
         model = self._task.model
+        here = Tracked(values_of(model), state_of(model), None)
         weights, states = (
-            [self.shape.repeated(np.asarray(one.value)) for one in variables]
-            for variables in (model.trainable_variables, model.non_trainable_variables)
+            [self.shape.repeated(one) for one in arrays] for arrays in (here.weights, here.inputs)
         )
         begin = self.shape.repeated(self._start)
         backend.wait_for(self._measure(weights, states, begin, np.int32(0), self._data))
@@ -215,7 +225,10 @@ class TrackingProgram:
         return backend.repeat(body, (zeros,), int(data[0].shape[0]))[0]
 
     def _loss(self, weights: Tensors, states: Tensors, *chunk: Tensor) -> Tensor:
-        return loss_of_chunk(self._task, weights, states, *chunk)[0]
+        *own, l1, l2 = states
+        loss = loss_of_chunk(self._task, weights, own, *chunk)[0]
+        share = ops.cast(ops.sum(chunk[-1]), loss.dtype)
+        return loss + share * penalty(weights, {"l1": l1, "l2": l2})
 
 
 def probe_seed(trial: Trial) -> int:

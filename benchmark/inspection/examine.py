@@ -1,5 +1,6 @@
 """From a subject to its portrait: diagnosis, eigenvalues, sums, density, way and plane."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,32 +8,32 @@ import numpy as np
 import pandas as pd
 
 from benchmark.curvature import (
+    AsymmetryError,
     Curvature,
     CurvatureOperator,
-    Eigenpairs,
     Estimate,
     GaussNewtonProgram,
     HessianProgram,
     Surroundings,
+    check_products,
+    check_rows,
     diagnose,
     effective_rank,
     estimate_moments,
-    exact_hessian,
-    extreme_eigenvalues,
     spectral_density,
 )
+from benchmark.inspection.cost import cost_of
 from benchmark.inspection.density import density_curve
+from benchmark.inspection.extremes import extreme_pairs, shown_extremes
 from benchmark.inspection.plane import plane_of
 from benchmark.inspection.settings import MATRICES, InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, Watch
-from benchmark.report.portrait import Extreme, Portrait, Sum
+from benchmark.report.portrait import Portrait, Sum
 
 NOISE_BATCHES, NOISE_BYTES = 32, 2**28
 """At most so many mini-batches show the noise, and their gradients take no more memory."""
 PROBES, STEPS = 10, 60
 MOMENT_PRODUCTS = 60
-TOLERANCE, MOST_PRODUCTS = 1e-6, 400
-"""Of the extreme eigenvalues, relative; after these products what did not converge says so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,19 +52,22 @@ class Point:
         return found
 
 
-def examine(subject: Subject, settings: Settings, watch: Watch) -> Portrait:
+def examine(
+    subject: Subject, settings: Settings, watch: Watch, announce: Callable[[str], object] = len
+) -> Portrait:
     """Measure the curvature of a subject.
 
     Args:
         subject: a loss at some weights.
         settings: what is asked for.
         watch: told of each stage.
+        announce: told what it costs before that is computed.
 
     Raises:
         InspectionError: a product or a loss is not finite, or the loss cannot be differentiated.
     """
     try:
-        return _examined(subject, settings, watch)
+        return _examined(subject, settings, watch, announce)
     except FloatingPointError as error:
         raise InspectionError(
             f"{error} In {subject.source}: the loss or its curvature overflows at these weights. "
@@ -76,17 +80,23 @@ def examine(subject: Subject, settings: Settings, watch: Watch) -> Portrait:
         ) from None
 
 
-def _examined(subject: Subject, settings: Settings, watch: Watch) -> Portrait:
+def _examined(
+    subject: Subject, settings: Settings, watch: Watch, announce: Callable[[str], object]
+) -> Portrait:
     kind = GaussNewtonProgram if settings.matrix == "gauss_newton" else HessianProgram
     point = Point(subject, settings, kind(subject.loss))
-    watch("diagnosis", 0.0)
+    watch("cost", 0.0)
     operator = point.operator()
+    points = 1 + len(_spread(len(subject.epochs), settings.epochs))
+    announce(cost_of(operator, settings, points))
+    doubts = _checked(subject, operator)
+    watch("diagnosis", 0.0)
     found = _diagnosed(point, operator, is_end=True)
     if not len(found.eigenvalues):
-        raise FloatingPointError("a product must be finite. Received NaN or infinity.")
+        raise FloatingPointError(found.findings["definiteness"])
     is_exact = bool(found.quantities.get("exact"))
     watch("eigenvalues", 0.0)
-    pairs = _pairs(point, operator)
+    pairs = extreme_pairs(operator, settings, is_exact=is_exact)
     watch("sums over the spectrum", 0.0)
     sums = _exact_sums(found.eigenvalues) if is_exact else _sums(operator, settings)
     density = None
@@ -108,11 +118,15 @@ def _examined(subject: Subject, settings: Settings, watch: Watch) -> Portrait:
         notes=subject.notes,
         verdict=_verdict(found, settings),
         definiteness=found.definiteness,
-        sentences=_sentences(found, settings),
+        sentences=[
+            *_sentences(found, settings),
+            *subject.sentences,
+            *([] if is_exact else doubts),
+        ],
         quantities={"loss": operator.value(), **found.quantities},
         eigenvalues=found.eigenvalues,
         is_exact=is_exact,
-        extremes=_extremes(found, pairs, is_exact, settings),
+        extremes=shown_extremes(found, pairs, settings, is_exact=is_exact),
         largest=count,
         sums=sums,
         density=density,
@@ -120,6 +134,23 @@ def _examined(subject: Subject, settings: Settings, watch: Watch) -> Portrait:
         spectra=spectra,
         plane=plane,
     )
+
+
+def _checked(subject: Subject, operator: CurvatureOperator) -> list[str]:
+    """Refuse what is no function of weights and single examples, whatever its layers are called.
+
+    Returns:
+        A sentence where products are not symmetric; of a whole matrix the diagnosis says by how
+        much.
+    """
+    try:
+        check_rows(subject.loss, subject.weights, subject.x, subject.y, subject.state)
+        check_products(operator)
+    except AsymmetryError as error:
+        return [f"Eigenvalues are uncertain: {error}"]
+    except ValueError as error:
+        raise InspectionError(f"{error} In {subject.source}.") from None
+    return []
 
 
 def _diagnosed(point: Point, operator: CurvatureOperator, *, is_end: bool) -> Curvature:
@@ -168,60 +199,6 @@ def _batch_gradients(point: Point) -> Array | None:
             for some in rows
         ]
     )
-
-
-def _pairs(point: Point, operator: CurvatureOperator) -> Eigenpairs | None:
-    """The extreme eigenvalues with vectors; nothing where the parameters are too few for that."""
-    settings, size = point.settings, operator.shape[0]
-    if size <= max(settings.exact_limit, settings.lanczos_steps):
-        return _from_matrix(operator)
-    largest = min(settings.eigenvalues, size)
-    return extreme_eigenvalues(
-        operator,
-        largest,
-        min(settings.eigenvalues // 2, size - largest),
-        tolerance=TOLERANCE,
-        max_products=MOST_PRODUCTS,
-        vectors=True,
-        seed=settings.seed,
-    )
-
-
-def _from_matrix(operator: CurvatureOperator) -> Eigenpairs | None:
-    """The two sharpest directions of a matrix that is formed anyway."""
-    size = operator.shape[0]
-    if size < 2:
-        return None
-    matrix, _ = exact_hessian(operator)
-    values, vectors = np.linalg.eigh(matrix)
-    return Eigenpairs(
-        eigenvalues=values[-2:],
-        residuals=np.zeros(2),
-        joint_residual=0.0,
-        rounding=float(size * operator.epsilon * np.abs(values).max()),
-        converged=np.ones(2, bool),
-        vectors=vectors[:, -2:],
-        products=size,
-        restarts=0,
-    )
-
-
-def _extremes(
-    found: Curvature, pairs: Eigenpairs | None, is_exact: bool, settings: Settings
-) -> list[Extreme]:
-    """The largest, descending, then the smallest, ascending, each with its bound."""
-    count = settings.eigenvalues
-    if is_exact:
-        values = found.eigenvalues
-        bound = found.quantities["tolerance"] + found.quantities.get("asymmetry", 0.0)
-        upper = values[::-1][:count]
-        lower = values[: max(0, min(count // 2, values.size - upper.size))]
-        return [Extreme(float(value), float(bound)) for value in (*upper, *lower)]
-    assert pairs is not None, "a large matrix has pairs"
-    rows = list(zip(pairs.eigenvalues, pairs.bounds, pairs.converged, strict=True))
-    upper_rows = rows[-count:][::-1]
-    lower_rows = rows[: len(rows) - len(upper_rows)]
-    return [Extreme(float(a), float(b), bool(c)) for a, b, c in (*upper_rows, *lower_rows)]
 
 
 def _exact_sums(values: Array) -> list[Sum]:

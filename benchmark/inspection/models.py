@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmark.curvature.checks import other_arithmetic
+from benchmark.curvature.outputs import output_activation, output_operation
 from benchmark.data import Prepared, prepare
 from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, checked_loss, drawn
@@ -36,13 +38,14 @@ def model_subject(
     """
     data = prepare(dataset, FRACTIONS, scaling, named_seed(settings.seed, "split"))
     model = _loaded(file)
+    notes = _of_precision(model)
     part = {"train": data.train, "validation": data.validation, "test": data.test}[settings.part]
     x, note = _inputs(model, part.x, file, dataset)
     _check_outputs(model, data, file)
     y = part.y if data.card.classes else part.y.reshape(-1, 1)
     chosen, words = _loss(model, loss, data, settings)
     if words.startswith(CROSSENTROPY):
-        model = _giving_logits(model)
+        model = _giving_logits(model, file)
     x, y = drawn(x, y, settings)
     _try_loss(model, chosen, x[:2], y[:2], words)
     return Subject(
@@ -61,7 +64,7 @@ def model_subject(
             ("scaling", scaling),
             ("examples", f"{len(x)} of the part {settings.part}, split by seed {settings.seed}"),
         ],
-        notes=[*note],
+        notes=[*note, *notes],
         batch_size=NOISE_BATCH,
     )
 
@@ -79,6 +82,17 @@ def _loaded(file: Path) -> keras.Model:
             f"--model must have trainable weights. Received {file}, which has none."
         )
     return model
+
+
+def _of_precision(model: keras.Model) -> list[str]:
+    """Say where the function that is examined is not quite the one that the model computes."""
+    layer = other_arithmetic(model, "float32")
+    if layer is None or layer.compute_dtype == "float64":
+        return []
+    return [
+        f"The model computes in {layer.compute_dtype} (layer {layer.name!r} first): its curvature "
+        "is that of the same layers in float64, without the rounding that it trains with."
+    ]
 
 
 def _inputs(model: keras.Model, x: Array, file: Path, dataset: str) -> tuple[Array, list[str]]:
@@ -146,12 +160,10 @@ def _loss(
 
 
 def _has_softmax(model: keras.Model) -> bool:
-    last = model.layers[-1]
-    activation = getattr(last, "activation", None)
-    return isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax
+    return output_activation(output_operation(model)) == "softmax"
 
 
-def _giving_logits(model: keras.Model) -> keras.Model:
+def _giving_logits(model: keras.Model, file: Path) -> keras.Model:
     """The model without its softmax, of whose inputs the cross-entropy is taken exactly.
 
     Keras does the same in secret, by an attribute of the probabilities; a derivative with
@@ -159,11 +171,23 @@ def _giving_logits(model: keras.Model) -> keras.Model:
     """
     if not _has_softmax(model):
         return model
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Softmax):
-        return keras.Model(model.inputs, last.input)
-    last.activation = keras.activations.linear
-    return model
+    last = output_operation(model)
+    if getattr(last, "activation", None) is not None:
+        last.activation = keras.activations.linear
+        return model
+    if last is model.outputs[0]._keras_history.operation:
+        return keras.Model(model.inputs[0], _input_of(model.outputs[0]))
+    raise InspectionError(
+        "a softmax must be the last layer of the model itself, or the activation of its last "
+        f"layer. Received {file}, whose softmax {last.name!r} lies in a model inside. "
+        "Save a model of all layers one after the other."
+    )
+
+
+def _input_of(output: Any) -> Any:
+    """The tensor that a symbolic output was made of."""
+    history = output._keras_history
+    return history.operation._inbound_nodes[history.node_index].input_tensors[0]
 
 
 def _try_loss(model: keras.Model, loss: Any, x: Array, y: Array, words: str) -> None:

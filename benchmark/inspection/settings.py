@@ -45,3 +45,13 @@ class Settings:
     epochs: int = 8
     grid: int = 41
     seed: int = 0
+
+    def wants_exact(self, size: int) -> bool:
+        """Whether all eigenvalues are asked for, of so many parameters.
+
+        Fewer than the products of Lanczos' method cost no more than it does.
+
+        Args:
+            size: the number of parameters.
+        """
+        return size <= max(self.exact_limit, self.lanczos_steps)

@@ -22,11 +22,13 @@ class Subject:
     Args:
         title: what it is, for a heading.
         source: where it comes from.
-        loss: of the model, in float64.
+        loss: of the model, in float64, with what penalties its training adds to it.
         weights: one array a trainable variable.
-        state: in the order of ``model.non_trainable_variables``.
+        state: in the order of ``model.non_trainable_variables``; of a trial the coefficients of
+            its penalties follow, see :func:`benchmark.engine.regularization.penalised`.
         x, y: the examples.
         facts: names and values for people.
+        sentences: what the loss holds and leaves out.
         notes: sentences on how the weights were got.
         batch_size: of its mini-batches, for the noise of their gradients; 0 for no noise.
         rule: how its optimizer steps, or a sentence on why its limit is not known.
@@ -42,6 +44,7 @@ class Subject:
     x: Array
     y: Array
     facts: list[tuple[str, str]]
+    sentences: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     batch_size: int = 0
     rule: StepRule | str | None = None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmark.curvature import StepRule
 from benchmark.engine.course import Course, retrain
+from benchmark.engine.regularization import penalised, regularization_of
 from benchmark.engine.slots import optimizer_numbers
 from benchmark.engine.stepping import trial_rule
 from benchmark.engine.task import Part, Task, build_task
@@ -50,18 +51,21 @@ def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Wa
     show_way = settings.trajectory and len(course.epochs) > 1
     count = len(weights)
     is_data = isinstance(trial.problem, DatasetProblem)
+    held = regularization_of(trial)
+    loss = checked_loss(task.model, task.loss, f"trial {trial.number} of {name}")
     return Subject(
         title=f"The curvature of trial {trial.number}, {trial.label} on {trial.problem.name}",
         source=f"{name} · trial {trial.number}",
-        loss=checked_loss(task.model, task.loss, f"trial {trial.number} of {name}"),
+        loss=penalised(loss),
         weights=weights,
-        state=state,
+        state=[*state, *held.coefficients],
         x=x,
         y=y,
         facts=_facts(name, result, settings, len(x)),
+        sentences=list(held.findings.values()),
         notes=notes,
         batch_size=int(trial.hyperparameters.get("batch_size", 32)) if is_data else 0,
-        rule=_rule(result, weights),
+        rule=_rule(result),
         epochs=course.epochs if show_way else [],
         way=[list(one[:count]) for one in course.weights] if show_way else [],
     )
@@ -131,11 +135,11 @@ def _note(result: TrialResult, course: Course, are_kept: bool) -> str:
     )
 
 
-def _rule(result: TrialResult, weights: list[Array]) -> StepRule | str:
+def _rule(result: TrialResult) -> StepRule | str:
     """How the optimizer steps, as far as it is known without its state, which is not kept."""
     numbers = optimizer_numbers(result.trial)
     rate = result.metrics.get("learning_rate", numbers.get("learning_rate", float("nan")))
-    return trial_rule(result.trial, float(rate), weights, result.step)
+    return trial_rule(result.trial, float(rate), result.step)
 
 
 def _facts(

@@ -9,7 +9,7 @@ from keras import ops
 from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.products import in_type_of, inner_product
 from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.steps import with_decay
+from benchmark.optimizers.steps import begun, not_begun, with_decay
 from benchmark.optimizers.tensors import State, Tensor
 from benchmark.optimizers.variables import number_dtype
 
@@ -113,6 +113,10 @@ class BarzilaiBorwein(Optimizer):
         """The variable with α of the last step."""
         return self._shared["step_size"]
 
+    def initial_slots(self, weights: Tensor) -> State:
+        """Return the slots of one variable before its first gradient."""
+        return {**super().initial_slots(weights), **not_begun(weights)}
+
     def initial_shared(self) -> State:
         """Return the state before the first step: no step size."""
         return {"step_size": ops.zeros((), dtype=number_dtype())}
@@ -126,9 +130,12 @@ class BarzilaiBorwein(Optimizer):
     ) -> State:
         """Choose α of this step."""
         numbers = in_type_of(gradients, {**hyperparameters, **shared})
-        moves = [state["weights"] - state["previous_weights"] for state in states]
+        # A variable without an earlier step adds nothing to s and y.
+        moves = [
+            state["begun"] * (state["weights"] - state["previous_weights"]) for state in states
+        ]
         changes = [
-            gradient - state["previous_gradient"]
+            state["begun"] * (gradient - state["previous_gradient"])
             for gradient, state in zip(gradients, states, strict=True)
         ]
         fitting = secant_step_size(moves, changes, numbers["step_size"], short=self.short_step)
@@ -142,6 +149,7 @@ class BarzilaiBorwein(Optimizer):
         """Make the step, and remember where it began."""
         step_size = ops.cast(state["step_size"], gradient.dtype)
         slots = {"previous_weights": state["weights"], "previous_gradient": gradient}
+        slots = {**slots, **begun(state)}
         return slots, step_size * with_decay(gradient, state, hyperparameters)
 
     def get_config(self) -> dict[str, Any]:

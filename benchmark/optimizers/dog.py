@@ -9,7 +9,7 @@ from benchmark.optimizers.averaging import Averaging, interpolated, polynomial_s
 from benchmark.optimizers.clipping import global_norm
 from benchmark.optimizers.products import in_type_of, inner_product
 from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.steps import beginning, with_decay
+from benchmark.optimizers.steps import beginning, begun, not_begun, with_decay
 from benchmark.optimizers.tensors import State, Tensor
 from benchmark.optimizers.variables import number_dtype
 
@@ -78,6 +78,10 @@ class DoG(Averaging):
         }
         super().__init__(learning_rate, numbers, **arguments)
 
+    def initial_slots(self, weights: Tensor) -> State:
+        """Return the slots of one variable before its first gradient."""
+        return {**super().initial_slots(weights), **not_begun(weights)}
+
     def initial_shared(self) -> State:
         """Return the state before the first step: no way made, no gradient seen."""
         # One tensor each: JAX may reuse the memory of a variable's value only once.
@@ -117,4 +121,5 @@ class DoG(Averaging):
             polynomial_share(state["step"], hyperparameters["averaging_power"]),
             0.0,
         )
-        return {"displacement": displacement, "initial_weights": beginning(state)}, update
+        slots = {"displacement": displacement, "initial_weights": beginning(state)}
+        return {**slots, **begun(state)}, update

@@ -11,6 +11,16 @@ from benchmark.optimizers.clipping import global_norm
 from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.tensors import State, Tensor
 
+REFUSED = (
+    "weight_decay",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+"""Keras's arguments that would move the weights, or the gradient, outside the rule."""
+
 
 def gradient_descent(
     state: State,  # noqa: ARG001 - every rule has these three
@@ -50,6 +60,16 @@ def stop_when_still(
     return {"converged": converged, "update_norm": norm}, kept
 
 
+def _refusal(argument: str) -> str:
+    if argument not in REFUSED:
+        return f"GradientDescent must stand without {argument!r}: it has no such argument."
+    remedy = "Put it into the loss" if argument == "weight_decay" else "Remove the argument"
+    return (
+        f"GradientDescent must stand without {argument}: its stopping rule measures the steps of "
+        f"the rule alone. {remedy}, or take SGD."
+    )
+
+
 @keras.saving.register_keras_serializable(package="kappabench")
 class GradientDescent(Optimizer):
     """Gradient descent that stops once the weights stand still.
@@ -79,7 +99,7 @@ class GradientDescent(Optimizer):
 
     Raises:
         ValueError: a number is out of range, or two kinds of clipping are given.
-        TypeError: a number is no number.
+        TypeError: a number is no number, or an argument is not offered.
 
     Example:
         >>> import keras
@@ -110,7 +130,11 @@ class GradientDescent(Optimizer):
         l1: float | None = None,
         l2: float | None = None,
         name: str | None = None,
+        **refused: Any,
     ) -> None:
+        for argument, value in refused.items():
+            if argument not in REFUSED or value:
+                raise TypeError(_refusal(argument))
         super().__init__(
             learning_rate,
             {"tolerance": tolerance},
@@ -152,12 +176,4 @@ class GradientDescent(Optimizer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values."""
         config = super().get_config()
-        refused = (
-            "weight_decay",
-            "use_ema",
-            "ema_momentum",
-            "ema_overwrite_frequency",
-            "loss_scale_factor",
-            "gradient_accumulation_steps",
-        )
-        return {name: value for name, value in config.items() if name not in refused}
+        return {name: value for name, value in config.items() if name not in REFUSED}

@@ -23,6 +23,8 @@ def levenberg_marquardt(
 ) -> Step:
     """Return the step that solves (G + λ I) d = −g, where the objective goes down by it.
 
+    Where G + λ I has negative curvature, none is made, and λ rises.
+
     Args:
         point: shared ``damping``, which is the hyperparameter of that name at the first step.
         hyperparameters: ``learning_rate``, ``damping`` λ, ``damping_factor`` ν and
@@ -49,12 +51,17 @@ def levenberg_marquardt(
     predicted = -share * (dot(gradient, d) + share * bent / 2)
     after = objective.value(moved(weights, share, d))
     gain = gain_ratio(point.value, after, predicted)
+    # At the boundary there is negative curvature, or nothing that bounds the step: f may go down
+    # as predicted however far it goes, and a step of 1e8 would be the best of all.
+    is_lost = found.at_boundary
     factor = hyperparameters["damping_factor"]
-    damping = ops.where(gain > GOOD, damping / factor, damping)
-    damping = ops.where(gain < POOR, damping * factor, damping)
+    is_good = ops.logical_and(gain > GOOD, ops.logical_not(is_lost))
+    damping = ops.where(is_good, damping / factor, damping)
+    damping = ops.where(ops.logical_or(gain < POOR, is_lost), damping * factor, damping)
     steps = scaled(-share, d)
+    is_accepted = ops.logical_and(gain > ACCEPTED, ops.logical_not(is_lost))
     return Step(
-        chosen(gain > ACCEPTED, steps, zeros_like(steps)),
+        chosen(is_accepted, steps, zeros_like(steps)),
         evaluations=found.products + 1,
         shared={"damping": ops.clip(damping, LEAST_DAMPING, MOST_DAMPING)},
     )

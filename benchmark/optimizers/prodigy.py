@@ -8,7 +8,7 @@ from keras import ops
 from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.products import absolute_sum, in_type_of, inner_product
 from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.steps import beginning, with_decay
+from benchmark.optimizers.steps import beginning, begun, not_begun, with_decay
 from benchmark.optimizers.tensors import State, Tensor
 from benchmark.optimizers.variables import number_dtype
 
@@ -18,7 +18,7 @@ def prodigy_adam(state: State, gradient: Tensor, hyperparameters: State) -> tupl
 
     Args:
         state: ``first_moment`` m, ``second_moment`` v, ``gradient_sum`` s, ``distance`` d,
-            ``weights`` W, ``initial_weights`` and ``step``.
+            ``weights`` W, ``initial_weights`` and ``begun``.
         gradient: g.
         hyperparameters: ``learning_rate`` γ, ``beta_1``, ``beta_2``, ``epsilon`` ε, and
             ``weight_decay`` λ where there is one.
@@ -35,6 +35,7 @@ def prodigy_adam(state: State, gradient: Tensor, hyperparameters: State) -> tupl
         "second_moment": second,
         "gradient_sum": total,
         "initial_weights": beginning(state),
+        **begun(state),
     }
     return slots, rate * distance * with_decay(direction, state, hyperparameters)
 
@@ -59,6 +60,9 @@ class Prodigy(Optimizer):
     code; where no gradient was seen yet (‖s‖₁ = 0), d stays. Departures from the authors'
     code: ε is multiplied with the d of the step, as in the paper, where the code takes the
     next one; bias correction, and the limit on the growth of d, are not offered.
+
+    A step on some of the variables estimates d from these alone, and r remembers the others:
+    let every variable take part in every step.
 
     Keeps four numbers a weight.
 
@@ -119,6 +123,10 @@ class Prodigy(Optimizer):
     def distance(self) -> Any:
         """The variable with d of the last step."""
         return self._shared["distance"]
+
+    def initial_slots(self, weights: Tensor) -> State:
+        """Return the slots of one variable before its first gradient."""
+        return {**super().initial_slots(weights), **not_begun(weights)}
 
     def initial_shared(self) -> State:
         """Return the state before the first step: nothing is known of the distance."""

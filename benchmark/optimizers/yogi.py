@@ -22,7 +22,8 @@ def yogi(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State,
     """
     step, square = state["step"], ops.square(gradient)
     initial = hyperparameters["initial_accumulator_value"]
-    before = ops.where(step == 1, initial, state["second_moment"])
+    # Once begun, v stays above 0: it falls by less than itself. A variable may begin late.
+    before = ops.where(state["second_moment"] == 0, initial, state["second_moment"])
     first = running_mean(state["first_moment"], gradient, hyperparameters["beta_1"])
     second = before - (1 - hyperparameters["beta_2"]) * ops.sign(before - square) * square
     slots = {"first_moment": first, "second_moment": second}

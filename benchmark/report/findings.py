@@ -21,6 +21,9 @@ TOPICS = {
     "depth": "depth",
     "dead_units": "dead units",
     "symmetry": "symmetry",
+    "penalties": "penalties on the weights",
+    "weight_decay": "weight decay",
+    "exact": "exact spectrum",
 }
 """The topics in the order in which they are shown, in words."""
 

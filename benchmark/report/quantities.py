@@ -19,7 +19,6 @@ SYMBOLS = {
     "lambda_abs_min": "min |λ|",
     "lambda_abs_min_upper_bound": "min |λ|, upper bound",
     "preconditioned_lambda_max": "λmax of P⁻¹H",
-    "penalized_lambda_max": "λmax of H with the L2 penalty",
     "condition_number": "κ",
     "condition_number_lower_bound": "κ, lower bound",
     "scaled_sharpness": "η·λmax",

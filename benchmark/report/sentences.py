@@ -233,8 +233,9 @@ def _penalty_caveats(material: Material) -> list[str]:
     if not given:
         return []
     return [
-        f"Trained with the penalty of {listed(given)}; every loss, gradient norm and curvature "
-        "here is that of the loss without it, so that trials of different coefficients compare."
+        f"Trained with the penalty of {listed(given)}; every loss and gradient norm here is that "
+        "of the loss without it, so that trials of different coefficients compare. Curvature is "
+        "that of the loss with it."
     ]
 
 

@@ -1,6 +1,7 @@
 """The command ``curvature``: on trials of a run, on saved models, and on mistakes."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,49 @@ def test_kept_weights_give_the_spectrum_of_the_closed_form(results: Path) -> Non
         assert f'id="plot-{name}"' in text
 
 
+def test_penalties_that_train_are_part_of_what_is_examined(tmp_path: Path) -> None:
+    """Before, they were left out of H and of the plane, and nothing said so."""
+    numbers = {"learning_rate": 0.1, "batch_size": 32, "l2": 0.5, "weight_decay": 0.01}
+    trial = make_trial(0, hyperparameters=numbers)
+    result, reports = run_all(SequentialEngine(), [trial])[0]
+    environment = {"backend": keras.backend.backend()}
+    with RunWriter.create(tmp_path, "iris", STUDY, environment, "first") as writer:
+        writer.append(result, reports)
+        writer.save_weights(0, result.weights)
+    found = document("first", "--results", tmp_path, "--epochs", 0, "--grid", 5)
+    kernel = result.weights[0].astype(np.float64)
+    hessian = softmax_hessian(list(result.weights), build_task(trial).parts["train"].x)
+    hessian[np.arange(kernel.size), np.arange(kernel.size)] += 2 * 0.5
+    shown = [one["value"] for one in found["largest_eigenvalues"]]
+    np.testing.assert_allclose(shown, np.linalg.eigvalsh(hessian)[::-1][:10], atol=1e-10)
+    said = " ".join(found["sentences"])
+    assert "2 · l2 = 1 to the diagonal of H" in said
+    assert "leave out weight_decay = 0.01" in said
+    expected = result.metrics["train_loss"] + 0.5 * (kernel**2).sum()
+    # The recorded loss is float32.
+    assert found["quantities"]["loss"] == pytest.approx(expected, rel=1e-5)
+    folder = tmp_path / "iris" / "first" / "curvature" / "trial-000000"
+    plane = pd.read_parquet(folder / "plane.parquet")
+    nearest = int(np.argmin(np.hypot(plane["across"], plane["along"])))
+    # Not at the weights themselves, but near: they are nearly the minimum.
+    assert plane["loss"].iloc[nearest] > expected - 1e-3
+
+
+def test_the_cost_is_said_before_anything_is_computed(results: Path, tmp_path: Path) -> None:
+    arguments = ("first", "--trial", 0, "--results", results, "--output", tmp_path / "o", *QUICK)
+    exact = call(*arguments)
+    assert exact.exit_code == 0, exact.output
+    lines = exact.stderr.splitlines()
+    cost = next(index for index, line in enumerate(lines) if "All 15 eigenvalues take" in line)
+    assert cost < lines.index("diagnosis …")
+    assert "formed at 3 points of the way" in lines[cost]
+    assert re.search(r"15 products and 7.2e-06 GB of memory; .* GB may be taken", lines[cost])
+    assert re.search(r"about [0-9.e-]+ s each time", lines[cost])
+    bounded = call(*arguments, "--exact-limit", 0, "--no-density").stderr
+    # 15 parameters are fewer than the products of Lanczos' method: the whole matrix costs less.
+    assert "All 15 eigenvalues take" in bounded
+
+
 def test_a_trial_without_kept_weights_is_trained_again_and_it_is_said(
     results: Path, tmp_path: Path
 ) -> None:
@@ -181,6 +225,69 @@ def test_a_saved_model_is_examined_on_a_dataset(model: Path) -> None:
     np.testing.assert_allclose(ends[0][:5], ends[1][:5], atol=1e-10)  # rounding of float64
     assert "cannot tell a saddle from a minimum" in gauss_newton["sentences"][-1]
     assert (model.with_suffix(".curvature") / "curvature.json").is_file()
+
+
+@keras.saving.register_keras_serializable("tests")
+class Centred(keras.layers.Layer):
+    """Statistics of the batch."""
+
+    def call(self, x):
+        return x - keras.ops.mean(x, axis=0, keepdims=True)
+
+
+def test_a_layer_with_statistics_of_the_batch_is_refused(tmp_path: Path) -> None:
+    stack = [keras.Input((4,)), Centred(), keras.layers.Dense(3)]
+    file = tmp_path / "centred.keras"
+    keras.Sequential(stack).save(file)
+    result = call("--model", file, "--dataset", "iris", "--grid", 3)
+    assert result.exit_code == 2
+    assert "the loss must be a mean over single examples." in " ".join(result.output.split())
+    assert f"In {file}" in result.output
+
+
+def test_mixed_precision_is_named(tmp_path: Path) -> None:
+    layer = keras.layers.Dense(3, dtype="mixed_bfloat16")
+    file = tmp_path / "mixed.keras"
+    keras.Sequential([keras.Input((4,)), layer]).save(file)
+    found = document("--model", file, "--dataset", "iris", "--grid", 0, "--no-density")
+    assert "The model computes in bfloat16" in " ".join(found["notes"])
+
+
+@pytest.mark.parametrize("last", ["activation", "layer", "operation"])
+def test_logits_are_taken_behind_the_softmax_of_the_outputs(tmp_path: Path, last: str) -> None:
+    """Wherever it stands, also with another softmax inside, H is that of the logits."""
+    keras.utils.set_random_seed(2)
+    x = keras.Input((4,))
+    gate = keras.layers.Dense(4, "softmax")(x)
+    z = keras.layers.Dense(3, "softmax" if last == "activation" else None)
+    outputs = z(keras.layers.multiply([x, gate]))
+    if last == "layer":
+        outputs = keras.layers.Softmax()(outputs)
+    if last == "operation":
+        outputs = keras.ops.softmax(outputs)
+    logits = keras.Model(x, outputs)
+    file = tmp_path / "gated.keras"
+    logits.save(file)
+    arguments = ("--dataset", "iris", "--grid", 0, "--no-density")
+    found = document("--model", file, *arguments)
+    assert found["facts"]["loss"].endswith("of the inputs of the softmax")
+    z.activation = keras.activations.linear
+    plain = keras.Model(x, z.output)
+    plain.save(tmp_path / "plain.keras")
+    expected = document("--model", tmp_path / "plain.keras", *arguments)
+    values = [[one["value"] for one in d["largest_eigenvalues"]] for d in (found, expected)]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-9)  # rounding of float64
+
+
+def test_a_softmax_inside_a_nested_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """Before, the cross-entropy was silently taken of probabilities as if they were logits."""
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Softmax()])
+    x = keras.Input((4,))
+    file = tmp_path / "nested.keras"
+    keras.Model(x, inner(x)).save(file)
+    result = call("--model", file, "--dataset", "iris", "--grid", 0)
+    assert result.exit_code == 2
+    assert "a softmax must be the last layer of the model itself" in " ".join(result.output.split())
 
 
 BAD_INPUT = {

@@ -156,3 +156,31 @@ def test_a_linear_model_has_nothing_to_die():
     weights = [np.ones((2, 3), "float32"), np.zeros(3, "float32")]
     program = SignalProgram(model)
     assert program.dead_units(weights, [], np.ones((1, 2), "float32")) == {}
+
+
+def relu_model(switch):
+    """One unit for each input, so that unit i answers where x_i > 0."""
+    stack = [keras.layers.Dense(3, use_bias=False), switch, keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((3,)), *stack])
+    weights = [np.eye(3, dtype="float32"), np.ones((3, 1), "float32"), np.zeros(1, "float32")]
+    return model, weights
+
+
+def test_a_layer_of_its_own_that_switches_units_off_is_watched():
+    """Before, `layers.ReLU()` was passed over, and the linear layer before it never dies."""
+    x = np.array([[1.0, -1.0, -2.0], [2.0, -3.0, 1.0]], "float32")
+    for switch in (keras.layers.ReLU(), keras.layers.Activation("relu")):
+        model, weights = relu_model(switch)
+        found = SignalProgram(model).dead_units(weights, [], x)
+        assert found[switch.name] == pytest.approx(1 / 3)
+        assert found[model.layers[0].name] == 0
+
+
+def test_one_example_among_many_awakens_a_unit(monkeypatch):
+    monkeypatch.setattr("benchmark.curvature.signals.CHUNK", 64)
+    x = -np.ones((1000, 3), "float32")
+    x[997, 0] = x[131, 1] = 1.0
+    model, weights = relu_model(keras.layers.ReLU())
+    program = SignalProgram(model)
+    assert program.dead_units(weights, [], x)[model.layers[1].name] == pytest.approx(1 / 3)
+    assert program._answer.compilations == 1

@@ -302,6 +302,33 @@ def test_weights_that_diverged_give_no_numbers():
     assert "must be finite" in curvature.sentences[0]
 
 
+@pytest.mark.parametrize("limit", [1000, 0])
+def test_weights_that_are_not_finite_say_nothing_though_products_are(limit):
+    """The Hessian of a quadratic is the same at NaN; before, "positive definite" was said there."""
+    operator = at(np.linspace(1, 2, 50), np.full(50, np.nan))
+    assert np.isfinite(operator.matvec(np.ones(50))).all()
+    curvature = diagnose(operator, exact_limit=limit)
+    assert (curvature.definiteness, curvature.verdict) == ("undetermined", "undetermined")
+    assert set(curvature.quantities) == {"products"} and not curvature.eigenvalues.size
+    assert curvature.findings == {
+        "definiteness": "the gradient must be finite. Received NaN or infinity."
+    }
+
+
+@pytest.mark.parametrize("size", [3, 60])
+def test_a_flat_loss_has_no_sharpest_direction(size):
+    """H = 0 and g ≠ 0; before, all of the gradient lay "along the sharpest direction"."""
+    program = HessianProgram(lambda parameters, x, y: ops.sum(parameters[0] * x))
+    operator = program.at([np.ones(size)], np.ones((1, size)), np.zeros(1))
+    curvature = diagnose(operator)
+    assert curvature.definiteness == "zero"
+    assert "alignment" not in curvature.findings
+    assert not [name for name in curvature.quantities if name.startswith("alignment")]
+    assert curvature.verdict == "not a critical point"
+    # Nor has one whose directions are all alike.
+    assert "alignment" not in diagnose(at([2.0, 2.0, 2.0])).findings
+
+
 def test_products_that_are_not_symmetric_give_no_signs():
     # What is measured is the rounding of a matrix that is zero, as two backends give it.
     noise = np.array([[1e-17, 4e-17], [-3e-17, -1e-17]])

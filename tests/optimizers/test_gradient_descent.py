@@ -103,3 +103,20 @@ def test_the_callback_refuses_other_optimizers() -> None:
     x = np.ones((8, 1), "float32")
     with pytest.raises(TypeError, match=r"must be GradientDescent .* Received SGD. Compile"):
         model.fit(x, x, verbose=0, callbacks=[StopOnConvergence()])
+
+
+@pytest.mark.parametrize(
+    "argument", ["use_ema", "loss_scale_factor", "gradient_accumulation_steps"]
+)
+def test_what_moves_weights_outside_the_rule_is_refused_in_a_sentence(argument: str) -> None:
+    """Before, a bare "unexpected keyword argument"."""
+    given: dict[str, Any] = {argument: 2}
+    absent: dict[str, Any] = {argument: None}
+    sentence = (
+        rf"GradientDescent must stand without {argument}: its stopping rule .* Remove the arg"
+    )
+    with pytest.raises(TypeError, match=sentence):
+        GradientDescent(**given)
+    assert GradientDescent(**absent).get_config()["learning_rate"] == pytest.approx(0.01)
+    with pytest.raises(TypeError, match=r"without 'momentum': it has no such argument"):
+        GradientDescent(momentum=0.9)

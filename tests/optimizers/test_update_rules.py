@@ -87,6 +87,56 @@ def test_weight_decay_is_decoupled_and_after_clipping_as_in_keras(
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+AROUND = [
+    {"use_ema": True, "ema_momentum": 0.75},
+    {"use_ema": True, "ema_momentum": 0.75, "ema_overwrite_frequency": 3},
+    {"loss_scale_factor": 8.0},
+]
+"""What Keras does around a rule, besides clipping and decay."""
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("arguments", AROUND, ids=["average", "overwriting", "scaled loss"])
+def test_averages_and_scales_as_keras_in_float64(case: Any, arguments: dict[str, Any]) -> None:
+    if case.optimizer == "gradient_descent":
+        with pytest.raises(TypeError, match=rf"must stand without {next(iter(arguments))}"):
+            case.build(**arguments)
+        return
+    weights = []
+    for optimizer in (case.build(**arguments), case.build_twin(**arguments)):
+        variable = keras.Variable(START)
+        trained = []
+        for step in range(8):
+            gradient = np.cos(step + START) * arguments.get("loss_scale_factor", 1.0)
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+            trained.append(variable.numpy().copy())
+        if arguments.get("use_ema"):
+            optimizer.finalize_variable_values([variable])
+        weights.append([*trained, variable.numpy()])
+    np.testing.assert_allclose(
+        weights[0], weights[1], rtol=case.twin_rtol, atol=case.twin_rtol / 10
+    )
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("how", ["by variable", "by name"])
+def test_spares_variables_from_decay_as_keras_in_float64(case: Any, how: str) -> None:
+    if case.optimizer == "gradient_descent":
+        pytest.skip("it offers no weight decay, which another test shows")
+    found = []
+    for optimizer in (case.build(weight_decay=0.25), case.build_twin(weight_decay=0.25)):
+        variables = [keras.Variable(START, name="kernel"), keras.Variable(START[0], name="bias")]
+        if how == "by name":
+            optimizer.exclude_from_weight_decay(var_names=["bias"])
+        else:
+            optimizer.exclude_from_weight_decay(var_list=variables[1:])
+        for step in range(6):
+            gradients = [np.cos(step + START), np.sin(step + START[0])]
+            optimizer.apply([keras.ops.convert_to_tensor(one) for one in gradients], variables)
+        found.append(np.concatenate([one.numpy().ravel() for one in variables]))
+    np.testing.assert_allclose(found[0], found[1], rtol=case.twin_rtol, atol=case.twin_rtol / 10)
+
+
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adam"])
 def test_takes_the_steps_of_scikit_learn(

@@ -39,7 +39,8 @@ PROPERTIES: dict[str, Property] = {
     ),
     "types and shapes": Property(
         "Weights of float32, float64 and bfloat16 keep their type and shape, move and stay "
-        "finite; the state keeps the types and shapes it was built with.",
+        "finite, and those of float64 have steps of as many digits; the state keeps the types "
+        "and shapes it was built with.",
         f"{_HERE}.tensors:keeps_types_and_shapes",
     ),
     "sizes": Property(
@@ -48,7 +49,8 @@ PROPERTIES: dict[str, Property] = {
         f"{_HERE}.tensors:takes_every_size",
     ),
     "zero gradient": Property(
-        "A gradient of zero moves nothing, with weight decay switched off.",
+        "A gradient of zero moves nothing, with weight decay switched off; one that is zero in a "
+        "row and a column of a matrix leaves all weights finite and moves the others.",
         f"{_HERE}.tensors:rests_at_a_zero_gradient",
     ),
     "resumed": Property(

@@ -13,6 +13,9 @@ from benchmark.optimizers.testing.subject import Array, Subject, arrays, take_st
 DTYPES = ("float32", "float64", "bfloat16")
 SIZES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 1), (2**20,), (256, 512))
 FURTHER_STEPS = 8
+SPARSE = np.ones((4, 3), "float32")
+SPARSE[1], SPARSE[:, 2] = 0.0, 0.0
+"""Where a gradient is that is zero in a row and in a column, as of a unit that is dead."""
 
 
 def keeps_types_and_shapes(subject: Subject) -> None:
@@ -34,6 +37,8 @@ def keeps_types_and_shapes(subject: Subject) -> None:
                 f"{_said(after[place])} after three steps."
             )
         _require_finite(arrays(variables), f"weights of {dtype}")
+        if dtype == "float64":
+            _require_digits(subject)
         if dtype != "bfloat16":  # whose neighbours are 1 % apart: a usual step is lost
             _require_moved(start, arrays(variables), f"Weights of {dtype}")
 
@@ -67,6 +72,43 @@ def rests_at_a_zero_gradient(subject: Subject) -> None:
     moved = max(float(np.max(np.abs(a - b))) for a, b in zip(found, start, strict=True))
     if moved:
         raise ViolationError(f"Three steps with a gradient of zero move a weight by {moved:.3g}.")
+    _steps_where_there_is_a_gradient(subject)
+
+
+def _steps_where_there_is_a_gradient(subject: Subject) -> None:
+    """A row and a column without a gradient must neither stop the others nor break them."""
+    start = np.cos(np.arange(SPARSE.size, dtype="float32")).reshape(SPARSE.shape)
+    variables = variables_of([start])
+    take_steps(subject.any(**subject.without_decay), variables, _sparse, range(3 + FURTHER_STEPS))
+    (found,) = arrays(variables)
+    what = "a gradient that is zero in a row and a column"
+    if not np.all(np.isfinite(found)):
+        raise ViolationError(f"After steps with {what}, weights are not finite.")
+    # A method that refuses its first steps moves nothing at first.
+    rest = (found == start) & (SPARSE > 0)
+    if rest.any():
+        raise ViolationError(
+            f"With {what}, {int(rest.sum())} of the {int(SPARSE.sum())} weights that have a "
+            f"gradient do not move in {3 + FURTHER_STEPS} steps."
+        )
+
+
+def _sparse(weights: Any, step: Any) -> Any:
+    return bumpy([one * SPARSE for one in weights], step)
+
+
+def _require_digits(subject: Subject) -> None:
+    """Weights of float64 must be stepped on in float64, not in what rounds to float32."""
+    variables = variables_of([np.zeros((4, 3))], "float64")
+    take_steps(subject.any(), variables, bumpy, range(1))
+    (found,) = arrays(variables)
+    sizes = np.unique(np.abs(found[found != 0]))
+    # One size for all is that of a method that goes by signs: the learning rate's digits.
+    if sizes.size > 1 and np.array_equal(found, found.astype("float32").astype("float64")):
+        raise ViolationError(
+            "Weights of float64 make a step that float32 holds exactly: its digits are lost on "
+            "the way."
+        )
 
 
 def _flat(weights: Any, step: Any) -> Any:  # noqa: ARG001 - as every function has it

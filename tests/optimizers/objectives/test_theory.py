@@ -167,3 +167,30 @@ def test_sophia_scales_each_weight_by_its_own_curvature() -> None:
     optimizer = load_optimizer("sophia")(0.25, 0.0, 0.0, 1.0)
     found, _ = minimized(optimizer, bowl, np.ones(3), 1)
     np.testing.assert_allclose(found, 0.75 * np.ones(3), rtol=1e-12)
+
+
+SADDLES = {
+    "unbounded": (lambda w: w[0][0] ** 2 - w[0][1] ** 2, None),
+    "bounded": (lambda w: w[0][0] ** 2 - w[0][1] ** 2 + w[0][1] ** 4 / 4, 2**0.5),
+}
+
+
+@pytest.mark.parametrize("name", SADDLES)
+def test_levenberg_marquardt_takes_no_step_along_negative_curvature(name: str) -> None:
+    """Before, one of length 1e8 was accepted, since the loss went down as far as it could."""
+    f, minimum = SADDLES[name]
+    objective = function_objective(f)
+    weights = keras.Variable(np.array([1.0, 0.1]))
+    optimizer = load_optimizer("levenberg_marquardt")()
+    values = []
+    for _ in range(60):
+        before = np.asarray(weights.value).copy()
+        values.append(float(optimizer.minimize(objective, [weights])))
+        moved = np.linalg.norm(np.asarray(weights.value) - before)
+        # With (H + λ I) positive definite and λ one of 0.01 · 10ᵏ, no step is longer.
+        assert moved <= 2 * np.linalg.norm(before) + 1
+    # It never goes up, and leaves the saddle for the next minimum, if there is any.
+    # (but for the rounding that the ratio of gains allows).
+    assert all(later <= earlier + 1e-12 for earlier, later in itertools.pairwise(values))
+    y = float(np.asarray(weights.value)[1])
+    assert y == pytest.approx(minimum, abs=1e-3) if minimum else abs(y) > 1

@@ -49,6 +49,43 @@ class Dividing(Good):
         return learning_rate * gradient / ops.sqrt(ops.sum(ops.square(gradient)))
 
 
+class ByRows(Good):
+    """Divides each row by its size, which is zero where a unit is dead."""
+
+    def step(self, gradient: Any, learning_rate: Any) -> Any:
+        if len(gradient.shape) < 2:
+            return super().step(gradient, learning_rate)
+        size = ops.sqrt(ops.sum(ops.square(gradient), axis=-1, keepdims=True))
+        is_dead = ops.all(gradient == 0)
+        safe = ops.where(is_dead, ops.ones_like(size), size)
+        return learning_rate * gradient / safe
+
+
+class Waiting(Good):
+    """Steps only where every weight of a variable has a gradient."""
+
+    def step(self, gradient: Any, learning_rate: Any) -> Any:
+        is_whole = ops.all(gradient != 0)
+        step = super().step(gradient, learning_rate)
+        return ops.where(is_whole, step, ops.zeros_like(step))
+
+
+class Rounding(Good):
+    """Computes in float32, whatever the weights are."""
+
+    def step(self, gradient: Any, learning_rate: Any) -> Any:
+        step = super().step(ops.cast(gradient, "float32"), ops.cast(learning_rate, "float32"))
+        return ops.cast(step, gradient.dtype)
+
+
+class Branching(Good):
+    """Asks a value in Python, which a compiled step does not have."""
+
+    def step(self, gradient: Any, learning_rate: Any) -> Any:
+        factor = 2.0 if float(ops.sum(gradient)) > 0 else 1.0
+        return factor * super().step(gradient, learning_rate)
+
+
 class Forgetful(Good):
     """Remembers beside its variables, in what is not saved."""
 

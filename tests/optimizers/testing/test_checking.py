@@ -1,5 +1,9 @@
 """The conformance suite: optimizers that keep every property, and some that break one."""
 
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 import pytest
 
 from benchmark.optimizers import OPTIMIZERS
@@ -11,6 +15,7 @@ from benchmark.optimizers.testing import (
     check_optimizer,
     check_property,
 )
+from benchmark.trial import Status
 
 HERE = "tests.optimizers.testing.broken_optimizers"
 ENGINES = ("vectorised as sequential", "any neighbours")
@@ -20,6 +25,10 @@ BROKEN = [
     ("Climbing", "ill-conditioned quadratic", "A quadratic with κ = 1e+04"),
     ("Restless", "zero gradient", "Three steps with a gradient of zero move a weight by 0.03"),
     ("Dividing", "zero gradient", "not finite"),
+    ("ByRows", "zero gradient", "zero in a row and a column, weights are not finite"),
+    ("Waiting", "zero gradient", "6 of the 6 weights that have a gradient do not move in 11 steps"),
+    ("Rounding", "types and shapes", "make a step that float32 holds exactly"),
+    ("Branching", "compile and fit", "It raises"),
     ("Forgetful", "resumed", "A resumed run ends elsewhere: a weight differs by"),
     ("Silent", "configuration", "get_config lacks share."),
     ("Unregistered", "saved model", "register_keras_serializable() before it"),
@@ -66,6 +75,48 @@ def test_the_engines_find_a_class_out_that_remembers_beside_its_variables() -> N
     found = check_property(f"{HERE}:Forgetful", "one compilation")
     assert found.outcome is Outcome.DOES_NOT_APPLY
     assert found.words.startswith("It does not step as a pure function: ")
+
+
+def test_a_branch_on_a_value_is_no_pure_function() -> None:
+    for name in ("one compilation", "any neighbours", "vectorised as sequential"):
+        found = check_property(f"{HERE}:Branching", name)
+        assert found.outcome is Outcome.DOES_NOT_APPLY, found
+        assert found.words.startswith("It does not step as a pure function: ")
+
+
+class Crowded:
+    """An engine whose trials end elsewhere where others run beside them."""
+
+    capacity = 3
+
+    def __init__(self, *, coupling: float) -> None:
+        self._coupling = coupling
+        self._running: dict[int, Any] = {}
+        self._most = 0
+
+    def start(self, trial: Any) -> None:
+        self._running[trial.number] = trial
+        self._most = max(self._most, len(self._running))
+
+    def advance(self) -> list[Any]:
+        number = next(iter(self._running))
+        return [SimpleNamespace(trial_number=number, status=Status.COMPLETED, reason="")]
+
+    def stop(self, number: int, *_: Any) -> Any:
+        trial = self._running.pop(number)
+        weights = np.ones(2) + self._coupling * (self._most - 1)
+        self._most = max(1, len(self._running)) if self._running else 0
+        return SimpleNamespace(trial=trial, weights=(weights,), reason="")
+
+
+def test_a_trial_that_feels_its_neighbours_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pure function can look at another trial; an engine that mixes their rows would."""
+    for coupling, outcome in ((1e-12, Outcome.FAILED), (0.0, Outcome.PASSED)):
+        engine = Crowded(coupling=coupling)
+        monkeypatch.setattr("benchmark.optimizers.testing.engines._engine", lambda one=engine: one)
+        found = check_property(f"{HERE}:Good", "any neighbours")
+        assert found.outcome is outcome, found
+    assert check_property(f"{HERE}:Good", "any neighbours").words == ""
 
 
 @pytest.mark.slow  # tests/engine has the engines; this shows that the suite drives them
