@@ -129,6 +129,15 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
     return start
 
 
+def apart(f: Function, tensor: Any) -> tuple[Any, Any]:
+    """See :func:`benchmark.backend.apart`."""
+    found = f(tensor)
+    if not isinstance(tensor, jax.core.Tracer) or jax.default_backend() != "cpu":
+        return found, found
+    # The barrier outlives the search for common expressions, but not the compiler.
+    return found, f(jax.lax.optimization_barrier(tensor))
+
+
 def compile(f: Function) -> Function:
     """See :func:`benchmark.backend.compile`."""
     traced = jax.jit(f)

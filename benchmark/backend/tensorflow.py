@@ -163,6 +163,12 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
     return tuple(found[1:])
 
 
+def apart(f: Function, tensor: Any) -> tuple[Any, Any]:
+    """See :func:`benchmark.backend.apart`."""
+    found = f(tensor)
+    return found, found
+
+
 def compile(f: Function) -> Function:
     """See :func:`benchmark.backend.compile`."""
     # Shapes stay static (no reduce_retracing): XLA compiles each shape anyway, and

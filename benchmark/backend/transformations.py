@@ -177,6 +177,31 @@ def repeat(step: Function, start: Sequence[Tensor], times: int) -> tuple[Tensor,
     return found
 
 
+def apart(f: Function, tensor: Tensor) -> tuple[Any, Any]:
+    """Return ``f(tensor)`` twice, for two uses that are to be one loop over memory each.
+
+    What has two uses is kept in memory in between by XLA on a processor, which computes nothing
+    twice while it joins operations: a loop that writes and another that reads again. Where one of
+    the uses takes the one result and the rest the other, nothing has two uses, and all is one loop
+    (see ``JOINED_RESULTS`` of the selection). Both results are bitwise the same.
+
+    Args:
+        f: a pure function of elementwise operations, cheap against a pass over memory.
+        tensor: its argument, already in memory, such as a gradient.
+
+    Returns:
+        What ``f`` returns, twice: computed once wherever computing it again gains nothing, as
+        on TensorFlow, on a graphics card, and outside a compiled function.
+
+    Example:
+        >>> from keras import ops
+        >>> [float(result) for result in apart(lambda x: 2 * x, ops.convert_to_tensor(3.0))]
+        [6.0, 6.0]
+    """
+    first, second = implementation().apart(f, tensor)
+    return first, second
+
+
 def wait_for(tensors: Any) -> None:
     """Return once tensors are computed; JAX hands them out before.
 

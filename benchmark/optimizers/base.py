@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from benchmark import backend
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind, present
 from benchmark.optimizers.tensors import State, Tensor, assign_all, precision
 from benchmark.optimizers.variables import slot_variables, state_variables
@@ -207,7 +208,7 @@ class Optimizer(Mechanics):
             indices, states, gradients, trainable_variables, strict=True
         ):
             own = self._numbers_for(variable, numbers)
-            slots, update = self.rule({**shared, **state}, gradient, own)
+            slots, update = self._ruled({**shared, **state}, gradient, own)
             assign_all(self._slots[index], slots)
             updates.append(update)
         shared, updates = self.joint_rule(shared, updates, numbers)
@@ -215,6 +216,17 @@ class Optimizer(Mechanics):
         for variable, update in zip(trainable_variables, updates, strict=True):
             new = ops.cast(variable, update.dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
+
+    def _ruled(self, state: State, gradient: Tensor, numbers: State) -> tuple[State, Tensor]:
+        """:meth:`rule`, so that one loop over memory can give the slots and the weights."""
+
+        def ruled(given: Tensor) -> tuple[State, Tensor]:
+            return self.rule(state, given, numbers)
+
+        if not (self.is_elementwise and self.slot_names):
+            return ruled(gradient)
+        (slots, _), (_, update) = backend.apart(ruled, gradient)
+        return slots, update
 
     def _numbers_for(self, variable: Any, numbers: State) -> State:
         """The numbers of the rule of one variable, without decay where it is excluded from it."""
