@@ -129,13 +129,17 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
     return start
 
 
-def apart(f: Function, tensor: Any) -> tuple[Any, Any]:
+def apart(f: Function, arguments: Any, times: int) -> list[Any]:
     """See :func:`benchmark.backend.apart`."""
-    found = f(tensor)
-    if not isinstance(tensor, jax.core.Tracer) or jax.default_backend() != "cpu":
-        return found, found
-    # The barrier outlives the search for common expressions, but not the compiler.
-    return found, f(jax.lax.optimization_barrier(tensor))
+    found = [f(arguments)]
+    is_traced = any(isinstance(one, jax.core.Tracer) for one in jax.tree.leaves(arguments))
+    if not is_traced or jax.default_backend() != "cpu":
+        return found * times
+    for _ in range(times - 1):
+        # Barriers of barriers: two that are alike would be found to be the same.
+        arguments = jax.lax.optimization_barrier(arguments)
+        found.append(f(arguments))
+    return found
 
 
 def compile(f: Function) -> Function:

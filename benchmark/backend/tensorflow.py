@@ -163,10 +163,9 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
     return tuple(found[1:])
 
 
-def apart(f: Function, tensor: Any) -> tuple[Any, Any]:
+def apart(f: Function, arguments: Any, times: int) -> list[Any]:
     """See :func:`benchmark.backend.apart`."""
-    found = f(tensor)
-    return found, found
+    return [f(arguments)] * times
 
 
 def compile(f: Function) -> Function:

@@ -208,7 +208,8 @@ class Optimizer(Mechanics):
             indices, states, gradients, trainable_variables, strict=True
         ):
             own = self._numbers_for(variable, numbers)
-            slots, update = self._ruled({**shared, **state}, gradient, own)
+            kept = {name: state.pop(name) for name in self._slots[index]}
+            slots, update = self._ruled(kept, {**shared, **state}, gradient, own)
             assign_all(self._slots[index], slots)
             updates.append(update)
         shared, updates = self.joint_rule(shared, updates, numbers)
@@ -217,16 +218,18 @@ class Optimizer(Mechanics):
             new = ops.cast(variable, update.dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
 
-    def _ruled(self, state: State, gradient: Tensor, numbers: State) -> tuple[State, Tensor]:
-        """:meth:`rule`, so that one loop over memory can give the slots and the weights."""
+    def _ruled(
+        self, slots: State, others: State, gradient: Tensor, numbers: State
+    ) -> tuple[State, Tensor]:
+        """:meth:`rule`, of whose results one loop over memory can give each."""
 
-        def ruled(given: Tensor) -> tuple[State, Tensor]:
-            return self.rule(state, given, numbers)
+        def ruled(given: tuple[State, Tensor]) -> tuple[State, Tensor]:
+            return self.rule({**others, **given[0]}, given[1], numbers)
 
-        if not (self.is_elementwise and self.slot_names):
-            return ruled(gradient)
-        (slots, _), (_, update) = backend.apart(ruled, gradient)
-        return slots, update
+        if not self.is_elementwise:
+            return ruled((slots, gradient))
+        *found, (_, update) = backend.apart(ruled, (slots, gradient), len(slots) + 1)
+        return {name: one[0][name] for name, one in zip(slots, found, strict=True)}, update
 
     def _numbers_for(self, variable: Any, numbers: State) -> State:
         """The numbers of the rule of one variable, without decay where it is excluded from it."""
