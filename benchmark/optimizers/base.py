@@ -203,16 +203,18 @@ class Optimizer(Mechanics):
             gradients.append(ops.cast(gradient, dtype))
         shared = {name: variable.value for name, variable in self._shared.items()}
         shared = self.shared_rule(shared, states, gradients, numbers)
-        updates = []
+        updates, seen = [], []
         for index, state, gradient, variable in zip(
             indices, states, gradients, trainable_variables, strict=True
         ):
             own = self._numbers_for(variable, numbers)
             kept = {name: state.pop(name) for name in self._slots[index]}
-            slots, update = self._ruled(kept, {**shared, **state}, gradient, own)
+            slots, update, same = self._ruled(kept, {**shared, **state}, gradient, own)
             assign_all(self._slots[index], slots)
             updates.append(update)
-        shared, updates = self.joint_rule(shared, updates, numbers)
+            seen.append(same)
+        _, updates = self.joint_rule(shared, updates, numbers)
+        shared, _ = self.joint_rule(shared, seen, numbers)
         assign_all(self._shared, shared)
         for variable, update in zip(trainable_variables, updates, strict=True):
             new = ops.cast(variable, update.dtype) - update
@@ -220,16 +222,21 @@ class Optimizer(Mechanics):
 
     def _ruled(
         self, slots: State, others: State, gradient: Tensor, numbers: State
-    ) -> tuple[State, Tensor]:
-        """:meth:`rule`, of whose results one loop over memory can give each."""
+    ) -> tuple[State, Tensor, Tensor]:
+        """Return the new slots, and the update twice: for the weights, and for what is shared.
+
+        Each is computed apart, so that one loop over memory can give them all.
+        """
 
         def ruled(given: tuple[State, Tensor]) -> tuple[State, Tensor]:
             return self.rule({**others, **given[0]}, given[1], numbers)
 
         if not self.is_elementwise:
-            return ruled((slots, gradient))
-        *found, (_, update) = backend.apart(ruled, (slots, gradient), len(slots) + 1)
-        return {name: one[0][name] for name, one in zip(slots, found, strict=True)}, update
+            new, update = ruled((slots, gradient))
+            return new, update, update
+        *found, (_, update), (_, same) = backend.apart(ruled, (slots, gradient), len(slots) + 2)
+        new = {name: one[0][name] for name, one in zip(slots, found, strict=True)}
+        return new, update, same
 
     def _numbers_for(self, variable: Any, numbers: State) -> State:
         """The numbers of the rule of one variable, without decay where it is excluded from it."""

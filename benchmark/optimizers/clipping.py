@@ -35,6 +35,7 @@ Tensor = Any
 """A tensor of the backend in use: ``tf.Tensor`` or ``jax.Array``."""
 HISTORY = 256
 """How many global norms ``clip_by_percentile`` remembers: a compiled program has fixed shapes."""
+HALVINGS = 4
 LEAST_WEIGHTS = 1e-3
 """What a unit's norm counts at least, so that units that begin at zero can move; Brock et al. 2021,
 section 4.1."""
@@ -233,7 +234,7 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     largest magnitude.
     """
     if norm_dtype(tensors) == "float32" and result_type("float64", "float64") == "float64":
-        squares = sum(ops.sum(ops.square(ops.cast(tensor, "float64"))) for tensor in tensors)
+        squares = sum(_total(ops.square(ops.cast(tensor, "float64"))) for tensor in tensors)
         one = ops.ones_like(squares)
         return ops.where(ops.isfinite(squares), one, float("nan")), ops.sqrt(squares)
     dtype = norm_dtype(tensors)
@@ -247,6 +248,21 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     unit = ops.where(unit > 0, unit, ops.ones_like(unit))
     squares = ops.sum(ops.square(flat / unit))
     return ops.where(finite, unit, float("nan")), ops.sqrt(squares)
+
+
+def _total(tensor: Tensor) -> Tensor:
+    """The sum of all elements, of which four additions in five are part of one loop with others.
+
+    XLA on a processor keeps in memory what it is to sum; rows that are added to rows it does not.
+    """
+    if len(tensor.shape) > 1:
+        tensor = ops.reshape(tensor, (-1, tensor.shape[-1]))
+        for _ in range(HALVINGS):
+            half, odd = divmod(tensor.shape[0], 2)
+            if odd or not half:
+                break
+            tensor = tensor[:half] + tensor[half:]
+    return ops.sum(tensor)
 
 
 def norm_dtype(tensors: Sequence[Tensor]) -> str:
