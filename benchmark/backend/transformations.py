@@ -183,7 +183,7 @@ def apart(f: Function, arguments: Any, times: int) -> list[Any]:
     What has two uses is kept in memory in between by XLA on a processor, which computes nothing
     twice while it joins operations: one loop writes it, and another reads it again. Where every
     use takes a result of its own, nothing has two uses, and one loop can do all (see
-    ``JOINED_RESULTS`` of the selection). The results are bitwise the same.
+    ``JOINED_RESULTS`` of the selection). The operations are the same, and so are the results.
 
     Args:
         f: a pure function of elementwise operations, cheap against a pass over memory.

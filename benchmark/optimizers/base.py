@@ -213,9 +213,9 @@ class Optimizer(Mechanics):
             assign_all(self._slots[index], slots)
             updates.append(update)
             seen.append(same)
+        # Twice, for the same reason as in `_ruled`; what is not used is not computed.
+        assign_all(self._shared, self.joint_rule(shared, seen, numbers)[0])
         _, updates = self.joint_rule(shared, updates, numbers)
-        shared, _ = self.joint_rule(shared, seen, numbers)
-        assign_all(self._shared, shared)
         for variable, update in zip(trainable_variables, updates, strict=True):
             new = ops.cast(variable, update.dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
@@ -225,7 +225,7 @@ class Optimizer(Mechanics):
     ) -> tuple[State, Tensor, Tensor]:
         """Return the new slots, and the update twice: for the weights, and for what is shared.
 
-        Each is computed apart, so that one loop over memory can give them all.
+        Each is computed apart where all is elementwise, so that one loop over memory gives all.
         """
 
         def ruled(given: tuple[State, Tensor]) -> tuple[State, Tensor]:
@@ -234,9 +234,10 @@ class Optimizer(Mechanics):
         if not self.is_elementwise:
             new, update = ruled((slots, gradient))
             return new, update, update
-        *found, (_, update), (_, same) = backend.apart(ruled, (slots, gradient), len(slots) + 2)
-        new = {name: one[0][name] for name, one in zip(slots, found, strict=True)}
-        return new, update, same
+        is_joint = type(self).joint_rule is not Optimizer.joint_rule
+        found = backend.apart(ruled, (slots, gradient), len(slots) + 1 + is_joint)
+        new = {name: found[place][0][name] for place, name in enumerate(found[0][0])}
+        return new, found[len(new)][1], found[-1][1]
 
     def _numbers_for(self, variable: Any, numbers: State) -> State:
         """The numbers of the rule of one variable, without decay where it is excluded from it."""

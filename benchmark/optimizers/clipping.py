@@ -36,6 +36,7 @@ Tensor = Any
 HISTORY = 256
 """How many global norms ``clip_by_percentile`` remembers: a compiled program has fixed shapes."""
 HALVINGS = 4
+"""How often rows are added to rows before a sum: 16 rows become one, and what remains is little."""
 LEAST_WEIGHTS = 1e-3
 """What a unit's norm counts at least, so that units that begin at zero can move; Brock et al. 2021,
 section 4.1."""
@@ -251,11 +252,11 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _total(tensor: Tensor) -> Tensor:
-    """The sum of all elements, of which four additions in five are part of one loop with others.
+    """Return the sum of all elements, most of which are added in the loop that computes them.
 
-    XLA on a processor keeps in memory what it is to sum; rows that are added to rows it does not.
+    Before a sum XLA writes its terms to memory on a processor; not before rows are added to rows.
     """
-    if len(tensor.shape) > 1:
+    if len(tensor.shape) > 1 and None not in tensor.shape:
         tensor = ops.reshape(tensor, (-1, tensor.shape[-1]))
         for _ in range(HALVINGS):
             half, odd = divmod(tensor.shape[0], 2)
