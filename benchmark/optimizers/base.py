@@ -98,7 +98,7 @@ class Optimizer(Mechanics):
         """Return the new slots of one variable and the update u of W ← W − u.
 
         It must be pure and free of Python branches on values. Where ``is_elementwise``,
-        it must broadcast: with hyperparameters of shape (trials, 1) it serves gradients
+        it may be called once for each of its results, and must broadcast: with hyperparameters of shape (trials, 1) it serves gradients
         of shape (trials, weights).
 
         Args:

@@ -15,10 +15,25 @@ from benchmark.optimizers import load_optimizer
 
 SHAPE = (32, 13)
 """One that nothing else in the program has, and that can be halved four times."""
-NAMES = (
-    "sgd momentum dampened_momentum nesterov averaged_sgd adagrad adadelta rmsprop adam amsgrad adamw "
-    "nadam adamax radam adabelief yogi lion"
-).split()
+NAMES = [
+    "sgd",
+    "momentum",
+    "dampened_momentum",
+    "nesterov",
+    "averaged_sgd",
+    "adagrad",
+    "adadelta",
+    "rmsprop",
+    "adam",
+    "amsgrad",
+    "adamw",
+    "nadam",
+    "adamax",
+    "radam",
+    "adabelief",
+    "yogi",
+    "lion",
+]
 
 pytestmark = pytest.mark.skipif(
     backend.name() != "jax" or not backend.devices()[0].startswith("cpu"),
