@@ -98,8 +98,9 @@ class Optimizer(Mechanics):
         """Return the new slots of one variable and the update u of W ← W − u.
 
         It must be pure and free of Python branches on values. Where ``is_elementwise``,
-        it may be called once for each of its results, and must broadcast: with hyperparameters of shape (trials, 1) it serves gradients
-        of shape (trials, weights).
+        it may be called once for each of its results, and it must broadcast: with
+        hyperparameters of shape (trials, 1) it serves gradients of shape
+        (trials, weights).
 
         Args:
             state: the slots, and read-only ``"weights"`` (before this step, after
