@@ -215,8 +215,9 @@ class Optimizer(Mechanics):
             updates.append(update)
             seen.append(same)
         # Twice, for the same reason as in `_ruled`; what is not used is not computed.
-        assign_all(self._shared, self.joint_rule(shared, seen, numbers)[0])
         _, updates = self.joint_rule(shared, updates, numbers)
+        shared, _ = self.joint_rule(shared, seen, numbers)
+        assign_all(self._shared, shared)  # last, for tensors of TensorFlow may be the variables
         for variable, update in zip(trainable_variables, updates, strict=True):
             new = ops.cast(variable, update.dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
