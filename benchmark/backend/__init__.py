@@ -21,6 +21,7 @@ from benchmark.backend.selection import (
 )
 from benchmark.backend.transformations import (
     Compiled,
+    apart,
     compile,
     cond,
     gauss_newton_vector_product,
@@ -35,6 +36,7 @@ from benchmark.backend.transformations import (
 __all__ = [
     "BACKENDS",
     "Compiled",
+    "apart",
     "compile",
     "computing_threads",
     "cond",

@@ -129,6 +129,19 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
     return start
 
 
+def apart(f: Function, arguments: Any, times: int) -> list[Any]:
+    """See :func:`benchmark.backend.apart`."""
+    found = [f(arguments)]
+    is_traced = any(isinstance(one, jax.core.Tracer) for one in jax.tree.leaves(arguments))
+    if not is_traced or jax.default_backend() != "cpu":
+        return found * times
+    for _ in range(times - 1):
+        # Barriers of barriers: two that are alike would be found to be the same.
+        arguments = jax.lax.optimization_barrier(arguments)
+        found.append(f(arguments))
+    return found
+
+
 def compile(f: Function) -> Function:
     """See :func:`benchmark.backend.compile`."""
     traced = jax.jit(f)

@@ -37,7 +37,9 @@ JOINED_RESULTS = ("--xla_backend_extra_options", "xla_cpu_use_multi_output_fusio
 
 Without it the new state of an optimizer and the new weights are two loops that both read the
 old state, which is copied for it at every step: momentum took 1.2 to 1.3 times as long as plain
-SGD on JAX. A version that does not know the option, as TensorFlow's, passes over it.
+SGD on JAX. A version that does not know the option, as TensorFlow's, passes over it. Loops
+of which one needs what the other computes stay two, unless it computes that itself
+(:func:`benchmark.backend.apart`).
 """
 TENSORFLOW_CACHE = "--tf_xla_persistent_cache_directory"
 _chosen_threads: list[int] = []

@@ -163,6 +163,11 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
     return tuple(found[1:])
 
 
+def apart(f: Function, arguments: Any, times: int) -> list[Any]:
+    """See :func:`benchmark.backend.apart`."""
+    return [f(arguments)] * times
+
+
 def compile(f: Function) -> Function:
     """See :func:`benchmark.backend.compile`."""
     # Shapes stay static (no reduce_retracing): XLA compiles each shape anyway, and

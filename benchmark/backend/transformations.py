@@ -177,6 +177,31 @@ def repeat(step: Function, start: Sequence[Tensor], times: int) -> tuple[Tensor,
     return found
 
 
+def apart(f: Function, arguments: Any, times: int) -> list[Any]:
+    """Return ``f(arguments)`` several times, for uses that are to be one loop over memory.
+
+    What has two uses is kept in memory in between by XLA on a processor, which computes nothing
+    twice while it joins operations: one loop writes it, and another reads it again. Where every
+    use takes a result of its own, nothing has two uses, and one loop can do all (see
+    ``JOINED_RESULTS`` of the selection). The operations are the same, and so are the results.
+
+    Args:
+        f: a pure function of elementwise operations, cheap against a pass over memory.
+        arguments: a nest of tensors that are in memory already, such as a gradient.
+        times: how many results are wanted, ≥ 1.
+
+    Returns:
+        What ``f`` returns, as often: computed once wherever computing it again gains nothing,
+        as on TensorFlow, on a graphics card, and outside a compiled function.
+
+    Example:
+        >>> from keras import ops
+        >>> [float(one) for one in apart(lambda x: 2 * x, ops.convert_to_tensor(3.0), 2)]
+        [6.0, 6.0]
+    """
+    return list(implementation().apart(f, arguments, times))
+
+
 def wait_for(tensors: Any) -> None:
     """Return once tensors are computed; JAX hands them out before.
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from benchmark import backend
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind, present
 from benchmark.optimizers.tensors import State, Tensor, assign_all, precision
 from benchmark.optimizers.variables import slot_variables, state_variables
@@ -97,8 +98,9 @@ class Optimizer(Mechanics):
         """Return the new slots of one variable and the update u of W ← W − u.
 
         It must be pure and free of Python branches on values. Where ``is_elementwise``,
-        it must broadcast: with hyperparameters of shape (trials, 1) it serves gradients
-        of shape (trials, weights).
+        it may be called once for each of its results, and it must broadcast: with
+        hyperparameters of shape (trials, 1) it serves gradients of shape
+        (trials, weights).
 
         Args:
             state: the slots, and read-only ``"weights"`` (before this step, after
@@ -210,19 +212,42 @@ class Optimizer(Mechanics):
             gradients.append(ops.cast(gradient, dtype))
         shared = {name: variable.value for name, variable in self._shared.items()}
         shared = self.shared_rule(shared, states, gradients, numbers)
-        updates = []
+        updates, seen = [], []
         for index, state, gradient, variable in zip(
             indices, states, gradients, trainable_variables, strict=True
         ):
             own = self._numbers_for(variable, numbers)
-            slots, update = self.rule({**shared, **state}, gradient, own)
+            kept = {name: state.pop(name) for name in self._slots[index]}
+            slots, update, same = self._ruled(kept, {**shared, **state}, gradient, own)
             assign_all(self._slots[index], slots)
             updates.append(update)
-        shared, updates = self.joint_rule(shared, updates, numbers)
-        assign_all(self._shared, shared)
+            seen.append(same)
+        # Twice, for the same reason as in `_ruled`; what is not used is not computed.
+        _, updates = self.joint_rule(shared, updates, numbers)
+        shared, _ = self.joint_rule(shared, seen, numbers)
+        assign_all(self._shared, shared)  # last, for tensors of TensorFlow may be the variables
         for variable, update in zip(trainable_variables, updates, strict=True):
             new = ops.cast(variable, update.dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
+
+    def _ruled(
+        self, slots: State, others: State, gradient: Tensor, numbers: State
+    ) -> tuple[State, Tensor, Tensor]:
+        """Return the new slots, and the update twice: for the weights, and for what is shared.
+
+        Each is computed apart where all is elementwise, so that one loop over memory gives all.
+        """
+
+        def ruled(given: tuple[State, Tensor]) -> tuple[State, Tensor]:
+            return self.rule({**others, **given[0]}, given[1], numbers)
+
+        if not self.is_elementwise:
+            new, update = ruled((slots, gradient))
+            return new, update, update
+        is_joint = type(self).joint_rule is not Optimizer.joint_rule
+        found = backend.apart(ruled, (slots, gradient), len(slots) + 1 + is_joint)
+        new = {name: found[place][0][name] for place, name in enumerate(found[0][0])}
+        return new, found[len(new)][1], found[-1][1]
 
     def _numbers_for(self, variable: Any, numbers: State) -> State:
         """The numbers of the rule of one variable, without decay where it is excluded from it."""

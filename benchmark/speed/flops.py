@@ -65,8 +65,9 @@ def evaluation_flops(per_sample: int, sizes: tuple[int, int, int], judged: int) 
     """Floating-point operations of judging a trial as our engines do.
 
     Each time, as a rule at the start and after each epoch: loss and metric on the training and
-    the validation part (2 M a row). At the end once: the test part. The norm of the gradient of the whole
-    training loss (6 M a row) is not taken, as in no program that ours are compared with.
+    the validation part (2 M a row). At the end once: the test part. The norm of the gradient of
+    the whole training loss (6 M a row) is not taken, as in no program that ours are compared
+    with.
 
     Args:
         per_sample: M, multiply-adds of one sample.

@@ -12,6 +12,14 @@ seconds are those of one update of one trial, gradient included. What is kept is
 variables of the built optimizer: numbers for each weight of this network, hyperparameters and
 counters left out. The targets are those of the families of SGD and of Adam. Barzilai–Borwein
 belongs to neither: its step size comes of inner products over two vectors that it keeps.
+
+On JAX an elementwise rule is computed once for each of its results, slots and weights, for XLA
+joins loops on a processor only where none needs what another computes: so one loop writes all.
+Measured for Adam alone on 4 × 4,096 weights: 8.2 µs with moments that two loops use, 7.0 µs where
+the mask of inactive trials is applied to the moments before the weights are moved, 5.2 µs with one
+loop. AMSGrad's touches nine arrays, here more than 512 KiB, from which on XLA shares a loop
+between two threads: its ratio scatters most. The stopping rule of gradient descent adds rows to
+rows before it sums their squares, since XLA writes what it sums to memory.
 """
 
 

@@ -243,3 +243,17 @@ def test_repeat_applies_a_step_with_its_index():
         total, turned = g(ops.convert_to_tensor(x))
         np.testing.assert_array_equal(total, 11 * x)  # 1 + (0 + 1 + 2 + 3 + 4)
         np.testing.assert_array_equal(turned, -x)
+
+
+def test_apart_returns_the_same_as_often_as_asked():
+    x, y = np.array([[1.0, 3.0], [2.0, -1.0]], "float32"), np.array([0.5, 2.0], "float32")
+
+    def f(x, y):
+        return backend.apart(lambda given: {"sum": given[0] + 2 * given[1]}, [x, y], 3)
+
+    given = (ops.convert_to_tensor(x[0]), ops.convert_to_tensor(y))
+    for alone in (f, backend.compile(f)):
+        assert [np.asarray(one["sum"]).tolist() for one in alone(*given)] == [[2.0, 7.0]] * 3
+    for mapped in (backend.vectorize(f), backend.compile(backend.vectorize(f))):
+        for one in mapped(x, np.stack([y, y])):
+            np.testing.assert_array_equal(one["sum"], x + 2 * y)

@@ -1,4 +1,4 @@
-"""When the norm of the gradient of the whole training loss is taken, and that it changes nothing."""
+"""When the norm of the whole gradient is taken, and that it changes nothing."""
 
 from dataclasses import replace
 

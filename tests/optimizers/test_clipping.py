@@ -100,6 +100,14 @@ def test_a_norm_beyond_the_square_root_of_the_range_does_not_overflow() -> None:
     np.testing.assert_allclose(part, 0.5, rtol=ROUNDING)
 
 
+@pytest.mark.parametrize("shape", [(), (5,), (1, 9), (7, 3), (64, 10), (3, 3, 4, 8), (1, 1)])
+def test_the_global_norm_of_any_shape_is_that_of_all_elements(shape: tuple[int, ...]) -> None:
+    arrays = [np.random.default_rng(4).normal(size=shape).astype("float32"), np.float32([2.0])]
+    expected = np.sqrt(sum((one.astype("float64") ** 2).sum() for one in arrays))
+    found = global_norm([keras.ops.convert_to_tensor(one) for one in arrays])
+    assert float(found) == pytest.approx(expected, rel=ROUNDING)
+
+
 def test_a_new_threshold_takes_effect_and_its_rule_holds() -> None:
     weights = keras.Variable(np.zeros(1, "float32"))
     optimizer = build_optimizer("sgd", {"learning_rate": 1.0}, {"clipvalue": 1.0})
