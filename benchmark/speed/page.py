@@ -34,8 +34,8 @@ What is in and out of each clock stands in the modules of `benchmark/speed/`.
 
 The rate of the machine is a large float32 matrix product on all cores (NumPy). The work of a
 trial is counted from its model: 6 floating-point operations for each weight in a matrix and
-each sample trained, 2 for each sample judged. The target counts all that is computed, as does
-the second share; the first counts training alone, over a clock that holds the judging too.
+each sample trained, 2 for each sample judged. The target and the first share count training
+alone, over a clock that holds the judging too; the second share counts both.
 """
 CURVATURE_RULES = """## How it was measured
 

@@ -126,9 +126,7 @@ def _share(workload: str) -> Callable[[Measured], tuple[Spread, str] | None]:
             if _is_way(name, workload) and one.values and "training_flops" in one.facts
         ]
         best = min(ways, key=_median, default=None)
-        # All that is computed counts: judging is products of matrices as training is.
-        work = ("training_flops", "evaluation_flops")
-        found = share_of_rate(best, measured, *work) if best else None
+        found = share_of_rate(best, measured, "training_flops") if best else None
         return (found, best.title) if found and best else None
 
     return find

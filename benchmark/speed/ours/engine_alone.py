@@ -3,7 +3,8 @@
 In the clock: starting, training and judging every trial after each epoch (loss and metric on
 the training and the validation part) and the final test. Out of it: imports, and a warm-up with
 trials of the same structure, whose compile seconds are shown beside. The share of the machine's
-rate counts all FLOPs over that whole clock; another share counts those of training alone.
+rate counts the FLOPs of training alone over that whole clock; a second share counts those of
+judging too.
 """
 
 from dataclasses import replace
