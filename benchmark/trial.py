@@ -212,10 +212,10 @@ class Trial:
         seed: the seed of the study.
         replicate: index of the initial weights and batch order; 0 in the search.
         curvature: what curvature to measure, and when.
-        evaluation_epochs: the epochs after which the trial is judged and reported on, beside
-            the start, the last one and those at which curvature is due. Nothing means all.
         objective: the metric of the last report that the search optimizes.
         direction: ``"minimize"`` or ``"maximize"``.
+        evaluation_epochs: the epochs after which the trial is judged and reported on, beside
+            the start, the last one and those at which curvature is due. Nothing means all.
     """
 
     number: int
@@ -231,9 +231,9 @@ class Trial:
     seed: int
     replicate: int = 0
     curvature: CurvatureRequest = field(default_factory=CurvatureRequest)
-    evaluation_epochs: tuple[int, ...] | None = None
     objective: str = "validation_loss"
     direction: Direction = "minimize"
+    evaluation_epochs: tuple[int, ...] | None = None
 
     @property
     def worst_objective(self) -> float:
