@@ -102,7 +102,8 @@ def test_a_norm_beyond_the_square_root_of_the_range_does_not_overflow() -> None:
 
 @pytest.mark.parametrize("shape", [(), (5,), (1, 9), (7, 3), (64, 10), (3, 3, 4, 8), (1, 1)])
 def test_the_global_norm_of_any_shape_is_that_of_all_elements(shape: tuple[int, ...]) -> None:
-    arrays = [np.random.default_rng(4).normal(size=shape).astype("float32"), np.float32([2.0])]
+    drawn = np.asarray(np.random.default_rng(4).normal(size=shape), "float32")
+    arrays = [drawn, np.array([2.0], "float32")]
     expected = np.sqrt(sum((one.astype("float64") ** 2).sum() for one in arrays))
     found = global_norm([keras.ops.convert_to_tensor(one) for one in arrays])
     assert float(found) == pytest.approx(expected, rel=ROUNDING)
