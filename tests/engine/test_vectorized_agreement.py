@@ -87,6 +87,26 @@ def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
     assert_agree(sequential, vectorized, trials)
 
 
+@pytest.mark.parametrize(
+    "clipping", ["", *(pytest.param(kind, marks=pytest.mark.slow) for kind in CLIPPING)]
+)
+def test_secant_steps_of_mini_batches_agree_in_float64(sequential, vectorized, clipping):
+    # Where sᵀy is nearly nothing a rounding is enlarged ten thousand times, in the twenty steps
+    # of these trials: to 1e-3 in float32, which tells nothing, and to 1e-12 in float64.
+    samplings = (("shuffle", 32), ("round_robin", 7), ("bernoulli", 16), ("with_replacement", 40))
+    trials = []
+    for number, (sampling, size) in enumerate(samplings):
+        hyperparameters = {"learning_rate": 0.05 * (number + 1), "batch_size": size}
+        scale = 20.0 if clipping == "percentile_clipnorm" else 0.01
+        hyperparameters |= {clipping: scale * (number + 1)} if clipping else {}
+        trials.append(
+            make_trial(
+                number, "barzilai_borwein", hyperparameters=hyperparameters, sampling=sampling
+            )
+        )
+    assert_agree(sequential, vectorized, trials)
+
+
 def test_weight_decay_is_a_value_of_one_program(sequential, vectorized):
     usual = {"learning_rate": 0.05, "batch_size": 32}
     decays: tuple[dict[str, float], ...]
