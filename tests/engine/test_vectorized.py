@@ -126,7 +126,9 @@ def test_every_step_equals_that_of_the_sequential_engine(
 
 def test_steps_of_secants_equal_those_of_the_sequential_engine(sequential, vectorized):
     trials = [
-        make_trial(number, SECANT, 4, sampling="full_batch", hyperparameters={"learning_rate": rate})
+        make_trial(
+            number, SECANT, 4, sampling="full_batch", hyperparameters={"learning_rate": rate}
+        )
         for number, rate in enumerate((0.05, 0.1, 0.2))
     ]
     together = run_all(vectorized, trials)
