@@ -26,6 +26,8 @@ TOPICS = {
     "exact": "exact spectrum",
 }
 """The topics in the order in which they are shown, in words."""
+MOST_ROWS = 120
+"""A longer table is folded away: it would be most of the page."""
 
 
 def finding_table(material: Material) -> Table | None:
@@ -58,6 +60,7 @@ def finding_table(material: Material) -> Table | None:
         ("optimizer", "epoch", "of", "finding"),
         rows,
         text_columns=4,
+        folded="What was found, in sentences" if len(rows) > MOST_ROWS else "",
     )
 
 

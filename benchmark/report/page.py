@@ -34,6 +34,7 @@ from benchmark.report.table import Table
 from benchmark.report.tables import (
     comparison_rows,
     environment_rows,
+    interval_methods,
     label_rows,
     problem_rows,
 )
@@ -41,6 +42,10 @@ from benchmark.report.tracked import tracked_table
 from benchmark.report.tracked_epochs import tracked_figures
 from benchmark.report.tracked_outcome import tracked_outcome
 from benchmark.results.files import write_text
+
+
+MOST_PAIRS = 15
+"""Comparisons beyond so many are folded away, but for those of the label that came first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +179,9 @@ def _words(material: Material) -> dict[str, Any]:
         "answer": answer(material),
         "caveats": caveats(material),
         "labels": label_rows(material),
+        "methods": interval_methods(material),
         "comparisons": comparison_rows(material),
+        "most_pairs": MOST_PAIRS,
         "curvature": curvature_rows(shown_curvature(material)),
         "environment": environment_rows(material.run.environment),
         "problem": problem_rows(material),
