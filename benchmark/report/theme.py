@@ -102,6 +102,20 @@ def finished(plot: go.Figure, height: int, **layout: Any) -> go.Figure:
     return plot
 
 
+def height_with(height: int, labels: Sequence[str]) -> int:
+    """Return the height of a figure whose legend names many labels in several rows.
+
+    Args:
+        height: in pixels, with a legend of up to six names.
+        labels: the names.
+
+    Example:
+        >>> height_with(420, ["sgd", "adam"])
+        420
+    """
+    return height + 8 * max(0, len(labels) - 6)
+
+
 def scale_of(values: Any) -> str:
     """Return ``"log"`` for positive values that span more than a decade, else ``"linear"``.
 
