@@ -18,6 +18,7 @@ from benchmark.statistics import (
     usable,
 )
 
+FEW_TRIALS = 10
 MOST_BANDS = 6
 """Bands and second lines of more labels would hide each other."""
 DEEPEST = 1e-16
@@ -206,7 +207,9 @@ def best_by_budget(material: Material) -> Figure | None:
         ends.append(f"{label} from {number(best[0])} to {number(best[-1])}")
     if not seen:
         return None
-    plot.update_xaxes(title="trials of the search")
+    # Plotly would put ticks at halves of a trial.
+    few = max(len(trace.x) for trace in plot.data) <= 2 * FEW_TRIALS
+    plot.update_xaxes(title="trials of the search", dtick=1 if few else None)
     plot.update_yaxes(title=f"expected best {words(material.objective)}")
     values = np.concatenate(seen)
     plot.update_yaxes(axis_of(values, scale_of(values)))

@@ -49,6 +49,7 @@ def parallel_coordinates(material: Material) -> Figure | None:
             # Cividis is made for colour-blind eyes; bright is good in either direction.
             line={"color": colour, "colorscale": "Cividis", "reversescale": minimize},
             unselected={"line": {"opacity": 0.08}},
+            labelangle=-12 if len(names) >= MOST_AXES else 0,
             labelfont={"size": 13, "color": INK},
             tickfont={"size": 11, "color": INK},
             rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
@@ -62,7 +63,7 @@ def parallel_coordinates(material: Material) -> Figure | None:
         f"a finite objective counts as the worst finite one.{left_out}",
         f"Parallel coordinates of {len(material.search)} trials over "
         f"{listed(names)} and {words(material.objective)}.",
-        finished(plot, 440, margin={"l": 70, "r": 60, "t": 60, "b": 30}),
+        finished(plot, 440, margin={"l": 70, "r": 60, "t": 80, "b": 30}),
         wide=True,
     )
 

@@ -72,6 +72,7 @@ def other_slices(material: Material) -> Figure | None:
 
 def _draw_slices(plot: go.Figure, material: Material, names: list[str], columns: int) -> None:
     axis = ObjectiveAxis.of(material.search["objective"], material.direction)
+    named: set[str] = set()
     for index, name in enumerate(names):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         plot.update_xaxes(title=name, **material.hyperparameter_axis(name), **place)
@@ -80,7 +81,9 @@ def _draw_slices(plot: go.Figure, material: Material, names: list[str], columns:
         axis.draw_shelf(plot, place)
         for label in material.labels:
             own = material.search[material.search["label"] == label]
-            style, first = material.styles[label], index == 0
+            style = material.styles[label]
+            first = label not in named and bool(own[f"hp.{name}"].notna().any())
+            named |= {label} if first else set()
             draw_points(
                 plot, own, f"hp.{name}", label, style=style, axis=axis, place=place, legend=first
             )
