@@ -158,6 +158,7 @@ def _add_search_median(
         y=median,
         name=f"{label}, median of the search",
         legendgroup=label,
+        showlegend=False,  # the caption says it; two names a label would fill a phone
         mode="lines",
         line={"color": material.styles[label].faint(0.75), "width": 1.2, "dash": "dot"},
         hovertemplate="%{y:.4g}",

@@ -63,7 +63,11 @@ def parallel_coordinates(material: Material) -> Figure | None:
         f"a finite objective counts as the worst finite one.{left_out}",
         f"Parallel coordinates of {len(material.search)} trials over "
         f"{listed(names)} and {words(material.objective)}.",
-        finished(plot, 440, margin={"l": 70, "r": 60, "t": 80, "b": 30}),
+        finished(
+            plot,
+            440,
+            margin={"l": max(70, 8 * max(map(len, material.labels))), "r": 60, "t": 80, "b": 30},
+        ),
         wide=True,
     )
 

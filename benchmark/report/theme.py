@@ -86,7 +86,8 @@ def finished(plot: go.Figure, height: int, **layout: Any) -> go.Figure:
         "automargin": True,
     }
     plot.update_xaxes(axis)
-    plot.update_yaxes(axis)
+    # Without a distance, titles of the y axis run into long numbers.
+    plot.update_yaxes(axis, title_standoff=10)
     plot.update_layout(
         template="none",
         height=height,
