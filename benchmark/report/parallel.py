@@ -42,6 +42,7 @@ def parallel_coordinates(material: Material) -> Figure | None:
         *(_dimension(material.search[f"hp.{name}"], name, material.is_log(name)) for name in names),
         _dimension(objectives, words(material.objective), is_log),
     ]
+    left = max(70, 8 * max(map(len, material.labels)))
     minimize = material.direction == "minimize"
     plot = go.Figure(
         go.Parcoords(
