@@ -67,7 +67,7 @@ def parallel_coordinates(material: Material) -> Figure | None:
         finished(
             plot,
             440,
-            margin={"l": max(70, 8 * max(map(len, material.labels))), "r": 60, "t": 80, "b": 30},
+            margin={"l": left, "r": 60, "t": 80, "b": 30},
         ),
         wide=True,
     )
