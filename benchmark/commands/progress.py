@@ -14,6 +14,10 @@ from benchmark.trial import Direction, Report, TrialResult
 Mode = Literal["live", "plain", "quiet"]
 REFRESHES = 2.0
 """How often a second the bars are drawn: each time takes milliseconds from the training."""
+MOST_NAMED = 4
+"""Labels whose best value a plain line names, the best first."""
+EARLIEST = 0.1
+"""The share of the trials from which their rate is worth a forecast."""
 PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines, so that a log file stays readable."""
 
@@ -99,19 +103,27 @@ class StudyProgress:
     def line(self) -> str:
         """The state in one plain line: trials done, best by label, rate, time left."""
         done, total = sum(self._done.values()), sum(self._totals.values())
-        best = [f"{label} {value:.4g}" for label, value in self._best.items()]
+        ranked = sorted(self._best.items(), key=lambda item: self._sign * item[1])
+        best = [f"{label} {value:.4g}" for label, value in ranked[:MOST_NAMED]]
+        best += [f"{len(ranked) - MOST_NAMED} more"] if len(ranked) > MOST_NAMED else []
         shown = f"best {self._objective}: {', '.join(best)}" if best else "no usable trial yet"
         return f"{done}/{total} trials, {shown}, {self.pace()}"
 
     def pace(self) -> str:
-        """Trials per second of this execution, and the time left at that rate."""
+        """Trials per second of this execution, and the time left at that rate.
+
+        Nothing is said of the time left before a tenth of the trials: compiling, which comes
+        first, would make hours of minutes.
+        """
         done = sum(self._done.values())
         seconds = time.monotonic() - self._started
         rate = (done - self._restored) / seconds if seconds > 0 else 0.0
         if rate == 0.0:
             return ""
         left = (sum(self._totals.values()) - done) / rate
-        return f"{rate:.2f} trials/s, {duration(left)} left"
+        pace = f"{rate:.2f} trials/s"
+        known = done - self._restored >= EARLIEST * (sum(self._totals.values()) - self._restored)
+        return f"{pace}, {duration(left)} left" if known else pace
 
     def _count(self, result: TrialResult) -> None:
         label = result.trial.label

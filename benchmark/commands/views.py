@@ -52,10 +52,16 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     table = Table(title=f"best {summary['objective']}", title_justify="left")
     for column in ("label", "objective", "trial", "hyperparameters"):
         table.add_column(column, overflow="fold")
-    for label, best in summary["best"].items():
+    for label, best in _ranked(summary):
         chosen = ", ".join(f"{k} {number(v)}" for k, v in best["hyperparameters"].items())
         table.add_row(label, number(best["objective"]), str(best["trial"]), chosen)
     return table
+
+
+def _ranked(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The best trial of each label, the best first."""
+    sign = -1 if summary.get("direction") == "maximize" else 1
+    return sorted(summary["best"].items(), key=lambda item: sign * float(item[1]["objective"]))
 
 
 def run_view(tables: "RunTables") -> RenderableType:

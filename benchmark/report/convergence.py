@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from benchmark.report.figure import Figure
 from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
-from benchmark.report.theme import axis_of, finished, scale_of
+from benchmark.report.theme import axis_of, finished, height_with, scale_of
 from benchmark.statistics import (
     budget_values,
     expected_best,
@@ -17,6 +17,12 @@ from benchmark.statistics import (
     time_to_target,
     usable,
 )
+
+FEW_TRIALS = 10
+MOST_BANDS = 6
+"""Bands and second lines of more labels would hide each other."""
+DEEPEST = 1e-16
+"""How far below its largest value the axis of a curve may go; float32 needs no more."""
 
 
 def convergence(material: Material, metric: str) -> Figure | None:
@@ -28,31 +34,67 @@ def convergence(material: Material, metric: str) -> Figure | None:
     """
     curves = material.run.curves[material.run.curves["metric"] == metric]
     plot, seen, ends = go.Figure(), [], []
+    crowded = len(material.labels) > MOST_BANDS
     for label in material.labels:
         trials, kind = material.shown_trials(label)
         table = _by_epoch(curves, trials)
         if not len(table):
             continue
         median = table.median(axis=1)
-        _add_band(plot, material, label, table)
-        _add_line(plot, material, label, median, kind)
-        thin = _add_search_median(plot, material, label, curves)
-        seen.append(np.concatenate([table.to_numpy().ravel(), thin]))
+        if not crowded:
+            _add_band(plot, material, label, table)
+        _add_line(plot, material, label, median, kind, is_dashed=crowded)
+        seen.append(table.to_numpy().ravel())
+        if not crowded:
+            seen.append(_add_search_median(plot, material, label, curves))
         ends.append(f"{label} ends at {number(float(median.iloc[-1]))}")
     if not seen:
         return None
-    scale = scale_of(np.concatenate(seen))
+    axis, scale, below = _axis_of_curves(np.concatenate(seen))
     plot.update_xaxes(title="epoch", rangemode="tozero")
-    plot.update_yaxes(title=words(metric), **axis_of(np.concatenate(seen), scale))
+    plot.update_yaxes(title=words(metric), **axis)
     return Figure(
         f"convergence-{metric.replace('_', '-')}",
-        f"{words(metric).capitalize()} by epoch. Thick lines: the best setting of each optimizer, "
-        "the median over its replicates, with a band from the lowest to the highest "
-        "(without replicates, the best trial itself). Thin lines: the median over "
-        "all trials of the search that ran to their end.",
+        f"{words(metric).capitalize()} by epoch. {_how(crowded)}{below}",
         f"Line chart of {words(metric)} by epoch, {scale} scale. " + "; ".join(ends) + ".",
-        finished(plot, 420, hovermode="x unified"),
+        finished(plot, height_with(420, material.labels), hovermode=_hover(crowded)),
     )
+
+
+def _hover(crowded: bool) -> str:
+    return "closest" if crowded else "x unified"
+
+
+def _how(crowded: bool) -> str:
+    """What the lines are."""
+    if crowded:
+        return (
+            "The best setting of each optimizer, the median over its replicates (without "
+            "replicates, the best trial itself). Click on a name to hide it, twice to see it alone."
+        )
+    return (
+        "Thick lines: the best setting of each optimizer, the median over its replicates, with a "
+        "band from the lowest to the highest (without replicates, the best trial itself). Thin "
+        "lines: the median over all trials of the search that ran to their end."
+    )
+
+
+def _axis_of_curves(values: "np.ndarray[Any, Any]") -> tuple[dict[str, Any], str, str]:
+    """The axis of curves, its scale, and what of them lies below it.
+
+    A loss that converges to zero reaches it by rounding, and would lose its logarithmic axis.
+    """
+    positive = values[values > 0]
+    if len(positive) and (values[np.isfinite(values)] >= 0).all():
+        lowest = max(float(positive.min()), float(positive[np.isfinite(positive)].max()) * DEEPEST)
+        shown = positive[positive >= lowest]
+        if scale_of(shown) == "log":
+            below = (
+                " Lines that leave it below go on towards zero." if values.min() < lowest else ""
+            )
+            return axis_of(shown, "log"), "log", below
+    scale = scale_of(values)
+    return axis_of(values, scale), scale, ""
 
 
 def _by_epoch(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
@@ -65,9 +107,12 @@ def _add_band(plot: go.Figure, material: Material, label: str, table: pd.DataFra
     if table.shape[1] < 2:
         return
     epochs = table.index.to_numpy()
+    lowest = table.min(axis=1)
+    if (lowest >= 0).all():  # zero has no place on a logarithmic axis, and would tear the band
+        lowest = lowest.clip(lower=1e-300)
     plot.add_scatter(
         x=np.concatenate([epochs, epochs[::-1]]),
-        y=np.concatenate([table.max(axis=1), table.min(axis=1)[::-1]]),
+        y=np.concatenate([table.max(axis=1), lowest[::-1]]),
         mode="lines",
         fill="toself",
         fillcolor=material.styles[label].faint(0.18),
@@ -79,7 +124,13 @@ def _add_band(plot: go.Figure, material: Material, label: str, table: pd.DataFra
 
 
 def _add_line(
-    plot: go.Figure, material: Material, label: str, values: "pd.Series[Any]", kind: str
+    plot: go.Figure,
+    material: Material,
+    label: str,
+    values: "pd.Series[Any]",
+    kind: str,
+    *,
+    is_dashed: bool,
 ) -> None:
     style = material.styles[label]
     plot.add_scatter(
@@ -88,7 +139,8 @@ def _add_line(
         name=label if kind == "replicates" else f"{label} (best trial)",
         legendgroup=label,
         mode="lines+markers" if len(values) <= 30 else "lines",
-        line={"color": style.colour, "width": 2.4},
+        # Colours come again; a solid line is the easiest to read where they do not.
+        line={"color": style.colour, "width": 2.4, "dash": style.dash if is_dashed else "solid"},
         marker={"symbol": style.symbol, "size": 6},
         hovertemplate="%{y:.4g}",
     )
@@ -106,6 +158,7 @@ def _add_search_median(
         y=median,
         name=f"{label}, median of the search",
         legendgroup=label,
+        showlegend=False,  # the caption says it; two names a label would fill a phone
         mode="lines",
         line={"color": material.styles[label].faint(0.75), "width": 1.2, "dash": "dot"},
         hovertemplate="%{y:.4g}",
@@ -120,6 +173,7 @@ def best_by_budget(material: Material) -> Figure | None:
         material: the run.
     """
     plot, ends, seen = go.Figure(), [], []
+    crowded = len(material.labels) > MOST_BANDS
     for label in material.labels:
         values = budget_values(material.trials, label)
         if len(values) < 2:
@@ -128,17 +182,19 @@ def best_by_budget(material: Material) -> Figure | None:
         best = expected_best(values, budgets, material.direction)
         low, high = expected_best_band(values, budgets, material.direction)
         style = material.styles[label]
-        plot.add_scatter(
-            x=np.concatenate([budgets, budgets[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            mode="lines",
-            fill="toself",
-            fillcolor=style.faint(0.15),
-            line={"width": 0},
-            hoverinfo="skip",
-            legendgroup=label,
-            showlegend=False,
-        )
+        if not crowded:
+            seen += [low, high]
+            plot.add_scatter(
+                x=np.concatenate([budgets, budgets[::-1]]),
+                y=np.concatenate([high, low[::-1]]),
+                mode="lines",
+                fill="toself",
+                fillcolor=style.faint(0.15),
+                line={"width": 0},
+                hoverinfo="skip",
+                legendgroup=label,
+                showlegend=False,
+            )
         plot.add_scatter(
             x=budgets,
             y=best,
@@ -148,21 +204,24 @@ def best_by_budget(material: Material) -> Figure | None:
             line={"color": style.colour, "width": 2.4, "dash": style.dash},
             hovertemplate="%{y:.4g}",
         )
-        seen += [best, low, high]
+        seen.append(best)
         ends.append(f"{label} from {number(best[0])} to {number(best[-1])}")
     if not seen:
         return None
-    plot.update_xaxes(title="trials of the search")
+    # Plotly would put ticks at halves of a trial.
+    few = max(len(trace.x) for trace in plot.data) <= 2 * FEW_TRIALS
+    plot.update_xaxes(title="trials of the search", dtick=1 if few else None)
     plot.update_yaxes(title=f"expected best {words(material.objective)}")
     values = np.concatenate(seen)
     plot.update_yaxes(axis_of(values, scale_of(values)))
     return Figure(
         "best-by-budget",
         f"The best {words(material.objective)} to be expected of the first k trials, in closed "
-        "form by order statistics, with a 95 % bootstrap band. Trials are taken as drawn "
-        "independently; a trial that diverged counts as the worst finite one.",
+        f"form by order statistics{'' if crowded else ', with a 95 % bootstrap band'}. "
+        "Trials are taken as drawn independently; a trial that diverged counts as the worst "
+        "finite one.",
         f"Line chart of the expected best objective by number of trials: {listed(ends)}.",
-        finished(plot, 380, hovermode="x unified"),
+        finished(plot, height_with(380, material.labels), hovermode=_hover(crowded)),
     )
 
 

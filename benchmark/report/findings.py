@@ -7,7 +7,7 @@ from benchmark.report.figure import Figure
 from benchmark.report.formatting import listed, number, typeset, words
 from benchmark.report.material import Material
 from benchmark.report.table import Table
-from benchmark.report.theme import axis_of, finished
+from benchmark.report.theme import axis_of, finished, height_with
 
 TOPICS = {
     "critical_point": "kind of point",
@@ -26,6 +26,8 @@ TOPICS = {
     "exact": "exact spectrum",
 }
 """The topics in the order in which they are shown, in words."""
+MOST_ROWS = 120
+"""A longer table is folded away: it would be most of the page."""
 
 
 def finding_table(material: Material) -> Table | None:
@@ -58,6 +60,7 @@ def finding_table(material: Material) -> Table | None:
         ("optimizer", "epoch", "of", "finding"),
         rows,
         text_columns=4,
+        folded="What was found, in sentences" if len(rows) > MOST_ROWS else "",
     )
 
 
@@ -147,7 +150,7 @@ def layer_figure(material: Material) -> Figure | None:
         f"measured epoch; what is zero is left out. Layers from the input: {listed(shown)}.",
         "Line charts by layer of gradient norms and update ratios. Gradient norms, "
         f"{listed(said)}.",
-        finished(plot, 400),
+        finished(plot, height_with(400, plot.data)),
         wide=True,
     )
 

@@ -101,6 +101,22 @@ def listed(items: list[str], last: str = "and") -> str:
     return f" {last} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
+def shortened(items: list[str], most: int = 5) -> str:
+    """Return names as people list them, those beyond the first few counted.
+
+    Args:
+        items: the names, the most important first.
+        most: how many are named; one more is named too, rather than counted.
+
+    Example:
+        >>> shortened(["a", "b", "c"], 2), shortened(["a", "b", "c", "d"], 2)
+        ('a, b and c', 'a, b and 2 others')
+    """
+    if len(items) <= most + 1:
+        return listed(items)
+    return f"{', '.join(items[:most])} and {len(items) - most} others"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun.
 

@@ -1,5 +1,7 @@
 """The figure of how much each hyperparameter mattered."""
 
+from collections.abc import Mapping
+
 import plotly.graph_objects as go
 
 from benchmark.report.figure import Figure
@@ -22,7 +24,7 @@ def importances(material: Material) -> tuple[Figure | None, list[str]]:
         label: importance_of(material.trials, label, material.spaces[label])
         for label in material.labels
     }
-    missing = [f"{label}: {item.reason}." for label, item in found.items() if item.reason]
+    missing = _missing({label: item.reason for label, item in found.items() if item.reason})
     shown = {label: item for label, item in found.items() if item.values}
     if not shown:
         return None, missing
@@ -51,3 +53,11 @@ def importances(material: Material) -> tuple[Figure | None, list[str]]:
         finished(plot, height, barmode="group", bargap=0.3),
     )
     return figure, missing
+
+
+def _missing(reasons: Mapping[str, str]) -> list[str]:
+    """Why labels have no importance, a sentence a reason."""
+    by_reason: dict[str, list[str]] = {}
+    for label, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(label)
+    return [f"No importance for {listed(labels)}: {why}." for why, labels in by_reason.items()]

@@ -30,10 +30,12 @@ from benchmark.report.rates import rate_figure, rate_table, rates
 from benchmark.report.rendering import render
 from benchmark.report.sentences import answer, caveats
 from benchmark.report.slices import learning_rate_slice, other_slices
+from benchmark.report.stability import stability_figure
 from benchmark.report.table import Table
 from benchmark.report.tables import (
     comparison_rows,
     environment_rows,
+    interval_methods,
     label_rows,
     problem_rows,
 )
@@ -41,6 +43,9 @@ from benchmark.report.tracked import tracked_table
 from benchmark.report.tracked_epochs import tracked_figures
 from benchmark.report.tracked_outcome import tracked_outcome
 from benchmark.results.files import write_text
+
+MOST_PAIRS = 15
+"""Comparisons beyond so many are folded away, but for those of the label that came first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,7 @@ def _of_shown_trials(material: Material, curvature: pd.DataFrame) -> list[Figure
         curvature_by_epoch(material, curvature),
         eigenvalues_by_epoch(followed_spectra(material), material.styles),
         spectrum(material),
+        stability_figure(material),
         layer_figure(material),
         quantities_by_epoch(curvature, material.styles, DRAWN),
     ]
@@ -174,7 +180,9 @@ def _words(material: Material) -> dict[str, Any]:
         "answer": answer(material),
         "caveats": caveats(material),
         "labels": label_rows(material),
+        "methods": interval_methods(material),
         "comparisons": comparison_rows(material),
+        "most_pairs": MOST_PAIRS,
         "curvature": curvature_rows(shown_curvature(material)),
         "environment": environment_rows(material.run.environment),
         "problem": problem_rows(material),

@@ -12,6 +12,9 @@ from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
 from benchmark.report.theme import INK, finished, scale_of
 
+MOST_AXES = 7
+"""More hyperparameters would print their names into each other."""
+
 
 def parallel_coordinates(material: Material) -> Figure | None:
     """Draw every trial of the search as a line over all searched hyperparameters.
@@ -19,7 +22,7 @@ def parallel_coordinates(material: Material) -> Figure | None:
     Args:
         material: the run.
     """
-    names = material.all_searched()
+    names, left_out = _axes(material)
     worst = material.worst_finite()
     if len(names) < 2 or len(material.search) < 2 or math.isnan(worst):
         return None
@@ -39,6 +42,7 @@ def parallel_coordinates(material: Material) -> Figure | None:
         *(_dimension(material.search[f"hp.{name}"], name, material.is_log(name)) for name in names),
         _dimension(objectives, words(material.objective), is_log),
     ]
+    left = max(70, 8 * max(map(len, material.labels)))
     minimize = material.direction == "minimize"
     plot = go.Figure(
         go.Parcoords(
@@ -46,6 +50,7 @@ def parallel_coordinates(material: Material) -> Figure | None:
             # Cividis is made for colour-blind eyes; bright is good in either direction.
             line={"color": colour, "colorscale": "Cividis", "reversescale": minimize},
             unselected={"line": {"opacity": 0.08}},
+            labelangle=-12 if len(names) >= MOST_AXES else 0,
             labelfont={"size": 13, "color": INK},
             tickfont={"size": 11, "color": INK},
             rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
@@ -56,12 +61,27 @@ def parallel_coordinates(material: Material) -> Figure | None:
         "Every trial of the search as a line over the searched hyperparameters, on their own "
         "scales; the brighter, the better. Drag along an axis to keep the trials that pass there. "
         "A dash at the foot of an axis: the optimizer has no such hyperparameter. A trial without "
-        "a finite objective counts as the worst finite one.",
+        f"a finite objective counts as the worst finite one.{left_out}",
         f"Parallel coordinates of {len(material.search)} trials over "
         f"{listed(names)} and {words(material.objective)}.",
-        finished(plot, 440, margin={"l": 70, "r": 60, "t": 60, "b": 30}),
+        finished(
+            plot,
+            440,
+            margin={"l": left, "r": 60, "t": 80, "b": 30},
+        ),
         wide=True,
     )
+
+
+def _axes(material: Material) -> tuple[list[str], str]:
+    """The hyperparameters that find room, those of most labels first, and a word on the others."""
+    every = material.all_searched()
+    searched = [material.searched(label) for label in material.labels]
+    shared = {name: sum(name in own for own in searched) for name in every}
+    first = sorted(every, key=lambda name: -shared[name])[:MOST_AXES]
+    names = [name for name in every if name in first]
+    left = [name for name in every if name not in first]
+    return names, f" Without an axis, for want of room: {listed(left)}." if left else ""
 
 
 def _dimension(values: "pd.Series[Any]", name: str, is_log: bool) -> dict[str, Any]:

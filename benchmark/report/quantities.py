@@ -58,6 +58,8 @@ LAYER = "layer."
 """What begins so is of one layer, and has a figure of its own."""
 MOST = 12
 """Panels of a figure."""
+MOST_LIMITS = 4
+"""Labels whose limits are drawn: lines of more could not be told apart."""
 
 
 def quantities_by_epoch(
@@ -80,6 +82,7 @@ def quantities_by_epoch(
     if not drawn:
         return None
     rows = -(-len(drawn) // 2)
+    crowded = table["label"].nunique() > MOST_LIMITS
     plot = make_subplots(
         rows=rows,
         cols=2,
@@ -106,7 +109,7 @@ def quantities_by_epoch(
                 hovertemplate="epoch %{x}: %{y:.4g}",
                 **place,
             )
-            limits = _limits(own) if name == "scaled_sharpness" else np.empty(0)
+            limits = _limits(own) if name == "scaled_sharpness" and not crowded else np.empty(0)
             if limits.size:
                 seen.append(limits)
                 plot.add_hline(
@@ -130,7 +133,8 @@ def quantities_by_epoch(
 
 def _caption(table: pd.DataFrame, drawn: list[str], constant: list[str], left: list[str]) -> str:
     caption = f"What was measured of the curvature, by epoch{_of_trials(table)}."
-    if "scaled_sharpness" in drawn and "stability_limit" in table:
+    crowded = table["label"].nunique() > MOST_LIMITS
+    if "scaled_sharpness" in drawn and "stability_limit" in table and not crowded:
         caption += " Dotted: the limit of a stable step."
     if constant:
         caption += f" The same throughout: {listed([_constant(table, name) for name in constant])}."

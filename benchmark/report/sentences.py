@@ -2,7 +2,7 @@
 
 import math
 
-from benchmark.report.formatting import counted, interval, listed, number, words
+from benchmark.report.formatting import counted, interval, listed, number, shortened, words
 from benchmark.report.material import Material
 from benchmark.report.rates import rate_sentences, rates
 from benchmark.statistics import Comparison, Interval, LabelSummary, edge_warnings
@@ -16,7 +16,7 @@ def answer(material: Material) -> list[str]:
     Args:
         material: the run.
     """
-    ranked = _ranked(material)
+    ranked = ranking(material)
     if not len(material.trials):
         return ["No trial has finished yet, so there is no answer."]
     if material.swept:
@@ -54,8 +54,12 @@ def _in_brackets(measured: Interval) -> str:
     return f" (95 % interval {interval(measured)})" if measured.is_known else ""
 
 
-def _ranked(material: Material) -> list[LabelSummary]:
-    """The labels with a result, the best first: by their replicates where there are any."""
+def ranking(material: Material) -> list[LabelSummary]:
+    """Return the labels with a result, the best first: by their replicates where there are any.
+
+    Args:
+        material: the run.
+    """
     sign = 1 if material.direction == "minimize" else -1
 
     def key(row: LabelSummary) -> tuple[bool, float]:
@@ -80,13 +84,13 @@ def _verdict(material: Material, ranked: list[LabelSummary], value: str) -> str:
     ]
     others = [row.label for row in ranked[1:] if row.label not in tied]
     if not tied:
-        against = listed([_reached(material, row) for row in ranked[1:]])
+        against = shortened([_reached(material, row) for row in ranked[1:]])
         return (
             f"At its best setting found, {best} is better than {listed(others)}: it reached "
             f"{value}, against {against}."
         )
     shown = f" It is better than {listed(others)}." if others else ""
-    reached = listed([_reached(material, row) for row in ranked[1:] if row.label in tied])
+    reached = shortened([_reached(material, row) for row in ranked[1:] if row.label in tied])
     return f"{best} came first with {value}, but no difference from {reached} is shown.{shown}"
 
 

@@ -10,7 +10,7 @@ from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
 from benchmark.report.objective_axis import ObjectiveAxis
 from benchmark.report.points import LOOKS, draw_points
-from benchmark.report.theme import finished
+from benchmark.report.theme import finished, height_with
 
 
 def learning_rate_slice(material: Material) -> Figure | None:
@@ -34,7 +34,7 @@ def learning_rate_slice(material: Material) -> Figure | None:
         f"{words(material.objective).capitalize()} of every trial of the search by its learning "
         f"rate. {LOOKS}",
         f"Scatter chart of {words(material.objective)} by learning rate.{shown}",
-        finished(plot, 420),
+        finished(plot, height_with(420, material.labels)),
     )
 
 
@@ -57,10 +57,13 @@ def other_slices(material: Material) -> Figure | None:
         vertical_spacing=0.3 / rows,
     )
     _draw_slices(plot, material, names, columns)
+    has_first = "learning_rate" in material.all_searched()
+    others, end = ("other ", ", ") if has_first else ("", ". ")
+    drawn = "drawn as above. " if has_first else f"{LOOKS} "
     return Figure(
         "other-hyperparameters",
-        f"{words(material.objective).capitalize()} by the other searched hyperparameters, "
-        "drawn as above. The other dimensions vary from point to point.",
+        f"{words(material.objective).capitalize()} by the {others}searched hyperparameters{end}"
+        f"{drawn}The other dimensions vary from point to point.",
         f"Scatter charts of {words(material.objective)} by {listed(names)}.",
         finished(plot, 60 + 270 * rows),
         wide=columns > 1,
@@ -69,6 +72,7 @@ def other_slices(material: Material) -> Figure | None:
 
 def _draw_slices(plot: go.Figure, material: Material, names: list[str], columns: int) -> None:
     axis = ObjectiveAxis.of(material.search["objective"], material.direction)
+    named: set[str] = set()
     for index, name in enumerate(names):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         plot.update_xaxes(title=name, **material.hyperparameter_axis(name), **place)
@@ -77,7 +81,9 @@ def _draw_slices(plot: go.Figure, material: Material, names: list[str], columns:
         axis.draw_shelf(plot, place)
         for label in material.labels:
             own = material.search[material.search["label"] == label]
-            style, first = material.styles[label], index == 0
+            style = material.styles[label]
+            first = label not in named and bool(own[f"hp.{name}"].notna().any())
+            named |= {label} if first else set()
             draw_points(
                 plot, own, f"hp.{name}", label, style=style, axis=axis, place=place, legend=first
             )

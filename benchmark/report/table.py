@@ -13,9 +13,11 @@ class Table:
         header: the name of each column.
         rows: the cells, a text a column.
         text_columns: columns from the first that hold words, not numbers.
+        folded: what to click on to see it, where it is too long to stand open.
     """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     text_columns: int = 1
+    folded: str = ""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.report.formatting import interval, number, words
+from benchmark.report.formatting import interval, listed, number, words
 from benchmark.report.material import Material
-from benchmark.report.sentences import comparison_sentence
+from benchmark.report.sentences import comparison_sentence, ranking
 from benchmark.statistics import Interval, LabelSummary
 from benchmark.study import Study
 
@@ -18,12 +18,32 @@ _NAMES = {
 
 
 def label_rows(material: Material) -> list[dict[str, Any]]:
-    """Return the main table, a row a label.
+    """Return the main table, a row a label, the best first as in the answer.
 
     Args:
         material: the run.
     """
-    return [_label_row(material, row) for row in material.summaries]
+    if material.swept:  # trials of different problems have no order
+        return [_label_row(material, row) for row in material.summaries]
+    ranked = ranking(material)
+    placed = {row.label for row in ranked}
+    rest = [row for row in material.summaries if row.label not in placed]
+    return [_label_row(material, row) for row in [*ranked, *rest]]
+
+
+def interval_methods(material: Material) -> list[str]:
+    """Say how the intervals of the main table were found, once for all labels alike.
+
+    Args:
+        material: the run.
+    """
+    by_method: dict[str, list[str]] = {}
+    for row in material.summaries:
+        if row.replicates.count > 1:
+            by_method.setdefault(row.replicates.method, []).append(row.label)
+    if len(by_method) == 1:
+        return [f"Intervals: {method}." for method in by_method]
+    return [f"Interval of {listed(labels)}: {method}." for method, labels in by_method.items()]
 
 
 def _label_row(material: Material, row: LabelSummary) -> dict[str, Any]:
@@ -63,9 +83,15 @@ def comparison_rows(material: Material) -> list[dict[str, Any]]:
 
     Args:
         material: the run.
+
+    Returns:
+        The rows; ``is_leading`` is of the pairs of the label that came first.
     """
+    first = [row.label for row in ranking(material)][:1]
     return [
         {
+            "is_leading": bool({pair.first, pair.second} & set(first)),
+            "is_known": pair.difference.is_known,
             "pair": f"{pair.first} − {pair.second}",
             "difference": number(pair.difference.mean),
             "interval": interval(pair.difference),

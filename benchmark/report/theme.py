@@ -86,7 +86,8 @@ def finished(plot: go.Figure, height: int, **layout: Any) -> go.Figure:
         "automargin": True,
     }
     plot.update_xaxes(axis)
-    plot.update_yaxes(axis)
+    # Without a distance, titles of the y axis run into long numbers.
+    plot.update_yaxes(axis, title_standoff=10)
     plot.update_layout(
         template="none",
         height=height,
@@ -100,6 +101,20 @@ def finished(plot: go.Figure, height: int, **layout: Any) -> go.Figure:
     )
     plot.update_layout(layout)
     return plot
+
+
+def height_with(height: int, labels: Sequence[str]) -> int:
+    """Return the height of a figure whose legend names many labels in several rows.
+
+    Args:
+        height: in pixels, with a legend of up to six names.
+        labels: the names.
+
+    Example:
+        >>> height_with(420, ["sgd", "adam"])
+        420
+    """
+    return height + 8 * max(0, len(labels) - 6)
 
 
 def scale_of(values: Any) -> str:

@@ -74,7 +74,17 @@ def _stability(material: Material, table: pd.DataFrame) -> str:
         f"Beyond the line at 1 each step overshoots more: {len(above)} of {len(largest)} trials "
         f"were measured there at some epoch, and {lost} of them diverged. Clipping, or a loss "
         "that flattens, can hold a trial there; as λmax is a lower bound, more may have been."
-        + (f" Not drawn: {listed(missing)}, with no limit of λmax alone." if missing else "")
+        + _not_drawn(missing)
+    )
+
+
+def _not_drawn(labels: list[str]) -> str:
+    if not labels:
+        return ""
+    return (
+        f" Not drawn: {listed(labels)}, with no limit of λmax alone. What limits an optimizer that "
+        "divides by a matrix P is λmax of P⁻¹H, which is not followed in every trial, only "
+        "measured in those that are diagnosed."
     )
 
 

@@ -10,7 +10,7 @@ from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
 from benchmark.report.objective_axis import ObjectiveAxis
 from benchmark.report.points import LOOKS, draw_points
-from benchmark.report.theme import INK, finished
+from benchmark.report.theme import INK, finished, height_with
 from benchmark.report.tracked import (
     FACTS,
     KAPPA,
@@ -71,7 +71,7 @@ def tracked_outcome(material: Material, table: pd.DataFrame) -> Figure | None:
         f"{_capital(counts(points, material.labels))}. {LOOKS}",
         f"Scatter charts of {words(material.objective)} by "
         f"{listed([TITLES[name] for name in names])}.",
-        finished(plot, 420),
+        finished(plot, height_with(420, material.labels)),
         wide=len(names) > 1,
     )
 

@@ -79,6 +79,27 @@ def test_only_search_trials_that_ran_to_their_end_can_be_best(other):
     assert text(console)[-1].startswith("2/5 trials, best validation_loss: sgd 0.5,")
 
 
+def test_a_line_names_the_best_few_of_many_labels_the_best_first():
+    labels = ["sgd", "adam", "lion", "muon", "soap", "lamb"]
+    console = Console(file=io.StringIO(), width=200)
+    shown = StudyProgress(console, dict.fromkeys(labels, 1), "minimize", "loss", "plain")
+    with shown:
+        for place, label in enumerate(labels):
+            shown.trial_finished(result(place, 0.9 - 0.1 * place, label=label), [])
+    assert text(console)[-1].startswith(
+        "6/6 trials, best loss: lamb 0.4, soap 0.5, muon 0.6, lion 0.7, 2 more,"
+    )
+
+
+def test_no_time_left_is_foretold_from_the_first_trial_of_many():
+    console = Console(file=io.StringIO(), width=200)
+    shown = StudyProgress(console, {"sgd": 20}, "minimize", "loss", "plain")
+    with shown:
+        shown.trial_finished(result(0, 0.5), [])
+        shown.trial_finished(result(1, 0.5), [])
+    assert "left" not in text(console)[0] and "left" in text(console)[1]
+
+
 def test_quiet_prints_nothing():
     shown, console = progress(mode="quiet")
     with shown:

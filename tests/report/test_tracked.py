@@ -10,6 +10,7 @@ import pytest
 
 from benchmark.report import write_report
 from benchmark.report.material import Material
+from benchmark.report.stability import stability_figure, stability_ratios
 from benchmark.report.tracked import axis_around, counts, tracked_table
 from benchmark.report.tracked_epochs import tracked_figures
 from benchmark.report.tracked_outcome import outcome_points, tracked_outcome
@@ -205,3 +206,47 @@ def test_an_axis_is_not_stretched_by_one_value_nor_filled_by_rounding() -> None:
     assert -2.5 < low < high < 1
     low, high = axis_around([1.0, 1.0 + 1e-7])["range"]
     assert high - low > 0.5
+
+
+def diagnose(writer: RunWriter, number: int, label: str, values: Course, limit: float) -> None:
+    """Record a trial whose η·λmax was diagnosed, against a limit."""
+    trial = Trial(
+        number, "search", DatasetProblem("wine"), "linear", Settings(), label, label,
+        Settings(learning_rate=0.1), Settings(), 4, 0,
+    )  # fmt: skip
+    reports = [
+        Report(
+            number, epoch, epoch, epoch, epoch, Settings(validation_loss=1.0), Status.COMPLETED,
+            curvature=Settings(scaled_sharpness=value, stability_limit=limit),
+        )
+        for epoch, value in values.items()
+    ]  # fmt: skip
+    status, metrics = Status.COMPLETED, Settings(validation_loss=1.0)
+    writer.append(
+        TrialResult(trial, status, status.sentence, 1.0, 4, 4, 4, 4, metrics, Settings()), reports
+    )
+
+
+def test_an_adaptive_optimizer_has_its_distance_to_its_own_limit(writer: RunWriter) -> None:
+    diagnose(writer, 0, "sgd", {0: 1.0, 4: 1.5}, 2.0)
+    diagnose(writer, 1, "adam", {4: 57.0}, 38.0)  # (2 + 2 β₁) / (1 − β₁) at β₁ = 0.9
+    record(writer, 2, "momentum", Status.COMPLETED, flat(1.0))
+    material = Material.read(writer.path)
+    found = stability_ratios(material).set_index(["label", "epoch"])["ratio"].to_dict()
+    assert found == {("sgd", 0): 0.5, ("sgd", 4): 0.75, ("adam", 4): 1.5}
+    figure = stability_figure(material)
+    assert figure is not None
+    drawn = [
+        (trace.y[0], float(trace.x[0]), str(trace.marker.symbol))
+        for trace in figure.plot.data
+        if len(trace.x)
+    ]
+    assert drawn == [
+        ("sgd", 0.5, "circle-open"), ("sgd", 0.75, "circle"), ("adam", 1.5, "diamond"),
+    ]  # fmt: skip
+    assert [shape.x0 for shape in figure.plot.layout.shapes] == [1.0]
+    assert "No limit is known of momentum" in figure.caption
+
+
+def test_no_distance_is_drawn_where_none_was_diagnosed(writer: RunWriter) -> None:
+    assert stability_figure(mixed(writer)) is None
