@@ -8,12 +8,13 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.engine.batches import updates_of
+from benchmark.engine.clock import Clock
 from benchmark.engine.plans import Plan, Steps, idle, steps_of, together
 from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.slots import Clock, Slot, sentence
+from benchmark.engine.slots import Slot, sentence
 from benchmark.engine.stepping import step_rule
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import SlotEpochs
