@@ -60,8 +60,7 @@ def footprint(program: TrainingProgram, model: keras.Model) -> Footprint:
         program: made, not compiled.
         model: what it trains.
     """
-    values = (program.weights, program.states, program.model_states)
-    parts = [_bytes(part) for part in values]
+    parts = [_bytes(part) for part in program.values]
     rows = max(_rows(program.layout), CHUNK_ROWS)
     outputs = rows * _numbers_of_outputs(model) * np.dtype(program.dtype).itemsize
     return Footprint(COPIES * sum(parts), PASSES * (outputs + parts[0]))

@@ -7,12 +7,13 @@ from typing import Any
 
 from benchmark import backend
 from benchmark.engine.alone import Alone
-from benchmark.engine.block import Block, Row
+from benchmark.engine.block import Block
 from benchmark.engine.clock import Clock
 from benchmark.engine.group import Group
 from benchmark.engine.layout import layout_of
 from benchmark.engine.memory import SHARE, footprint
 from benchmark.engine.programs import PROGRAMS, compilations
+from benchmark.engine.rows import Row
 from benchmark.engine.slots import Slot, sentence
 from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
 from benchmark.engine.turn import Home, Turn
