@@ -47,7 +47,7 @@ class Groups:
 
         Raises:
             AdaptationError: the steps of the optimizer's class cannot be compiled.
-            NotImplementedError: each mini-batch has to have its own shape, and their sizes are random.
+            NotImplementedError: mini-batches must have their own shapes, and random sizes.
         """
         shared = PROGRAMS.model(trial, self.shape)
         exact = bool(shared.task.model.non_trainable_variables) or takes_objective(trial.optimizer)
