@@ -1,8 +1,7 @@
 """One run of a study from its text to its report: the parts are joined here."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Diagnosis, Search
+from benchmark.session_summary import summary_of
 from benchmark.study import Study
 from benchmark.study_file import study_of_run
 from benchmark.study_resolution import learns_from_trials, optimizer_notices, search_settings
@@ -228,7 +228,16 @@ class Session:
                     ]
                 )
                 engines.close()  # what it held is free while the report is made
-                summary = self._summary(execution, finished)
+                summary = summary_of(
+                    self._study,
+                    self.path.name,
+                    self.search_settings,
+                    execution.results.values(),
+                    best=execution.best,
+                    diagnoses=self._diagnoses(execution) if finished else (),
+                    seconds=execution.seconds,
+                    finished=finished,
+                )
                 if finished:
                     report = self._finish(summary)
             finally:
@@ -278,49 +287,3 @@ class Session:
 
         self._writer.finish(summary)
         return write_report(self.path)
-
-    def _summary(self, execution: Execution, finished: bool) -> dict[str, Any]:
-        results = execution.results.values()
-        diagnosed: dict[str, dict[str, Any]] = {}
-        for one in self._diagnoses(execution) if finished else ():
-            numbers = {"trial": one.of, "diagnosis": one.trial.number}
-            diagnosed.setdefault(one.trial.label, {})[one.rank] = numbers
-        seconds: Counter[str] = Counter()
-        for result in results:
-            seconds.update(result.seconds)
-        seconds.update(execution.seconds)
-        return {
-            "study": self._study.name,
-            "run": self.path.name,
-            "question": self._study.question,
-            "finished": finished,
-            "trials": len(results),
-            "by_status": dict(Counter(result.status.value for result in results)),
-            "objective": self.search_settings.objective,
-            "direction": self.search_settings.direction,
-            "best": {label: _plain(result) for label, result in sorted(execution.best.items())},
-            "seconds": {clock: round(value, 3) for clock, value in sorted(seconds.items())},
-            **({"diagnosed": diagnosed} if diagnosed else {}),
-            **_tracking_cost(results),
-        }
-
-
-def _tracking_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
-    """What following the curvature in the search took, beside the training it followed."""
-    requests = [(result.seconds, result.trial.curvature) for result in results]
-    # A trial that was diagnosed too has one clock for both.
-    tracked = [seconds for seconds, one in requests if one.tracked_epochs and not one.epochs]
-    spent = sum(seconds.get("curvature", 0.0) for seconds in tracked)
-    trained = sum(seconds.get("train", 0.0) for seconds in tracked)
-    if not trained:
-        return {}
-    return {"tracking": {"seconds": round(spent, 3), "share_of_training": spent / trained}}
-
-
-def _plain(result: TrialResult) -> dict[str, Any]:
-    return {
-        "trial": result.trial.number,
-        "objective": result.objective,
-        "hyperparameters": dict(result.trial.hyperparameters),
-        "metrics": dict(result.metrics),
-    }

@@ -20,7 +20,7 @@ from benchmark.study_changes import changed_study
 from benchmark.tracking import public_uri, resolve_tracking_uri
 
 if TYPE_CHECKING:
-    from benchmark.session import Outcome
+    from benchmark.session import Outcome, Session
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -101,9 +101,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             results,
             request.storage,
             tracking_uri,
-            lambda text: console.print(
-                text, style="yellow", soft_wrap=True, highlight=False, markup=False
-            ),
+            lambda text: _warn(console, text),
             choice,
         )
         if new is not None:
@@ -116,16 +114,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             tell(session.curvature_cost)
         if choice.workers is not None:
             tell(f"Starting {choice.workers} workers, each of which imports the framework.")
-        progress = StudyProgress(
-            console,
-            session.totals(),
-            session.search_settings.direction,
-            session.search_settings.objective,
-            _mode(console, request.quiet),
-        )
-        with progress:
-            progress.restore(session.finished)
-            outcome = session.run([progress], lambda: interruption.requested)
+        outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
     if request.as_json:
         _print_summary(outcome.summary, outcome.path, outcome.report)
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
@@ -149,6 +138,22 @@ def _mode(console: Console, quiet: bool) -> Mode:
     return "live" if console.is_terminal else "plain"
 
 
+def _run_visibly(
+    session: "Session", console: Console, mode: Mode, interruption: Interruption
+) -> "Outcome":
+    """Train while the progress is shown, until the end or until the user interrupts."""
+    settings = session.search_settings
+    with StudyProgress(
+        console, session.totals(), settings.direction, settings.objective, mode
+    ) as progress:
+        progress.restore(session.finished)
+        return session.run([progress], lambda: interruption.requested)
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(text, style="yellow", soft_wrap=True, highlight=False, markup=False)
+
+
 def _teller(console: Console, quiet: bool) -> Callable[[str], None]:
     def tell(text: str) -> None:
         if not quiet:
@@ -168,13 +173,10 @@ def _tell_outcome(
     # Without its password, which has no place on a screen.
     place = ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
     if outcome.unsent:
-        console.print(
+        _warn(
+            console,
             f"Not in MLflow yet: {outcome.unsent}. The run folder keeps it all. "
             f"Send it with: {command('track', outcome.path, *place)}",
-            style="yellow",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
         )
     if not outcome.finished:
         options = [*place, *([] if request.tracking else ["--no-tracking"])]

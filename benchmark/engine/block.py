@@ -1,38 +1,23 @@
 """Some slots that one call of a compiled program trains together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from keras import ops
 
 from benchmark import backend
 from benchmark.engine.batches import updates_of
-from benchmark.engine.plans import Plan, Steps, idle, steps_of, together
+from benchmark.engine.clock import Clock
+from benchmark.engine.plans import Steps, steps_of
 from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.slots import Clock, Slot, sentence
+from benchmark.engine.rows import Row, StackedRows
+from benchmark.engine.slots import Slot, sentence
 from benchmark.engine.stepping import step_rule
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import SlotEpochs
 from benchmark.trial import Report, Status
-
-WEIGHTS, STATES, MODEL_STATES = range(3)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """A trial with the values of its slot.
-
-    Args:
-        slot: the trial.
-        values: weights, optimizer state and model state.
-    """
-
-    slot: Slot
-    values: tuple[list[Array], list[Array], list[Array]]
 
 
 class Block:
@@ -57,10 +42,7 @@ class Block:
         self._judging = shared.judging
         self._rows = shared.rows
         self._shape = program.shape
-        kinds = (program.weights, program.states, program.model_states)
-        self._values: list[Tensors] = [
-            [ops.convert_to_tensor(self._shape.repeated(row)) for row in kind] for kind in kinds
-        ]
+        self._stacked = StackedRows.repeated(self._shape, program.values)
         self._slots: dict[int, Slot] = {}
         self._waiting: list[Row] = []
         self._admitted: list[Row] = []
@@ -117,7 +99,7 @@ class Block:
     def leave(self) -> list[Row]:
         """Let all trials go that have not ended; returns them with their rows."""
         running = self._running()
-        rows = [Row(self._slots[place], self._row(place)) for place in running]
+        rows = [Row(self._slots[place], self._stacked.values(place)) for place in running]
         rows += [*self._admitted, *self._waiting]
         for place in running:
             del self._slots[place]
@@ -129,13 +111,13 @@ class Block:
 
         Where anything raises, all is as it was before: an epoch may be tried again.
         """
-        before = (self._values, self._slots, self._admitted, set(self._over), dict(self._ended))
+        before = (self._stacked, self._slots, self._admitted, set(self._over), dict(self._ended))
         trials = [*self._slots.values(), *(row.slot for row in self._admitted)]
         kept = [(slot, dict(vars(slot))) for slot in trials]
         try:
             return self._advance()
         except BaseException:
-            self._values, self._slots, self._admitted, self._over, self._ended = before
+            self._stacked, self._slots, self._admitted, self._over, self._ended = before
             for slot, values in kept:
                 vars(slot).update(values)
             raise
@@ -180,13 +162,7 @@ class Block:
         sources: list[int | Row] = [*sorted(self._slots), *arriving]
         sources.sort(key=lambda source: -self._updates(source))
         with Clock("train", *(row.slot for row in arriving)):
-            self._values = [
-                [
-                    self._rearranged(tensor, sources, kind, index)
-                    for index, tensor in enumerate(stacked)
-                ]
-                for kind, stacked in enumerate(self._values)
-            ]
+            self._stacked = self._stacked.arranged(sources)
         moves = {source: place for place, source in enumerate(sources) if isinstance(source, int)}
         self._slots = {
             place: source.slot if isinstance(source, Row) else self._slots[source]
@@ -200,19 +176,6 @@ class Block:
         slot = source.slot if isinstance(source, Row) else self._slots[source]
         return updates_of(slot.trial, self._rows)
 
-    def _rearranged(
-        self, tensor: object, sources: Sequence["int | Row"], kind: int, index: int
-    ) -> object:
-        old = np.asarray(tensor)
-        new = old.copy()
-        for place, source in enumerate(sources):
-            new[self._shape.place(place)] = (
-                source.values[kind][index]
-                if isinstance(source, Row)
-                else old[self._shape.place(source)]
-            )
-        return ops.convert_to_tensor(new)
-
     def _train(self, running: list[int]) -> None:
         slots = {place: self._slots[place] for place in running}
         layout, tiles = self._program.layout, self._tiles()
@@ -223,9 +186,10 @@ class Block:
                 one = steps_of(slot.trial, self._rows, slot.epoch + 1, layout.size)
                 steps[place] = one
                 rates[place] = rates_of(slot, self._rows, slot.step, one.updates)
-            rounds = self._rounds(steps, rates)
-            self._values = self._program.train(self._values, tiles, rounds)
-            backend.wait_for(self._values)  # or the clock of judging would show it
+            rounds = self._program.rounds(steps, rates)
+            found = self._program.train(self._stacked.parts, tiles, rounds)
+            backend.wait_for(found)  # or the clock of judging would show it
+        self._stacked = StackedRows(self._shape, *found)
         for place, slot in slots.items():
             slot.epoch += 1
             slot.step += steps[place].updates
@@ -239,36 +203,13 @@ class Block:
         index = self._program.count_index
         if index is None:
             return None
-        return int(np.asarray(self._values[STATES][index])[self._shape.place(place)])
-
-    def _rounds(self, steps: dict[int, Steps], rates: dict[int, Array]) -> list[list[Plan]]:
-        """The plans of all tiles, in as many calls as the longest epoch needs."""
-        program, width = self._program, self._shape.width
-        by_tile = []
-        for tile in range(self._shape.tiles):
-            inside = {p - tile * width: p for p in steps if p // width == tile}
-            by_tile.append(
-                together(
-                    {place: steps[p] for place, p in inside.items()},
-                    {place: rates[p] for place, p in inside.items()},
-                    width,
-                    program.layout,
-                    program.length,
-                    program.dtype,
-                )
-            )
-        nothing = idle(width, program.layout, program.length, program.dtype)
-        calls = max(map(len, by_tile))
-        return [
-            [plans[call] if call < len(plans) else nothing for plans in by_tile]
-            for call in range(calls)
-        ]
+        return int(np.asarray(self._stacked.states[index])[self._shape.place(place)])
 
     def _judge(self, places: Sequence[int], before: Tensors) -> list[Report]:
         """Report on the trials in some places after an epoch, or at their start."""
         slots = [self._slots[place] for place in places]
         with Clock("evaluate", *slots):
-            weights, states = self._judged(), self._values[MODEL_STATES]
+            weights, states = self._judged(), self._stacked.model_states
             found = self._judging.evaluate(weights, states, before, places)
             due = [p for p in places if self._slots[p].needs_gradient_norm(found[p])]
             if due:
@@ -295,7 +236,7 @@ class Block:
         with Clock("curvature", *slots):
             judged, states = (
                 [np.asarray(tensor) for tensor in stacked]
-                for stacked in (self._judged(), self._values[MODEL_STATES])
+                for stacked in (self._judged(), self._stacked.model_states)
             )
             at = [self._shape.place(place) for place in places]
             rows = [([one[p] for one in judged], [one[p] for one in states]) for p in at]
@@ -317,14 +258,14 @@ class Block:
         try:
             with Clock("curvature", slot):
                 weights, states = self._judged_row(place)
-                memory = self._program.memory(self._row(place)[1])
+                memory = self._program.memory(self._shape.row(self._stacked.states, place))
                 found = self._shared.evaluation.curvature(
                     weights,
                     slot.trial.curvature,
                     slot.trial.random_seed("initial_weights"),
                     state=states,
                     rule=step_rule(slot, memory),
-                    before=self._at(place, before) if slot.epoch else None,
+                    before=self._shape.row(before, place) if slot.epoch else None,
                     regularization=regularization_of(slot.trial),
                 )
         except Exception as error:  # a failed trial is a status, never the end of a study
@@ -336,7 +277,7 @@ class Block:
         if not places:
             return
         with Clock("evaluate", *(self._slots[place] for place in places)):
-            found = self._judging.test(self._judged(), self._values[MODEL_STATES], places)
+            found = self._judging.test(self._judged(), self._stacked.model_states, places)
         for place in places:
             weights, states = self._judged_row(place)
             kept = [*weights, *(state for state in states if state.dtype.kind == "f")]
@@ -344,26 +285,13 @@ class Block:
 
     def _judged(self) -> Tensors:
         """The weights at which the trials are judged, after the last epoch."""
-        return self._program.evaluation_weights(self._values)
+        return self._program.evaluation_weights(self._stacked.parts)
 
     def _judged_row(self, place: int) -> tuple[list[Array], list[Array]]:
         """The same of the trial in a place, and what its model keeps besides."""
-        tile, column = self._shape.place(place)
-        weights, states = (
-            [np.array(tensor[tile, column]) for tensor in stacked]
-            for stacked in (self._judged(), self._values[MODEL_STATES])
-        )
-        return weights, states
+        judged, states = self._judged(), self._stacked.model_states
+        return self._shape.row(judged, place), self._shape.row(states, place)
 
     def _tiles(self) -> int:
         """How many tiles from the first have a trial."""
         return self._shape.tiles_of(max(self._slots, default=-1) + 1)
-
-    def _row(self, place: int) -> tuple[list[Array], list[Array], list[Array]]:
-        weights, states, model_states = (self._at(place, stacked) for stacked in self._values)
-        return weights, states, model_states
-
-    def _at(self, place: int, stacked: Tensors) -> list[Array]:
-        """What some stacked tensors hold for the trial in one place."""
-        tile, column = self._shape.place(place)
-        return [np.array(tensor[tile, column]) for tensor in stacked]

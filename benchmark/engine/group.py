@@ -1,10 +1,12 @@
 """The trials of one structure, and the blocks that train them."""
 
-from benchmark.engine.block import Block, Row
+from benchmark.engine.block import Block
 from benchmark.engine.plans import steps_of
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.programs import ModelPrograms
-from benchmark.engine.slots import Slot, optimizer_numbers
+from benchmark.engine.rows import Row
+from benchmark.engine.slots import Slot
+from benchmark.engine.structure import optimizer_numbers
 from benchmark.engine.task import starting_state, starting_weights
 from benchmark.engine.warming import Warming
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
 
+from benchmark import backend
 from benchmark.engine.judging import CHUNK_ROWS
 from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.task import Array
+from benchmark.engine.tiles import default_shape
 
 SHARE = 0.5
 """The share of the free memory that slots may take; the rest is for data and the system."""
@@ -53,6 +56,38 @@ class Footprint:
         return fits
 
 
+class Room:
+    """The memory that slots may take.
+
+    Args:
+        share: of what is free.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+
+    @cached_property  # asked for once: later our own blocks would count as taken
+    def bytes(self) -> int | None:
+        """How much it is; nothing where the device does not say what is free."""
+        free = backend.free_memory()
+        return None if free is None else int(self._share * free)
+
+    def fitting(self, need: Footprint, capacity: int, width: int) -> int:
+        """How many slots fit into it, at least one and at most ``capacity``.
+
+        Args:
+            need: of each.
+            capacity: as many as are wanted.
+            width: most slots of a tile; every thread computes one tile at a time.
+        """
+        if self.bytes is None:
+            return capacity
+        threads = backend.computing_threads()
+        return need.fitting(
+            capacity, lambda slots: threads * default_shape(slots, width).width, self.bytes
+        )
+
+
 def footprint(program: TrainingProgram, model: keras.Model) -> Footprint:
     """Reckon what the trials of a program take.
 
@@ -60,11 +95,17 @@ def footprint(program: TrainingProgram, model: keras.Model) -> Footprint:
         program: made, not compiled.
         model: what it trains.
     """
-    values = (program.weights, program.states, program.model_states)
-    parts = [_bytes(part) for part in values]
+    parts = [_bytes(part) for part in program.values]
     rows = max(_rows(program.layout), CHUNK_ROWS)
     outputs = rows * _numbers_of_outputs(model) * np.dtype(program.dtype).itemsize
     return Footprint(COPIES * sum(parts), PASSES * (outputs + parts[0]))
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception means that memory is exhausted, of the device or of the system."""
+    text = str(error).lower()
+    names = ("resource_exhausted", "resourceexhausted", "out of memory", "failed to allocate")
+    return isinstance(error, MemoryError) or any(name in text for name in names)
 
 
 def _rows(layout: Layout) -> int:

@@ -1,15 +1,18 @@
 """The compiled function that trains many trials of one structure at once."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from benchmark import backend
+from benchmark.engine.gradients import batch_gradients, piece_gradients, summed
 from benchmark.engine.layout import Layout, most_updates
 from benchmark.engine.objective_step import objective_step
-from benchmark.engine.plans import Plan, idle, side_by_side
+from benchmark.engine.plans import Plan, Steps, idle, side_by_side, together
+from benchmark.engine.rows import StackedRows, Values
 from benchmark.engine.stepping import Memory, memory_of
 from benchmark.engine.task import Array, Task
 from benchmark.engine.tiles import Shape, over_tiles, where
@@ -85,6 +88,11 @@ class TrainingProgram:
         return memory_of(self._optimizer, state)
 
     @property
+    def values(self) -> Values:
+        """Weights, optimizer state and model state of any trial."""
+        return self.weights, self.states, self.model_states
+
+    @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""
         return self._train.compilations + (self._judged.compilations if self._judged else 0)
@@ -106,6 +114,30 @@ class TrainingProgram:
         self._optimizer.set_hyperparameters(numbers)
         # Copies: the variables are set anew for the next trial before these are loaded.
         return [np.asarray(variable.value).copy() for variable in self._optimizer.variables]
+
+    def rounds(self, steps: Mapping[int, Steps], rates: Mapping[int, Array]) -> list[list[Plan]]:
+        """The plans of all tiles, in as many calls as the longest epoch needs.
+
+        Args:
+            steps: the epoch of the trial in each taken slot.
+            rates: its learning rates, one an update.
+        """
+        width = self.shape.width
+        by_tile = []
+        for tile in range(self.shape.tiles):
+            inside = {slot - tile * width: slot for slot in steps if slot // width == tile}
+            by_tile.append(
+                together(
+                    {place: steps[slot] for place, slot in inside.items()},
+                    {place: rates[slot] for place, slot in inside.items()},
+                    width,
+                    self.layout,
+                    self.length,
+                    self._dtype,
+                )
+            )
+        nothing = idle(width, self.layout, self.length, self._dtype)
+        return [list(plans) for plans in zip_longest(*by_tile, fillvalue=nothing)]
 
     def train(
         self, carried: Sequence[Tensors], tiles: int, rounds: Sequence[Sequence[Plan]]
@@ -136,8 +168,7 @@ class TrainingProgram:
         if self._is_warm:
             return
         shape = self.shape
-        parts = (self.weights, self.states, self.model_states)
-        carried = [[ops.convert_to_tensor(shape.repeated(a)) for a in part] for part in parts]
+        carried = StackedRows.repeated(shape, self.values).parts
         nothing = idle(shape.width, self.layout, self.length, self._dtype)
         self.evaluation_weights(self.train(carried, 0, [[nothing] * shape.tiles]))
         self._is_warm = True
@@ -154,7 +185,7 @@ class TrainingProgram:
     def _epoch(self, carried: Sequence[Tensors], plan: Sequence[Tensor], data: Any) -> list[Any]:
         """Train the trials of one tile."""
         rows, held, shares, active, rates, ends, count, *tail = plan
-        gradient = self._gradients(*data)
+        gradient = piece_gradients(self._task, self.layout, *data)
         update = backend.vectorize(self._update)
         minimize = self._minimize(*data)
         weights, states, model_states = carried
@@ -170,7 +201,7 @@ class TrainingProgram:
             else:
                 begin = ops.where(step > 0, ends[ops.maximum(step - 1, 0)], 0)
                 pieces = (rows, held, shares)
-                found = _sum(gradient, now, pieces, begin, ends[step])
+                found = summed(gradient, now[0], now[2], pieces, begin, ends[step])
             taken = (active[step], rates[step])
             return (step + 1, *_flattened(update(*now, *found, *taken)))
 
@@ -181,51 +212,9 @@ class TrainingProgram:
             return [list(part) for part in minimize(*now, *tail)]
         if self.layout.tail:
             tail_rows, tail_active, tail_rates = tail
-            found = self._whole(*data)(now[0], now[2], tail_rows)
+            found = batch_gradients(self._task, *data)(now[0], now[2], tail_rows)
             now = [list(part) for part in update(*now, *found, tail_active, tail_rates)]
         return now
-
-    def _gradients(self, x: Tensor, y: Tensor) -> Callable[..., tuple[Tensors, Tensors]]:
-        """The gradients of one piece of each trial's mini-batch, and new model states."""
-        if self.layout.is_exact:
-            whole = self._whole(x, y)
-            return lambda weights, states, rows, *_: whole(weights, states, rows)
-        order = ops.arange(self.layout.size, dtype="int32")
-
-        def of_piece(
-            weights: Tensors, states: Tensors, rows: Tensor, held: Tensor, share: Tensor
-        ) -> tuple[Tensors, Tensors]:
-            shares = ops.where(order < held, share, ops.zeros_like(share))
-            return self._gradient(weights, states, rows, x, y, shares)
-
-        return backend.vectorize(of_piece)
-
-    def _whole(self, x: Tensor, y: Tensor) -> Callable[..., tuple[Tensors, Tensors]]:
-        """The gradients of one whole mini-batch of each trial, and new model states."""
-
-        def of_batch(weights: Tensors, states: Tensors, rows: Tensor) -> tuple[Tensors, Tensors]:
-            return self._gradient(weights, states, rows, x, y, None)
-
-        return backend.vectorize(of_batch)
-
-    def _gradient(
-        self, weights: Tensors, states: Tensors, rows: Tensor, x: Tensor, y: Tensor, shares: Any
-    ) -> tuple[Tensors, Tensors]:
-        batch_x, batch_y = ops.take(x, rows, axis=0), ops.take(y, rows, axis=0)
-
-        def loss(parameters: Tensors) -> tuple[Tensor, Tensors]:
-            outputs, new, penalties = self._task.model.stateless_call(
-                parameters, states, batch_x, training=True, return_losses=True
-            )
-            value = self._task.loss(batch_y, outputs, sample_weight=shares)
-            if penalties:
-                # A penalty on weights is shared by the pieces of a mini-batch.
-                share = 1.0 if shares is None else ops.mean(shares)
-                value += ops.cast(share, value.dtype) * sum(penalties)
-            return value, new
-
-        (_, new), gradients = backend.value_and_grad(loss, has_aux=True)(weights)
-        return list(gradients), list(new)
 
     def _update(
         self,
@@ -274,24 +263,6 @@ class TrainingProgram:
             own = given[self._rate_index]
             given[self._rate_index] = ops.where(ops.isnan(rate), own, ops.cast(rate, own.dtype))
         return given
-
-
-def _sum(
-    gradient: Callable[..., tuple[Tensors, Tensors]],
-    now: Sequence[Tensors],
-    pieces: Sequence[Tensor],
-    begin: Tensor,
-    end: Tensor,
-) -> tuple[Tensors, Tensors]:
-    """Add up the gradients of the pieces of a mini-batch."""
-
-    def body(piece: Tensor, *sums: Tensor) -> tuple[Any, ...]:
-        found, _ = gradient(now[0], now[2], *(a[piece] for a in pieces))
-        return (piece + 1, *(old + new for old, new in zip(sums, found, strict=True)))
-
-    zeros = [ops.zeros_like(weights) for weights in now[0]]
-    sums = ops.while_loop(lambda piece, *_: piece < end, body, (begin, *zeros))[1:]
-    return list(sums), list(now[2])
 
 
 def _flattened(parts: Sequence[Tensors]) -> list[Tensor]:

@@ -13,7 +13,8 @@ from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.slots import Slot, model_key, optimizer_of, structure_of
+from benchmark.engine.slots import Slot
+from benchmark.engine.structure import model_key, optimizer_of, structure_of
 from benchmark.engine.task import Array, Task, build_task
 from benchmark.engine.tiles import Shape
 from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed

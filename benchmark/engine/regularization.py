@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.curvature import ComposedLoss
-from benchmark.engine.slots import optimizer_constants, optimizer_numbers
+from benchmark.engine.structure import optimizer_constants, optimizer_numbers
 from benchmark.optimizers.penalties import penalty
 from benchmark.trial import Trial
 

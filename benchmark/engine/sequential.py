@@ -8,21 +8,20 @@ import keras
 import numpy as np
 
 from benchmark.engine.batches import batches_of
+from benchmark.engine.clock import Clock
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.slots import (
-    Clock,
-    Slot,
+from benchmark.engine.slots import Slot, sentence
+from benchmark.engine.stepping import Memory, memory_of, step_rule
+from benchmark.engine.structure import (
     clipping_of,
     model_key,
     optimizer_constants,
     optimizer_numbers,
     optimizer_of,
-    sentence,
     structure_of,
 )
-from benchmark.engine.stepping import Memory, memory_of, step_rule
 from benchmark.engine.task import (
     Array,
     Task,

@@ -1,23 +1,19 @@
 """A running trial, and what every engine decides about it alike."""
 
 import math
-import time
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from benchmark.optimizers import (
-    CLIPPING,
-    REGULARIZATION,
-    Plateau,
-    build_optimizer,
-    constant_hyperparameters,
-    optimizer_entry,
+from benchmark.engine.structure import optimizer_constants
+from benchmark.engine.structure import (
+    optimizer_numbers as optimizer_numbers,  # noqa: PLC0414 - benchmark.inspection takes it here
 )
+from benchmark.optimizers import Plateau
 from benchmark.optimizers.schedules import complete
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
 
@@ -263,88 +259,6 @@ class Slot:
         """Whether the lecture's stopping rule holds: ‖W(t+1) − W(t)‖ < tolerance."""
         tolerance = self.trial.hyperparameters.get("tolerance", 0.0)
         return self.epoch > 0 and metrics["update_norm"] < tolerance
-
-
-class Clock:
-    """Adds the seconds spent inside to one clock of some slots, in equal shares.
-
-    Args:
-        name: ``compile``, ``train``, ``evaluate`` or ``curvature``.
-        slots: the trials that were worked on together.
-    """
-
-    def __init__(self, name: str, *slots: Slot) -> None:
-        self._slots, self._name = slots, name
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        seconds = time.perf_counter() - self._start
-        for slot in self._slots:
-            slot.seconds[self._name] += seconds / len(self._slots)
-
-
-def model_key(trial: Trial) -> tuple[Any, ...]:
-    """What selects model, loss and data."""
-    options = {k: v for k, v in trial.model_options.items() if k != "initializer"}
-    return (trial.problem, trial.model, Settings(options))
-
-
-def clipping_of(trial: Trial) -> dict[str, float]:
-    """The thresholds of clipping that a trial has, by kind; which kinds is structural."""
-    return {name: trial.hyperparameters[name] for name in CLIPPING if name in trial.hyperparameters}
-
-
-def optimizer_constants(trial: Trial) -> dict[str, Any]:
-    """What of the trial's optimizer is fixed at construction, and shapes its program.
-
-    Its options, and the numbers that its class cannot take as tensors; only those that the
-    trial gives.
-    """
-    constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
-    numbers = {k: v for k, v in trial.hyperparameters.items() if k in constants}
-    return {**_options_of(trial), **numbers}
-
-
-def optimizer_numbers(trial: Trial) -> dict[str, float]:
-    """The value of every number of the trial's optimizer that is a variable of it.
-
-    Defaults are among them; one without a default (``weight_decay``, a penalty) is there
-    where the trial gives it.
-    """
-    own = {**REGULARIZATION, **optimizer_entry(trial.optimizer).hyperparameters}
-    constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
-    values = {name: trial.hyperparameters.get(name, one.default) for name, one in own.items()}
-    numbers = {k: v for k, v in values.items() if v is not None and k not in constants}
-    return {**numbers, **clipping_of(trial)}
-
-
-def structure_of(trial: Trial) -> Hashable:
-    """What of the trial's optimizer selects its program, beside :func:`model_key`.
-
-    The class, which numbers are variables of it, the kind of clipping among them, and the
-    values of its constants. Trials of one structure differ in values alone.
-    """
-    constants = Settings(optimizer_constants(trial))
-    return (trial.optimizer, tuple(sorted(optimizer_numbers(trial))), constants)
-
-
-def optimizer_of(trial: Trial) -> Any:
-    """Build the optimizer of a trial, which serves every trial of its structure.
-
-    Raises:
-        AdaptationError: its class cannot step as a pure function.
-        ValueError: a value is out of its range.
-    """
-    clipping = clipping_of(trial)
-    numbers = {k: v for k, v in optimizer_numbers(trial).items() if k not in clipping}
-    return build_optimizer(trial.optimizer, numbers, clipping, optimizer_constants(trial))
-
-
-def _options_of(trial: Trial) -> dict[str, Any]:
-    known = optimizer_entry(trial.optimizer).options
-    return {name: trial.options[name] for name in known if name in trial.options}
 
 
 def sentence(error: Exception) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.curvature import StepRule
-from benchmark.engine.slots import Slot, clipping_of, optimizer_constants, optimizer_numbers
+from benchmark.engine.slots import Slot
+from benchmark.engine.structure import clipping_of, optimizer_constants, optimizer_numbers
 from benchmark.optimizers.stability import Snapshot, stepping
 from benchmark.trial import Trial
 

@@ -52,6 +52,11 @@ class Shape:
         """The same row in every slot."""
         return np.broadcast_to(row, (self.tiles, self.width, *row.shape))
 
+    def row(self, stacked: Sequence[Tensor], slot: int) -> list[Array]:
+        """Copy what stacked tensors hold for one slot."""
+        tile, column = self.place(slot)
+        return [np.array(tensor[tile, column]) for tensor in stacked]
+
 
 @dataclass(frozen=True, slots=True)
 class SlotEpochs:

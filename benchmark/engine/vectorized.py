@@ -3,20 +3,20 @@
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from benchmark import backend
 from benchmark.engine.alone import Alone
-from benchmark.engine.block import Block, Row
+from benchmark.engine.block import Block
+from benchmark.engine.clock import Clock
 from benchmark.engine.group import Group
-from benchmark.engine.layout import layout_of
-from benchmark.engine.memory import SHARE, footprint
-from benchmark.engine.programs import PROGRAMS, compilations
-from benchmark.engine.slots import Clock, Slot, sentence
+from benchmark.engine.groups import Groups
+from benchmark.engine.memory import SHARE, is_out_of_memory
+from benchmark.engine.rows import Row
+from benchmark.engine.slots import Slot, sentence
 from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
 from benchmark.engine.turn import Home, Turn
 from benchmark.engine.warming import Warming
-from benchmark.optimizers import AdaptationError, takes_objective
+from benchmark.optimizers import AdaptationError
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 
@@ -63,31 +63,29 @@ class VectorizedEngine:
     ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be >= 1. Received {capacity}.")
-        self.capacity = capacity
         self._asked = capacity
-        self._memory = memory
-        self._free_memory: int | None = None
-        self._shape = shape or default_shape(capacity)
         self._notify = notify
         self._told: set[str] = set()
-        self._groups: dict[Any, Group] = {}
+        self._groups = Groups(capacity, shape or default_shape(capacity), memory, self._tell)
         self._alone: Alone | None = None
         self._homes: list[Home] = []
         self._running: dict[int, tuple[Slot, Home | None]] = {}
         self._parked: deque[Row] = deque()
         self._errors: dict[int, str] = {}
         self._warming = Warming()
-        self._used: dict[int, tuple[Any, int]] = {}
-        self._compiled = 0
         self._slot_epochs = SlotEpochs()
         self._pool = ThreadPoolExecutor(backend.computing_threads(), "training")
         self._computing: deque[Turn] = deque()
 
     @property
+    def capacity(self) -> int:
+        """How many trials run at once."""
+        return self._groups.capacity
+
+    @property
     def compilations(self) -> int:
         """How often a program has been compiled for this engine so far."""
-        now = compilations([program for program, _ in self._used.values()])
-        return self._compiled + now - sum(before for _, before in self._used.values())
+        return self._groups.compilations
 
     @property
     def slot_epochs(self) -> tuple[int, int]:
@@ -128,7 +126,7 @@ class VectorizedEngine:
             self._compile()
             self._compute()
         except Exception as error:
-            if not _is_out_of_memory(error) or self.capacity == 1:
+            if not is_out_of_memory(error) or self.capacity == 1:
                 raise
             return self._shrink()
         if self._errors:
@@ -143,7 +141,7 @@ class VectorizedEngine:
         try:
             return turn.wanted()
         except Exception as error:
-            if _is_out_of_memory(error) and self.capacity > 1:
+            if is_out_of_memory(error) and self.capacity > 1:
                 return self._shrink()
             assert isinstance(turn.home, Block), "the sequential engine reports its failures"
             return turn.home.fail(sentence(error))
@@ -184,7 +182,7 @@ class VectorizedEngine:
         """Give a trial its place, and note what must be compiled for it."""
         trial = slot.trial
         try:
-            group = self._group(trial)
+            group = self._groups.of_trial(trial)
             row = group.first_row(slot)
         except (NotImplementedError, AdaptationError) as error:
             self._tell(f"{error} Such trials are trained one after the other.")
@@ -205,11 +203,11 @@ class VectorizedEngine:
         while self._parked and self._placed < self.capacity:
             row = self._parked[0]
             try:
-                group = self._group(row.slot.trial)
+                group = self._groups.of_trial(row.slot.trial)
                 group.warm_up(row.slot, self._warming)
                 self._take(group, row)
             except Exception as error:
-                if _is_out_of_memory(error) and self.capacity > 1:
+                if is_out_of_memory(error) and self.capacity > 1:
                     raise
                 self._errors[row.slot.trial.number] = sentence(error)
             self._parked.popleft()
@@ -220,57 +218,12 @@ class VectorizedEngine:
             self._homes.append(block)
         self._running[row.slot.trial.number] = (row.slot, block)
 
-    def _group(self, trial: Trial) -> Group:
-        """The group of a trial's structure, made at the first trial of it."""
-        shared = PROGRAMS.model(trial, self._shape)
-        exact = bool(shared.task.model.non_trainable_variables) or takes_objective(trial.optimizer)
-        layout = layout_of(trial, shared.rows, large=shared.is_large, exact=exact)
-        program = PROGRAMS.training(trial, shared, layout)
-        key = id(program)
-        if key not in self._groups:
-            group = Group(shared, program)
-            if self._plan(group):
-                return self._group(trial)  # in blocks of another shape
-            for one in (shared, program):
-                self._used.setdefault(id(one), (one, one.compilations))
-            self._groups[key] = group
-        return self._groups[key]
-
-    def _plan(self, group: Group) -> bool:
-        """Lower the capacity where so many trials would not fit into memory.
-
-        Returns:
-            Whether blocks have another shape now.
-        """
-        if self._free_memory is None:
-            # Once: later our own blocks would count as taken.
-            self._free_memory = backend.free_memory()
-        if self._free_memory is None:
-            return False
-        need = footprint(group.program, group.shared.task.model)
-        threads, width = backend.computing_threads(), self._shape.width
-
-        def places(capacity: int) -> int:
-            return threads * default_shape(capacity, width).width
-
-        budget = int(self._memory * self._free_memory)
-        fitting = need.fitting(self.capacity, places, budget)
-        if fitting >= self.capacity:
-            return False
-        self._tell(
-            f"The capacity is lowered from {self.capacity} to {fitting}: each trial takes "
-            f"about {need.slot / 1e6:.3g} MB, and {budget / 1e6:.3g} MB of memory may be taken."
-        )
-        self.capacity = fitting
-        shape, self._shape = self._shape, default_shape(fitting, width)
-        return self._shape != shape
-
     # Computing.
 
     def _compile(self) -> None:
         failed = self._warming.run()
         for error in failed.values():
-            if _is_out_of_memory(error) and self.capacity > 1:
+            if is_out_of_memory(error) and self.capacity > 1:
                 raise error
         for number, error in failed.items():
             slot, home = self._running.get(number, (None, None))
@@ -297,19 +250,18 @@ class VectorizedEngine:
 
     def _merge(self, block: Block) -> None:
         """Let the trials of a block go on in others of its structure, where all have room."""
-        group = next((g for g in self._groups.values() if block in g.blocks), None)
-        rows = group.merge(block) if group else []
+        group = self._groups.of_block(block)
         if group:
-            for row in rows:
+            for row in group.merge(block):
                 self._take(group, row)
 
     def _leave(self, block: Block) -> None:
         """Drop an empty block, so that its memory is free."""
         self._slot_epochs += block.slot_epochs
         self._homes.remove(block)
-        for group in self._groups.values():
-            if block in group.blocks:
-                group.blocks.remove(block)
+        group = self._groups.of_block(block)
+        if group:
+            group.blocks.remove(block)
 
     def _shrink(self) -> list[Report]:
         """Halve the capacity, and let the trials go on from where they were.
@@ -322,7 +274,7 @@ class VectorizedEngine:
             if turn.reports.exception() is None:
                 reports += turn.wanted()
         self._computing.clear()
-        self.capacity //= 2
+        self._groups.halve()
         self._tell(
             f"Memory is exhausted: the capacity is lowered to {self.capacity}. "
             "Trials go on from their last epoch."
@@ -331,10 +283,6 @@ class VectorizedEngine:
         self._slot_epochs = self._counted()
         rows = [row for block in blocks for row in block.leave()]
         self._homes = [home for home in self._homes if isinstance(home, Alone)]
-        self._groups.clear()
-        self._compiled, self._used = self.compilations, {}
-        PROGRAMS.clear()
-        self._shape = default_shape(self.capacity, self._shape.width)
         for row in sorted(rows, key=lambda row: row.slot.trial.number):
             self._running[row.slot.trial.number] = (row.slot, None)
             self._parked.append(row)
@@ -348,9 +296,3 @@ class VectorizedEngine:
         if text not in self._told:
             self._told.add(text)
             self._notify(text)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    names = ("resource_exhausted", "resourceexhausted", "out of memory", "failed to allocate")
-    return isinstance(error, MemoryError) or any(name in text for name in names)

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmark.engine.slots import Clock, Slot
+from benchmark.engine.clock import Clock
+from benchmark.engine.slots import Slot
 
 
 class Warming:

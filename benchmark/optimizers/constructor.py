@@ -7,21 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.thresholds import CLIPPING, WEIGHT_DECAY
+from benchmark.optimizers.thresholds import CLIPPING, OF_KERAS, WEIGHT_DECAY
 
 Option = bool | str
 """A structural argument that a study may fix."""
-_OF_KERAS = {
-    "name",
-    "weight_decay",
-    *CLIPPING,
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-}
-"""Arguments of ``keras.optimizers.Optimizer``: clipping is ours, the others are not searched."""
+_OF_ANY = {"name", "weight_decay", *CLIPPING, *OF_KERAS}
+"""Arguments that every class takes: clipping is ours, the others are not searched."""
 _OF_TRAINING = {"batch_size", "fuzz", "tolerance", "sampling", "l1", "l2"}
 """What a study means by these is not the optimizer's."""
 _SHARE = Hyperparameter(default=None, low=0.0, high=1.0, low_included=True)
@@ -98,7 +89,7 @@ def read_constructor(
     parameters = parameters_of(optimizer_class)
     own = set(inspect.signature(optimizer_class).parameters)
     for name, default in parameters.items():
-        if name in _OF_KERAS | _OF_TRAINING or not isinstance(default, int | float | str):
+        if name in _OF_ANY | _OF_TRAINING or not isinstance(default, int | float | str):
             continue
         if name not in own and not _accepts(optimizer_class, name, default):
             continue

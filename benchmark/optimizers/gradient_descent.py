@@ -10,16 +10,10 @@ from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.clipping import global_norm
 from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.tensors import State, Tensor
+from benchmark.optimizers.thresholds import OF_KERAS
 
-REFUSED = (
-    "weight_decay",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-)
-"""Keras's arguments that would move the weights, or the gradient, outside the rule."""
+REFUSED = ("weight_decay", *OF_KERAS)
+"""Arguments that would move the weights, or the gradient, outside the rule."""
 
 
 def gradient_descent(

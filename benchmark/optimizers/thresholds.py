@@ -56,3 +56,11 @@ REGULARIZATION: dict[str, Hyperparameter] = {
     "l2": _PENALTY,
 }
 """What holds weights small: decoupled decay, and the coefficients of penalties on the loss."""
+OF_KERAS = (
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+"""Arguments of ``keras.optimizers.Optimizer`` that change weights or gradient outside the rule."""

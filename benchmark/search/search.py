@@ -14,7 +14,8 @@ from optuna.trial import TrialState
 from benchmark.search.errors import SearchError
 from benchmark.search.label import LabelSearch
 from benchmark.search.pruners import make_pruner
-from benchmark.search.ranks import RANKS, Diagnosis, ranked
+from benchmark.search.ranks import Diagnosis
+from benchmark.search.repetitions import diagnoses, replicates
 from benchmark.search.samplers import check_grid, make_sampler
 from benchmark.search.space import SearchSpace, make_space
 from benchmark.search.storage import TrialStore, close_storage, one_wait, one_write, open_storage
@@ -236,50 +237,18 @@ class Search:
     def replicates(self, best: Mapping[str, TrialResult]) -> list[Trial]:
         """Return the trials that train the best setting of each label again.
 
-        Their numbers follow those of the whole search budget, so they do not depend on
-        how many trials were run.
-
         Args:
             best: the best usable search result of each label; labels without one get none.
-
         """
-        trials = []
-        for replicate in range(1, self._study.budget.replicates + 1):
-            for index, label in enumerate(self._labels):
-                if label in best:
-                    round_index = self._study.budget.trials + replicate - 1
-                    trials.append(
-                        build_trial(
-                            self._study,
-                            self._settings,
-                            label,
-                            round_index * len(self._labels) + index,
-                            best[label].trial.hyperparameters,
-                            phase="replicate",
-                            replicate=replicate,
-                        )
-                    )
-        return trials
+        return replicates(self._study, self._settings, best)
 
     def diagnoses(self, results: Collection[TrialResult]) -> list[Diagnosis]:
         """Return the trials that repeat the best, median and worst one of each label.
 
-        So no weights but the best need be kept: a result depends on its trial's value alone,
-        and the repetition, the same to the last bit, is measured on its way too. Their
-        numbers follow those of the replicates.
-
         Args:
             results: of the whole search.
         """
-        study, settings, labels = self._study, self._settings, self._labels
-        found = []
-        for index, label in enumerate(labels):
-            for rank, result in ranked(results, label, study.curvature.diagnosed).items():
-                row = study.budget.trials + study.budget.replicates + RANKS.index(rank)
-                number, same = row * len(labels) + index, result.trial.hyperparameters
-                trial = build_trial(study, settings, label, number, same, phase="diagnosis")
-                found.append(Diagnosis(trial, rank, result.trial.number))
-        return found
+        return diagnoses(self._study, self._settings, results)
 
     def close(self) -> None:
         """Close the connections to the storage; everything told is there already."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
-from benchmark.engine.slots import (
+from benchmark.engine.structure import (
     optimizer_constants,
     optimizer_numbers,
     optimizer_of,

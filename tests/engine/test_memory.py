@@ -10,6 +10,7 @@ from benchmark.engine.block import Block
 from benchmark.engine.layout import Layout, layout_of
 from benchmark.engine.memory import COPIES, SHARE, footprint
 from benchmark.engine.programs import PROGRAMS, ModelPrograms
+from benchmark.engine.rows import StackedRows
 from benchmark.engine.task import build_task
 from benchmark.engine.tiles import Shape
 from benchmark.trial import Status
@@ -180,7 +181,7 @@ def test_trials_that_cannot_come_in_fail_and_do_not_wait_for_ever(monkeypatch):
     def exhausted(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(Block, "_rearranged", exhausted)
+    monkeypatch.setattr(StackedRows, "arranged", exhausted)
     result, _ = run(VectorizedEngine(capacity=1, shape=Shape(1, 2)), trial_of(0))
     assert (result.status, result.reason) == (Status.FAILED, "MemoryError: no room")
 

@@ -89,7 +89,7 @@ def _prepared(name: str) -> tuple[Any, Call, int] | str:
     from benchmark.engine.layout import layout_of
     from benchmark.engine.plans import Plan, steps_of, together
     from benchmark.engine.programs import PROGRAMS
-    from benchmark.engine.slots import optimizer_numbers
+    from benchmark.engine.structure import optimizer_numbers
     from benchmark.engine.task import starting_state, starting_weights
     from benchmark.engine.tiles import Shape
     from benchmark.optimizers import AdaptationError

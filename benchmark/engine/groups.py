@@ -1,0 +1,96 @@
+"""The groups of an engine, one for each structure, and how many trials they may have at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmark.engine.block import Block
+from benchmark.engine.group import Group
+from benchmark.engine.layout import layout_of
+from benchmark.engine.memory import Room, footprint
+from benchmark.engine.programs import PROGRAMS, compilations
+from benchmark.engine.tiles import Shape, default_shape
+from benchmark.optimizers import takes_objective
+from benchmark.trial import Trial
+
+
+class Groups:
+    """The groups of an engine: made at the first trial of a structure, as memory allows.
+
+    Args:
+        capacity: how many trials run at once in all.
+        shape: of each block.
+        share: of the free memory, that slots may take.
+        tell: is called with a sentence where the capacity is lowered.
+    """
+
+    def __init__(
+        self, capacity: int, shape: Shape, share: float, tell: Callable[[str], None]
+    ) -> None:
+        self.capacity = capacity
+        """As asked for, or as many as fit into memory."""
+        self.shape = shape
+        """Of the blocks of further groups."""
+        self._room = Room(share)
+        self._tell = tell
+        self._groups: dict[int, Group] = {}
+        self._used: dict[int, tuple[Any, int]] = {}
+        self._compiled = 0
+
+    @property
+    def compilations(self) -> int:
+        """How often a program has been compiled for these groups so far."""
+        now = compilations([program for program, _ in self._used.values()])
+        return self._compiled + now - sum(before for _, before in self._used.values())
+
+    def of_trial(self, trial: Trial) -> Group:
+        """The group of a trial's structure, made at the first trial of it.
+
+        Raises:
+            AdaptationError: the steps of the optimizer's class cannot be compiled.
+            NotImplementedError: mini-batches must have their own shapes, and random sizes.
+        """
+        shared = PROGRAMS.model(trial, self.shape)
+        exact = bool(shared.task.model.non_trainable_variables) or takes_objective(trial.optimizer)
+        layout = layout_of(trial, shared.rows, large=shared.is_large, exact=exact)
+        program = PROGRAMS.training(trial, shared, layout)
+        key = id(program)
+        if key not in self._groups:
+            group = Group(shared, program)
+            if self._fit(group):
+                return self.of_trial(trial)  # in blocks of another shape
+            for one in (shared, program):
+                self._used.setdefault(id(one), (one, one.compilations))
+            self._groups[key] = group
+        return self._groups[key]
+
+    def of_block(self, block: Block) -> Group | None:
+        """The group that a block belongs to, unless it has left."""
+        return next((group for group in self._groups.values() if block in group.blocks), None)
+
+    def halve(self) -> None:
+        """Halve the capacity, and forget all groups and programs, so that their memory is free."""
+        self.capacity //= 2
+        self._groups.clear()
+        self._compiled, self._used = self.compilations, {}
+        PROGRAMS.clear()
+        self.shape = default_shape(self.capacity, self.shape.width)
+
+    def _fit(self, group: Group) -> bool:
+        """Lower the capacity where so many trials would not fit into memory.
+
+        Returns:
+            Whether blocks have another shape now.
+        """
+        if self._room.bytes is None:
+            return False
+        need = footprint(group.program, group.shared.task.model)
+        fitting = self._room.fitting(need, self.capacity, self.shape.width)
+        if fitting >= self.capacity:
+            return False
+        self._tell(
+            f"The capacity is lowered from {self.capacity} to {fitting}: each trial takes about "
+            f"{need.slot / 1e6:.3g} MB, and {self._room.bytes / 1e6:.3g} MB of memory may be taken."
+        )
+        self.capacity = fitting
+        shape, self.shape = self.shape, default_shape(fitting, self.shape.width)
+        return self.shape != shape
