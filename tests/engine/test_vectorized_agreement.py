@@ -20,6 +20,9 @@ class Tolerance(TypedDict):
 
 # A hundred roundings of 1e-16, which a step that divides by a small gradient enlarges.
 TIGHT: Tolerance = {"rtol": 1e-10, "atol": 1e-12}
+# Steps that enlarge roundings do so up to a hundred thousand times in the trials below: to 1e-11 of
+# weights of order one, where float32 would leave 1e-3 to 1e-2.
+ENLARGED: Tolerance = {"rtol": 1e-10, "atol": 1e-10}
 # Both engines compute the gradient norm of a report in float32.
 REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
@@ -55,7 +58,7 @@ def vectorized(double) -> VectorizedEngine:
     return VectorizedEngine(capacity=6, shape=Shape(tiles=2, width=2))
 
 
-def assert_agree(sequential, vectorized, trials) -> None:
+def assert_agree(sequential, vectorized, trials, tolerance=TIGHT) -> None:
     together = run_all(vectorized, trials)
     alone, reports = run(vectorized, trials[-1])
     beside, beside_reports = together[trials[-1].number]
@@ -66,7 +69,7 @@ def assert_agree(sequential, vectorized, trials) -> None:
         found, expected = together[trial.number], run(sequential, trial)
         for value, oracle in zip(found[0].weights, expected[0].weights, strict=True):
             assert value.dtype == "float64"
-            np.testing.assert_allclose(value, oracle, **TIGHT)
+            np.testing.assert_allclose(value, oracle, **tolerance)
         for one, other in zip(found[1], expected[1], strict=True):
             assert list(one.metrics) == list(other.metrics)
             np.testing.assert_allclose(
@@ -101,17 +104,19 @@ def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
     ],
 )
 def test_steps_that_enlarge_roundings_agree_in_float64(sequential, vectorized, optimizer, clipping):
-    # Some ten thousand times in these trials: to 1e-3 in float32, to 1e-12 in float64.
     trials = []
     for number, (sampling, size) in enumerate(SAMPLINGS):
         hyperparameters = {"learning_rate": 0.05 * (number + 1), "batch_size": size}
         scale = 20.0 if clipping == "percentile_clipnorm" else 0.01
         hyperparameters |= {clipping: scale * (number + 1)} if clipping else {}
         hyperparameters["fuzz"] = 0.1 * (number + 1)
+        if "beta_1" in OPTIMIZERS[optimizer].hyperparameters:
+            # SOAP divides by its own size what is only rounding, in directions without gradient.
+            hyperparameters |= {"epsilon": 1e-3, "beta_1": 0.5 + 0.1 * number}
         trials.append(
             make_trial(number, optimizer, hyperparameters=hyperparameters, sampling=sampling)
         )
-    assert_agree(sequential, vectorized, trials)
+    assert_agree(sequential, vectorized, trials, ENLARGED)
 
 
 def test_weight_decay_is_a_value_of_one_program(sequential, vectorized):
