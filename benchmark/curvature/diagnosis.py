@@ -168,7 +168,14 @@ def diagnose(
     value = operator.value() if around.loss_at else 0.0
     parts = [
         ({}, {"critical_point": sentence, **known.findings}),
-        best_step(gradient, bend, known.quantities["tolerance"], around.loss_at, value),
+        best_step(
+            gradient,
+            bend,
+            known.quantities["tolerance"],
+            around.loss_at,
+            value,
+            operator.epsilon,
+        ),
         stable,
         (shares, alignment_sentence(shares)),
     ]
@@ -217,5 +224,9 @@ def _stability(
     if isinstance(rule, str):
         return {}, {"stability": rule}
     residual = known.quantities.get("lambda_max_residual", 0.0)
-    largest = known.quantities["lambda_max"]
-    return stability(operator, rule, largest, hessian, *method, residual=residual)
+    numbers = known.quantities
+    # What rounding may have made of zero is no negative curvature.
+    low = numbers["lambda_min"] if numbers["lambda_min"] < -numbers["tolerance"] else 0.0
+    return stability(
+        operator, rule, numbers["lambda_max"], hessian, *method, residual=residual, lambda_min=low
+    )
