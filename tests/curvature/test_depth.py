@@ -75,7 +75,7 @@ def test_a_layer_of_dead_units_is_named_before_the_least_stretch():
 def test_a_gradient_of_zero_is_no_verdict_of_its_own():
     found, findings = diagnose_depth([Layer("a", [np.eye(2)], [np.zeros((2, 2))])])
     assert "gradient_norm_ratio" not in found
-    assert findings["depth"].startswith("Gradients neither")
+    assert findings["depth"].startswith("The gradient is zero in every layer")
 
 
 def test_a_layer_is_measured_over_all_its_arrays():
