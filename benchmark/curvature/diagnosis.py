@@ -155,9 +155,7 @@ def diagnose(
         else:
             found = lanczos(operator, lanczos_steps, seed)
             known = verdicts.from_lanczos(found, size * operator.epsilon)
-        bend, shares = _along_gradient(
-            operator, gradient, hessian, known.quantities, alignment_steps
-        )
+        bend, shares = _along_gradient(operator, gradient, hessian, known, alignment_steps)
         norm = float(np.linalg.norm(gradient))
         stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed, norm))
     except FloatingPointError as error:
@@ -198,18 +196,19 @@ def _along_gradient(
     operator: HessianOperator,
     gradient: Array,
     hessian: Array | None,
-    known: dict[str, float],
+    known: verdicts.Verdict,
     steps: int,
 ) -> tuple[float, dict[str, float]]:
     """gᵀHg, and how much of the gradient lies in the sharpest directions."""
+    numbers = known.quantities
     if not gradient.any():
         return 0.0, {}
     if hessian is None:
-        return krylov_alignment(operator, gradient, steps, known["lambda_max"])
+        return krylov_alignment(operator, gradient, steps, numbers["lambda_max"])
     bend = float(gradient @ hessian @ gradient)
     # Where all eigenvalues are zero to what is known of them, no direction is the sharpest.
-    is_flat = known["lambda_abs_max"] <= known["tolerance"]
-    return bend, {} if is_flat else exact_alignment(hessian, gradient)
+    is_flat = numbers["lambda_abs_max"] <= numbers["tolerance"]
+    return bend, {} if is_flat else exact_alignment(hessian, gradient, known.eigenvalues)
 
 
 def _stability(

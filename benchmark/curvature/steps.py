@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.curvature.exact import symmetrise
 from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
 
@@ -74,7 +75,8 @@ class SteppedOperator:
     def of_matrix(self, hessian: Array) -> Array:
         """The whole matrix, from that of H."""
         whole = self._root(self._root(hessian).T)
-        return (whole + whole.T) / 2
+        symmetrise(whole)  # in place, for the matrix may be large
+        return whole
 
 
 def ascended(rule: StepRule, gradient_norm: float) -> float:
@@ -157,18 +159,28 @@ def best_step(
     sentence = f"α* = {step:.3g} along −g should lower the loss by {predicted:.3g}"
     if loss_at is None:
         return found, {topic: f"{sentence}."}
+    measured, words = _measured(predicted, loss, loss_at, -step * gradient, epsilon)
+    return found | measured, {topic: f"{sentence}{words}"}
+
+
+def _measured(
+    predicted: float,
+    loss: float,
+    loss_at: Callable[[Array], float],
+    shift: Array,
+    epsilon: float,
+) -> tuple[dict[str, float], str]:
+    """What the best step gains, as a number where that is known, and how a sentence ends."""
     if not predicted > MEASURABLE * epsilon * abs(loss):
-        return found, {topic: f"{sentence}: too little to be measured beside the loss, {loss:.3g}."}
-    measured = loss - loss_at(-step * gradient)
+        return {}, f": too little to be measured beside the loss, {loss:.3g}."
+    measured = loss - loss_at(shift)
     if not np.isfinite(measured):
-        return found, {topic: f"{sentence}, and leads where the loss is not finite."}
-    found["measured_decrease"] = measured
+        return {}, ", and leads where the loss is not finite."
     word = "lowers it by" if measured >= 0 else "raises it by"
     share = 100 * measured / predicted
-    return found, {
-        topic: f"{sentence}, and {word} {abs(measured):.3g}: {share:.0f} % of what the quadratic "
-        "model predicts."
-    }
+    return {"measured_decrease": measured}, (
+        f", and {word} {abs(measured):.3g}: {share:.0f} % of what the quadratic model predicts."
+    )
 
 
 def stability(

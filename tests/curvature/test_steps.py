@@ -284,3 +284,19 @@ def test_a_step_into_overflow_has_no_share(loss):
     found, findings = best_step(np.array([1.0]), 1.0, 1e-12, lambda _: loss, 0.3)
     assert "measured_decrease" not in found
     assert findings["optimal_step"].endswith("and leads where the loss is not finite.")
+
+
+@pytest.mark.parametrize("copies", [2, 25, 45])
+def test_a_large_space_of_equal_eigenvalues_is_measured_by_what_lies_outside(copies):
+    """With more than half of all eigenvectors in the space, by those that are not."""
+    spectrum = np.r_[np.linspace(-2, -1, 57 - copies), np.zeros(copies), 5.0, 6.0, 7.0]
+    matrix, vectors = symmetric(spectrum)
+    gradient = vectors @ np.linspace(1, 2, 60)
+    values, dense = np.linalg.eigh(matrix)
+    shares = (dense.T @ gradient) ** 2 / (gradient @ gradient)
+    # The tenth largest is one of the zeros, where there are seven of them.
+    tenth = shares[values >= (-1e-9 if copies > 6 else values[-10] - 1e-9)].sum()
+    for known in (None, values):
+        found = exact_alignment(matrix, gradient, known)
+        assert found["alignment_top_1"] == pytest.approx(shares[-1], rel=1e-9)
+        assert found["alignment_top_10"] == pytest.approx(tenth, rel=1e-9)
