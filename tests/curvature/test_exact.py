@@ -104,7 +104,8 @@ def test_variables_of_a_layer_that_stand_apart_are_refused():
 def test_a_diagnosis_takes_no_more_memory_than_was_said():
     """All eigenvectors at once took more than four times the matrix, where two were said.
 
-    In a process of its own, whose largest memory is that of the diagnosis.
+    In a process of its own, whose largest memory is that of the diagnosis. Beyond 32 MiB, a size
+    of 2,048, glibc gives every array back at once.
     """
     script = """
         import numpy as np
@@ -136,11 +137,11 @@ def test_a_diagnosis_takes_no_more_memory_than_was_said():
 
         work(300)
         before = most()
-        work(2000)
-        print((most() - before) / exact_plan(2000).needed_bytes)
+        work(2100)
+        print((most() - before) / exact_plan(2100).needed_bytes)
     """
     done = subprocess.run(
         [sys.executable, "-c", dedent(script)], capture_output=True, text=True, check=True
     )
-    # Up to 15 % for what an allocator keeps; with all eigenvectors it was 1.35 of today's plan.
-    assert 0.3 < float(done.stdout.splitlines()[-1]) < 1.15
+    # Up to 15 % for what an allocator keeps; with all eigenvectors it is 1.24 of it.
+    assert 0.5 < float(done.stdout.splitlines()[-1]) < 1.15
