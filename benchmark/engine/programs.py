@@ -98,11 +98,8 @@ def shape_for_large(shape: Shape) -> Shape:
     Args:
         shape: that of small ones.
     """
-    import os
-
-    width = int(os.environ.get("WIDTH", LARGE_WIDTH))
     if backend.devices()[0].startswith("cpu"):
-        return Shape(tiles=1, width=min(shape.width, width))
+        return Shape(tiles=1, width=min(shape.width, LARGE_WIDTH))
     return replace(shape, tiles=1)
 
 
