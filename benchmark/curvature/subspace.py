@@ -65,7 +65,8 @@ class Subspace:
           has no minimum along −g, or none that rounding would not make.
 
         δ = min(n, 100 √n) ε σmax: of n·ε, which tolerances for zero have, and what
-        :func:`~benchmark.curvature.checks.check_products` lets pass, the smaller.
+        :func:`~benchmark.curvature.checks.check_products` lets pass, the smaller. σmin and the
+        residual are roots of differences of squares, so that what these round is added to both.
 
         References:
             Parlett, The Symmetric Eigenvalue Problem, 1998, §4.5 (residual), §10 (Ritz values).
@@ -75,12 +76,14 @@ class Subspace:
         values, y = self._ritz()
         kept = np.ix_(self._kept(), self._kept())
         squares = np.maximum(np.linalg.eigvalsh(self._symmetric(self.squares)[kept]), 0.0)
-        low, high = np.sqrt(squares[0]), np.sqrt(squares[-1])
+        # Squares of float64 hide what is below 1e-8 of the largest: bounds must allow for it.
+        hidden = (self.dimension + len(squares)) * float(np.finfo(np.float64).eps) * squares[-1]
+        low, high = np.sqrt(squares[0] + hidden), np.sqrt(squares[-1])
         rounding = min(self.dimension, 100 * self.dimension**0.5) * self.epsilon * high
         # With V Vᵀ: as if V were orthonormal, its rounding would be all that is left.
         top = values[-1]
         difference = self.squares - 2 * top * self._symmetric(self.small) + top**2 * self.gram
-        residual = max(float(y @ difference @ y), 0.0) ** 0.5
+        residual = (max(float(y @ difference @ y), 0.0) + 4 * hidden) ** 0.5
         found = {
             "lambda_max": float(top),
             "lambda_max_residual": float(residual + rounding),
