@@ -108,7 +108,7 @@ def largest_exact_size(available_bytes: int) -> int:
 
     Example:
         >>> largest_exact_size(2**30)
-        8064
+        6603
     """
     low, high = 0, int(np.sqrt(available_bytes / FLOAT_BYTES)) + 1
     while low + 1 < high:
