@@ -197,7 +197,8 @@ class CurvatureSection(Section):
         diagnosed: trials of each optimizer that are diagnosed after the search, by rank.
         tracking: whether the curvature of every trial of the search is followed on a probe;
             by default, unless ``trials`` is ``"none"``.
-        tracking_epochs: after which epochs; by default 0, 1, 2, 4, 8 … and the last.
+        tracking_epochs: after which epochs; by default 0, 1, 4, 16 … and the last; 0, 1, 2,
+            4, 8 … and the last where that is one epoch in eight at most.
         probe: how many training examples the probe has; with 64 following took a tenth of the
             time of training the digits network for 15 epochs, a fifth where a pruner stops
             trials after the first, and with 256 a quarter.

@@ -62,7 +62,7 @@ class GaussNewtonProgram(CurvatureProgram[GaussNewtonOperator]):
         loss: ComposedLoss,
         *,
         chunk_size: int = 2048,
-        block_size: int = 32,
+        block_size: int = 16,
         dtype: str = "float64",
     ) -> None:
         if loss.of_probabilities:

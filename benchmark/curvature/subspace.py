@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-_NOTHING = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +46,14 @@ class Subspace:
 
     def top(self) -> Array:
         """The unit vector y, of m numbers, whose Vᵀy has the largest Rayleigh quotient."""
-        return self._ritz()[1]
+        return self.read()[1]
 
     def quantities(self) -> dict[str, float]:
-        """Numbers by name, none where a product was not finite.
+        """The numbers of :meth:`read` alone."""
+        return self.read()[0]
+
+    def read(self) -> tuple[dict[str, float], Array]:
+        """Numbers by name, none where a product was not finite, and the y of :meth:`top`.
 
         - ``lambda_max``: the largest Ritz value θ = yᵀ(V H Vᵀ)y, which is at most the algebraically
           largest eigenvalue; ``lambda_max_residual``: ‖H u − θ u‖ + δ with u = Vᵀy, within
@@ -71,18 +74,20 @@ class Subspace:
         References:
             Parlett, The Symmetric Eigenvalue Problem, 1998, §4.5 (residual), §10 (Ritz values).
         """
-        if not self.is_finite or not self._kept().any():
-            return {}
-        values, y = self._ritz()
-        kept = np.ix_(self._kept(), self._kept())
-        squares = np.maximum(np.linalg.eigvalsh(self._symmetric(self.squares)[kept]), 0.0)
+        y, kept = np.zeros(len(self.gradient)), np.diag(self.gram) > 0
+        if not self.is_finite or not kept.any():
+            return {}, y
+        small, squares = self._symmetric(self.small), self._symmetric(self.squares)
+        values, vectors = np.linalg.eigh(_restricted(small, kept))
+        y[kept] = vectors[:, -1]
+        lengths = np.maximum(np.linalg.eigvalsh(_restricted(squares, kept)), 0.0)
         # Squares of float64 hide what is below 1e-8 of the largest: bounds must allow for it.
-        hidden = (self.dimension + len(squares)) * float(np.finfo(np.float64).eps) * squares[-1]
-        low, high = np.sqrt(squares[0] + hidden), np.sqrt(squares[-1])
+        hidden = (self.dimension + len(lengths)) * float(np.finfo(np.float64).eps) * lengths[-1]
+        low, high = (lengths[0] + hidden) ** 0.5, lengths[-1] ** 0.5
         rounding = min(self.dimension, 100 * self.dimension**0.5) * self.epsilon * high
         # With V Vᵀ: as if V were orthonormal, its rounding would be all that is left.
         top = values[-1]
-        difference = self.squares - 2 * top * self._symmetric(self.small) + top**2 * self.gram
+        difference = self.squares - 2 * top * small + top**2 * self.gram
         residual = (max(float(y @ difference @ y), 0.0) + 4 * hidden) ** 0.5
         found = {
             "lambda_max": float(top),
@@ -92,26 +97,17 @@ class Subspace:
         if high > 0:
             bound = (high - rounding) / (low + rounding)
             found["condition_number_lower_bound"] = float(max(bound, 1.0))
-        bend = float(self.gradient @ self._symmetric(self.small) @ self.gradient)
+        bend = float(self.gradient @ small @ self.gradient)
         length = float(self.gradient @ self.gradient)
         if bend > rounding * length:
             found["optimal_step"] = length / bend
-        return found
-
-    def _kept(self) -> Array:
-        """Which directions are no rows of zeros."""
-        return np.asarray(np.diag(self.gram) > 0)
-
-    def _ritz(self) -> tuple[Array, Array]:
-        """The Ritz values, ascending, and the vector of the last."""
-        kept = self._kept()
-        values, vectors = np.linalg.eigh(self._symmetric(self.small)[np.ix_(kept, kept)])
-        y = np.zeros(len(kept))
-        if not kept.any():
-            return _NOTHING, y
-        y[kept] = vectors[:, -1]
-        return values, y
+        return found, y
 
     @staticmethod
     def _symmetric(matrix: Array) -> Array:
         return (matrix + matrix.T) / 2
+
+
+def _restricted(matrix: Array, kept: Array) -> Array:
+    """Without the rows and columns of directions that are none."""
+    return matrix if kept.all() else matrix[np.ix_(kept, kept)]

@@ -146,11 +146,11 @@ class TrackingProgram:
         v, w = slice(self._steps), slice(self._steps, 2 * self._steps)
         parts = (numbers[v, v], numbers[v, w], numbers[w, w], numbers[v, -1])
         subspace = Subspace(*parts, self._size, 2.0**-23)
-        found = subspace.quantities()
+        found, top = subspace.read()
         if not found:
             return {}, before
         # No product of matrices: how that sums may depend on where an array lies in memory.
-        return found, np.sum(subspace.top()[:, None] * basis, axis=0).astype("float32")
+        return found, np.einsum("i,ij->j", top.astype("float32"), basis)
 
     # What is compiled. Everything below is pure.
 

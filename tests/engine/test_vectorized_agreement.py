@@ -10,7 +10,7 @@ import pytest
 from benchmark.engine import SequentialEngine, VectorizedEngine
 from benchmark.engine.tiles import Shape
 from benchmark.optimizers import CLIPPING, OPTIMIZERS, SCHEDULES, takes_objective
-from tests.engine.trials import make_trial, run, run_all
+from tests.engine.trials import ENLARGING, SAMPLINGS, make_trial, run, run_all
 
 
 class Tolerance(TypedDict):
@@ -88,21 +88,28 @@ def test_optimizers_agree_in_float64(sequential, vectorized, optimizer):
 
 
 @pytest.mark.parametrize(
-    "clipping", ["", *(pytest.param(kind, marks=pytest.mark.slow) for kind in CLIPPING)]
+    ("optimizer", "clipping"),
+    [
+        pytest.param(
+            name,
+            kind,
+            marks=() if (name, kind) == ("barzilai_borwein", "") else pytest.mark.slow,
+            id=f"{name}-{kind}",
+        )
+        for name in ENLARGING
+        for kind in ("", *CLIPPING)
+    ],
 )
-def test_secant_steps_of_mini_batches_agree_in_float64(sequential, vectorized, clipping):
-    # Where sᵀy is nearly nothing a rounding is enlarged ten thousand times, in the twenty steps
-    # of these trials: to 1e-3 in float32, which tells nothing, and to 1e-12 in float64.
-    samplings = (("shuffle", 32), ("round_robin", 7), ("bernoulli", 16), ("with_replacement", 40))
+def test_steps_that_enlarge_roundings_agree_in_float64(sequential, vectorized, optimizer, clipping):
+    # Some ten thousand times in these trials: to 1e-3 in float32, to 1e-12 in float64.
     trials = []
-    for number, (sampling, size) in enumerate(samplings):
+    for number, (sampling, size) in enumerate(SAMPLINGS):
         hyperparameters = {"learning_rate": 0.05 * (number + 1), "batch_size": size}
         scale = 20.0 if clipping == "percentile_clipnorm" else 0.01
         hyperparameters |= {clipping: scale * (number + 1)} if clipping else {}
+        hyperparameters["fuzz"] = 0.1 * (number + 1)
         trials.append(
-            make_trial(
-                number, "barzilai_borwein", hyperparameters=hyperparameters, sampling=sampling
-            )
+            make_trial(number, optimizer, hyperparameters=hyperparameters, sampling=sampling)
         )
     assert_agree(sequential, vectorized, trials)
 

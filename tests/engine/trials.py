@@ -8,6 +8,13 @@ from benchmark.trial import DatasetProblem, Report, Settings, Trial, TrialResult
 IRIS = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
 DIABETES = DatasetProblem("diabetes", loss="mean_squared_error", metric="mean_absolute_error")
 
+SAMPLINGS = (("shuffle", 32), ("round_robin", 7), ("bernoulli", 16), ("with_replacement", 40))
+# Whose steps enlarge a rounding, so that those of float32 leave little to compare. Of two clipped
+# gradients, or of two mini-batches, Barzilai–Borwein's sᵀy is nearly nothing, and where it is
+# only rounding so is the step. Muon's polynomials multiply a small singular value by 3.44 five
+# times over, 485 times; Shampoo's and SOAP's roots and eigenvectors turn with small eigenvalues.
+ENLARGING = ("barzilai_borwein", "muon", "shampoo", "soap")
+
 
 def make_trial(number=0, optimizer="sgd", epochs=3, problem=IRIS, **changes) -> Trial:
     hyperparameters = changes.pop("hyperparameters", {"learning_rate": 0.1, "batch_size": 32})
