@@ -291,6 +291,6 @@ def test_the_cost_of_whole_hessians_is_stated_where_any_is_asked_for(tmp_path):
     said = open_session(tmp_path / "one", "curvature.exact_limit=2000").curvature_cost
     assert said.startswith(
         "Curvature: the whole Hessian of a model of up to 2000 parameters, else 40 Lanczos steps. "
-        "All 2000 eigenvalues take 2000 products and 0.072 GB of memory"
+        "All 2000 eigenvalues take 2000 products and 0.1 GB of memory"
     )
     assert open_session(tmp_path / "two", 'curvature.trials="none"').curvature_cost == ""

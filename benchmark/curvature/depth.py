@@ -78,6 +78,8 @@ def diagnose_depth(
            layer; otherwise it has grown on its way back: it explodes, at the layer of the largest.
         3. neither.
 
+    Nothing is said where the gradient is zero in every layer, or a number is not finite.
+
     Args:
         layers: from the input to the output, at least one.
         jacobians: ∂output/∂input of some examples, shape (examples, outputs, inputs).
@@ -111,12 +113,19 @@ def diagnose_depth(
     norms = np.array([numbers["gradient_norm"] for numbers in measured])
     if norms.max() > 0:
         found["gradient_norm_ratio"] = float(norms.min() / norms.max())
-    if jacobians is not None:
+    if jacobians is not None and np.isfinite(jacobians).all():
         values = np.linalg.svd(jacobians.astype(np.float64), compute_uv=False)
         found["jacobian_singular_value_max"] = float(np.median(values[:, 0]))
         found["jacobian_singular_value_min"] = float(np.median(values[:, -1]))
     cut = next((name for name, share in dead.items() if share == 1), "")
-    findings = {"depth": _verdict(layers, measured, norms, found, cut)}
+    is_finite = np.isfinite(norms).all() and (jacobians is None or np.isfinite(jacobians).all())
+    verdict = (
+        _verdict(layers, measured, norms, found, cut)
+        if is_finite
+        else "Whether gradients vanish or explode is not known: a gradient or the input-output "
+        "Jacobian is not finite."
+    )
+    findings = {"depth": verdict}
     if dead:
         places = {layer.name: place for place, layer in enumerate(layers, start=1)}
         for name, share in dead.items():
@@ -159,6 +168,8 @@ def _verdict(
             f"{signal:.2g}, is below {1 / DECADES:g}, and {name} stretches least."
         )
     low, high = int(np.argmin(norms)), int(np.argmax(norms))
+    if norms[high] == 0:
+        return "The gradient is zero in every layer: there is nothing to vanish or explode."
     if norms[low] * DECADES < norms[high]:
         if low < high:
             word, name = "Vanishing", layers[low].name
@@ -171,7 +182,7 @@ def _verdict(
         )
     return (
         f"Gradients neither vanish nor explode: the norms of the layers lie within a factor of "
-        f"{norms[high] / norms[low] if norms[low] > 0 else 1:.3g} ({DECADES:g} is too much)."
+        f"{norms[high] / norms[low]:.3g} ({DECADES:g} is too much)."
     )
 
 

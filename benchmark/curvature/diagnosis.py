@@ -155,9 +155,7 @@ def diagnose(
         else:
             found = lanczos(operator, lanczos_steps, seed)
             known = verdicts.from_lanczos(found, size * operator.epsilon)
-        bend, shares = _along_gradient(
-            operator, gradient, hessian, known.quantities, alignment_steps
-        )
+        bend, shares = _along_gradient(operator, gradient, hessian, known, alignment_steps)
         norm = float(np.linalg.norm(gradient))
         stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed, norm))
     except FloatingPointError as error:
@@ -168,7 +166,14 @@ def diagnose(
     value = operator.value() if around.loss_at else 0.0
     parts = [
         ({}, {"critical_point": sentence, **known.findings}),
-        best_step(gradient, bend, known.quantities["tolerance"], around.loss_at, value),
+        best_step(
+            gradient,
+            bend,
+            known.quantities["tolerance"],
+            around.loss_at,
+            value,
+            operator.epsilon,
+        ),
         stable,
         (shares, alignment_sentence(shares)),
     ]
@@ -191,18 +196,19 @@ def _along_gradient(
     operator: HessianOperator,
     gradient: Array,
     hessian: Array | None,
-    known: dict[str, float],
+    known: verdicts.Verdict,
     steps: int,
 ) -> tuple[float, dict[str, float]]:
     """gᵀHg, and how much of the gradient lies in the sharpest directions."""
+    numbers = known.quantities
     if not gradient.any():
         return 0.0, {}
     if hessian is None:
-        return krylov_alignment(operator, gradient, steps, known["lambda_max"])
+        return krylov_alignment(operator, gradient, steps, numbers["lambda_max"])
     bend = float(gradient @ hessian @ gradient)
     # Where all eigenvalues are zero to what is known of them, no direction is the sharpest.
-    is_flat = known["lambda_abs_max"] <= known["tolerance"]
-    return bend, {} if is_flat else exact_alignment(hessian, gradient)
+    is_flat = numbers["lambda_abs_max"] <= numbers["tolerance"]
+    return bend, {} if is_flat else exact_alignment(hessian, gradient, known.eigenvalues)
 
 
 def _stability(
@@ -217,5 +223,9 @@ def _stability(
     if isinstance(rule, str):
         return {}, {"stability": rule}
     residual = known.quantities.get("lambda_max_residual", 0.0)
-    largest = known.quantities["lambda_max"]
-    return stability(operator, rule, largest, hessian, *method, residual=residual)
+    numbers = known.quantities
+    # What rounding may have made of zero is no negative curvature.
+    low = numbers["lambda_min"] if numbers["lambda_min"] < -numbers["tolerance"] else 0.0
+    return stability(
+        operator, rule, numbers["lambda_max"], hessian, *method, residual=residual, lambda_min=low
+    )

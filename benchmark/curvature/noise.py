@@ -26,7 +26,8 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
 
     Returns:
         ``gradient_noise_trace`` tr Σ, ``gradient_square`` the estimate of ‖G‖², and, where that
-        is positive, ``gradient_noise_scale`` with ``gradient_noise_scale_error``; and a sentence.
+        is positive, ``gradient_noise_scale`` with ``gradient_noise_scale_error`` (unknown where
+        without one of the batches it is not positive); and a sentence.
 
     Raises:
         ValueError: there are fewer than two gradients.
@@ -46,11 +47,13 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
     if count < 2:
         raise ValueError(f"gradients must be of at least 2 batches. Received {count}.")
     trace, square = _moments(gradients, batch_size)
+    if not np.isfinite([trace, square]).all():
+        return {}, {"gradient_noise": "The gradient's noise is not known: its square overflows."}
     found = {"gradient_noise_trace": trace, "gradient_square": square}
     if square <= 0:
         return found, {
             "gradient_noise": f"The gradient cannot be told from its noise by {count} batches of "
-            f"{batch_size}: the critical batch size is larger than all of them together, "
+            f"{batch_size}: the critical batch size is probably larger than all of them together, "
             f"{count * batch_size}, or the weights are at a critical point."
         }
     scale = trace / square
@@ -65,7 +68,7 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
     found["gradient_noise_scale"] = scale
     if np.isfinite(error):
         found["gradient_noise_scale_error"] = error
-    shown = f" ± {error:.1g}" if np.isfinite(error) else ""
+    shown = f" ± {error:.1g}" if np.isfinite(error) else " with an unknown error"
     return found, {
         "gradient_noise": f"Gradient noise scale {scale:.3g}{shown}, the critical batch size: "
         "beyond it larger batches save few steps, and well below it they cost no more examples "
@@ -75,6 +78,8 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
 
 def _moments(gradients: Array, batch_size: int) -> tuple[float, float]:
     """The estimates of tr Σ and ‖G‖²."""
-    count, mean = len(gradients), gradients.mean(axis=0)
-    trace = batch_size * float(((gradients - mean) ** 2).sum()) / (count - 1)
-    return trace, float(mean @ mean) - trace / (batch_size * count)
+    count = len(gradients)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = gradients.mean(axis=0)
+        trace = batch_size * float(((gradients - mean) ** 2).sum()) / (count - 1)
+        return trace, float(mean @ mean) - trace / (batch_size * count)

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.curvature.exact import symmetrise
 from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
 
 Found = tuple[dict[str, float], dict[str, str]]
-GROW = "so on the quadratic model steps grow along the sharpest direction"
+MODEL = "so on the quadratic model steps"
+STABLE = "so steps are stable"
+GROW = f"{MODEL} grow along the sharpest direction"
+MEASURABLE = 1000
+"""Of how many machine epsilons of the loss a decrease must be: its share is then right to 1 %."""
 Root = Callable[[Array], Array]
 
 
@@ -70,7 +75,8 @@ class SteppedOperator:
     def of_matrix(self, hessian: Array) -> Array:
         """The whole matrix, from that of H."""
         whole = self._root(self._root(hessian).T)
-        return (whole + whole.T) / 2
+        symmetrise(whole)  # in place, for the matrix may be large
+        return whole
 
 
 def ascended(rule: StepRule, gradient_norm: float) -> float:
@@ -110,6 +116,7 @@ def best_step(
     tolerance: float,
     loss_at: Callable[[Array], float] | None = None,
     loss: float = 0.0,
+    epsilon: float = float(np.finfo(np.float64).eps),
 ) -> Found:
     """Find the step along −g that is best on the quadratic model, and what it really gains.
 
@@ -122,10 +129,11 @@ def best_step(
         tolerance: how exactly gᵀHg / gᵀg is known.
         loss_at: the loss at W + a vector of shape (n,); without it nothing is measured.
         loss: f(W), used with ``loss_at``.
+        epsilon: machine epsilon of the arithmetic that the losses come from.
 
     Returns:
         ``optimal_step``, ``predicted_decrease`` and ``measured_decrease`` as far as there are
-        any, and a sentence.
+        any, and a sentence. A decrease that rounding of the loss would hide is not measured.
 
     Example:
         >>> found, _ = best_step(np.array([2.0]), 8.0, 1e-12, lambda shift: 0.0, 1.0)
@@ -144,19 +152,35 @@ def best_step(
         return {}, {
             topic: "gᵀHg < 0: the quadratic model has no minimum along −g, so α* is absent."
         }
-    step, predicted = square / bend, square**2 / bend / 2
+    # Not square², which leaves the range of float64 long before the quotient does.
+    step = square / bend
+    predicted = step * square / 2
     found = {"optimal_step": step, "predicted_decrease": predicted}
     sentence = f"α* = {step:.3g} along −g should lower the loss by {predicted:.3g}"
     if loss_at is None:
         return found, {topic: f"{sentence}."}
-    measured = loss - loss_at(-step * gradient)
-    found["measured_decrease"] = measured
+    measured, words = _measured(predicted, loss, loss_at, -step * gradient, epsilon)
+    return found | measured, {topic: f"{sentence}{words}"}
+
+
+def _measured(
+    predicted: float,
+    loss: float,
+    loss_at: Callable[[Array], float],
+    shift: Array,
+    epsilon: float,
+) -> tuple[dict[str, float], str]:
+    """What the best step gains, as a number where that is known, and how a sentence ends."""
+    if not predicted > MEASURABLE * epsilon * abs(loss):
+        return {}, f": too little to be measured beside the loss, {loss:.3g}."
+    measured = loss - loss_at(shift)
+    if not np.isfinite(measured):
+        return {}, ", and leads where the loss is not finite."
     word = "lowers it by" if measured >= 0 else "raises it by"
     share = 100 * measured / predicted
-    return found, {
-        topic: f"{sentence}, and {word} {abs(measured):.3g}: {share:.0f} % of what the quadratic "
-        "model predicts."
-    }
+    return {"measured_decrease": measured}, (
+        f", and {word} {abs(measured):.3g}: {share:.0f} % of what the quadratic model predicts."
+    )
 
 
 def stability(
@@ -168,12 +192,14 @@ def stability(
     seed: int,
     gradient_norm: float = 0.0,
     residual: float = 0.0,
+    lambda_min: float = 0.0,
 ) -> Found:
     """Compare η·λmax with the limit of a method.
 
     A Ritz value θ is no larger than λmax, and an eigenvalue lies within its residual r. So steps
     are said to grow where θ is beyond the limit, and to be stable only where θ + r is below it;
-    between the two nothing is said.
+    between the two nothing is said. The limit is about directions in which the loss curves
+    upwards: along those of negative curvature steps grow whatever η is, as a descent should.
 
     Args:
         operator: the Hessian H.
@@ -184,6 +210,7 @@ def stability(
         seed: of its start vector.
         gradient_norm: ‖g‖, for a rule with a radius.
         residual: of the largest Ritz value of H.
+        lambda_min: of H, or the smallest Ritz value; 0 where none is known to be negative.
 
     Returns:
         ``scaled_sharpness`` η·λmax, ``stability_limit``, with a preconditioner
@@ -211,26 +238,50 @@ def stability(
         found["preconditioned_lambda_max"] = lambda_max
     sharpness = rule.learning_rate * lambda_max
     limit = ascended(rule, gradient_norm)
+    if not np.isfinite([sharpness, limit]).all():
+        reason = f"η = {rule.learning_rate:.3g} and {name} = {lambda_max:.3g}"
+        return {}, {"stability": f"η·{name} is not known: {reason}."}
     found |= {"scaled_sharpness": sharpness, "stability_limit": limit}
+    sign = "=" if hessian is not None else "≥"
     if hessian is not None:
-        sentence = f"η·{name} = {sharpness:.3g}: {_exact_verdict(sharpness, limit)}."
+        verdict = f": {_exact_verdict(sharpness, limit, operator.shape[0] * epsilon_of(operator))}"
     else:
-        upper = sharpness + rule.learning_rate * residual
-        sentence = f"η·{name} ≥ {sharpness:.3g}{_bounded_verdict(sharpness, upper, limit)}."
-    return found, {"stability": f"{sentence} {rule.note}".strip()}
+        verdict = _bounded_verdict(sharpness, sharpness + rule.learning_rate * residual, limit)
+    if lambda_min < 0:
+        verdict = verdict.replace(STABLE, f"{STABLE} where the loss curves upwards")
+    if _swings_below(rule, lambda_min, gradient_norm):
+        verdict = (
+            f", of the limit {limit:.3g}; but the ascent turns g around along λ_min = "
+            f"{lambda_min:.3g}, beyond the limit too, {MODEL} grow there"
+        )
+    sentence = f"η·{name} {sign} {sharpness:.3g}{verdict}. {rule.note}".strip()
+    return found, {"stability": sentence}
 
 
-def _exact_verdict(sharpness: float, limit: float) -> str:
+def _swings_below(rule: StepRule, lambda_min: float, gradient_norm: float) -> bool:
+    """Whether η λ (1 + ρ λ / ‖g‖) is beyond the limit at a negative λ, where it is positive again.
+
+    It falls with λ there, so that an upper bound of λmin is enough.
+    """
+    if not rule.radius or lambda_min >= 0:
+        return False
+    ascent = 1 + rule.radius * lambda_min / gradient_norm
+    return rule.learning_rate * lambda_min * ascent > rule.limit
+
+
+def _exact_verdict(sharpness: float, limit: float, rounding: float) -> str:
     if sharpness <= 0:
         return "the loss curves upwards nowhere, so no rate is too large for it"
+    if abs(sharpness - limit) <= rounding * limit:
+        return f"at the limit, {MODEL} neither shrink nor grow along the sharpest direction"
     if sharpness < limit:
-        return f"{100 * sharpness / limit:.3g} % of the limit {limit:.3g}, so steps are stable"
+        return f"{100 * sharpness / limit:.3g} % of the limit {limit:.3g}, {STABLE}"
     return f"above the limit {limit:.3g}, {GROW}"
 
 
 def _bounded_verdict(sharpness: float, upper: float, limit: float) -> str:
     """The same of a lower bound, and of what it reaches to with its residual."""
-    if sharpness >= limit:
+    if sharpness > limit:
         return f": above the limit {limit:.3g}, {GROW}"
     if upper >= limit:
         return (
@@ -239,5 +290,5 @@ def _bounded_verdict(sharpness: float, upper: float, limit: float) -> str:
         )
     return (
         f", with its residual up to {upper:.3g}: at most {100 * max(upper, 0) / limit:.3g} % of "
-        f"the limit {limit:.3g}, so steps are stable unless Lanczos' method missed an eigenvalue"
+        f"the limit {limit:.3g}, {STABLE} unless Lanczos' method missed an eigenvalue"
     )

@@ -68,7 +68,8 @@ class Subspace:
           has no minimum along −g, or none that rounding would not make.
 
         δ = min(n, 100 √n) ε σmax: of n·ε, which tolerances for zero have, and what
-        :func:`~benchmark.curvature.checks.check_products` lets pass, the smaller.
+        :func:`~benchmark.curvature.checks.check_products` lets pass, the smaller. σmin and the
+        residual are roots of differences of squares, so that what these round is added to both.
 
         References:
             Parlett, The Symmetric Eigenvalue Problem, 1998, §4.5 (residual), §10 (Ritz values).
@@ -80,12 +81,14 @@ class Subspace:
         values, vectors = np.linalg.eigh(_restricted(small, kept))
         y[kept] = vectors[:, -1]
         lengths = np.maximum(np.linalg.eigvalsh(_restricted(squares, kept)), 0.0)
-        low, high = lengths[0] ** 0.5, lengths[-1] ** 0.5
+        # Squares of float64 hide what is below 1e-8 of the largest: bounds must allow for it.
+        hidden = (self.dimension + len(lengths)) * float(np.finfo(np.float64).eps) * lengths[-1]
+        low, high = (lengths[0] + hidden) ** 0.5, lengths[-1] ** 0.5
         rounding = min(self.dimension, 100 * self.dimension**0.5) * self.epsilon * high
         # With V Vᵀ: as if V were orthonormal, its rounding would be all that is left.
         top = values[-1]
         difference = self.squares - 2 * top * small + top**2 * self.gram
-        residual = max(float(y @ difference @ y), 0.0) ** 0.5
+        residual = (max(float(y @ difference @ y), 0.0) + 4 * hidden) ** 0.5
         found = {
             "lambda_max": float(top),
             "lambda_max_residual": float(residual + rounding),

@@ -14,6 +14,7 @@ from benchmark.curvature import (
     Estimate,
     GaussNewtonProgram,
     HessianProgram,
+    StepRule,
     Surroundings,
     check_products,
     check_rows,
@@ -34,6 +35,12 @@ NOISE_BATCHES, NOISE_BYTES = 32, 2**28
 """At most so many mini-batches show the noise, and their gradients take no more memory."""
 PROBES, STEPS = 10, 60
 MOMENT_PRODUCTS = 60
+BAND = (
+    f"The band of the density is of the chance of its {PROBES} probes. Eigenvalues that lie closer "
+    f"together than {STEPS} products of each can tell apart, as many near zero may, are smoothed "
+    "as one, which the band does not show."
+)
+"""Its coverage is measured in tests/inspection/test_density.py."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +98,7 @@ def _examined(
     announce(cost_of(operator, settings, points))
     doubts = _checked(subject, operator)
     watch("diagnosis", 0.0)
-    found = _diagnosed(point, operator, is_end=True)
+    found = _diagnosed(point, operator)
     if not len(found.eigenvalues):
         raise FloatingPointError(found.findings["definiteness"])
     is_exact = bool(found.quantities.get("exact"))
@@ -121,6 +128,7 @@ def _examined(
         sentences=[
             *_sentences(found, settings),
             *subject.sentences,
+            *([] if density is None else [BAND]),
             *([] if is_exact else doubts),
         ],
         quantities={"loss": operator.value(), **found.quantities},
@@ -153,10 +161,13 @@ def _checked(subject: Subject, operator: CurvatureOperator) -> list[str]:
     return []
 
 
-def _diagnosed(point: Point, operator: CurvatureOperator, *, is_end: bool) -> Curvature:
+def _diagnosed(
+    point: Point, operator: CurvatureOperator, way_rule: StepRule | str | None = None
+) -> Curvature:
+    """The diagnosis at the end, or without what that alone needs where the rule is of the way."""
     settings, subject = point.settings, point.subject
-    around = Surroundings(rule=subject.rule)
-    if is_end:
+    around = Surroundings(rule=way_rule)
+    if way_rule is None:
         around = Surroundings(
             loss_at=lambda shift: _moved(point, shift).value(),
             rule=subject.rule,
@@ -230,7 +241,7 @@ def _along_the_way(point: Point, watch: Watch) -> tuple[pd.DataFrame, pd.DataFra
     chosen = _spread(len(subject.epochs), wanted)
     for done, index in enumerate(chosen):
         watch("curvature by epoch", done / len(chosen))
-        found = _diagnosed(point, point.operator(subject.way[index]), is_end=False)
+        found = _diagnosed(point, point.operator(subject.way[index]), subject.way_rules[index])
         epoch = subject.epochs[index]
         quantities += [(epoch, name, value) for name, value in found.quantities.items()]
         spectra += [(epoch, i, float(value)) for i, value in enumerate(found.eigenvalues)]
@@ -270,5 +281,6 @@ def _sentences(found: Curvature, settings: Settings) -> list[str]:
     return [
         *sentences,
         "The Gauss-Newton matrix leaves out how the outputs themselves bend: with a loss that is "
-        "convex in them it is never negative, and cannot tell a saddle from a minimum.",
+        "convex in them it is never negative, and cannot tell a saddle from a minimum. λ, α* and "
+        "what is said of steps are those of a loss with this matrix for its Hessian.",
     ]

@@ -9,6 +9,7 @@ from benchmark.curvature import (
     exact_hessian,
     extreme_eigenvalues,
 )
+from benchmark.curvature.exact import top_eigenpairs
 from benchmark.curvature.operators import epsilon_of
 from benchmark.inspection.settings import Settings
 from benchmark.report.portrait import Extreme
@@ -52,14 +53,15 @@ def _from_matrix(operator: SymmetricOperator) -> Eigenpairs | None:
     if size < 2:
         return None
     matrix, _ = exact_hessian(operator)
-    values, vectors = np.linalg.eigh(matrix)
+    scale = float(np.linalg.norm(matrix))  # at least max |λ|
+    values, vectors = top_eigenpairs(matrix, 2)
     return Eigenpairs(
-        eigenvalues=values[-2:],
+        eigenvalues=values,
         residuals=np.zeros(2),
         joint_residual=0.0,
-        rounding=float(size * epsilon_of(operator) * np.abs(values).max()),
+        rounding=size * epsilon_of(operator) * scale,
         converged=np.ones(2, bool),
-        vectors=vectors[:, -2:],
+        vectors=vectors,
         products=size,
         restarts=0,
     )

@@ -16,6 +16,8 @@ from benchmark.trial import named_seed
 CROSSENTROPY = "sparse_categorical_crossentropy"
 FRACTIONS = (0.6, 0.2, 0.2)
 NOISE_BATCH = 32
+ROWS = 16
+"""Examples whose outputs are looked at, whether they are probabilities."""
 
 
 def model_subject(
@@ -46,6 +48,9 @@ def model_subject(
     chosen, words = _loss(model, loss, data, settings)
     if words.startswith(CROSSENTROPY):
         model = _giving_logits(model, file)
+        if _are_probabilities(model, x[:ROWS]):
+            chosen = keras.losses.SparseCategoricalCrossentropy(from_logits=False)
+            words = f"{CROSSENTROPY} of probabilities"
     x, y = drawn(x, y, settings)
     _try_loss(model, chosen, x[:2], y[:2], words)
     return Subject(
@@ -169,7 +174,14 @@ def _giving_logits(model: keras.Model, file: Path) -> keras.Model:
     Keras does the same in secret, by an attribute of the probabilities; a derivative with
     respect to the probabilities would then be zero.
     """
-    if not _has_softmax(model):
+    activation = output_activation(output_operation(model))
+    if activation == "sigmoid":
+        # Keras's cross-entropy is of what stands before it on TensorFlow, of itself on JAX.
+        raise InspectionError(
+            f"{CROSSENTROPY} must be of logits or of a softmax. Received {file}, whose outputs "
+            "come out of sigmoid. Save the model without it, or name another --loss."
+        )
+    if activation != "softmax":
         return model
     last = output_operation(model)
     if getattr(last, "activation", None) is not None:
@@ -182,6 +194,13 @@ def _giving_logits(model: keras.Model, file: Path) -> keras.Model:
         f"layer. Received {file}, whose softmax {last.name!r} lies in a model inside. "
         "Save a model of all layers one after the other."
     )
+
+
+def _are_probabilities(model: keras.Model, x: Array) -> bool:
+    """Whether outputs are positive and sum to one, whatever layers made them: no logits do."""
+    outputs = np.asarray(keras.ops.convert_to_numpy(model(x, training=False)), np.float64)
+    # Sums of float16 numbers are right to 1e-3.
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-2))
 
 
 def _input_of(output: Any) -> Any:

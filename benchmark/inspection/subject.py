@@ -34,6 +34,7 @@ class Subject:
         rule: how its optimizer steps, or a sentence on why its limit is not known.
         epochs: of the way there; empty where there is none.
         way: the trainable variables after each of these.
+        way_rules: how the optimizer stepped at each of these, as ``rule`` at the end.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Subject:
     rule: StepRule | str | None = None
     epochs: list[int] = field(default_factory=list)
     way: list[list[Array]] = field(default_factory=list)
+    way_rules: list[StepRule | str] = field(default_factory=list)
 
     @property
     def size(self) -> int:

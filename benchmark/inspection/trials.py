@@ -68,6 +68,7 @@ def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Wa
         rule=_rule(result),
         epochs=course.epochs if show_way else [],
         way=[list(one[:count]) for one in course.weights] if show_way else [],
+        way_rules=_way_rules(trial, course) if show_way else [],
     )
 
 
@@ -140,6 +141,18 @@ def _rule(result: TrialResult) -> StepRule | str:
     numbers = optimizer_numbers(result.trial)
     rate = result.metrics.get("learning_rate", numbers.get("learning_rate", float("nan")))
     return trial_rule(result.trial, float(rate), result.step)
+
+
+def _way_rules(trial: Trial, course: Course) -> list[StepRule | str]:
+    """The same after each epoch of the way, where a schedule had other learning rates."""
+    base = float(optimizer_numbers(trial).get("learning_rate", float("nan")))
+    reports = {report.epoch: report for report in course.reports}
+    found: list[StepRule | str] = []
+    for epoch in course.epochs:
+        report = reports.get(epoch)
+        rate = report.metrics.get("learning_rate", base) if report else base
+        found.append(trial_rule(trial, float(rate), report.step if report else 0))
+    return found
 
 
 def _facts(

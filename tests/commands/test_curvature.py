@@ -13,13 +13,17 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmark.curvature.slices import SliceProgram, projected
+from benchmark.data import prepare
 from benchmark.engine import SequentialEngine
 from benchmark.engine.course import retrain
 from benchmark.engine.task import build_task
+from benchmark.inspection import Settings as Wanted
+from benchmark.inspection.examine import examine
 from benchmark.inspection.names import recorded_trial
+from benchmark.inspection.trials import trial_subject
 from benchmark.results import RunWriter
 from benchmark.run import app
-from benchmark.trial import ClosedFormProblem, Settings
+from benchmark.trial import ClosedFormProblem, Settings, named_seed
 from tests.engine.trials import make_trial, run_all
 
 STUDY = """
@@ -140,7 +144,7 @@ def test_the_cost_is_said_before_anything_is_computed(results: Path, tmp_path: P
     cost = next(index for index, line in enumerate(lines) if "All 15 eigenvalues take" in line)
     assert cost < lines.index("diagnosis …")
     assert "formed at 3 points of the way" in lines[cost]
-    assert re.search(r"15 products and 7.2e-06 GB of memory; .* GB may be taken", lines[cost])
+    assert re.search(r"15 products and 9e-06 GB of memory; .* GB may be taken", lines[cost])
     assert re.search(r"about [0-9.e-]+ s each time", lines[cost])
     bounded = call(*arguments, "--exact-limit", 0, "--no-density").stderr
     # 15 parameters are fewer than the products of Lanczos' method: the whole matrix costs less.
@@ -288,6 +292,48 @@ def test_a_softmax_inside_a_nested_model_is_refused_in_a_sentence(tmp_path: Path
     result = call("--model", file, "--dataset", "iris", "--grid", 0)
     assert result.exit_code == 2
     assert "a softmax must be the last layer of the model itself" in " ".join(result.output.split())
+
+
+def test_probabilities_of_any_layer_are_not_taken_for_logits(tmp_path: Path) -> None:
+    """The mean of two softmaxes: its cross-entropy is −log p, which was taken of a softmax of p."""
+    keras.utils.set_random_seed(3)
+    x = keras.Input((4,))
+    parts = [keras.layers.Dense(3, "softmax")(x) for _ in range(2)]
+    model = keras.Model(x, keras.layers.Average()(parts))
+    model.save(tmp_path / "two.keras")
+    found = document("--model", tmp_path / "two.keras", "--dataset", "iris", "--grid", 0)
+    assert found["facts"]["loss"] == "sparse_categorical_crossentropy of probabilities"
+    train = prepare("iris", (0.6, 0.2, 0.2), "standard", named_seed(0, "split")).train
+    outputs = keras.ops.convert_to_numpy(model(train.x))
+    expected = -np.log(outputs[np.arange(len(train.y)), train.y]).mean()
+    assert found["quantities"]["loss"] == pytest.approx(expected, rel=1e-5)  # float32 outputs
+
+
+def test_a_sigmoid_is_refused_for_backends_differ_on_it(tmp_path: Path) -> None:
+    file = tmp_path / "sigmoid.keras"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "sigmoid")]).save(file)
+    result = call("--model", file, "--dataset", "iris", "--grid", 0)
+    assert result.exit_code == 2
+    assert "must be of logits or of a softmax" in " ".join(result.output.split())
+
+
+def test_the_way_has_the_learning_rate_of_each_epoch(tmp_path: Path) -> None:
+    """η·λmax of every epoch was that of the last learning rate."""
+    trial = make_trial(0, schedule="cosine")
+    [(result, reports)] = run_all(SequentialEngine(), [trial]).values()
+    environment = {"backend": keras.backend.backend()}
+    with RunWriter.create(tmp_path, "iris", STUDY, environment, "way") as writer:
+        writer.append(result, reports)
+    settings = Wanted(epochs=4, grid=0, density=False)
+    subject = trial_subject(tmp_path / "iris" / "way", result, settings, lambda *_: None)
+    found = examine(subject, settings, lambda *_: None).epochs
+    table = found.pivot(index="epoch", columns="quantity", values="value")
+    rates = (table["scaled_sharpness"] / table["lambda_max"]).to_dict()
+    for report in reports:
+        base = trial.hyperparameters["learning_rate"]
+        expected = report.metrics.get("learning_rate", base)
+        assert rates[report.epoch] == pytest.approx(expected, rel=1e-6)
+    assert rates[3] < 0.99 * rates[0]
 
 
 BAD_INPUT = {

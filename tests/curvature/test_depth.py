@@ -75,7 +75,7 @@ def test_a_layer_of_dead_units_is_named_before_the_least_stretch():
 def test_a_gradient_of_zero_is_no_verdict_of_its_own():
     found, findings = diagnose_depth([Layer("a", [np.eye(2)], [np.zeros((2, 2))])])
     assert "gradient_norm_ratio" not in found
-    assert findings["depth"].startswith("Gradients neither")
+    assert findings["depth"].startswith("The gradient is zero in every layer")
 
 
 def test_a_layer_is_measured_over_all_its_arrays():
@@ -184,3 +184,22 @@ def test_one_example_among_many_awakens_a_unit(monkeypatch):
     program = SignalProgram(model)
     assert program.dead_units(weights, [], x)[model.layers[1].name] == pytest.approx(1 / 3)
     assert program._answer.compilations == 1
+
+
+def test_no_gradient_at_all_neither_vanishes_nor_explodes():
+    """It was said of zeros that they lie within a factor of 1."""
+    still = [Layer(str(index), [np.eye(2)], [np.zeros((2, 2))]) for index in range(3)]
+    _, findings = diagnose_depth(still)
+    assert findings["depth"].startswith("The gradient is zero in every layer")
+    _, findings = diagnose_depth([Layer("a", [np.eye(2)], [np.eye(2)]), *still])
+    assert findings["depth"].startswith("Exploding at a")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_has_no_verdict(bad):
+    layers = [Layer(str(index), [np.eye(2)], [np.eye(2)]) for index in range(2)]
+    found, findings = diagnose_depth(layers, np.full((3, 2, 2), bad))
+    assert "is not known" in findings["depth"]
+    assert "jacobian_singular_value_max" not in found
+    overflown = [*layers, Layer("2", [np.eye(2)], [np.full((2, 2), bad)])]
+    assert "is not known" in diagnose_depth(overflown)[1]["depth"]

@@ -64,3 +64,26 @@ def test_without_noise_the_scale_is_zero():
 def test_one_batch_is_refused():
     with pytest.raises(ValueError, match=r"at least 2 batches\. Received 1"):
         gradient_noise(np.ones((1, 2)), 4)
+
+
+def test_an_error_that_is_not_known_is_said_to_be():
+    """Without the second batch ‖G‖² is not positive, so one batch decides all."""
+    gradients = np.array([[1.0, 0.0], [1.0, 10.0], [1.0, -2.0]])
+    found, findings = gradient_noise(10 * gradients + np.array([60.0, 0.0]), 1)
+    assert "gradient_noise_scale_error" in found
+    found, findings = gradient_noise(gradients + np.array([3.0, 0.0]), 1)
+    assert found["gradient_square"] > 0
+    assert "gradient_noise_scale_error" not in found
+    assert "with an unknown error" in findings["gradient_noise"]
+
+
+def test_two_batches_tell_no_error():
+    found, findings = gradient_noise(np.array([[3.0], [4.0]]), 2)
+    assert "gradient_noise_scale_error" not in found
+    assert "with an unknown error" in findings["gradient_noise"]
+
+
+def test_squares_that_overflow_are_said_to():
+    found, findings = gradient_noise(np.full((4, 2), 1e160), 4)
+    assert found == {}
+    assert "overflows" in findings["gradient_noise"]

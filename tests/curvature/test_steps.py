@@ -181,3 +181,122 @@ def test_the_diagnosis_hands_the_residual_on():
     theta, residual = (rough.quantities[n] for n in ("lambda_max", "lambda_max_residual"))
     is_resolved = 0.1 * (theta + residual) < 2
     assert ("so steps are stable unless" in rough.findings["stability"]) == is_resolved
+
+
+def at_one(rate=0.1, limit=2.0, spectrum=(2.0, 1.0), radius=0.0, norm=1.0, is_exact=True):
+    """The verdict on a diagonal Hessian, with what the diagnosis knows of its lower end."""
+    matrix = np.diag(spectrum)
+    return stability(
+        aslinearoperator(matrix),
+        StepRule(rate, limit, radius=radius),
+        max(spectrum),
+        matrix if is_exact else None,
+        2,
+        0,
+        norm,
+        lambda_min=min(0.0, *spectrum),
+    )
+
+
+def test_at_the_limit_steps_neither_shrink_nor_grow():
+    """Of η = 2 / λmax "above the limit, so steps grow" was said."""
+    _, findings = at_one(rate=1.0)
+    assert "= 2: at the limit, so on the quadratic model steps neither" in findings["stability"]
+    theta = 1.0
+    for _ in range(9):
+        theta -= 1.0 * 2.0 * theta
+    assert abs(theta) == 1.0
+    _, findings = at_one(rate=1.0, is_exact=False)
+    assert "not resolved" in findings["stability"]
+
+
+def test_stable_is_said_only_of_what_curves_upwards():
+    """Along negative curvature gradient descent grows at every rate."""
+    _, findings = at_one(spectrum=(2.0, -1.0))
+    assert findings["stability"].endswith("so steps are stable where the loss curves upwards.")
+    _, findings = at_one(spectrum=(2.0, 1.0))
+    assert findings["stability"].endswith("so steps are stable.")
+    _, findings = at_one(spectrum=(2.0, -1.0), is_exact=False)
+    assert "stable where the loss curves upwards unless" in findings["stability"]
+
+
+def test_the_diagnosis_tells_the_limit_of_negative_curvature():
+    def loss(parameters, x, y):
+        return ops.sum(x[0] * parameters[0] ** 2) / 2
+
+    around = Surroundings(rule=StepRule(0.1, 2.0))
+    for spectrum, is_said in (([2.0, -1.0], True), ([2.0, 0.0], False)):
+        operator = HessianProgram(loss).at([np.ones(2)], np.array([spectrum]), np.zeros(1))
+        found = diagnose(operator, surroundings=around).findings["stability"]
+        assert ("where the loss curves upwards" in found) == is_said
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_an_ascent_may_overshoot_along_negative_curvature(is_exact):
+    """There the gradient at W + ρ g / ‖g‖ points the other way, λ (1 + ρ λ / ‖g‖) of W."""
+    spectrum, rate, radius, norm = (2.0, -100.0), 0.1, 0.1, 0.1
+    found, findings = at_one(rate, 2.0, spectrum, radius, norm, is_exact)
+    assert found["scaled_sharpness"] < found["stability_limit"]
+    assert "along λ_min = -100, beyond the limit too" in findings["stability"]
+    assert "stable" not in findings["stability"]
+    for eigenvalue, grows in zip(spectrum, (False, True), strict=True):
+        theta = 1.0
+        for _ in range(9):
+            theta -= rate * eigenvalue * (1 + radius * eigenvalue / norm) * theta
+        assert (abs(theta) > 1) == grows
+    _, findings = at_one(rate, 2.0, (2.0, -1.0), radius, norm, is_exact)
+    assert "beyond the limit too" not in findings["stability"]
+
+
+@pytest.mark.parametrize(("rate", "largest"), [(np.nan, 2.0), (0.1, np.inf)])
+def test_what_is_not_finite_is_above_no_limit(rate, largest):
+    found, findings = stability(
+        aslinearoperator(np.eye(2)), StepRule(rate, 2.0), largest, np.eye(2), 2, 0
+    )
+    assert found == {}
+    assert "η·λ_max is not known: η = " in findings["stability"]
+
+
+@pytest.mark.parametrize("size", [1e-100, 1e-60, 1e60, 1e100])
+def test_tiny_and_huge_gradients_have_a_best_step(size):
+    """(gᵀg)² leaves the range of float64 from 1e-81 and 1e77 on; it raised there."""
+    gradient, curvature = np.array([size]), 1e-30
+    found, _ = best_step(gradient, curvature * size * size, 0.0, lambda _: 0.0, 0.5e30 * size**2)
+    assert found["optimal_step"] == pytest.approx(1e30)
+    assert found["predicted_decrease"] == pytest.approx(0.5e30 * size**2)
+    assert found["measured_decrease"] == pytest.approx(0.5e30 * size**2)
+
+
+@pytest.mark.parametrize(("epsilon", "is_measured"), [(2.0**-52, True), (2.0**-23, False)])
+def test_a_decrease_that_rounding_hides_is_not_measured(epsilon, is_measured):
+    """1e-6 of the loss is 8 machine epsilons of float32; "-222 %" was said of such noise."""
+    found, findings = best_step(np.array([1e-3]), 0.5e-6, 1e-12, lambda _: 1.0 - 1e-6, 1.0, epsilon)
+    assert ("measured_decrease" in found) == is_measured
+    said = findings["optimal_step"]
+    assert ("100 % of what" in said, "too little to be measured" in said) == (
+        is_measured,
+        not is_measured,
+    )
+
+
+@pytest.mark.parametrize("loss", [np.inf, np.nan])
+def test_a_step_into_overflow_has_no_share(loss):
+    found, findings = best_step(np.array([1.0]), 1.0, 1e-12, lambda _: loss, 0.3)
+    assert "measured_decrease" not in found
+    assert findings["optimal_step"].endswith("and leads where the loss is not finite.")
+
+
+@pytest.mark.parametrize("copies", [2, 25, 45])
+def test_a_large_space_of_equal_eigenvalues_is_measured_by_what_lies_outside(copies):
+    """With more than half of all eigenvectors in the space, by those that are not."""
+    spectrum = np.r_[np.linspace(-2, -1, 57 - copies), np.zeros(copies), 5.0, 6.0, 7.0]
+    matrix, vectors = symmetric(spectrum)
+    gradient = vectors @ np.linspace(1, 2, 60)
+    values, dense = np.linalg.eigh(matrix)
+    shares = (dense.T @ gradient) ** 2 / (gradient @ gradient)
+    # The tenth largest is one of the zeros, where there are seven of them.
+    tenth = shares[values >= (-1e-9 if copies > 6 else values[-10] - 1e-9)].sum()
+    for known in (None, values):
+        found = exact_alignment(matrix, gradient, known)
+        assert found["alignment_top_1"] == pytest.approx(shares[-1], rel=1e-9)
+        assert found["alignment_top_10"] == pytest.approx(tenth, rel=1e-9)

@@ -59,11 +59,11 @@ def test_a_whole_basis_gives_the_spectrum_itself_and_rows_of_zeros_nothing() -> 
     values = np.linalg.eigvalsh(hessian)
     basis = np.vstack([np.eye(SIZE), np.zeros((3, SIZE))])
     found = subspace_of(hessian, basis, gradient).quantities()
-    # Rounding of sums of 40 numbers, and of κ what is taken off for it.
+    # Rounding of sums of 40 numbers; of κ what is taken off for it, that of squares of 500.
     assert found["lambda_max"] == pytest.approx(values[-1], rel=1e-12)
     assert found["lambda_min_upper_bound"] == pytest.approx(values[0], rel=1e-9)
     kappa = found["condition_number_lower_bound"]
-    assert kappa == pytest.approx(values[-1] / values[0], rel=1e-9)
+    assert kappa == pytest.approx(values[-1] / values[0], rel=1e-8)
 
 
 def test_nothing_is_said_where_a_product_is_not_finite_or_no_direction_is_left() -> None:
@@ -88,3 +88,20 @@ def test_a_flat_loss_has_neither_condition_number_nor_best_step() -> None:
     hessian, basis, gradient = drawn(0, definite=True)
     flat = dict.fromkeys(("lambda_max", "lambda_max_residual", "lambda_min_upper_bound"), 0.0)
     assert subspace_of(0 * hessian, basis, gradient).quantities() == flat
+
+
+@pytest.mark.parametrize("smallest", [1e-9, 1e-11])
+def test_bounds_hold_below_the_root_of_machine_epsilon(smallest: float) -> None:
+    """κ ≥ 5e13 was claimed of κ = 1e9, and residuals of zero of ones that squares hide."""
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        q = np.linalg.qr(generator.standard_normal((SIZE, SIZE)))[0]
+        spectrum = np.geomspace(smallest, 1.0, SIZE)
+        hessian = q @ np.diag(spectrum) @ q.T
+        found = subspace_of(hessian, q.T, generator.standard_normal(SIZE)).quantities()
+        assert found["condition_number_lower_bound"] <= 1 / smallest
+        # A direction that is 1e-10 off an eigenvector has a residual of that size.
+        basis = np.linalg.qr((q[:, -1] + 1e-10 * q[:, 0])[:, None])[0].T
+        off = subspace_of(hessian, basis, np.ones(SIZE)).quantities()
+        true = np.linalg.norm(hessian @ basis[0] - off["lambda_max"] * basis[0])
+        assert off["lambda_max_residual"] >= true
