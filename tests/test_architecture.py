@@ -38,6 +38,19 @@ MUST_NOT_LOAD = {
     for package in source_tree.promised_light()
 }
 
+# Variables of the environment that the source names where it reads or sets them.
+VARIABLES = {
+    "KERAS_BACKEND",
+    "MLFLOW_DISABLE_TELEMETRY",
+    "PYTHONPATH",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO",
+    "RAY_ADDRESS",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "XDG_CACHE_HOME",
+    "XLA_PYTHON_CLIENT_PREALLOCATE",
+}
+
 MOST_LINES_OF_A_FUNCTION = 60  # its docstring apart
 MOST_LINES_OF_A_FILE = 400
 # Longer for a stated reason: {"benchmark/x.py": "…", "benchmark/x.py:function": "…"}.
@@ -119,6 +132,20 @@ def test_no_relative_imports() -> None:
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert not users, describe(users)
+
+
+def test_only_known_variables_of_the_environment_are_read() -> None:
+    # One that is left from an experiment changes results, and nobody knows of it.
+    readers = [
+        (node.args[0].value, f"{path.relative_to(ROOT)}:{node.lineno}")
+        for path in source_tree.source_files()
+        for node in ast.walk(source_tree.parsed(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("os.environ.get", "os.getenv", "os.environ.setdefault")
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    found = {name for name, _ in readers}
+    assert found == VARIABLES, describe([f"{place} reads {name}" for name, place in readers])
 
 
 def cycle_in(graph: dict[str, set[str]]) -> list[str]:

@@ -34,6 +34,9 @@ PARAM_LENGTH = 6000  # longer values of params and
 TAG_LENGTH = 8000  # of tags.
 NAMED_NON_FINITE = 10
 
+DETAILS = {"exact", "products", "gradient_square", "gradient_noise_trace"}
+"""Quantities of curvature that say how others were found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -128,6 +131,27 @@ def metric_name(name: str) -> str:
     return posixpath.normpath("/" + kept).lstrip("/")[:NAME_LENGTH].rstrip("/") or "_"
 
 
+@lru_cache(maxsize=1024)
+def curvature_metric(name: str) -> str:
+    """Name a quantity of curvature so that MLflow, which groups by prefix, shows few at a time.
+
+    ``curvature`` has what a diagnosis is read by; ``curvature/probe`` what is followed in the
+    search, ``curvature/layers`` the quantities of single layers, ``curvature/details`` how the
+    others were found and how far they can be trusted.
+
+    Example:
+        >>> [curvature_metric(name) for name in ("lambda_max", "probe_lambda_max")]
+        ['curvature/lambda_max', 'curvature/probe/lambda_max']
+        >>> [curvature_metric(name) for name in ("layer.01.hidden.weight_norm", "products")]
+        ['curvature/layers/01.hidden.weight_norm', 'curvature/details/products']
+    """
+    for prefix, group in (("probe_", "probe"), ("layer.", "layers")):
+        if name.startswith(prefix):
+            return metric_name(f"curvature/{group}/{name.removeprefix(prefix)}")
+    is_detail = name in DETAILS or name.endswith(("_residual", "_error", "tolerance"))
+    return metric_name(f"curvature/details/{name}" if is_detail else f"curvature/{name}")
+
+
 def seed_group(trial: Trial) -> str:
     """Name the group of trials that differ in nothing but their seeds.
 
@@ -160,7 +184,7 @@ def _curve_values(reports: Sequence[Report]) -> Iterator[tuple[str, float, int]]
         for name, value in report.metrics.items():
             yield metric_name(name), float(value), report.epoch
         for name, value in report.curvature.items():
-            yield metric_name(f"curvature/{name}"), float(value), report.epoch
+            yield curvature_metric(name), float(value), report.epoch
 
 
 def _final_values(
