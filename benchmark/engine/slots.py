@@ -9,10 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.engine.structure import optimizer_constants
-from benchmark.engine.structure import (
-    optimizer_numbers as optimizer_numbers,  # noqa: PLC0414 - benchmark.inspection takes it here
-)
+from benchmark.engine.structure import optimizer_constants, optimizer_numbers
 from benchmark.optimizers import Plateau
 from benchmark.optimizers.schedules import complete
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
