@@ -1,9 +1,8 @@
 """The compiled programs of a process, so that a structure is compiled once in it."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import keras
 
@@ -12,6 +11,7 @@ from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
 from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
+from benchmark.engine.recent import MOST_MODELS, Recent
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Slot
 from benchmark.engine.structure import model_key, optimizer_of, structure_of
@@ -20,7 +20,6 @@ from benchmark.engine.tiles import Shape
 from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
 from benchmark.trial import Trial
 
-Value = TypeVar("Value")
 LARGE = 100_000
 """Parameters above which the calls of a program last long enough to make one for each tile.
 
@@ -33,7 +32,6 @@ LARGE_WIDTH = 2
 Of the network 64-512-512-10 (JAX, one core) 16, 32 and 128 rows a batch took 1.77, 1.04 and
 1.12 times as long a trial with four side by side.
 """
-MOST_MODELS = 16
 MOST_PROGRAMS = 128
 """Programs that are kept; a study of many optimizers and batch sizes has some dozens."""
 
@@ -131,38 +129,6 @@ class Programs:
         """Forget all, so that their memory is free."""
         self._models.clear()
         self._training.clear()
-
-
-class Recent(Generic[Value]):
-    """A mapping that keeps the most recently used entries.
-
-    Args:
-        most: how many.
-
-    Example:
-        >>> recent = Recent(2)
-        >>> [recent.get(key, lambda key=key: key.upper()) for key in "abac"]
-        ['A', 'B', 'A', 'C']
-        >>> recent.get("b", lambda: "made anew")     # the oldest was dropped
-        'made anew'
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._entries: OrderedDict[Hashable, Value] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the entry of a key, made where there is none."""
-        if key not in self._entries:
-            self._entries[key] = make()
-        self._entries.move_to_end(key)
-        while len(self._entries) > self._most:
-            self._entries.popitem(last=False)
-        return self._entries[key]
-
-    def clear(self) -> None:
-        """Drop all entries."""
-        self._entries.clear()
 
 
 PROGRAMS = Programs()

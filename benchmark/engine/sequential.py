@@ -11,6 +11,7 @@ from benchmark.engine.batches import batches_of
 from benchmark.engine.clock import Clock
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.rates import rates
+from benchmark.engine.recent import MOST_MODELS, Recent
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Slot, sentence
 from benchmark.engine.stepping import Memory, memory_of, step_rule
@@ -37,6 +38,10 @@ from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objecti
 from benchmark.optimizers.objective_model import with_objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
 from benchmark.trial import Report, Status, Trial, TrialResult
+
+MOST_STRUCTURES = 48
+"""Structures that are kept. JAX compiles one for each size of a Bernoulli batch, some 400 pieces
+of memory in all, and Linux gives a process 65,530: a hundred and fifty would end it."""
 
 
 @dataclass(eq=False)
@@ -75,9 +80,9 @@ class SequentialEngine:
     capacity = 1
 
     def __init__(self) -> None:
-        self._structures: dict[Any, Structure] = {}
-        self._evaluations: dict[Any, Evaluation] = {}
-        self._tracking: dict[Any, TrackingProgram] = {}
+        self._structures: Recent[Structure] = Recent(MOST_STRUCTURES)
+        self._evaluations: Recent[Evaluation] = Recent(MOST_MODELS)
+        self._tracking: Recent[TrackingProgram] = Recent(MOST_MODELS)
         self._slot: Slot | None = None
         self._structure_of_slot: Structure | None = None
         self._error = ""
@@ -181,18 +186,14 @@ class SequentialEngine:
     def _find_structure(self, trial: Trial) -> Structure:
         """The compiled model for a trial, built at the first trial of its structure."""
         key = (*model_key(trial), structure_of(trial))
-        if key not in self._structures:
-            try:
-                optimizer = optimizer_of(trial)
-            except AdaptationError:
-                numbers = {**optimizer_numbers(trial), **optimizer_constants(trial)}
-                clipping = clipping_of(trial)
-                own = {name: value for name, value in numbers.items() if name not in clipping}
-                return self._compiled(
-                    trial, plain_optimizer(trial.optimizer, {}, clipping, own), is_plain=True
-                )
-            self._structures[key] = self._compiled(trial, optimizer)
-        return self._structures[key]
+        try:
+            return self._structures.get(key, lambda: self._compiled(trial, optimizer_of(trial)))
+        except AdaptationError:
+            numbers = {**optimizer_numbers(trial), **optimizer_constants(trial)}
+            clipping = clipping_of(trial)
+            own = {name: value for name, value in numbers.items() if name not in clipping}
+            plain = plain_optimizer(trial.optimizer, {}, clipping, own)
+            return self._compiled(trial, plain, is_plain=True)
 
     def _compiled(self, trial: Trial, optimizer: Any, *, is_plain: bool = False) -> Structure:
         task = build_task(trial)
@@ -202,7 +203,7 @@ class SequentialEngine:
         trained = with_objective(task.model) if takes else task.model
         trained.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
         # Judging needs the model alone, so all optimizers share its compiled programs.
-        evaluation = self._evaluations.setdefault(model_key(trial), Evaluation(task))
+        evaluation = self._evaluations.get(model_key(trial), lambda: Evaluation(task))
         return Structure(task, trained, optimizer, evaluation, is_plain)
 
     def _warm_up(self, structure: Structure, trial: Trial) -> None:
@@ -276,9 +277,7 @@ class SequentialEngine:
     def _tracking_of(self, trial: Trial, task: Task) -> TrackingProgram:
         """What follows curvature; the model of any structure will do, since weights come in."""
         key = (model_key(trial), trial.curvature.probe, probe_seed(trial))
-        if key not in self._tracking:
-            self._tracking[key] = TrackingProgram(task, Shape(1, 1), *key[1:])
-        return self._tracking[key]
+        return self._tracking.get(key, lambda: TrackingProgram(task, Shape(1, 1), *key[1:]))
 
     def _memory(self) -> Memory:
         optimizer = self._structure.optimizer

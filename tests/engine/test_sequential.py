@@ -282,3 +282,13 @@ def test_a_method_contracts_as_its_closed_form_says(engine, optimizer, condition
     measured = (norms[last] / norms[first] / growth) ** (1 / (last - first))
     # The eigenvalues between the ends have not quite died out after 16 steps.
     assert measured == pytest.approx(rate, rel=0.02)
+
+
+def test_structures_that_were_dropped_are_compiled_again_to_the_same_end(monkeypatch):
+    monkeypatch.setattr("benchmark.engine.sequential.MOST_STRUCTURES", 1)
+    engine = SequentialEngine()
+    first, other = make_trial(0, "sgd"), make_trial(1, "momentum")
+    ends = [run(engine, trial)[0] for trial in (first, other, first)]
+    assert len(engine._structures._entries) == 1
+    for value, again in zip(ends[0].weights, ends[2].weights, strict=True):
+        np.testing.assert_array_equal(value, again)
