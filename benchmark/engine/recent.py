@@ -1,5 +1,6 @@
 """A mapping of bounded size, for compiled programs."""
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -32,8 +33,10 @@ class Recent(Generic[Value]):
         if key not in self._entries:
             self._entries[key] = make()
         self._entries.move_to_end(key)
-        while len(self._entries) > self._most:
+        if len(self._entries) > self._most:
             self._entries.popitem(last=False)
+            # The parts of a model refer to each other, and are rarely looked for among much else.
+            gc.collect()
         return self._entries[key]
 
     def clear(self) -> None:
