@@ -1,5 +1,6 @@
 """The groups of an engine, one for each structure, and how many trials they may have at once."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ from benchmark.engine.block import Block
 from benchmark.engine.group import Group
 from benchmark.engine.layout import layout_of
 from benchmark.engine.memory import Room, footprint
-from benchmark.engine.programs import PROGRAMS, compilations
+from benchmark.engine.programs import MOST_PROGRAMS, PROGRAMS, compilations
 from benchmark.engine.tiles import Shape, default_shape
 from benchmark.optimizers import takes_objective
 from benchmark.trial import Trial
@@ -32,7 +33,7 @@ class Groups:
         """Of the blocks of further groups."""
         self._room = Room(share)
         self._tell = tell
-        self._groups: dict[int, Group] = {}
+        self._groups: OrderedDict[int, Group] = OrderedDict()
         self._used: dict[int, tuple[Any, int]] = {}
         self._compiled = 0
 
@@ -61,6 +62,8 @@ class Groups:
             for one in (shared, program):
                 self._used.setdefault(id(one), (one, one.compilations))
             self._groups[key] = group
+        self._groups.move_to_end(key)
+        self._forget_idle()
         return self._groups[key]
 
     def of_block(self, block: Block) -> Group | None:
@@ -74,6 +77,21 @@ class Groups:
         self._compiled, self._used = self.compilations, {}
         PROGRAMS.clear()
         self.shape = default_shape(self.capacity, self.shape.width)
+
+    def _forget_idle(self) -> None:
+        """Drop the groups that train nothing, from the one used longest ago, beyond a number.
+
+        Else programs that ``PROGRAMS`` has dropped would live on here as long as the engine.
+        """
+        idle = [key for key, one in self._groups.items() if not any(b.count for b in one.blocks)]
+        excess = max(0, len(self._groups) - MOST_PROGRAMS)
+        # The last is the one just asked for.
+        for key in [key for key in idle if key != next(reversed(self._groups))][:excess]:
+            del self._groups[key]
+        held = {id(one) for group in self._groups.values() for one in (group.shared, group.program)}
+        for key in self._used.keys() - held:
+            program, before = self._used.pop(key)
+            self._compiled += program.compilations - before
 
     def _fit(self, group: Group) -> bool:
         """Lower the capacity where so many trials would not fit into memory.
