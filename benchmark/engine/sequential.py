@@ -39,9 +39,9 @@ from benchmark.optimizers.objective_model import with_objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
 from benchmark.trial import Report, Status, Trial, TrialResult
 
-MOST_STRUCTURES = 48
-"""Structures that are kept. JAX compiles one for each size of a Bernoulli batch, some 400 pieces
-of memory in all, and Linux gives a process 65,530: a hundred and fifty would end it."""
+MOST_STRUCTURES = 24
+"""Structures that are kept. JAX compiles one for each size of a Bernoulli batch, some 800 pieces
+of memory in all, and Linux gives a process 65,530: eighty would end it."""
 
 
 @dataclass(eq=False)
