@@ -2,7 +2,7 @@
 
 import gc
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -27,6 +27,13 @@ class Recent(Generic[Value]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._entries: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Hashable]:
+        """The keys, from the one used longest ago."""
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the entry of a key, made where there is none."""

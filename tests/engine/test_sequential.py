@@ -289,6 +289,6 @@ def test_structures_that_were_dropped_are_compiled_again_to_the_same_end(monkeyp
     engine = SequentialEngine()
     first, other = make_trial(0, "sgd"), make_trial(1, "momentum")
     ends = [run(engine, trial)[0] for trial in (first, other, first)]
-    assert len(engine._structures._entries) == 1
+    assert len(engine._structures) == 1
     for value, again in zip(ends[0].weights, ends[2].weights, strict=True):
         np.testing.assert_array_equal(value, again)
