@@ -143,6 +143,7 @@ def test_only_known_variables_of_the_environment_are_read() -> None:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in ("os.environ.get", "os.getenv", "os.environ.setdefault")
         and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
     ]
     found = {name for name, _ in readers}
     assert found == VARIABLES, describe([f"{place} reads {name}" for name, place in readers])
