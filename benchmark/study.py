@@ -199,9 +199,8 @@ class CurvatureSection(Section):
             by default, unless ``trials`` is ``"none"``.
         tracking_epochs: after which epochs; by default 0, 1, 4, 16 … and the last; 0, 1, 2,
             4, 8 … and the last where that is one epoch in eight at most.
-        probe: how many training examples the probe has; with 64 following took a tenth of the
-            time of training the digits network for 15 epochs, a fifth where a pruner stops
-            trials after the first, and with 256 a quarter.
+        probe: how many training examples the probe has; with 64 following took a fifth of the
+            time of training a digits network for 15 epochs.
         gradient_norm: after which epochs the norm of the gradient of the whole training loss
             is taken, which costs twice as much as the loss; by default after
             ``tracking_epochs``, and never where curvature is not followed.
