@@ -12,6 +12,7 @@ from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
+from benchmark.optimizers.provenance import recorded_sources
 from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Diagnosis, Search
 from benchmark.session_summary import summary_of
@@ -116,7 +117,9 @@ class Session:
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
             settings.notify(sentence)
+        code = recorded_sources(entry.optimizer for entry in study.compare)
         facts |= {"storage": shared, **({"notices": notices} if notices else {})}
+        facts |= {"code": code} if code else {}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
             return cls(writer, study, settings)

@@ -13,10 +13,12 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.commands.runs import code_of_study, opened_run
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
-from benchmark.results import check_run_name, find_run, read_environment, read_summary
+from benchmark.results import check_run_name, read_environment, read_summary
 from benchmark.study_changes import changed_study
+from benchmark.study_file import find_study
 from benchmark.tracking import public_uri, resolve_tracking_uri
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class StudyRequest:
         tracking: whether the run is mirrored to MLflow at all.
         quiet: print only what went wrong.
         as_json: print the summary as JSON, and progress to standard error.
+        trust: whether whatever class a run names may be imported.
         engine: what trains a new run.
     """
 
@@ -53,6 +56,7 @@ class StudyRequest:
     tracking: bool
     quiet: bool
     as_json: bool
+    trust: bool
     engine: EngineChoice
 
 
@@ -68,10 +72,18 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     Raises:
         UserError: something that the user can mend.
     """
+    if request.resume is None:
+        with code_of_study(find_study(request.name), trust=request.trust):
+            return _run(None, request, select_backend)
+    with opened_run(request.results, request.resume, trust=request.trust) as path:
+        return _run(path, request, select_backend)
+
+
+def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str], None]) -> int:
+    """Train a new study, or a run that there is."""
     # With --quiet nothing but what went wrong is printed.
     console = Console(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
-    path = None if request.resume is None else find_run(request.results, request.resume)
     if path and (summary := read_summary(path)):
         tell(f"The run {path} is finished already: nothing is left to train.")
         if request.as_json:

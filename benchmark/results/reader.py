@@ -1,8 +1,7 @@
 """Reading runs: their records, their tables, and which runs there are."""
 
 import difflib
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ import pandas as pd
 
 from benchmark.errors import UserError
 from benchmark.results import records
+from benchmark.results.checking import is_count
 from benchmark.results.files import read_json
 from benchmark.results.records import Record
-from benchmark.results.tables import TABLES, build_tables
+from benchmark.results.tables import TABLES, are_tables, build_tables
 
 
 class RunNotFoundError(UserError, LookupError):
@@ -91,7 +91,7 @@ def read_run(path: str | Path) -> RunTables:
         tables = build_tables(read_records(folder))
     return RunTables(
         path=folder,
-        study_text=(folder / "study.toml").read_text(encoding="utf-8"),
+        study_text=read_study(folder),
         environment=read_environment(folder),
         summary=summary,
         **tables,
@@ -109,14 +109,58 @@ def read_environment(path: str | Path) -> dict[str, Any]:
     """
     try:
         found = read_json(Path(path) / "environment.json")
-        if not isinstance(found, dict):
-            raise ValueError(f"a {type(found).__name__} for a table")
+        for key, is_good in _ENVIRONMENT.items():
+            if key in found and not is_good(found[key]):
+                raise ValueError(f"{str(found[key])[:60]!r} at {key}")
     except ValueError as error:
         raise records.DamagedRecordsError(
-            f"environment.json must be readable. Received {error} in {path}. "
+            f"environment.json must be what the program wrote. Received {error} in {path}. "
             "Restore the file, or begin a new run."
         ) from None
     return found
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_positive(value: Any) -> bool:
+    return is_count(value) and value > 0
+
+
+_ENVIRONMENT: dict[str, Callable[[Any], bool]] = {
+    "created": _is_text,
+    "identity": _is_text,
+    "backend": _is_text,
+    "storage": _is_text_or_none,
+    "engine": _is_text,
+    "capacity": _is_positive,
+    "workers": _is_positive,
+    "sequence": is_count,
+}
+"""What of ``environment.json`` is used, not only shown, and what it must be."""
+
+
+def read_study(path: str | Path) -> str:
+    """Return the frozen study file of a run.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        DamagedRecordsError: the file is no UTF-8.
+    """
+    file = Path(path) / "study.toml"
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise records.DamagedRecordsError(
+            f"study.toml must be UTF-8. Received {error} in {file}. Restore the file."
+        ) from None
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:
@@ -131,14 +175,15 @@ def read_summary(path: str | Path) -> dict[str, Any]:
         found = read_json(Path(path) / "summary.json")
     except ValueError:
         return {}
-    return found if type(found) is dict else {}
+    return found
 
 
 def _read_tables(folder: Path) -> dict[str, pd.DataFrame] | None:
-    """Return the Parquet tables, or nothing where one is missing or damaged."""
+    """Return the Parquet tables, or nothing where one is missing, damaged or of other columns."""
     try:
-        return {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-    except (OSError, ValueError):  # pyarrow's errors are ValueErrors
+        found = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        return found if are_tables(found) else None
+    except Exception:  # pyarrow and pandas raise anything over a file that they did not write
         return None
 
 
@@ -196,8 +241,8 @@ def _checked(path: str | Path) -> Path:
 def _created(path: Path) -> str:
     """The instant of creation, or for a foreign folder its name, which is a time by default."""
     try:
-        created = json.loads((path / "environment.json").read_text(encoding="utf-8"))["created"]
-    except (OSError, ValueError, KeyError, TypeError):
+        created = read_json(path / "environment.json")["created"]
+    except (OSError, ValueError, KeyError):
         return path.name
     return str(created)
 

@@ -12,11 +12,20 @@ from uuid import uuid4
 import numpy as np
 
 from benchmark.results import records
-from benchmark.results.files import sync_folder, write_atomically, write_json, write_text
+from benchmark.results.files import (
+    refuse_link,
+    sync_folder,
+    write_atomically,
+    write_json,
+    write_text,
+)
 from benchmark.results.lock import RunLock
 from benchmark.results.tables import TABLES, build_tables
-from benchmark.results.weights import Weights, load_weights, save_weights, weights_file
+from benchmark.results.weights import Weights, discard_weights, load_weights, save_weights
 from benchmark.trial import Report, TrialResult
+
+WRITTEN_IN_PLACE = ("run.lock", "optuna.journal", "optuna.journal.lock", "weights")
+"""What is opened to be changed, by this writer or the search; other files are replaced."""
 
 
 class RunWriter:
@@ -28,6 +37,7 @@ class RunWriter:
     Raises:
         RunLockedError: another process writes this run.
         DamagedRecordsError: a record that is not the last cannot be read.
+        LinkError: a file that is changed in its place is a link.
 
     Example:
         >>> import tempfile
@@ -41,6 +51,8 @@ class RunWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._may_be_finished = True
+        for name in (records.FILE, *WRITTEN_IN_PLACE):
+            refuse_link(path / name)
         self._lock = RunLock(path)
         try:
             self._numbers, end = _numbers_and_end(path / records.FILE)
@@ -190,7 +202,7 @@ class RunWriter:
         Args:
             number: the trial.
         """
-        weights_file(self.path, number).unlink(missing_ok=True)
+        discard_weights(self.path, number)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the tables as Parquet, and last of all ``summary.json``.
