@@ -6,10 +6,10 @@ from typing import Any
 
 from benchmark.data import load_card, prepare
 from benchmark.engine import trained_model
-from benchmark.results import load_weights, read_environment, read_records, read_run
+from benchmark.results import load_weights, read_environment, read_records, read_run, started_study
 from benchmark.results.files import refuse_link
 from benchmark.study import Study
-from benchmark.study_file import study_of_run
+from benchmark.study_file import parse_study
 from benchmark.tracking import LoggedModel, TrackedDataset, Tracker, Unsent
 from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
 
@@ -36,7 +36,10 @@ def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> Unsent:
     for file in (*path.iterdir(), *(path / "figures").rglob("*")):
         refuse_link(file)
     tables = read_run(path)
-    tracker = start_tracker(path, study_of_run(path), uri, notify, path)
+    if tables.study_edits:
+        notify(f"{path / 'study.toml'} was edited: MLflow gets the study of the start of the run.")
+    study = parse_study(tables.study_text, str(path / "study.toml"), path.parent.name)
+    tracker = start_tracker(path, study, uri, notify, path)
     numbers = _best_trials(tables.summary)
     best = [result for result, _ in read_records(path) if result.trial.number in numbers]
     report = path / "report.html"
@@ -65,7 +68,7 @@ def start_tracker(
     tracker = Tracker(uri, path.parent.name, path.name, notify, identity=identity)
     labels = ", ".join(entry.label for entry in study.compare)
     tracker.start(
-        study_text=(path / "study.toml").read_text(encoding="utf-8"),
+        study_text=started_study(path),
         # MLflow shows the note as the run's description.
         tags={"mlflow.note.content": study.question, "compare": labels, "seed": str(study.seed)},
         dataset=tracked_dataset(study),

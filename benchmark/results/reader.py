@@ -1,7 +1,7 @@
 """Reading runs: their records, their tables, and which runs there are."""
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from benchmark.results import records
 from benchmark.results.checking import is_count
 from benchmark.results.files import read_json
 from benchmark.results.records import Record
+from benchmark.results.started import read_environment, started_study, study_edits
 from benchmark.results.tables import TABLES, are_tables, build_tables
 
 
@@ -26,7 +27,8 @@ class RunTables:
 
     Args:
         path: the run folder.
-        study_text: the frozen study file.
+        study_text: the study file as the run was started.
+        study_edits: how the file differs from that now; empty where it does not.
         environment: where it ran.
         trials: a row a trial, sorted by number.
         curves: a row a metric and epoch of a trial.
@@ -38,6 +40,7 @@ class RunTables:
 
     path: Path
     study_text: str
+    study_edits: str
     environment: dict[str, Any]
     trials: pd.DataFrame
     curves: pd.DataFrame
@@ -91,76 +94,22 @@ def read_run(path: str | Path) -> RunTables:
         tables = build_tables(read_records(folder))
     return RunTables(
         path=folder,
-        study_text=read_study(folder),
+        study_text=started_study(folder),
+        study_edits=study_edits(folder),
         environment=read_environment(folder),
         summary=summary,
         **tables,
     )
 
 
-def read_environment(path: str | Path) -> dict[str, Any]:
-    """Return where a run was begun: backend, versions, storage, as it was recorded.
-
-    Args:
-        path: the run folder; one without that file gives nothing.
-
-    Raises:
-        DamagedRecordsError: the file is not what the program wrote.
-    """
-    try:
-        found = read_json(Path(path) / "environment.json")
-        for key, is_good in _ENVIRONMENT.items():
-            if key in found and not is_good(found[key]):
-                raise ValueError(f"{str(found[key])[:60]!r} at {key}")
-    except ValueError as error:
-        raise records.DamagedRecordsError(
-            f"environment.json must be what the program wrote. Received {error} in {path}. "
-            "Restore the file, or begin a new run."
-        ) from None
-    return found
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _is_positive(value: Any) -> bool:
-    return is_count(value) and value > 0
-
-
-_ENVIRONMENT: dict[str, Callable[[Any], bool]] = {
-    "created": _is_text,
-    "identity": _is_text,
-    "backend": _is_text,
-    "storage": _is_text_or_none,
-    "engine": _is_text,
-    "capacity": _is_positive,
-    "workers": _is_positive,
-    "sequence": is_count,
-}
-"""What of ``environment.json`` is used, not only shown, and what it must be."""
-
-
-def read_study(path: str | Path) -> str:
-    """Return the frozen study file of a run.
+def recorded_count(path: str | Path) -> int:
+    """Return how many trials are recorded, without reading them.
 
     Args:
         path: the run folder.
-
-    Raises:
-        DamagedRecordsError: the file is no UTF-8.
     """
-    file = Path(path) / "study.toml"
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise records.DamagedRecordsError(
-            f"study.toml must be UTF-8. Received {error} in {file}. Restore the file."
-        ) from None
+    file = Path(path) / records.FILE
+    return file.read_bytes().count(b"\n") if file.is_file() else 0
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:
@@ -190,11 +139,23 @@ def _read_tables(folder: Path) -> dict[str, pd.DataFrame] | None:
 def list_runs(root: str | Path) -> list[Path]:
     """Return the folders of all runs below ``root``, the oldest first.
 
+    Runs are numbered when they are made, for a clock may be set back. Those of earlier releases
+    have no number: they come first, by their time.
+
     Args:
         root: the folder of all results; one that is not there has no runs.
     """
     found = [file.parent for file in Path(root).glob("*/*/study.toml")]
-    return sorted(found, key=lambda path: (_created(path), path.name, path.parent.name))
+    return sorted(found, key=lambda path: (*_order(path), path.name, path.parent.name))
+
+
+def next_sequence(root: str | Path) -> int:
+    """Return the number of the next run: one more than any run below ``root`` has.
+
+    Two runs that are made in the same instant may get the same; then their time decides.
+    """
+    runs = [file.parent for file in Path(root).glob("*/*/study.toml")]
+    return 1 + max((_order(path)[0] for path in runs), default=0)
 
 
 def find_run(root: str | Path, name: str | Path) -> Path:
@@ -216,7 +177,7 @@ def find_run(root: str | Path, name: str | Path) -> Path:
     if len(named) > 1:
         raise RunNotFoundError(
             f"a run's name must be unique. Received {str(name)!r}, which is in "
-            f"{_names(named)} of {root}. Write <study>/<run>."
+            f"{', '.join(_named(named))} of {root}. Write <study>/<run>."
         )
     of_study = [path for path in runs if path.parent.name == str(name) or str(name) == "latest"]
     if named or of_study:
@@ -238,21 +199,26 @@ def _checked(path: str | Path) -> Path:
     return folder
 
 
-def _created(path: Path) -> str:
-    """The instant of creation, or for a foreign folder its name, which is a time by default."""
+def _order(path: Path) -> tuple[int, str]:
+    """The number of a run, and the instant of its creation, or else its name, a time by default."""
     try:
-        created = read_json(path / "environment.json")["created"]
-    except (OSError, ValueError, KeyError):
-        return path.name
-    return str(created)
+        found = read_json(path / "environment.json")
+    except (OSError, ValueError):
+        return 0, path.name
+    sequence = found.get("sequence")
+    return sequence if is_count(sequence) else 0, str(found.get("created", path.name))
 
 
-def _names(paths: list[Path]) -> str:
-    return ", ".join(f"{path.parent.name}/{path.name}" for path in paths)
+def _named(paths: list[Path]) -> list[str]:
+    return [f"{path.parent.name}/{path.name}" for path in paths]
 
 
 def _nearest(runs: list[Path], name: str) -> str:
     """A few names near to the one that was asked for, else the latest."""
-    names = {f"{path.parent.name}/{path.name}" for path in runs}
+    names = set(_named(runs))
     close = difflib.get_close_matches(name, sorted(names | {path.parent.name for path in runs}), 3)
-    return ", ".join(close) if close else _names(runs[-3:])
+    shown = close or _named(runs[-3:])
+    # The name of a study stands for its runs.
+    left = len([run for run in _named(runs) if not {run, run.partition("/")[0]} & set(shown)])
+    others = f" and {left} more, which `list runs` shows" if left else ""
+    return ", ".join(shown) + others

@@ -20,6 +20,8 @@ from benchmark.results.files import (
     write_text,
 )
 from benchmark.results.lock import RunLock
+from benchmark.results.reader import next_sequence
+from benchmark.results.started import study_hash
 from benchmark.results.tables import TABLES, build_tables
 from benchmark.results.weights import Weights, discard_weights, load_weights, save_weights
 from benchmark.trial import Report, TrialResult
@@ -79,8 +81,9 @@ class RunWriter:
             study_name: the folder of the study's runs.
             study_text: the study file, kept as it is.
             environment: what :func:`benchmark.results.environment` returned; added are
-                ``created``, the instant (UTC), and ``identity``, by which the run is told
-                from every other, also from one of the same name made elsewhere.
+                ``created``, the instant (UTC), ``sequence``, the number of the run below
+                ``root``, ``study``, text and hash of the study file, and ``identity``, by which
+                the run is told from every other, also from one of the same name made elsewhere.
             run_name: the folder's name; by default the UTC time, with a suffix where taken.
 
         Raises:
@@ -97,7 +100,12 @@ class RunWriter:
         now = datetime.now(UTC)
         path = _new_folder(folder, run_name, now)
         # Environment first: a folder counts as a run once it has a study.toml.
-        added = {"created": now.isoformat(), "identity": uuid4().hex}
+        added = {
+            "created": now.isoformat(),
+            "identity": uuid4().hex,
+            "sequence": next_sequence(root),
+            "study": {"sha256": study_hash(study_text), "text": study_text},
+        }
         write_json(path / "environment.json", added | dict(environment))
         write_text(path / "study.toml", study_text)
         sync_folder(folder)

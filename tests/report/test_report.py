@@ -171,7 +171,7 @@ def test_no_link_is_followed_out_of_a_run(full_run: Path, tmp_path: Path) -> Non
     shutil.move(path / "figures", path / "figures.old")
     (path / "figures").symlink_to(tmp_path / "elsewhere")
     before = (path / "report.html").read_bytes()
-    with pytest.raises(LinkError, match="figures, which points to .*elsewhere"):
+    with pytest.raises(LinkError, match=r"figures, which points to .*elsewhere"):
         write_report(path)
     assert [file.name for file in (tmp_path / "elsewhere").iterdir()] == ["mine.html"]
     assert (path / "report.html").read_bytes() == before
