@@ -152,7 +152,7 @@ class Session:
         check_unedited(path)
         study = study_of_run(path)
         facts = read_environment(path)
-        if "study" not in facts:
+        if not facts.get("study"):
             settings.notify(
                 "This run is of an earlier release, which did not record its study: whether "
                 "study.toml was edited since cannot be told."

@@ -11,6 +11,7 @@ import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,6 @@ def find_source(name: str) -> Source | None:
     parts = name.partition(":")[0].split(".")
     packages: list[Path] = []
     folders: Iterable[str] | None = None
-    top: Path | None = None
     for index in range(len(parts)):
         spec = _spec(".".join(parts[: index + 1]), folders)
         if spec is None:
@@ -84,14 +84,14 @@ def find_source(name: str) -> Source | None:
         if spec.origin is not None:
             packages.append(Path(spec.origin))
         folders = spec.submodule_search_locations
-        if top is None:
-            first = spec.origin if folders is None else next(iter(folders), spec.origin)
-            top = Path(first or "").absolute().parent
         if folders is None and index < len(parts) - 1:
             return None
     if spec.origin is None:  # a folder without code
         return None
-    return Source(packages[-1], top or Path.cwd(), tuple(packages[:-1]))
+    *before, path = packages
+    parents = path.absolute().parents
+    depth = len(parts) - (folders is None)  # a package's own file lies one folder deeper
+    return Source(path, parents[min(depth, len(parents) - 1)], tuple(before))
 
 
 def _spec(name: str, folders: Iterable[str] | None) -> Any:
@@ -100,7 +100,10 @@ def _spec(name: str, folders: Iterable[str] | None) -> Any:
         return getattr(sys.modules[name], "__spec__", None)
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)
-        spec = find(name, None if folders is None else list(folders)) if find else None
+        # With its whole name, a folder without code would be looked up in a parent that this
+        # must not import.
+        short = name.rpartition(".")[2] if finder is PathFinder else name
+        spec = find(short, None if folders is None else list(folders)) if find else None
         if spec is not None:
             return spec
     return None
