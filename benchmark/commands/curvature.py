@@ -15,6 +15,7 @@ from rich.text import Text
 from benchmark.commands.backends import select_backend
 from benchmark.commands.terminal import terminal
 from benchmark.errors import UserError, did_you_mean
+from benchmark.optimizers.foreign import check_permission
 
 if TYPE_CHECKING:
     from benchmark.inspection.subject import Watch
@@ -119,6 +120,7 @@ def _of_trial(
 
     settings = Settings(**request.measured)
     result = recorded_trial(path, request.trial)
+    check_permission(result.trial.optimizer)
     folder = path / "curvature" / f"trial-{result.trial.number:06d}"
     if request.output is None:
         refuse_link(folder.parent)

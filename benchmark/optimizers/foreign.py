@@ -55,9 +55,18 @@ Did you mean `keras:Adam`?
             "the optimizer must be written as keras:Class or package.module:Class. "
             f"Received {name!r}. Write for instance keras:Adam."
         )
+    check_permission(name)
+    return imported_class(name)
+
+
+def check_permission(name: str) -> None:
+    """Refuse what one of :data:`permissions` refuses, importing nothing.
+
+    Raises:
+        ValueError: in a sentence.
+    """
     for permission in permissions:
         permission(name)
-    return imported_class(name)
 
 
 @cache

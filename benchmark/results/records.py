@@ -1,6 +1,7 @@
 """A finished trial as one line of JSON, and back to the same frozen values."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -91,6 +92,8 @@ def _checked(result: TrialResult, reports: list[Report]) -> Record:
         raise ValueError("result.objective must be a number or an infinity. Received NaN")
     for report in reports:
         check_fields(report, "report")
+        if not all(map(math.isfinite, report.spectrum)):
+            raise ValueError("report.spectrum must be finite numbers. Received others")
         if report.trial_number != result.trial.number:
             raise ValueError(
                 f"report.trial_number must be {result.trial.number}, that of the result. "

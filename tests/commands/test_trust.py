@@ -1,7 +1,9 @@
 """No command runs code that a folder of results brings along."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -137,3 +139,21 @@ def test_a_run_that_recorded_no_file_is_refused_without_trust(project: Path) -> 
     assert code == 2 and not (project / "executed").exists()
     assert "recorded no file for it. Read mine_rules.py; add --trust" in output
     assert call("resume", "--trust")[0] == 0
+
+
+def test_a_file_of_a_run_hides_no_module(project: Path) -> None:
+    run = project / "results" / "small" / "y"
+    for name in ("typer", "pandas", "json", "rich"):
+        (run / f"{name}.py").write_text(CODE)
+    root = Path(small_study.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark.run", "show", "."],
+        cwd=run,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "mine_rules:Mine" in done.stdout
+    assert not (run / "executed").exists()
