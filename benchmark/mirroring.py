@@ -1,13 +1,15 @@
 """A run in MLflow: what is handed to the tracker at the start and at the end."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmark.data import load_card, prepare
 from benchmark.engine import trained_model
-from benchmark.results import load_weights, read_environment, read_records, read_run
+from benchmark.results import load_weights, read_environment, read_records, read_run, started_study
+from benchmark.results.files import refuse_link
 from benchmark.study import Study
-from benchmark.study_file import study_of_run
+from benchmark.study_file import parse_study
 from benchmark.tracking import LoggedModel, TrackedDataset, Tracker, Unsent
 from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
 
@@ -26,14 +28,31 @@ def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> Unsent:
 
     Returns:
         What could not be sent.
+
+    Raises:
+        LinkError: the run folder holds a link.
     """
+    # A file of anywhere would be sent to a store that others read.
+    for file in (*path.iterdir(), *(path / "figures").rglob("*")):
+        refuse_link(file)
     tables = read_run(path)
-    tracker = start_tracker(path, study_of_run(path), uri, notify, path)
-    numbers = {entry["trial"] for entry in tables.summary.get("best", {}).values()}
+    if tables.study_edits:
+        notify(f"{path / 'study.toml'} was edited: MLflow gets the study of the start of the run.")
+    study = parse_study(tables.study_text, str(path / "study.toml"), path.parent.name)
+    tracker = start_tracker(path, study, uri, notify, path)
+    numbers = _best_trials(tables.summary)
     best = [result for result, _ in read_records(path) if result.trial.number in numbers]
     report = path / "report.html"
     finish_tracker(tracker, path, best, report if tables.is_finished else None)
     return tracker.close(CLOSE_SECONDS)
+
+
+def _best_trials(summary: Mapping[str, Any]) -> set[int]:
+    """The best trial of each label; a summary that was edited may name fewer."""
+    best = summary.get("best")
+    entries = list(best.values()) if isinstance(best, dict) else []
+    numbers = (entry.get("trial") for entry in entries if isinstance(entry, dict))
+    return {number for number in numbers if isinstance(number, int)}
 
 
 def start_tracker(
@@ -49,7 +68,7 @@ def start_tracker(
     tracker = Tracker(uri, path.parent.name, path.name, notify, identity=identity)
     labels = ", ".join(entry.label for entry in study.compare)
     tracker.start(
-        study_text=(path / "study.toml").read_text(encoding="utf-8"),
+        study_text=started_study(path),
         # MLflow shows the note as the run's description.
         tags={"mlflow.note.content": study.question, "compare": labels, "seed": str(study.seed)},
         dataset=tracked_dataset(study),
@@ -72,7 +91,11 @@ def finish_tracker(
     if report is None:
         tracker.finish(status=Status.INTERRUPTED)
         return
-    files = [file for file in (report, report.parent / "figures") if file.exists()]
+    files = [
+        file
+        for file in (report, report.parent / "figures")
+        if file.exists() and not any(item.is_symlink() for item in (file, *file.rglob("*")))
+    ]
     models = [
         logged_model(result.trial, path)
         for result in best

@@ -20,6 +20,7 @@ from benchmark.commands.options import (
     ResultsOption,
     RunArgument,
     TrackingOption,
+    TrustOption,
 )
 from benchmark.commands.speed_options import speed
 from benchmark.commands.study_options import study
@@ -58,11 +59,13 @@ app.command(
 @app.command(epilog="Example:  validate studies/quickstart.toml")
 def validate(
     paths: Annotated[list[str], typer.Argument(help="Study files or names of studies.")],
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check study files without running them."""
     from benchmark.catalogue import catalogue
     from benchmark.commands.listing import default_spaces
+    from benchmark.commands.runs import code_of_study
     from benchmark.study_file import StudyError, find_study, load_study
 
     found: dict[str, list[str]] = {}
@@ -71,7 +74,9 @@ def validate(
         facts = catalogue()
         for path in paths:
             try:
-                notes[path] = default_spaces(load_study(find_study(path), facts), facts)
+                file = find_study(path)
+                with code_of_study(file, trust=trust):
+                    notes[path] = default_spaces(load_study(file, facts), facts)
                 found[path] = []
             except StudyError as error:
                 found[path] = list(error.lines)
@@ -120,9 +125,11 @@ def show(
     run: RunArgument = "latest",
     trial: Annotated[int | None, typer.Option(help="Show one trial of it.")] = None,
     results: ResultsOption = RESULTS,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the results of a run in the terminal."""
+    from benchmark.commands.runs import opened_run
     from benchmark.commands.views import (
         print_json,
         run_document,
@@ -130,10 +137,10 @@ def show(
         trial_document,
         trial_view,
     )
-    from benchmark.results import find_run, read_run
+    from benchmark.results import read_run
 
-    with user_errors():
-        tables = read_run(find_run(results, run))
+    with user_errors(), opened_run(results, run, trust=trust) as path:
+        tables = read_run(path)
         if trial is not None and trial not in set(tables.trials["number"]):
             bad_input(
                 f"--trial must be a finished trial of the run. Received {trial}. "
@@ -146,13 +153,15 @@ def show(
 
 
 @app.command(epilog="Example:  report latest")
-def report(run: RunArgument = "latest", results: ResultsOption = RESULTS) -> None:
+def report(
+    run: RunArgument = "latest", results: ResultsOption = RESULTS, trust: TrustOption = False
+) -> None:
     """Make the report of a run anew, from its folder alone."""
+    from benchmark.commands.runs import opened_run
     from benchmark.report import write_report
-    from benchmark.results import find_run
 
-    with user_errors():
-        typer.echo(write_report(find_run(results, run)))
+    with user_errors(), opened_run(results, run, trust=trust) as path:
+        typer.echo(write_report(path))
 
 
 @app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")
@@ -160,12 +169,12 @@ def track(
     run: RunArgument = "latest",
     results: ResultsOption = RESULTS,
     tracking_uri: TrackingOption = None,
+    trust: TrustOption = False,
 ) -> None:
     """Send the trials of a run that MLflow does not have yet, from its folder alone."""
-    from benchmark.results import find_run
+    from benchmark.commands.runs import opened_run
 
-    with user_errors():
-        path = find_run(results, run)
+    with user_errors(), opened_run(results, run, trust=trust) as path:
         select_backend(None)  # the best models are rebuilt to be logged
         from benchmark.mirroring import send_run
         from benchmark.tracking import public_uri

@@ -12,7 +12,14 @@ from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
-from benchmark.results import RunWriter, environment, read_environment, read_records
+from benchmark.optimizers.provenance import recorded_sources
+from benchmark.results import (
+    RunWriter,
+    check_unedited,
+    environment,
+    read_environment,
+    read_records,
+)
 from benchmark.search import Diagnosis, Search
 from benchmark.session_summary import summary_of
 from benchmark.study import Study
@@ -94,7 +101,10 @@ class Session:
             run=writer.path.name,
             resume=resumed,
         )
-        self._search.restore(self.finished)
+        lost = self._search.restore(self.finished)
+        if lost:
+            numbers = ", ".join(map(str, lost))
+            settings.notify(f"No record is left of the trials {numbers}: they are trained again.")
 
     @classmethod
     def create(cls, text: str, study: Study, settings: SessionSettings, name: str | None) -> Self:
@@ -116,7 +126,9 @@ class Session:
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
             settings.notify(sentence)
+        code = recorded_sources(entry.optimizer for entry in study.compare)
         facts |= {"storage": shared, **({"notices": notices} if notices else {})}
+        facts |= {"code": code} if code else {}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
             return cls(writer, study, settings)
@@ -133,9 +145,18 @@ class Session:
             settings: as for a new run; without ``storage`` the run's own is taken, and
                 its own engine always: with another capacity the sampler would learn from
                 other trials.
+
+        Raises:
+            EditedStudyError: the study is not the one that the run was started with.
         """
+        check_unedited(path)
         study = study_of_run(path)
         facts = read_environment(path)
+        if not facts.get("study"):
+            settings.notify(
+                "This run is of an earlier release, which did not record its study: whether "
+                "study.toml was edited since cannot be told."
+            )
         settings = replace(
             settings,
             storage=settings.storage or facts.get("storage"),

@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from benchmark.engine import EngineChoice
-from benchmark.results import load_weights, read_records
+from benchmark.results import EditedStudyError, load_weights, read_records
+from benchmark.results.records import encode
 from benchmark.search import SearchError
 from benchmark.session import Session
 from benchmark.study_file import StudyError
@@ -227,15 +229,47 @@ def test_a_copied_run_folder_can_be_resumed(finished, tmp_path):
     assert_same_tables(finished, copy)
 
 
-def test_a_run_whose_records_were_lost_is_refused(tmp_path):
+@pytest.mark.parametrize("lost", [{0, 5, 8, 13}, set(range(TRIALS))], ids=["some", "all"])
+def test_trials_whose_records_were_deleted_are_trained_again(finished, tmp_path, lost):
+    # The best of each label, a pruned one and a replicate, whose weights and fate are known.
+    copy = Path(shutil.copytree(finished, tmp_path / "results" / "small" / "copy"))
+    kept = [record for record in read_records(copy) if record[0].trial.number not in lost]
+    assert {"pruned"} & {r.status.value for r, _ in read_records(copy) if r.trial.number in lost}
+    (copy / "records.jsonl").write_bytes(b"".join(encode(*record) for record in kept))
+    said: list[str] = []
+    settings = replace(session_settings(tmp_path), notify=said.append)
+    session = Session.resume(copy, settings)
+    assert len(session.finished) == TRIALS - len(lost)
+    outcome = session.run([], lambda: False, engine())
+    assert outcome.finished
+    assert_same_tables(finished, copy)
+    searched = ", ".join(str(number) for number in sorted(lost) if number < 12)
+    assert f"No record is left of the trials {searched}: they are trained again." in said
+
+
+def test_an_edited_study_is_not_resumed(tmp_path):
     session = open_session(tmp_path)
     path = session.path
-    session.run([], lambda: len(list(read_records(path))) >= 3, engine())
-    records = path / "records.jsonl"
-    records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:1]))
-    with pytest.raises(SearchError, match=r"Restore records\.jsonl"):
+    session.run([], lambda: bool(list(read_records(path))), engine())
+    text = (path / "study.toml").read_text(encoding="utf-8")
+    before = (path / "records.jsonl").read_bytes()
+    (path / "study.toml").write_text(text.replace('"iris"', '"wine"'), encoding="utf-8")
+    with pytest.raises(EditedStudyError) as caught:
         Session.resume(path, session_settings(tmp_path))
-    assert len(list(read_records(path))) == 1
+    lines = str(caught.value).splitlines()
+    assert '-dataset = "iris"' in lines
+    assert '+dataset = "wine"' in lines
+    assert "begin a new run" in lines[-1]
+    assert (path / "records.jsonl").read_bytes() == before
+    # Another editor's line ends change nothing; nor can an edit be told without the record.
+    (path / "study.toml").write_bytes(text.replace("\n", "\r\n").encode())
+    Session.resume(path, session_settings(tmp_path))._writer.close()
+    facts = json.loads((path / "environment.json").read_text())
+    (path / "environment.json").write_text(json.dumps({**facts, "study": None}))
+    said: list[str] = []
+    settings = replace(session_settings(tmp_path), notify=said.append)
+    Session.resume(path, settings)._writer.close()
+    assert any("whether study.toml was edited" in sentence for sentence in said)
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):

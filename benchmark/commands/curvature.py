@@ -15,6 +15,7 @@ from rich.text import Text
 from benchmark.commands.backends import select_backend
 from benchmark.commands.terminal import terminal
 from benchmark.errors import UserError, did_you_mean
+from benchmark.optimizers.foreign import check_permission
 
 if TYPE_CHECKING:
     from benchmark.inspection.subject import Watch
@@ -34,6 +35,7 @@ class CurvatureCommand:
         output: where page and numbers go.
         backend: the framework.
         as_json: print one JSON document.
+        trust: whether whatever class the run names may be imported.
         measured: the arguments of ``benchmark.inspection.Settings``.
     """
 
@@ -47,6 +49,7 @@ class CurvatureCommand:
     output: Path | None
     backend: str | None
     as_json: bool
+    trust: bool
     measured: dict[str, Any]
 
 
@@ -101,14 +104,28 @@ def _check(request: CurvatureCommand) -> None:
 def _of_run(
     request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
 ) -> "tuple[Portrait, Path]":
+    from benchmark.commands.runs import opened_run
+
+    with opened_run(request.results, str(request.run), trust=request.trust) as path:
+        return _of_trial(path, request, watch, announce)
+
+
+def _of_trial(
+    path: Path, request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
+) -> "tuple[Portrait, Path]":
     from benchmark.inspection import Settings
     from benchmark.inspection.names import recorded_trial
-    from benchmark.results import find_run, read_environment
+    from benchmark.results import read_environment
+    from benchmark.results.files import refuse_link
 
-    path = find_run(request.results, str(request.run))
     settings = Settings(**request.measured)
     result = recorded_trial(path, request.trial)
-    folder = request.output or path / "curvature" / f"trial-{result.trial.number:06d}"
+    check_permission(result.trial.optimizer)
+    folder = path / "curvature" / f"trial-{result.trial.number:06d}"
+    if request.output is None:
+        refuse_link(folder.parent)
+        refuse_link(folder)
+    folder = request.output or folder
     check_folder(folder)
     watch("model and data", 0.0)
     select_backend(request.backend or read_environment(path).get("backend"))

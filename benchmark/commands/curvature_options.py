@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands.backends import Backend
-from benchmark.commands.options import RESULTS, JsonOption
+from benchmark.commands.options import RESULTS, JsonOption, TrustOption
 from benchmark.commands.terminal import user_errors
 
 
@@ -95,6 +95,7 @@ def curvature(
     backend: Annotated[
         Backend | None, typer.Option(help="The framework; that of the run by default.")
     ] = None,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Examine the curvature of a trained model: spectrum, condition, way, pictures.
@@ -116,6 +117,7 @@ def curvature(
         output=output,
         backend=backend.value if backend else None,
         as_json=as_json,
+        trust=trust,
         measured={
             "matrix": matrix.value,
             "part": part.value,

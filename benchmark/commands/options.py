@@ -24,6 +24,14 @@ TrackingOption = Annotated[
         help="The MLflow store; MLFLOW_TRACKING_URI or sqlite in the results by default.",
     ),
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Import the optimizers that the run names, package.module:Class, from wherever they "
+        "are; without it only from the files that the run was made with.",
+    ),
+]
 RunArgument = Annotated[
     str, typer.Argument(help="A run: its folder, STUDY/RUN, RUN, a study's latest, or 'latest'.")
 ]

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmark.catalogue import catalogue
+from benchmark.commands.runs import code_of_study
 from benchmark.commands.study import DONE, INTERRUPTED, StudyRequest, command, run_study
 from benchmark.errors import UserError
 from benchmark.results import check_run_name
 from benchmark.study_changes import changed_study
+from benchmark.study_file import find_study
 
 
 def run_studies(
@@ -50,7 +52,10 @@ def _check(
     names: Sequence[str], request: StudyRequest, select_backend: Callable[[str], None]
 ) -> None:
     known = catalogue(before_import=lambda: select_backend(""))
-    found = [changed_study(name, request.changes, known).study.name for name in names]
+    found = []
+    for name in names:
+        with code_of_study(find_study(name), trust=request.trust):
+            found.append(changed_study(name, request.changes, known).study.name)
     for name in found:
         check_run_name(request.results, name, request.run_name)
     twice = next((name for name in found if found.count(name) > 1), None)

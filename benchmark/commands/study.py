@@ -13,10 +13,18 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.commands.runs import code_of_study, opened_run
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
-from benchmark.results import check_run_name, find_run, read_environment, read_summary
+from benchmark.results import (
+    check_run_name,
+    read_environment,
+    read_summary,
+    recorded_count,
+    study_edits,
+)
 from benchmark.study_changes import changed_study
+from benchmark.study_file import find_study
 from benchmark.tracking import public_uri, resolve_tracking_uri
 
 if TYPE_CHECKING:
@@ -40,6 +48,7 @@ class StudyRequest:
         tracking: whether the run is mirrored to MLflow at all.
         quiet: print only what went wrong.
         as_json: print the summary as JSON, and progress to standard error.
+        trust: whether whatever class a run names may be imported.
         engine: what trains a new run.
     """
 
@@ -53,6 +62,7 @@ class StudyRequest:
     tracking: bool
     quiet: bool
     as_json: bool
+    trust: bool
     engine: EngineChoice
 
 
@@ -68,12 +78,21 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     Raises:
         UserError: something that the user can mend.
     """
+    if request.resume is None:
+        with code_of_study(find_study(request.name), trust=request.trust):
+            return _run(None, request, select_backend)
+    with opened_run(request.results, request.resume, trust=request.trust) as path:
+        return _run(path, request, select_backend)
+
+
+def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str], None]) -> int:
+    """Train a new study, or a run that there is."""
     # With --quiet nothing but what went wrong is printed.
     console = Console(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
-    path = None if request.resume is None else find_run(request.results, request.resume)
-    if path and (summary := read_summary(path)):
+    if path and (summary := _summary_of_finished(path)):
         tell(f"The run {path} is finished already: nothing is left to train.")
+        _warn_of_edits(console, path)
         if request.as_json:
             _print_summary(summary, path, path / "report.html")
         return DONE
@@ -118,6 +137,18 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     if request.as_json:
         _print_summary(outcome.summary, outcome.path, outcome.report)
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
+
+
+def _summary_of_finished(path: Path) -> Mapping[str, Any]:
+    """The summary of a run that lacks nothing; a record that was deleted is to be made again."""
+    summary = read_summary(path)
+    trials = summary.get("trials")
+    return summary if trials == recorded_count(path) else {}
+
+
+def _warn_of_edits(console: Console, path: Path) -> None:
+    if study_edits(path):
+        _warn(console, f"{path / 'study.toml'} was edited after the run was started.")
 
 
 def _print_summary(summary: Mapping[str, Any], path: Path, report: Path | None) -> None:
@@ -178,6 +209,12 @@ def _tell_outcome(
             f"Not in MLflow yet: {outcome.unsent}. The run folder keeps it all. "
             f"Send it with: {command('track', outcome.path, *place)}",
         )
+    if not outcome.path.is_dir():
+        sys.stderr.write(
+            f"The run folder {outcome.path} was removed while the study ran, and nothing is kept. "
+            "Begin a new run.\n"
+        )
+        return FAILED
     if not outcome.finished:
         options = [*place, *([] if request.tracking else ["--no-tracking"])]
         # A storage with a password is not recorded, and not printed either.

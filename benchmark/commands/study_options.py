@@ -14,6 +14,7 @@ from benchmark.commands.options import (
     JsonOption,
     ResultsOption,
     TrackingOption,
+    TrustOption,
 )
 from benchmark.commands.terminal import bad_input, user_errors
 
@@ -80,6 +81,7 @@ def study(
     tracking: Annotated[
         bool, typer.Option("--tracking/--no-tracking", help="Mirror the run to MLflow.")
     ] = True,
+    trust: TrustOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")] = (
         False
     ),
@@ -106,6 +108,7 @@ def study(
         tracking=tracking,
         quiet=quiet,
         as_json=as_json,
+        trust=trust,
         engine=engine_choice(engine.value if engine else None, capacity, workers),
     )
     with user_errors():

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from benchmark.results import RunTables
 
 
+EDITED = "study.toml was edited after the run was started; the trials are of the study before that."
+
+
 def number(value: float) -> str:
     """A number in four significant digits.
 
@@ -89,7 +92,8 @@ def run_view(tables: "RunTables") -> RenderableType:
             ", ".join(str(one.counts.get(x, 0)) for x in ("diverged", "pruned", "failed")),
         )
     finished = "finished" if tables.is_finished else "unfinished: it can be resumed"
-    return Group(table, Text(f"{finished}; {tables.path}"))
+    edited = [Text(EDITED)] if tables.study_edits else []
+    return Group(table, Text(f"{finished}; {tables.path}"), *edited)
 
 
 def run_document(tables: "RunTables") -> dict[str, Any]:
@@ -103,6 +107,7 @@ def run_document(tables: "RunTables") -> dict[str, Any]:
         "path": str(tables.path),
         "finished": tables.is_finished,
         "summary": tables.summary,
+        **({"study_edits": tables.study_edits} if tables.study_edits else {}),
         "trials": [
             {key: value for key, value in row.items() if not _is_missing(value)}
             for row in tables.trials.to_dict("records")

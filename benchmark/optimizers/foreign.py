@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 import sys
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,8 @@ from benchmark.errors import did_you_mean
 from benchmark.optimizers.constructor import required_of
 
 KERAS = "keras"
+permissions: list[Callable[[str], None]] = []
+"""What is asked before a class is handed out; each raises where it may not be."""
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -27,7 +30,6 @@ def is_foreign(name: str) -> bool:
     return ":" in name
 
 
-@cache
 def foreign_class(name: str) -> Any:
     """Import the class that a name stands for; imports Keras, which takes seconds.
 
@@ -38,7 +40,8 @@ def foreign_class(name: str) -> Any:
 
     Raises:
         ValueError: there is no such class, its module cannot be imported, it is no Keras
-            optimizer, or it cannot be constructed without arguments; each in a sentence.
+            optimizer, it cannot be constructed without arguments, or one of
+            :data:`permissions` refuses it; each in a sentence.
 
     Example:
         >>> foreign_class("keras:Adm")
@@ -52,6 +55,23 @@ Did you mean `keras:Adam`?
             "the optimizer must be written as keras:Class or package.module:Class. "
             f"Received {name!r}. Write for instance keras:Adam."
         )
+    check_permission(name)
+    return imported_class(name)
+
+
+def check_permission(name: str) -> None:
+    """Refuse what one of :data:`permissions` refuses, importing nothing.
+
+    Raises:
+        ValueError: in a sentence.
+    """
+    for permission in permissions:
+        permission(name)
+
+
+@cache
+def imported_class(name: str) -> Any:
+    """Import a class once; see :func:`foreign_class`."""
     place, _, class_name = name.partition(":")
     keras = _keras()
     module = keras.optimizers if place == KERAS else _module(name, place)
@@ -82,11 +102,18 @@ def _keras() -> Any:
     return importlib.import_module("keras")
 
 
-def _module(name: str, place: str) -> ModuleType:
-    # `python -m` looks there by itself, an installed command does not. Last, so that a file
-    # called like a module of a package hides nothing.
+def add_current_folder() -> None:
+    """Let modules of the current folder be found.
+
+    `python -m` looks there by itself, an installed command does not. Last, so that a file
+    called like a module of a package hides nothing.
+    """
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - as in sys.path
         sys.path.append(os.getcwd())  # noqa: PTH109
+
+
+def _module(name: str, place: str) -> ModuleType:
+    add_current_folder()
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:

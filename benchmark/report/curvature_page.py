@@ -16,9 +16,10 @@ from benchmark.report.rendering import render
 from benchmark.report.symlog import inverse_symlog
 from benchmark.report.table import Table
 from benchmark.report.theme import styles
-from benchmark.results.files import strict, write_atomically, write_json, write_text
+from benchmark.results.files import read_json, strict, write_atomically, write_json, write_text
 
 PAGE, NUMBERS = "curvature.html", "curvature.json"
+TABLES = ("spectrum", "quantities", "spectra", "density", "plane", "path")
 
 
 def write_curvature(portrait: Portrait, folder: Path) -> list[Path]:
@@ -33,6 +34,7 @@ def write_curvature(portrait: Portrait, folder: Path) -> list[Path]:
         numbers for: ``spectrum``, ``density``, ``quantities``, ``spectra``, ``plane``, ``path``.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    former = _former_tables(folder)
     page = render(
         "curvature.html.jinja",
         portrait=portrait,
@@ -40,16 +42,27 @@ def write_curvature(portrait: Portrait, folder: Path) -> list[Path]:
         figures=figures(portrait),
     )
     write_text(folder / PAGE, page)
+    filled = {name: table for name, table in _tables(portrait).items() if len(table)}
     write_json(folder / NUMBERS, document(portrait))
     written = [folder / PAGE, folder / NUMBERS]
-    for name, table in _tables(portrait).items():
+    for name, table in filled.items():
         file = folder / f"{name}.parquet"
-        if len(table):
-            write_atomically(file, table.to_parquet)
-            written.append(file)
-        else:
-            file.unlink(missing_ok=True)  # of an earlier, fuller measurement
+        write_atomically(file, table.to_parquet)
+        written.append(file)
+    for name in former - filled.keys():  # of an earlier, fuller measurement
+        (folder / f"{name}.parquet").unlink(missing_ok=True)
     return written
+
+
+def _former_tables(folder: Path) -> set[str]:
+    """The tables that an earlier measurement wrote here; others may be somebody's own."""
+    try:
+        numbers = read_json(folder / NUMBERS)
+    except ValueError:
+        return set()
+    # Measurements of before there was this list wrote any of them.
+    names = numbers.get("tables", TABLES if "matrix" in numbers else [])
+    return {name for name in TABLES if isinstance(names, list | tuple) and name in names}
 
 
 def document(portrait: Portrait) -> dict[str, Any]:
@@ -70,6 +83,7 @@ def document(portrait: Portrait) -> dict[str, Any]:
             "notes": portrait.notes,
             "facts": dict(portrait.facts),
             "quantities": portrait.quantities,
+            "tables": [name for name, table in _tables(portrait).items() if len(table)],
             "largest_eigenvalues": [_extreme(one) for one in _upper(portrait)],
             "smallest_eigenvalues": [_extreme(one) for one in _lower(portrait)],
             "sums": {
@@ -154,13 +168,10 @@ def _wide(epochs: pd.DataFrame) -> pd.DataFrame:
 
 def _tables(portrait: Portrait) -> dict[str, pd.DataFrame]:
     kind = "eigenvalue" if portrait.is_exact else "ritz_value"
-    found = {
+    found = {name: pd.DataFrame() for name in TABLES} | {
         "spectrum": pd.DataFrame({kind: portrait.eigenvalues}),
         "quantities": portrait.epochs,
         "spectra": portrait.spectra,
-        "density": pd.DataFrame(),
-        "plane": pd.DataFrame(),
-        "path": pd.DataFrame(),
     }
     curve, plane = portrait.density, portrait.plane
     if curve is not None:

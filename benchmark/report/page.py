@@ -42,7 +42,7 @@ from benchmark.report.tables import (
 from benchmark.report.tracked import tracked_table
 from benchmark.report.tracked_epochs import tracked_figures
 from benchmark.report.tracked_outcome import tracked_outcome
-from benchmark.results.files import write_text
+from benchmark.results.files import subfolder, write_text
 
 MOST_PAIRS = 15
 """Comparisons beyond so many are folded away, but for those of the label that came first."""
@@ -83,6 +83,7 @@ def write_report(run_path: str | Path) -> Path:
     Raises:
         FileNotFoundError: the folder is no run.
         StudyError: the frozen study file is no study.
+        LinkError: ``figures`` is a link.
     """
     path = Path(run_path)
     material = Material.read(path)
@@ -95,8 +96,9 @@ def write_report(run_path: str | Path) -> Path:
         numbers={figure.name: index for index, figure in enumerate(figures, start=1)},
         **_words(material),
     )
+    folder = subfolder(path, "figures")  # before anything is written
     write_text(path / "report.html", page)
-    _write_figures(path / "figures", figures)
+    _write_figures(folder, figures)
     return path / "report.html"
 
 
@@ -196,12 +198,18 @@ def _words(material: Material) -> dict[str, Any]:
 
 def _write_figures(folder: Path, figures: Iterable[Figure]) -> None:
     """Write each figure as a page of its own; they share one copy of Plotly."""
-    folder.mkdir(exist_ok=True)
-    names = {"plotly.min.js"}
+    names = set()
     write_text(folder / "plotly.min.js", get_plotlyjs())
     for figure in figures:
         names.add(f"{figure.name}.html")
         write_text(folder / f"{figure.name}.html", render("figure.html.jinja", figure=figure))
     for file in folder.glob("*.html"):  # figures of an earlier report that no longer exist
-        if file.name not in names:
+        if file.name not in names and _is_ours(file):
             file.unlink()
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a page is a figure of an earlier report, and nothing that people put there."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    return f'<div class="plot" id="plot-{file.stem}"'.encode() in file.read_bytes()

@@ -153,6 +153,11 @@ def caveats(material: Material) -> list[str]:
 
 def _run_caveats(material: Material) -> list[str]:
     found = []
+    if material.run.study_edits:
+        found.append(
+            "study.toml was edited after the run was started; this report is of the study as it "
+            "was then."
+        )
     if not material.run.is_finished:
         found.append("The run is not finished: every number here may still change.")
     missing = [row.label for row in material.summaries if math.isnan(row.best)]

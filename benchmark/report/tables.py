@@ -103,6 +103,9 @@ def comparison_rows(material: Material) -> list[dict[str, Any]]:
     ]
 
 
+_UNSHOWN = ("study", "sequence")
+
+
 def environment_rows(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the environment as names and values.
 
@@ -116,7 +119,7 @@ def environment_rows(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (_NAMES.get(key, words(key)), str(value)[:19] if key == "created" else _text(value))
         for key, value in environment.items()
-        if value not in ("", [], {}, None)
+        if key not in _UNSHOWN and value not in ("", [], {}, None)
     ]
 
 

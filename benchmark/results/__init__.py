@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.results.files import LinkError
     from benchmark.results.lock import RunLockedError
     from benchmark.results.machine import environment
     from benchmark.results.names import check_run_name
@@ -16,22 +17,33 @@ if TYPE_CHECKING:
         RunTables,
         find_run,
         list_runs,
-        read_environment,
         read_records,
         read_run,
         read_summary,
+        recorded_count,
     )
     from benchmark.results.records import DamagedRecordsError
-    from benchmark.results.weights import load_weights
+    from benchmark.results.started import (
+        EditedStudyError,
+        check_unedited,
+        read_environment,
+        started_study,
+        study_edits,
+    )
+    from benchmark.results.weights import DamagedWeightsError, load_weights
     from benchmark.results.writer import RunWriter
 
 __all__ = [
     "DamagedRecordsError",
+    "DamagedWeightsError",
+    "EditedStudyError",
+    "LinkError",
     "RunLockedError",
     "RunNotFoundError",
     "RunTables",
     "RunWriter",
     "check_run_name",
+    "check_unedited",
     "environment",
     "find_run",
     "list_runs",
@@ -40,9 +52,19 @@ __all__ = [
     "read_records",
     "read_run",
     "read_summary",
+    "recorded_count",
+    "started_study",
+    "study_edits",
 ]
 
 _MODULES = {
+    "LinkError": "files",
+    "DamagedWeightsError": "weights",
+    "EditedStudyError": "started",
+    "study_edits": "started",
+    "started_study": "started",
+    "recorded_count": "reader",
+    "check_unedited": "started",
     "DamagedRecordsError": "records",
     "RunLockedError": "lock",
     "RunNotFoundError": "reader",
@@ -53,7 +75,7 @@ _MODULES = {
     "list_runs": "reader",
     "load_weights": "weights",
     "check_run_name": "names",
-    "read_environment": "reader",
+    "read_environment": "started",
     "read_summary": "reader",
     "read_records": "reader",
     "read_run": "reader",

@@ -6,6 +6,49 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+from benchmark.errors import UserError
+
+DEEPEST = 50
+"""Lists in lists that a file may hold; what the program writes has less than ten."""
+
+
+class LinkError(UserError, OSError):
+    """A link stands in a run folder where the program would write."""
+
+
+def subfolder(path: Path, *names: str) -> Path:
+    """Return a folder inside a run, made if it is missing; a link is not followed.
+
+    The run folder may be reached by links, for that is how people move results to another disk.
+    Inside it a link may come from somebody else, and lead anywhere.
+
+    Args:
+        path: the run folder.
+        names: the folders below it, one inside the other.
+
+    Raises:
+        LinkError: one of them is a link.
+    """
+    for name in names:
+        path /= name
+        refuse_link(path)
+        path.mkdir(exist_ok=True)
+    return path
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse to write to, or delete below, what is a symbolic link.
+
+    Raises:
+        LinkError: it is one.
+    """
+    if path.is_symlink():
+        raise LinkError(
+            f"nothing in a run folder that the program writes may be a link. Received {path}, "
+            f"which points to {path.readlink()}. Delete the link, or put a copy in its place."
+        )
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -18,7 +61,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         path: the file to make or replace.
         write: writes the content to the path it is given.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    # Made anew under a name that nobody can foresee, so that no link waits there.
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         write(temporary)
         with temporary.open("rb+") as file:
@@ -57,18 +102,54 @@ def read_json(path: Path) -> dict[str, Any]:
         path: the file.
 
     Raises:
-        ValueError: the file is not JSON.
+        ValueError: the file is no JSON object, or no UTF-8.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError(f"a {type(content).__name__} for an object")
     except FileNotFoundError:
         return {}
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(
             f"{path.name} must be JSON. Received {error} in {path}. "
             "Restore the file, or delete it to go on without it."
         ) from error
     return content
+
+
+def parse_json(text: bytes) -> Any:
+    r"""Return the values of JSON text that anybody may have written.
+
+    Args:
+        text: in UTF-8.
+
+    Raises:
+        ValueError: it is no JSON, or lists in lists so deep that no program could walk them.
+
+    Example:
+        >>> parse_json(b'{"cores": 2}')
+        {'cores': 2}
+        >>> parse_json(b"[" * 100_000)
+        Traceback (most recent call last):
+        ValueError: lists in lists, more than 50 deep
+    """
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"lists in lists, more than {DEEPEST} deep") from None
+    level = [content]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return content
+    raise ValueError(f"lists in lists, more than {DEEPEST} deep")
 
 
 def sync_folder(path: Path) -> None:

@@ -1,7 +1,6 @@
 """Reading runs: their records, their tables, and which runs there are."""
 
 import difflib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,11 @@ import pandas as pd
 
 from benchmark.errors import UserError
 from benchmark.results import records
+from benchmark.results.checking import is_count
 from benchmark.results.files import read_json
 from benchmark.results.records import Record
-from benchmark.results.tables import TABLES, build_tables
+from benchmark.results.started import read_environment, started_study, study_edits
+from benchmark.results.tables import TABLES, are_tables, build_tables
 
 
 class RunNotFoundError(UserError, LookupError):
@@ -26,7 +27,8 @@ class RunTables:
 
     Args:
         path: the run folder.
-        study_text: the frozen study file.
+        study_text: the study file as the run was started.
+        study_edits: how the file differs from that now; empty where it does not.
         environment: where it ran.
         trials: a row a trial, sorted by number.
         curves: a row a metric and epoch of a trial.
@@ -38,6 +40,7 @@ class RunTables:
 
     path: Path
     study_text: str
+    study_edits: str
     environment: dict[str, Any]
     trials: pd.DataFrame
     curves: pd.DataFrame
@@ -91,32 +94,22 @@ def read_run(path: str | Path) -> RunTables:
         tables = build_tables(read_records(folder))
     return RunTables(
         path=folder,
-        study_text=(folder / "study.toml").read_text(encoding="utf-8"),
+        study_text=started_study(folder),
+        study_edits=study_edits(folder),
         environment=read_environment(folder),
         summary=summary,
         **tables,
     )
 
 
-def read_environment(path: str | Path) -> dict[str, Any]:
-    """Return where a run was begun: backend, versions, storage, as it was recorded.
+def recorded_count(path: str | Path) -> int:
+    """Return how many trials are recorded, without reading them.
 
     Args:
-        path: the run folder; one without that file gives nothing.
-
-    Raises:
-        DamagedRecordsError: the file is not what the program wrote.
+        path: the run folder.
     """
-    try:
-        found = read_json(Path(path) / "environment.json")
-        if not isinstance(found, dict):
-            raise ValueError(f"a {type(found).__name__} for a table")
-    except ValueError as error:
-        raise records.DamagedRecordsError(
-            f"environment.json must be readable. Received {error} in {path}. "
-            "Restore the file, or begin a new run."
-        ) from None
-    return found
+    file = Path(path) / records.FILE
+    return file.read_bytes().count(b"\n") if file.is_file() else 0
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:
@@ -131,25 +124,38 @@ def read_summary(path: str | Path) -> dict[str, Any]:
         found = read_json(Path(path) / "summary.json")
     except ValueError:
         return {}
-    return found if type(found) is dict else {}
+    return found
 
 
 def _read_tables(folder: Path) -> dict[str, pd.DataFrame] | None:
-    """Return the Parquet tables, or nothing where one is missing or damaged."""
+    """Return the Parquet tables, or nothing where one is missing, damaged or of other columns."""
     try:
-        return {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-    except (OSError, ValueError):  # pyarrow's errors are ValueErrors
+        found = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        return found if are_tables(found) else None
+    except Exception:  # pyarrow and pandas raise anything over a file that they did not write
         return None
 
 
 def list_runs(root: str | Path) -> list[Path]:
     """Return the folders of all runs below ``root``, the oldest first.
 
+    Runs are numbered when they are made, for a clock may be set back. Those of earlier releases
+    have no number: they come first, by their time.
+
     Args:
         root: the folder of all results; one that is not there has no runs.
     """
     found = [file.parent for file in Path(root).glob("*/*/study.toml")]
-    return sorted(found, key=lambda path: (_created(path), path.name, path.parent.name))
+    return sorted(found, key=lambda path: (*_order(path), path.name, path.parent.name))
+
+
+def next_sequence(root: str | Path) -> int:
+    """Return the number of the next run: one more than any run below ``root`` has.
+
+    Two runs that are made in the same instant may get the same; then their time decides.
+    """
+    runs = [file.parent for file in Path(root).glob("*/*/study.toml")]
+    return 1 + max((_order(path)[0] for path in runs), default=0)
 
 
 def find_run(root: str | Path, name: str | Path) -> Path:
@@ -171,7 +177,7 @@ def find_run(root: str | Path, name: str | Path) -> Path:
     if len(named) > 1:
         raise RunNotFoundError(
             f"a run's name must be unique. Received {str(name)!r}, which is in "
-            f"{_names(named)} of {root}. Write <study>/<run>."
+            f"{', '.join(_named(named))} of {root}. Write <study>/<run>."
         )
     of_study = [path for path in runs if path.parent.name == str(name) or str(name) == "latest"]
     if named or of_study:
@@ -193,21 +199,26 @@ def _checked(path: str | Path) -> Path:
     return folder
 
 
-def _created(path: Path) -> str:
-    """The instant of creation, or for a foreign folder its name, which is a time by default."""
+def _order(path: Path) -> tuple[int, str]:
+    """The number of a run, and the instant of its creation, or else its name, a time by default."""
     try:
-        created = json.loads((path / "environment.json").read_text(encoding="utf-8"))["created"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return path.name
-    return str(created)
+        found = read_json(path / "environment.json")
+    except (OSError, ValueError):
+        return 0, path.name
+    sequence = found.get("sequence")
+    return sequence if is_count(sequence) else 0, str(found.get("created", path.name))
 
 
-def _names(paths: list[Path]) -> str:
-    return ", ".join(f"{path.parent.name}/{path.name}" for path in paths)
+def _named(paths: list[Path]) -> list[str]:
+    return [f"{path.parent.name}/{path.name}" for path in paths]
 
 
 def _nearest(runs: list[Path], name: str) -> str:
     """A few names near to the one that was asked for, else the latest."""
-    names = {f"{path.parent.name}/{path.name}" for path in runs}
+    names = set(_named(runs))
     close = difflib.get_close_matches(name, sorted(names | {path.parent.name for path in runs}), 3)
-    return ", ".join(close) if close else _names(runs[-3:])
+    shown = close or _named(runs[-3:])
+    # The name of a study stands for its runs.
+    left = len([run for run in _named(runs) if not {run, run.partition("/")[0]} & set(shown)])
+    others = f" and {left} more, which `list runs` shows" if left else ""
+    return ", ".join(shown) + others

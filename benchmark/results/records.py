@@ -1,6 +1,7 @@
 """A finished trial as one line of JSON, and back to the same frozen values."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
+from benchmark.results.checking import check_fields
+from benchmark.results.files import parse_json
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
@@ -25,7 +28,11 @@ Record = tuple[TrialResult, list[Report]]
 
 
 class DamagedRecordsError(UserError, ValueError):
-    """A line in the middle of ``records.jsonl`` cannot be read."""
+    """A line of ``records.jsonl`` cannot be read, and was not torn by a kill."""
+
+
+class _NoRecordError(ValueError):
+    """A whole line of JSON that is not the record of a trial."""
 
 
 def encode(result: TrialResult, reports: Sequence[Report]) -> bytes:
@@ -50,9 +57,19 @@ def decode(line: bytes) -> Record:
         line: what :func:`encode` returned.
 
     Raises:
-        ValueError, KeyError, TypeError: the line is torn or no record.
+        ValueError: the line is torn or no record.
     """
-    content = json.loads(line)
+    content = parse_json(line)
+    if not isinstance(content, dict) or "result" not in content:
+        raise ValueError("the line holds no result")
+    try:
+        return _checked(*_values(content))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise _NoRecordError(said) from error
+
+
+def _values(content: dict[str, Any]) -> Record:
     result = content["result"]
     record = TrialResult(
         **{
@@ -66,6 +83,25 @@ def decode(line: bytes) -> Record:
     return record, [_report(report) for report in content["reports"]]
 
 
+def _checked(result: TrialResult, reports: list[Report]) -> Record:
+    """Return a record whose values are of the right types and belong together."""
+    check_fields(result, "result")
+    if not result.status.is_final:
+        raise ValueError(f"result.status must be final. Received {result.status.value!r}")
+    if result.objective != result.objective:
+        raise ValueError("result.objective must be a number or an infinity. Received NaN")
+    for report in reports:
+        check_fields(report, "report")
+        if not all(map(math.isfinite, report.spectrum)):
+            raise ValueError("report.spectrum must be finite numbers. Received others")
+        if report.trial_number != result.trial.number:
+            raise ValueError(
+                f"report.trial_number must be {result.trial.number}, that of the result. "
+                f"Received {report.trial_number}"
+            )
+    return result, reports
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
     """Yield each whole record of a file with the offset in bytes of its end.
 
@@ -75,11 +111,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
         path: a ``records.jsonl``; one that is not there has no records.
 
     Raises:
-        DamagedRecordsError: a line that is not the last is no record.
+        DamagedRecordsError: a line that is not the last is no record, or the last one is a
+            record with other values than the program writes, or a trial is recorded twice.
     """
     if not path.exists():
         return
     end = 0
+    numbers: set[int] = set()
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             end += len(line)
@@ -87,13 +125,18 @@ def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
                 if not line.endswith(b"\n"):
                     return
                 record = decode(line)
-            except (ValueError, KeyError, TypeError) as error:
-                if not file.peek(1):
+                trial = record[0].trial.number
+                if trial in numbers:
+                    raise _NoRecordError(f"trial {trial} is on an earlier line too")
+            except ValueError as error:
+                # What a kill leaves is no whole record.
+                if not isinstance(error, _NoRecordError) and not file.peek(1):
                     return
                 raise DamagedRecordsError(
                     f"each line of {FILE} must be a trial's record. Received {line[:60]!r} "
                     f"({error}) at line {number} of {path}. Delete that line to keep the others."
                 ) from error
+            numbers.add(trial)
             yield end, record
 
 

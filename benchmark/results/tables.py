@@ -1,13 +1,22 @@
 """Records as tables: the columns of the Parquet files of a run."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
 
 import pandas as pd
 
+from benchmark.results.checking import is_count
 from benchmark.results.records import Record
-from benchmark.trial import ClosedFormProblem, Problem, Settings, TrialResult
+from benchmark.trial import (
+    ClosedFormProblem,
+    Direction,
+    Phase,
+    Problem,
+    Settings,
+    Status,
+    TrialResult,
+)
 
 Row = tuple[Any, ...]
 TABLES = ("trials", "curves", "curvature", "spectra", "findings")
@@ -97,6 +106,39 @@ def build_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
             for name, some in rows.items()
         },
     }
+
+
+def are_tables(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Return whether tables that were read back are what :func:`build_tables` made.
+
+    Args:
+        tables: by name.
+    """
+    for name, table in tables.items():
+        columns = [str(column) for column in table.columns]
+        known = [column for column in columns if not column.startswith(GROUPS)]
+        # The order of the groups is left open: earlier releases had fewer.
+        if known != list(COLUMNS[name]) or (name != "trials" and known != columns):
+            return False
+        if not all(_is_of_type(table[column], _type(name, column)) for column in columns):
+            return False
+    trials = tables["trials"]
+    others = [table["trial"] for name, table in tables.items() if name != "trials"]
+    return (
+        bool(trials["number"].is_unique)
+        and all(is_count(int(number)) for number in trials["number"])
+        and set(trials["status"]) <= {status.value for status in Status if status.is_final}
+        and set(trials["direction"]) <= set(get_args(Direction))
+        and set(trials["phase"]) <= set(get_args(Phase))
+        and not trials["objective"].isna().any()
+        and all(set(column) <= set(trials["number"]) for column in others)
+    )
+
+
+def _is_of_type(column: "pd.Series[Any]", kind: str) -> bool:
+    if kind == "str":
+        return all(isinstance(value, str) for value in column)
+    return str(column.dtype) == kind
 
 
 def _trial_row(result: TrialResult) -> dict[str, Any]:

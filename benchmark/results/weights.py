@@ -1,14 +1,22 @@
 """The final weights of the best trials, one file a trial."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmark.results.files import write_atomically
+from benchmark.errors import UserError
+from benchmark.results.files import refuse_link, subfolder, write_atomically
 
+FOLDER = "weights"
 Weights = Sequence[np.ndarray[Any, Any]]
+
+
+class DamagedWeightsError(UserError, ValueError):
+    """The kept weights of a trial cannot be read."""
 
 
 def weights_file(path: Path, number: int) -> Path:
@@ -22,7 +30,7 @@ def weights_file(path: Path, number: int) -> Path:
         >>> weights_file(Path("run"), 12).as_posix()
         'run/weights/trial-000012.npz'
     """
-    return path / "weights" / f"trial-{number:06d}.npz"
+    return path / FOLDER / f"trial-{number:06d}.npz"
 
 
 def save_weights(path: Path, number: int, weights: Weights) -> None:
@@ -34,7 +42,7 @@ def save_weights(path: Path, number: int, weights: Weights) -> None:
         weights: one array a variable, in order.
     """
     file = weights_file(path, number)
-    file.parent.mkdir(exist_ok=True)
+    subfolder(path, FOLDER)
     arrays = {f"weight_{index:03d}": np.asarray(array) for index, array in enumerate(weights)}
 
     def write(target: Path) -> None:
@@ -53,6 +61,7 @@ def load_weights(path: str | Path, number: int) -> tuple[np.ndarray[Any, Any], .
 
     Raises:
         FileNotFoundError: no weights of this trial are kept.
+        DamagedWeightsError: the file is not what :func:`save_weights` wrote.
     """
     file = weights_file(Path(path), number)
     if not file.is_file():
@@ -60,5 +69,35 @@ def load_weights(path: str | Path, number: int) -> tuple[np.ndarray[Any, Any], .
             f"weights must have been kept. Received trial {number}, which has none in {path}. "
             "Only the best trials keep their weights."
         )
-    with np.load(file, allow_pickle=False) as arrays:
-        return tuple(arrays[name] for name in sorted(arrays.files))
+    try:
+        # Opened here, since np.load leaves a file open that turns out to be no archive.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            found = tuple(np.asarray(arrays[name]) for name in sorted(arrays.files))
+        if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in found):
+            raise ValueError("what is no array of finite numbers")
+    # An archive of a single array has no such attributes; zlib and zipfile have their own errors.
+    except (ValueError, EOFError, AttributeError, TypeError, KeyError, MemoryError) as error:
+        raise _damaged(file, error) from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise _damaged(file, error) from None
+    return found
+
+
+def discard_weights(path: Path, number: int) -> None:
+    """Delete the kept weights of a trial, if there are any.
+
+    Args:
+        path: the run folder.
+        number: the trial.
+    """
+    file = weights_file(path, number)
+    refuse_link(file.parent)
+    file.unlink(missing_ok=True)
+
+
+def _damaged(file: Path, error: Exception) -> DamagedWeightsError:
+    return DamagedWeightsError(
+        f"kept weights must be an archive of arrays, as NumPy writes it. Received "
+        f"{type(error).__name__}: {error} in {file}. Restore the file, or delete it: "
+        "`curvature` trains a trial again that has none."
+    )

@@ -12,11 +12,22 @@ from uuid import uuid4
 import numpy as np
 
 from benchmark.results import records
-from benchmark.results.files import sync_folder, write_atomically, write_json, write_text
+from benchmark.results.files import (
+    refuse_link,
+    sync_folder,
+    write_atomically,
+    write_json,
+    write_text,
+)
 from benchmark.results.lock import RunLock
+from benchmark.results.reader import next_sequence
+from benchmark.results.started import study_hash
 from benchmark.results.tables import TABLES, build_tables
-from benchmark.results.weights import Weights, load_weights, save_weights, weights_file
+from benchmark.results.weights import Weights, discard_weights, load_weights, save_weights
 from benchmark.trial import Report, TrialResult
+
+WRITTEN_IN_PLACE = ("run.lock", "optuna.journal", "optuna.journal.lock", "weights")
+"""What is opened to be changed, by this writer or the search; other files are replaced."""
 
 
 class RunWriter:
@@ -28,6 +39,7 @@ class RunWriter:
     Raises:
         RunLockedError: another process writes this run.
         DamagedRecordsError: a record that is not the last cannot be read.
+        LinkError: a file that is changed in its place is a link.
 
     Example:
         >>> import tempfile
@@ -41,6 +53,8 @@ class RunWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._may_be_finished = True
+        for name in (records.FILE, *WRITTEN_IN_PLACE):
+            refuse_link(path / name)
         self._lock = RunLock(path)
         try:
             self._numbers, end = _numbers_and_end(path / records.FILE)
@@ -67,8 +81,9 @@ class RunWriter:
             study_name: the folder of the study's runs.
             study_text: the study file, kept as it is.
             environment: what :func:`benchmark.results.environment` returned; added are
-                ``created``, the instant (UTC), and ``identity``, by which the run is told
-                from every other, also from one of the same name made elsewhere.
+                ``created``, the instant (UTC), ``sequence``, the number of the run below
+                ``root``, ``study``, text and hash of the study file, and ``identity``, by which
+                the run is told from every other, also from one of the same name made elsewhere.
             run_name: the folder's name; by default the UTC time, with a suffix where taken.
 
         Raises:
@@ -85,7 +100,12 @@ class RunWriter:
         now = datetime.now(UTC)
         path = _new_folder(folder, run_name, now)
         # Environment first: a folder counts as a run once it has a study.toml.
-        added = {"created": now.isoformat(), "identity": uuid4().hex}
+        added = {
+            "created": now.isoformat(),
+            "identity": uuid4().hex,
+            "sequence": next_sequence(root),
+            "study": {"sha256": study_hash(study_text), "text": study_text},
+        }
         write_json(path / "environment.json", added | dict(environment))
         write_text(path / "study.toml", study_text)
         sync_folder(folder)
@@ -190,7 +210,7 @@ class RunWriter:
         Args:
             number: the trial.
         """
-        weights_file(self.path, number).unlink(missing_ok=True)
+        discard_weights(self.path, number)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the tables as Parquet, and last of all ``summary.json``.

@@ -73,6 +73,7 @@ class LabelSearch:
         self._reported: dict[int, set[int]] = defaultdict(set)
         self._waiting: list[int] = []
         self._restored: set[int] = set()
+        self._lost: dict[int, FrozenTrial] = {}
         self._upcoming = len(self._records)
         self._has_begun = False
 
@@ -114,20 +115,21 @@ class LabelSearch:
             self._records[k].state = state
         self._restored.add(k)
 
-    def check_restored(self) -> None:
-        """Refuse a storage that knows more finished trials than the run's results do.
+    def train_lost_again(self) -> list[int]:
+        """Hand out again the finished trials of the store whose results are not restored.
 
-        Raises:
-            SearchError: a finished trial of the storage was not restored.
+        The sampler and the pruner know how they ended; only their records are missing. So each
+        is trained to the epoch where it ended before, and the store is not written again.
+
+        Returns:
+            Their indices.
         """
-        finished = {record.number for record in self._records if record.state.is_finished()}
-        lost = sorted(finished - self._restored)
-        if lost:
-            raise SearchError(
-                f"a resumed run must have the result of every trial that its search storage has "
-                f"finished. Received none for trials {lost} of {self._store.name}. Restore "
-                "records.jsonl of the run, or begin a new run."
-            )
+        self._lost = {
+            record.number: record
+            for record in self._records
+            if record.state.is_finished() and record.number not in self._restored
+        }
+        return sorted(self._lost)
 
     def begin(self) -> None:
         """Rebuild the study in memory from the store."""
@@ -142,6 +144,7 @@ class LabelSearch:
                 self._waiting.append(trial.number)
             else:
                 self._study.add_trial(_finished(record))
+        self._waiting = sorted([*self._waiting, *self._lost])
         self._records = []
 
     @property
@@ -156,7 +159,8 @@ class LabelSearch:
 
     def take_waiting(self) -> dict[str, float | int]:
         """Hand out the first trial that was left running, with its own parameters."""
-        return self._parameters(self._running[self._waiting.pop(0)])
+        k = self._waiting.pop(0)
+        return self._parameters(self._lost[k] if k in self._lost else self._running[k])
 
     def propose(self, number: int) -> dict[str, float | int]:
         """Propose the upcoming trial and record it.
@@ -185,18 +189,22 @@ class LabelSearch:
             sampler.skip(self._study, k)
         return sampler
 
-    def _parameters(self, trial: optuna.Trial) -> dict[str, float | int]:
+    def _parameters(self, trial: optuna.Trial | FrozenTrial) -> dict[str, float | int]:
         return {**self.space.fixed, **trial.params}
 
     def is_running(self, k: int) -> bool:
         """Whether the trial was handed out and is not finished."""
-        return k in self._running and k not in self._waiting
+        return (k in self._running or k in self._lost) and k not in self._waiting
 
     def report(self, k: int, epoch: int, value: float) -> bool:
         """Note a finite objective after an epoch; true means: prune.
 
         An epoch reported before changes nothing and prunes nothing.
         """
+        if k in self._lost:
+            record = self._lost[k]
+            last = max(record.intermediate_values, default=0)
+            return record.state is TrialState.PRUNED and epoch >= last
         trial = self._running[k]
         if epoch in self._reported[k]:
             return False
@@ -222,6 +230,8 @@ class LabelSearch:
         Returns:
             What records the end itself in the store.
         """
+        if self._lost.pop(k, None) is not None:
+            return lambda: None
         self._store.write_notes(k)
         trial = self._running.pop(k)
         self._reported.pop(k, None)

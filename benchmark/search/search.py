@@ -86,7 +86,7 @@ class Search:
         # copied or renamed folder can be resumed.
         prefix = f"{study.name}/{_named(run)}/" if _is_url(storage) else ""
         names = [prefix + label for label in self._labels]
-        self._storage = open_storage(storage)
+        self._storage = open_storage(storage, kept=resume)
         self._ends: list[Callable[[], None]] | None = None
         try:
             self._searches = [
@@ -132,25 +132,33 @@ class Search:
             seed=named_seed(seed, "sampler"),
         )
 
-    def restore(self, finished: Iterable[TrialResult]) -> None:
+    def restore(self, finished: Iterable[TrialResult]) -> list[int]:
         """Tell the storage of results that were kept when the process died before telling.
 
-        Trials that are finished in the storage, and replicates, are passed over. To be
-        called on a resumed search before the first ``ask``.
+        Trials that are finished in the storage, and replicates, are passed over. A trial that is
+        finished in the storage and has no result here, because its record was damaged, is handed
+        out again. To be called on a resumed search before the first ``ask``.
 
         Args:
             finished: the results of the run so far.
 
+        Returns:
+            The numbers of the trials that have lost their results.
+
         Raises:
-            SearchError: a result belongs to no trial of the storage, a finished trial of the
-                storage has no result, or ``ask`` was called before.
+            SearchError: a result belongs to no trial of the storage, or ``ask`` was called
+                before.
         """
         for result in finished:
             if result.trial.phase == "search" and result.status is not Status.INTERRUPTED:
                 index, k = self._place(result.trial.number)
                 self._searches[index].restore(k, *_state_and_value(result))
-        for search in self._searches:
-            search.check_restored()
+        count = len(self._searches)
+        return sorted(
+            k * count + index
+            for index, search in enumerate(self._searches)
+            for k in search.train_lost_again()
+        )
 
     def ask(self) -> Trial | None:
         """Return the next trial, or nothing when the budget of every label is spent.

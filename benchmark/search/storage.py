@@ -23,17 +23,18 @@ _CONNECT_SECONDS = 10
 _SQLITE_LOCK_SECONDS = 30
 
 
-def open_storage(place: str | Path) -> BaseStorage:
+def open_storage(place: str | Path, *, kept: bool = True) -> BaseStorage:
     """Open the Optuna storage of a run.
 
     Args:
         place: a run folder, whose ``optuna.journal`` is used, or a database URL
             (``sqlite:///…``, ``postgresql+psycopg://…``).
+        kept: whether the run is kept where the storage cannot be opened; a new one is not.
 
     Raises:
         SearchError: the storage cannot be reached.
     """
-    with storage_errors(place, "opening it"):
+    with storage_errors(place, "opening it", kept=kept):
         if isinstance(place, str) and "://" in place:
             return RDBStorage(place, engine_kwargs=_engine_settings(place))
         return RunJournal(Path(place) / JOURNAL)
@@ -67,8 +68,14 @@ def name_of(place: str | Path) -> str:
 
 
 @contextmanager
-def storage_errors(place: str | Path, doing: str) -> Iterator[None]:
-    """Turn whatever a storage raises into a :class:`SearchError` that names it."""
+def storage_errors(place: str | Path, doing: str, *, kept: bool = True) -> Iterator[None]:
+    """Turn whatever a storage raises into a :class:`SearchError` that names it.
+
+    Args:
+        place: the run folder or the URL.
+        doing: what failed.
+        kept: whether the run can be resumed afterwards.
+    """
     try:
         yield
     except SearchError:
@@ -79,8 +86,19 @@ def storage_errors(place: str | Path, doing: str) -> Iterator[None]:
         raise SearchError(
             f"the search storage must be reachable and writable. Received "
             f"{type(error).__name__}: {first_line} while {doing} at {name_of(place)}. "
-            f"Check that the folder or the database is there, then go on with --resume RUN."
+            f"{_remedy(place, kept=kept)}"
         ) from error
+
+
+def _remedy(place: str | Path, *, kept: bool) -> str:
+    if "://" not in str(place) and not Path(place).is_dir():
+        return "The run folder is gone, and with it the run: begin a new one."
+    if not kept:
+        return "Check that the folder or the database is there, then start the study again."
+    return (
+        "Check that the folder or the database is there and undamaged, then go on with "
+        "--resume RUN; without it, begin a new run."
+    )
 
 
 def _engine_settings(url: str) -> dict[str, Any]:
@@ -121,9 +139,10 @@ class TrialStore:
         self.name = name
         self.place = place
         self._storage = storage
+        self._is_kept = resume
         self._trial_ids: list[int] = []
         self._notes: dict[int, list[Callable[[], None]]] = defaultdict(list)
-        with storage_errors(place, f"creating the study {name}"):
+        with storage_errors(place, f"creating the study {name}", kept=resume):
             try:
                 self._study_id = storage.create_new_study(
                     [StudyDirection[direction.upper()]], study_name=name
@@ -132,14 +151,16 @@ class TrialStore:
                 if not resume:
                     raise SearchError(
                         f"a new run must have a name of its own. Received {name!r}, which is in "
-                        f"{name_of(place)} already. Go on with --resume RUN, or name another run."
+                        f"{name_of(place)} already. Name another run by --run-name; or go on "
+                        "with --resume RUN, where the folder of that run is still there."
                     ) from None
                 self._study_id = storage.get_study_id_from_name(name)
 
     def load(self) -> list[FrozenTrial]:
         """Return all trials, ordered by index."""
-        with storage_errors(self.place, f"reading the study {self.name}"):
+        with storage_errors(self.place, f"reading the study {self.name}", kept=self._is_kept):
             trials = self._storage.get_all_trials(self._study_id)
+        self._is_kept = True  # from now on a failure leaves a run that can be resumed
         trials.sort(key=lambda trial: trial.number)
         # `_trial_id` is the key of every writing method of Optuna's BaseStorage.
         self._trial_ids = [trial._trial_id for trial in trials]

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from benchmark.optimizers import load_optimizer, optimizer_entry
-from benchmark.optimizers.foreign import foreign_class
+from benchmark.optimizers.foreign import imported_class
 
 MODULES = {
     "good_rules": '''
@@ -82,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield
     for name in MODULES:
         sys.modules.pop(name, None)
-    foreign_class.cache_clear()
+    imported_class.cache_clear()
 
 
 @pytest.mark.parametrize(("name", "sentence"), REFUSALS, ids=[name for name, _ in REFUSALS])

@@ -119,6 +119,12 @@ def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
         "plane.parquet",
         "path.parquet",
     }
+    (tmp_path / "new" / "density.parquet").write_text("mine")
+    write_curvature(replace(portrait(), plane=None), tmp_path / "new")
+    left = {file.name for file in (tmp_path / "new").iterdir()}
+    # Of two measurements into one folder the last one counts; what is not ours stays.
+    assert left == names - {"plane.parquet", "path.parquet"} | {"density.parquet"}
+    write_curvature(portrait(), tmp_path / "new")
     text = files[0].read_text(encoding="utf-8")
     assert "A &lt;bowl&gt;" in text
     assert "not converged" in text

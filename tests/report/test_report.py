@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from benchmark.report.material import Material
 from benchmark.report.sentences import answer, caveats
 from benchmark.report.symlog import symlog, symlog_ticks
 from benchmark.results import RunWriter, find_run
+from benchmark.results.files import LinkError
 from benchmark.statistics import summarize
 
 MakeRun = Callable[..., Path]
@@ -145,9 +147,41 @@ def _array(value: Any) -> list[Any]:
 
 def test_remaking_the_report_gives_the_same_page(full_run: Path) -> None:
     before = {file.name: file.read_bytes() for file in full_run.rglob("*.html")}
-    (full_run / "figures" / "former.html").write_text("of an earlier version")
+    figures = full_run / "figures"
+    page = (figures / "learning-rate.html").read_text(encoding="utf-8")
+    (figures / "former.html").write_text(page.replace("plot-learning-rate", "plot-former"))
     assert write_report(full_run) == full_run / "report.html"
     assert {file.name: file.read_bytes() for file in full_run.rglob("*.html")} == before
+
+
+def test_what_people_put_beside_figures_stays(full_run: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(full_run, tmp_path / "run"))
+    copied = (path / "figures" / "learning-rate.html").read_bytes()
+    (path / "figures" / "mine.html").write_bytes(copied)
+    (path / "figures" / "notes.html").write_text("what I think of it")
+    write_report(path)
+    assert (path / "figures" / "mine.html").read_bytes() == copied
+    assert (path / "figures" / "notes.html").read_text() == "what I think of it"
+
+
+def test_no_link_is_followed_out_of_a_run(full_run: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(full_run, tmp_path / "run"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine.html").write_text("mine")
+    shutil.move(path / "figures", path / "figures.old")
+    (path / "figures").symlink_to(tmp_path / "elsewhere")
+    before = (path / "report.html").read_bytes()
+    with pytest.raises(LinkError, match=r"figures, which points to .*elsewhere"):
+        write_report(path)
+    assert [file.name for file in (tmp_path / "elsewhere").iterdir()] == ["mine.html"]
+    assert (path / "report.html").read_bytes() == before
+    # A file that is a link gives way to a real one, and what it points to stays.
+    (path / "figures").unlink()
+    (path / "report.html").unlink()
+    (path / "report.html").symlink_to(tmp_path / "elsewhere" / "mine.html")
+    write_report(path)
+    assert (tmp_path / "elsewhere" / "mine.html").read_text() == "mine"
+    assert not (path / "report.html").is_symlink()
 
 
 def test_single_figures_share_one_plotly(full_run: Path) -> None:

@@ -1,0 +1,151 @@
+"""What a run was started with: its environment, and its study, whatever became of the file."""
+
+import hashlib
+from collections.abc import Callable
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import UserError
+from benchmark.results import records
+from benchmark.results.checking import is_count
+from benchmark.results.files import read_json
+
+
+class EditedStudyError(UserError, ValueError):
+    """The study of a run is not the one that it was started with."""
+
+
+def read_environment(path: str | Path) -> dict[str, Any]:
+    """Return where a run was begun: backend, versions, storage, as it was recorded.
+
+    Args:
+        path: the run folder; one without that file gives nothing.
+
+    Raises:
+        DamagedRecordsError: the file is not what the program wrote.
+    """
+    try:
+        found = read_json(Path(path) / "environment.json")
+        for key, is_good in _ENVIRONMENT.items():
+            if key in found and not is_good(found[key]):
+                raise ValueError(f"{str(found[key])[:60]!r} at {key}")
+    except ValueError as error:
+        raise records.DamagedRecordsError(
+            f"environment.json must be what the program wrote. Received {error} in {path}. "
+            "Restore the file, or begin a new run."
+        ) from None
+    return found
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_positive(value: Any) -> bool:
+    return is_count(value) and value > 0
+
+
+_ENVIRONMENT: dict[str, Callable[[Any], bool]] = {
+    "created": _is_text,
+    "identity": _is_text,
+    "backend": _is_text,
+    "storage": _is_text_or_none,
+    "engine": _is_text,
+    "capacity": _is_positive,
+    "workers": _is_positive,
+    "sequence": is_count,
+}
+"""What of ``environment.json`` is used, not only shown, and what it must be."""
+
+
+def read_study(path: str | Path) -> str:
+    """Return the frozen study file of a run.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        DamagedRecordsError: the file is no UTF-8.
+    """
+    file = Path(path) / "study.toml"
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise records.DamagedRecordsError(
+            f"study.toml must be UTF-8. Received {error} in {file}. Restore the file."
+        ) from None
+
+
+def started_study(path: str | Path) -> str:
+    """Return the study that a run was started with, whatever became of its ``study.toml``.
+
+    Args:
+        path: the run folder; of one of an earlier release the file counts.
+    """
+    recorded = _recorded_study(path)
+    return read_study(path) if recorded is None else recorded
+
+
+def study_edits(path: str | Path) -> str:
+    """Return how ``study.toml`` differs from the study that the run was started with.
+
+    Args:
+        path: the run folder.
+
+    Returns:
+        The lines of a diff; empty where nothing was edited, or nothing is known of the start.
+    """
+    recorded = _recorded_study(path)
+    now = read_study(path)
+    if recorded is None or study_hash(recorded) == study_hash(now):
+        return ""
+    return "\n".join(
+        unified_diff(
+            recorded.splitlines(),
+            now.splitlines(),
+            "study.toml as the run was started",
+            "study.toml now",
+            lineterm="",
+            n=1,
+        )
+    )
+
+
+def check_unedited(path: str | Path) -> None:
+    """Refuse to go on with a run whose study was edited.
+
+    Its trials would be of two studies, and compared as if they were of one.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        EditedStudyError: ``study.toml`` is not the study that the run was started with.
+    """
+    edits = study_edits(path)
+    if edits:
+        file = Path(path) / "study.toml"
+        raise EditedStudyError(
+            "a run must be resumed with the study that it was started with. Received an edited "
+            f"{file}:\n{edits}\nTake the edit back, or begin a new run with `study {file}`."
+        )
+
+
+def _recorded_study(path: str | Path) -> str | None:
+    """The study file as it was; nothing where it was not recorded, or the record was edited."""
+    recorded = read_environment(path).get("study")
+    if not isinstance(recorded, dict):
+        return None
+    text = recorded.get("text")
+    is_whole = isinstance(text, str) and recorded.get("sha256") == study_hash(text)
+    return text if is_whole else None
+
+
+def study_hash(text: str) -> str:
+    """Return the SHA-256 of a study file, whatever its line ends are."""
+    return hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()
