@@ -1,39 +1,16 @@
 """A run in MLflow: what is handed to the tracker at the start and at the end."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmark.data import load_card, prepare
-from benchmark.engine import trained_model
-from benchmark.results import load_weights, read_environment, read_records, read_run
+from benchmark.results import read_environment
 from benchmark.study import Study
-from benchmark.study_file import study_of_run
-from benchmark.tracking import LoggedModel, TrackedDataset, Tracker, Unsent
-from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
+from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
+from benchmark.trial import Status, named_seed
 
 CLOSE_SECONDS = 300.0
 """How long the end of a study waits for an MLflow store that makes no progress."""
-EXAMPLE_ROWS = 5
-
-
-def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> Unsent:
-    """Send to MLflow what it lacks of a run, from the run folder alone.
-
-    Args:
-        path: the run folder.
-        uri: the MLflow store.
-        notify: shows a sentence to the user.
-
-    Returns:
-        What could not be sent.
-    """
-    tables = read_run(path)
-    tracker = start_tracker(path, study_of_run(path), uri, notify, path)
-    numbers = {entry["trial"] for entry in tables.summary.get("best", {}).values()}
-    best = [result for result, _ in read_records(path) if result.trial.number in numbers]
-    report = path / "report.html"
-    finish_tracker(tracker, path, best, report if tables.is_finished else None)
-    return tracker.close(CLOSE_SECONDS)
 
 
 def start_tracker(
@@ -59,25 +36,19 @@ def start_tracker(
 
 
 def finish_tracker(
-    tracker: Tracker, path: Path, best: Iterable[TrialResult], report: Path | None
+    tracker: Tracker, report: Path | None, models: Sequence[LoggedModel] = ()
 ) -> None:
     """Hand over what stands at the end: report, figures and the best models.
 
     Args:
         tracker: a started one.
-        path: the run folder.
-        best: the best result of each label.
         report: the report; nothing where the run was interrupted.
+        models: the best model of each label.
     """
     if report is None:
         tracker.finish(status=Status.INTERRUPTED)
         return
     files = [file for file in (report, report.parent / "figures") if file.exists()]
-    models = [
-        logged_model(result.trial, path)
-        for result in best
-        if isinstance(result.trial.problem, DatasetProblem)
-    ]
     tracker.finish(files, models, Status.COMPLETED)
 
 
@@ -95,12 +66,3 @@ def tracked_dataset(study: Study) -> TrackedDataset | None:
     )
     card = load_card(problem.dataset)
     return TrackedDataset(card.name, card.source, data.train.x, data.train.y, card.checksum)
-
-
-def logged_model(trial: Trial, path: Path) -> LoggedModel:
-    """The model of a trial whose weights the run folder keeps, for MLflow."""
-    assert isinstance(trial.problem, DatasetProblem), "a closed form has no model to serve"
-    problem = trial.problem
-    data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
-    model = trained_model(trial, load_weights(path, trial.number))
-    return LoggedModel(trial.label, model, data.validation.x[:EXAMPLE_ROWS], trial.number)

@@ -148,11 +148,15 @@ def show(
 @app.command(epilog="Example:  report latest")
 def report(run: RunArgument = "latest", results: ResultsOption = RESULTS) -> None:
     """Make the report of a run anew, from its folder alone."""
+    from benchmark.commands.views import completeness
     from benchmark.report import write_report
     from benchmark.results import find_run
 
     with user_errors():
-        typer.echo(write_report(find_run(results, run)))
+        path = find_run(results, run)
+        typer.echo(write_report(path))
+        if lacking := completeness(path):
+            typer.echo(f"The run {path} is {lacking}", err=True)
 
 
 @app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")
@@ -162,12 +166,13 @@ def track(
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Send the trials of a run that MLflow does not have yet, from its folder alone."""
+    from benchmark.commands.views import completeness
     from benchmark.results import find_run
 
     with user_errors():
         path = find_run(results, run)
         select_backend(None)  # the best models are rebuilt to be logged
-        from benchmark.mirroring import send_run
+        from benchmark.finishing import send_run
         from benchmark.tracking import public_uri
 
         uri = _tracking_uri(tracking_uri, results)
@@ -181,6 +186,8 @@ def track(
         )
         raise typer.Exit(1)
     typer.echo(f"all trials of {name} are in MLflow at {place}")
+    if lacking := completeness(path):
+        typer.echo(f"the run is {lacking}")
 
 
 @app.command(epilog="Example:  ui --port 5001")

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,14 @@ from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
-from benchmark.results import check_run_name, find_run, read_environment, read_summary
+from benchmark.results import (
+    check_run_name,
+    find_run,
+    is_finished,
+    model_file,
+    read_environment,
+    read_summary,
+)
 from benchmark.study_changes import changed_study
 from benchmark.tracking import public_uri, resolve_tracking_uri
 
@@ -72,10 +80,11 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     console = Console(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     path = None if request.resume is None else find_run(request.results, request.resume)
-    if path and (summary := read_summary(path)):
+    summary = read_summary(path) if path else {}
+    if path and summary and is_finished(path):
         tell(f"The run {path} is finished already: nothing is left to train.")
         if request.as_json:
-            _print_summary(summary, path, path / "report.html")
+            _print_summary(summary, path)
         return DONE
     new = None
     if path is None:
@@ -83,6 +92,8 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         new = changed_study(request.name, request.changes, known)
         check_run_name(request.results, new.study.name, request.run_name)
     facts = read_environment(path) if path else {}
+    if path and summary:
+        return _complete(path, request, str(facts.get("backend", "")), select_backend, console)
     choice = EngineChoice.of_run(facts) if path else request.engine
     if choice.workers is not None:
         check_ray()
@@ -114,16 +125,61 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             tell(session.curvature_cost)
         if choice.workers is not None:
             tell(f"Starting {choice.workers} workers, each of which imports the framework.")
-        outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
-    if request.as_json:
-        _print_summary(outcome.summary, outcome.path, outcome.report)
+        try:
+            outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
+        except OSError as error:
+            return _tell_failure(error, session.path, request)
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
 
 
-def _print_summary(summary: Mapping[str, Any], path: Path, report: Path | None) -> None:
+def _complete(
+    path: Path,
+    request: StudyRequest,
+    backend: str,
+    select_backend: Callable[[str], None],
+    console: Console,
+) -> int:
+    """Do what a run lacks that spent its budget and was ended before it was finished."""
+    tell = _teller(console, request.quiet)
+    tell(f"The run {path} is trained. What it lacks is made: models, report, MLflow.")
+    tracking_uri = _tracking_uri(request, path.absolute().parent.parent)
+    started = time.perf_counter()
+    select_backend(backend)
+    from benchmark.finishing import complete_run
+    from benchmark.session import Outcome
+
+    try:
+        products, unsent = complete_run(path, tracking_uri, lambda text: _warn(console, text))
+    except OSError as error:
+        return _tell_failure(error, path, request)
+    elapsed = time.perf_counter() - started
+    outcome = Outcome(path, True, read_summary(path), products.report, unsent, elapsed)
+    return _tell_outcome(outcome, request, tracking_uri, console, tell)
+
+
+def _print_summary(summary: Mapping[str, Any], path: Path) -> None:
+    """Print a summary as JSON, with the files of the run that exist."""
     from benchmark.commands.views import print_json
 
-    print_json({**summary, "path": str(path), "report": str(report) if report else None})
+    report = path / "report.html"
+    models = {label: model_file(path, label) for label in summary["best"]}
+    print_json(
+        {
+            **summary,
+            "path": str(path),
+            "report": str(report) if report.is_file() else None,
+            "models": {label: str(file) for label, file in models.items() if file.is_file()},
+        }
+    )
+
+
+def _tell_failure(error: OSError, path: Path, request: StudyRequest) -> int:
+    """Say that a file could not be written, and how to go on; return the exit code."""
+    sys.stderr.write(
+        f"files must be readable and folders writable. Received: {error}. Every finished trial is "
+        f"kept. Make room, or give access, and go on with:\n  {_resume(path, request)}\n"
+    )
+    return FAILED
 
 
 def _tracking_uri(request: StudyRequest, results: Path) -> str | None:
@@ -170,8 +226,9 @@ def _tell_outcome(
     tell: Callable[[str], None],
 ) -> int:
     """Say where everything is, and how to go on; return the exit code."""
-    # Without its password, which has no place on a screen.
-    place = ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
+    if request.as_json:
+        _print_summary(outcome.summary, outcome.path)
+    place = _place(request)
     if outcome.unsent:
         _warn(
             console,
@@ -179,12 +236,9 @@ def _tell_outcome(
             f"Send it with: {command('track', outcome.path, *place)}",
         )
     if not outcome.finished:
-        options = [*place, *([] if request.tracking else ["--no-tracking"])]
-        # A storage with a password is not recorded, and not printed either.
-        options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
         sys.stderr.write(
             f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {command('study', '--resume', outcome.path, *options)}\n"
+            f"  {_resume(outcome.path, request)}\n"
         )
         return INTERRUPTED
     summary = outcome.summary
@@ -197,6 +251,9 @@ def _tell_outcome(
         share = summary["tracking"]["share_of_training"]
         tell(f"following the curvature took {share:.0%} of the time of training")
     tell(f"report    {outcome.report}")
+    for label in summary["best"]:
+        if (file := model_file(outcome.path, label)).is_file():
+            tell(f"model     {file}")
     tell(f"results   {outcome.path}")
     if tracking_uri:
         folder = outcome.path.parent.parent
@@ -209,6 +266,19 @@ def _tell_outcome(
         sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
         return FAILED
     return DONE
+
+
+def _place(request: StudyRequest) -> list[str]:
+    # Without its password, which has no place on a screen.
+    return ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
+
+
+def _resume(path: Path, request: StudyRequest) -> str:
+    """The command that goes on with a run."""
+    options = [*_place(request), *([] if request.tracking else ["--no-tracking"])]
+    # A storage with a password is not recorded, and not printed either.
+    options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
+    return command("study", "--resume", path, *options)
 
 
 def command(*words: str | Path) -> str:

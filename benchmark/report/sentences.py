@@ -153,7 +153,7 @@ def caveats(material: Material) -> list[str]:
 
 def _run_caveats(material: Material) -> list[str]:
     found = []
-    if not material.run.is_finished:
+    if not material.run.is_trained:
         found.append("The run is not finished: every number here may still change.")
     missing = [row.label for row in material.summaries if math.isnan(row.best)]
     if missing and len(material.trials):

@@ -8,13 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.results.files import write_atomically
     from benchmark.results.lock import RunLockedError
     from benchmark.results.machine import environment
-    from benchmark.results.names import check_run_name
+    from benchmark.results.names import check_run_name, model_file
     from benchmark.results.reader import (
         RunNotFoundError,
         RunTables,
         find_run,
+        is_finished,
+        is_trained,
         list_runs,
         read_environment,
         read_records,
@@ -34,12 +37,16 @@ __all__ = [
     "check_run_name",
     "environment",
     "find_run",
+    "is_finished",
+    "is_trained",
     "list_runs",
     "load_weights",
+    "model_file",
     "read_environment",
     "read_records",
     "read_run",
     "read_summary",
+    "write_atomically",
 ]
 
 _MODULES = {
@@ -57,6 +64,10 @@ _MODULES = {
     "read_summary": "reader",
     "read_records": "reader",
     "read_run": "reader",
+    "is_finished": "reader",
+    "is_trained": "reader",
+    "model_file": "names",
+    "write_atomically": "files",
 }
 
 

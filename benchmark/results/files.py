@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+MARK = "finished.json"
+"""The last file of a run: where it is, everything else is."""
+
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file under a temporary name beside ``path``, then rename it.
