@@ -80,20 +80,14 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     console = Console(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     path = None if request.resume is None else find_run(request.results, request.resume)
-    summary = read_summary(path) if path else {}
-    if path and summary and is_finished(path):
-        tell(f"The run {path} is finished already: nothing is left to train.")
-        if request.as_json:
-            _print_summary(summary, path)
-        return DONE
+    if path and (summary := read_summary(path)):
+        return _end_trained(path, summary, request, select_backend, console)
     new = None
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
         new = changed_study(request.name, request.changes, known)
         check_run_name(request.results, new.study.name, request.run_name)
     facts = read_environment(path) if path else {}
-    if path and summary:
-        return _complete(path, request, str(facts.get("backend", "")), select_backend, console)
     choice = EngineChoice.of_run(facts) if path else request.engine
     if choice.workers is not None:
         check_ray()
@@ -132,16 +126,22 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
 
 
-def _complete(
+def _end_trained(
     path: Path,
+    summary: Mapping[str, Any],
     request: StudyRequest,
-    backend: str,
     select_backend: Callable[[str], None],
     console: Console,
 ) -> int:
-    """Do what a run lacks that spent its budget and was ended before it was finished."""
+    """Do what a run lacks that spent its budget; nothing where it is finished."""
     tell = _teller(console, request.quiet)
-    tell(f"The run {path} is trained. What it lacks is made: models, report, MLflow.")
+    if is_finished(path):
+        tell(f"The run {path} is finished already: nothing is left to train.")
+        if request.as_json:
+            _print_summary(summary, path)
+        return DONE
+    backend = str(read_environment(path).get("backend", ""))
+    tell(f"The run {path} is trained. What is missing is made: models, report, MLflow.")
     tracking_uri = _tracking_uri(request, path.absolute().parent.parent)
     started = time.perf_counter()
     select_backend(backend)
@@ -153,7 +153,7 @@ def _complete(
     except OSError as error:
         return _tell_failure(error, path, request)
     elapsed = time.perf_counter() - started
-    outcome = Outcome(path, True, read_summary(path), products.report, unsent, elapsed)
+    outcome = Outcome(path, True, summary, products.report, unsent, elapsed)
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
 
 

@@ -13,8 +13,8 @@ from benchmark.trial import DatasetProblem, Trial
 
 OFFSET, DIVISOR, UNIT = "feature_offset", "feature_divisor", "target_unit"
 """The layers before and behind the trained model."""
-LARGEST_RATIO = 1e4
-"""A feature's offset over its divisor, beyond which float32 keeps fewer than three digits."""
+COARSE = 1e-3
+"""The error of a scaled feature in single precision that the user is told of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,17 +68,20 @@ def exported_model(trial: Trial, weights: Sequence[Array]) -> ExportedModel:
         )
         said = "the target in the dataset's own unit"
     model = keras.Model(inputs, outputs, name=trained.name)
-    return ExportedModel(model, data.features, data.example, said, _notice(trial, data))
+    return ExportedModel(model, data.features, data.example, said, _notice(trial, problem, data))
 
 
-def _notice(trial: Trial, data: Prepared) -> str:
-    ratios = np.abs(data.input_offset) / data.input_divisor
-    worst = int(np.argmax(ratios))
-    if ratios[worst] <= LARGEST_RATIO:
+def _notice(trial: Trial, problem: DatasetProblem, data: Prepared) -> str:
+    offset = data.input_offset
+    exact = data.example - offset
+    rounded = data.example.astype(np.float32) - offset.astype(np.float32)
+    errors = np.max(np.abs(rounded - exact), axis=0, initial=0.0) / data.input_divisor
+    worst = int(np.argmax(errors))
+    if problem.scaling == "none" or errors[worst] <= COARSE:
         return ""
     return (
         f"The saved model of {trial.label} computes in single precision, which is coarse for the "
-        f"feature {data.features[worst]}: its values lie around "
-        f"{data.input_offset[worst]:.6g} and differ by {data.input_divisor[worst]:.3g}. Subtract "
-        "a constant from it in the dataset."
+        f"feature {data.features[worst]}: its values lie around {offset[worst]:.6g}, and an "
+        f"error of {errors[worst]:.2g} is left in it after scaling. Subtract a constant from it "
+        "in the dataset."
     )

@@ -162,8 +162,10 @@ def _save(entry: LoggedModel, folder: str, model_id: str, run_id: str) -> None:
     import_module("mlflow.keras").save_model(
         entry.model,
         folder,
-        mlflow_model=model(model_id=model_id, model_uuid=model_id, run_id=run_id),
-        signature=_signature(entry),
+        # The flavour refuses a signature of named columns, and keeps the one of its model.
+        mlflow_model=model(
+            model_id=model_id, model_uuid=model_id, run_id=run_id, signature=_signature(entry)
+        ),
         input_example=_frame(entry),
         # Given, so that MLflow does not load the model in a new process to find them out.
         pip_requirements=_requirements(),

@@ -46,7 +46,9 @@ def _log(uri: str, record: Any, model: Any, label: str = "adam", name: str = "ru
     tracker = Tracker(uri, "study", name, told.append)
     tracker.start("")
     tracker.log_trial(*record)
-    tracker.finish(models=[LoggedModel(label, model, EXAMPLE, record[0].trial.number, NAMES, "logits")])
+    tracker.finish(
+        models=[LoggedModel(label, model, EXAMPLE, record[0].trial.number, NAMES, "logits")]
+    )
     unsent = tracker.close(timeout=120.0)
     assert unsent == Unsent(others=tuple(what for what in unsent.others if "model" in what))
     return told
