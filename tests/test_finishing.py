@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import benchmark.engine
 import benchmark.finishing
 import benchmark.report.page
 from benchmark.finishing import complete_run
@@ -62,7 +63,7 @@ def after_the_last_trial(uninterrupted: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def quick_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make each model once, and a report without figures: what is tested is when, not what."""
-    make = benchmark.finishing.exported_model
+    make = benchmark.engine.exported_model
     made: dict[int, Any] = {}
 
     def exported(trial: Any, weights: Any) -> Any:

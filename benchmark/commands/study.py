@@ -1,7 +1,6 @@
 """What the command ``study`` does, from its options to its exit code."""
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.commands.terminal import command
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
 from benchmark.results import (
@@ -279,13 +279,3 @@ def _resume(path: Path, request: StudyRequest) -> str:
     # A storage with a password is not recorded, and not printed either.
     options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
     return command("study", "--resume", path, *options)
-
-
-def command(*words: str | Path) -> str:
-    """Return a command line that the user can paste.
-
-    Example:
-        >>> command("study", "--resume", Path("results/quickstart/first"))
-        'python -m benchmark.run study --resume results/quickstart/first'
-    """
-    return shlex.join(["python", "-m", "benchmark.run", *map(str, words)])

@@ -11,6 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.commands.terminal import command
+
 if TYPE_CHECKING:
     from benchmark.commands.doctor import Check
     from benchmark.results import RunTables
@@ -98,7 +100,6 @@ def completeness(path: Path) -> str:
     Args:
         path: the run folder.
     """
-    from benchmark.commands.study import command
     from benchmark.results import is_finished, is_trained
 
     if is_finished(path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from benchmark.data.card_messages import DatasetError
 from benchmark.errors import did_you_mean
 
 Matrix = NDArray[np.float64]
-Scaler = FunctionTransformer | MinMaxScaler | StandardScaler
+Scaler: TypeAlias = "FunctionTransformer | MinMaxScaler | StandardScaler"
 SCALERS: dict[str, Callable[[], Scaler]] = {
     "none": FunctionTransformer,
     "standard": StandardScaler,

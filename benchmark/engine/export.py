@@ -11,7 +11,7 @@ from benchmark.data import Prepared, prepare
 from benchmark.engine.task import Array, trained_model
 from benchmark.trial import DatasetProblem, Trial
 
-OFFSET, DIVISOR, UNIT = "feature_offset", "feature_divisor", "target_unit"
+INPUT, OFFSET, DIVISOR, UNIT = "raw_features", "feature_offset", "feature_divisor", "target_unit"
 """The layers before and behind the trained model."""
 COARSE = 1e-3
 """The error of a scaled feature in single precision that the user is told of."""
@@ -54,7 +54,7 @@ def exported_model(trial: Trial, weights: Sequence[Array]) -> ExportedModel:
     problem = trial.problem
     data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
     trained = trained_model(trial, weights)
-    inputs = keras.Input((len(data.features),), name="features")
+    inputs = keras.Input((len(data.features),), name=INPUT)
     outputs = inputs
     if problem.scaling != "none":
         offset, divisor = data.input_offset, data.input_divisor
@@ -69,6 +69,18 @@ def exported_model(trial: Trial, weights: Sequence[Array]) -> ExportedModel:
         said = "the target in the dataset's own unit"
     model = keras.Model(inputs, outputs, name=trained.name)
     return ExportedModel(model, data.features, data.example, said, _notice(trial, problem, data))
+
+
+def takes_raw_features(model: keras.Model) -> bool:
+    """Whether a model was made by :func:`exported_model`: it scales its inputs itself."""
+    return any(layer.name == INPUT for layer in model.layers)
+
+
+def with_standardised_target(model: keras.Model) -> keras.Model:
+    """Return a model that :func:`exported_model` made, without the target's unit behind it."""
+    if not any(layer.name == UNIT for layer in model.layers):
+        return model
+    return keras.Model(model.input, model.get_layer(UNIT).input, name=model.name)
 
 
 def _notice(trial: Trial, problem: DatasetProblem, data: Prepared) -> str:

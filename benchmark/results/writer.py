@@ -202,7 +202,7 @@ class RunWriter:
             summary: plain values by name.
         """
         self._may_be_finished = True
-        (self.path / MARK).unlink(missing_ok=True)
+        self._unmark()
         tables = build_tables(record for _, record in records.read_lines(self.path / records.FILE))
         for name, table in tables.items():
             write_atomically(
@@ -259,12 +259,17 @@ class RunWriter:
     def _unfinish(self) -> None:
         if not self._may_be_finished:
             return
-        # The mark goes first. Without the summary a reader takes the records, not the tables.
-        for name in (MARK, "summary.json", *(f"{table}.parquet" for table in TABLES)):
+        self._unmark()
+        # The summary goes first: without it a reader takes the records, not the tables.
+        for name in ("summary.json", *(f"{table}.parquet" for table in TABLES)):
             (self.path / name).unlink(missing_ok=True)
-        # Names that are on the disk for good: a power cut must not bring the mark back.
-        sync_folder(self.path)
         self._may_be_finished = False
+
+    def _unmark(self) -> None:
+        """Take the mark away for good: a power cut must not bring it back."""
+        if (self.path / MARK).exists():
+            (self.path / MARK).unlink()
+            sync_folder(self.path)
 
     def _write(self, line: bytes) -> None:
         end = os.fstat(self._file).st_size

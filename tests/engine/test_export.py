@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from benchmark.data import prepare
+from benchmark.data import Prepared, prepare
 from benchmark.engine import exported_model
 from benchmark.models import build_model
 from benchmark.trial import DatasetProblem, Settings, Trial
@@ -49,6 +49,13 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "awkward"
 
 
+def prepared(trial: Trial) -> Prepared:
+    """The data of a trial."""
+    problem = trial.problem
+    assert isinstance(problem, DatasetProblem)
+    return prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
+
+
 def trial_on(dataset: str, scaling: str, model: str = "linear", **options: Any) -> Trial:
     """A trial that trains a model on a dataset."""
     loss = "mean_squared_error" if dataset == "awkward" else "sparse_categorical_crossentropy"
@@ -62,7 +69,8 @@ def test_raw_rows_give_what_scikit_learn_and_numpy_give(card: str, scaling: str)
     trial = trial_on(card, scaling)
     weights = [np.array([[0.5], [-1.5], [2.0], [1.0]]), np.array([0.25])]
     exported = exported_model(trial, weights)
-    train = prepare(card, trial.problem.fractions, scaling, trial.problem.split_seed).train.rows
+    data = prepared(trial)
+    train = data.train.rows
     scaled = SCALERS[scaling]().fit(RAW[train]).transform(RAW) if scaling in SCALERS else RAW
     mean, deviation = TARGET[train].mean(), TARGET[train].std()
     expected = (scaled @ weights[0] + weights[1]) * deviation + mean
@@ -72,8 +80,7 @@ def test_raw_rows_give_what_scikit_learn_and_numpy_give(card: str, scaling: str)
     assert exported.features == ("x0", "x1", "x2", "x3")
     assert exported.outputs == "the target in the dataset's own unit"
     assert exported.notice == ""
-    rows = prepare(card, trial.problem.fractions, scaling, trial.problem.split_seed)
-    np.testing.assert_array_equal(exported.example, RAW[rows.validation.rows[:5]])
+    np.testing.assert_array_equal(exported.example, RAW[data.validation.rows[:5]])
 
 
 def test_a_feature_too_coarse_for_single_precision_is_named(
@@ -106,7 +113,7 @@ def test_a_convolutional_model_of_every_option_is_made_of_keras_layers_alone(
     loaded = keras.models.load_model(file)
     assert loaded.input_shape == (None, 64) and loaded.output_shape == (None, 10)
     rows = np.floor(np.random.default_rng(0).uniform(0, 17, (6, 64))).astype(np.float32)
-    data = prepare("digits", trial.problem.fractions, "min_max", trial.problem.split_seed)
+    data = prepared(trial)
     scaled = (rows - data.input_offset) / data.input_divisor
     np.testing.assert_allclose(
         loaded.predict(rows, verbose=0), model.predict(scaled, verbose=0), atol=1e-4

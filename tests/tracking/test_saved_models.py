@@ -10,10 +10,11 @@ import sklearn.datasets
 
 from benchmark import backend
 from benchmark.catalogue import catalogue
-from benchmark.data import load_dataset, prepare
+from benchmark.data import Prepared, load_dataset, prepare
 from benchmark.results import is_finished, model_file, read_records
 from benchmark.session import Session, SessionSettings
 from benchmark.study_changes import changed_study
+from benchmark.trial import DatasetProblem, TrialResult
 from tests.small_study import SEQUENTIAL, engine
 
 # MLflow and Keras use what SQLAlchemy and NumPy deprecate; nothing of ours does.
@@ -78,11 +79,18 @@ def run(folder: Path, dataset: str, uri: str | None) -> Path:
     return outcome.path
 
 
-def check_metrics(path: Path, outputs: Any, result: Any) -> None:
-    """Recompute the recorded metrics of the test part in float64, from outputs for its rows."""
+def prepared(result: TrialResult) -> Prepared:
+    """The data of a trial."""
     problem = result.trial.problem
-    data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
-    truth = load_dataset(problem.dataset).y[data.test.rows]
+    assert isinstance(problem, DatasetProblem)
+    return prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
+
+
+def check_metrics(path: Path, outputs: Any, result: TrialResult) -> None:
+    """Recompute the recorded metrics of the test part in float64, from outputs for its rows."""
+    data = prepared(result)
+    targets = load_dataset(data.card.name).y
+    truth = targets[data.test.rows]
     outputs = np.asarray(outputs, np.float64)
     if data.card.task == "classification":
         shifted = outputs - outputs.max(axis=1, keepdims=True)
@@ -91,7 +99,7 @@ def check_metrics(path: Path, outputs: Any, result: Any) -> None:
         metric, expected = (outputs.argmax(axis=1) == truth).mean(), "test_accuracy"
     else:
         # Metrics are of the standardised target: errors in deviations of its training part.
-        errors = (outputs[:, 0] - truth) / load_dataset(problem.dataset).y[data.train.rows].std()
+        errors = (outputs[:, 0] - truth) / targets[data.train.rows].std()
         loss, metric, expected = (
             (errors**2).mean(),
             np.abs(errors).mean(),
@@ -124,11 +132,8 @@ def test_raw_rows_in_and_the_recorded_test_metric_out(
     results = [result for result, _ in read_records(path)]
     assert set(logged) == {result.trial.label for result in results}
     for result in results:
-        label, problem = result.trial.label, result.trial.problem
-        rows = prepare(
-            problem.dataset, problem.fractions, problem.scaling, problem.split_seed
-        ).test.rows
-        frame = bunch.data.iloc[rows]
+        label = result.trial.label
+        frame = bunch.data.iloc[prepared(result).test.rows]
         saved = keras.models.load_model(model_file(path, label))
         native = mlflow.keras.load_model(logged[label])
         served = mlflow.pyfunc.load_model(logged[label])
