@@ -1,58 +1,16 @@
 """A run in MLflow: what is handed to the tracker at the start and at the end."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmark.data import load_card, prepare
-from benchmark.engine import trained_model
-from benchmark.results import load_weights, read_environment, read_records, read_run, started_study
-from benchmark.results.files import refuse_link
+from benchmark.results import read_environment, started_study
 from benchmark.study import Study
-from benchmark.study_file import parse_study
-from benchmark.tracking import LoggedModel, TrackedDataset, Tracker, Unsent
-from benchmark.trial import DatasetProblem, Status, Trial, TrialResult, named_seed
+from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
+from benchmark.trial import Status, named_seed
 
 CLOSE_SECONDS = 300.0
 """How long the end of a study waits for an MLflow store that makes no progress."""
-EXAMPLE_ROWS = 5
-
-
-def send_run(path: Path, uri: str, notify: Callable[[str], None]) -> Unsent:
-    """Send to MLflow what it lacks of a run, from the run folder alone.
-
-    Args:
-        path: the run folder.
-        uri: the MLflow store.
-        notify: shows a sentence to the user.
-
-    Returns:
-        What could not be sent.
-
-    Raises:
-        LinkError: the run folder holds a link.
-    """
-    # A file of anywhere would be sent to a store that others read.
-    for file in (*path.iterdir(), *(path / "figures").rglob("*")):
-        refuse_link(file)
-    tables = read_run(path)
-    if tables.study_edits:
-        notify(f"{path / 'study.toml'} was edited: MLflow gets the study of the start of the run.")
-    study = parse_study(tables.study_text, str(path / "study.toml"), path.parent.name)
-    tracker = start_tracker(path, study, uri, notify, path)
-    numbers = _best_trials(tables.summary)
-    best = [result for result, _ in read_records(path) if result.trial.number in numbers]
-    report = path / "report.html"
-    finish_tracker(tracker, path, best, report if tables.is_finished else None)
-    return tracker.close(CLOSE_SECONDS)
-
-
-def _best_trials(summary: Mapping[str, Any]) -> set[int]:
-    """The best trial of each label; a summary that was edited may name fewer."""
-    best = summary.get("best")
-    entries = list(best.values()) if isinstance(best, dict) else []
-    numbers = (entry.get("trial") for entry in entries if isinstance(entry, dict))
-    return {number for number in numbers if isinstance(number, int)}
 
 
 def start_tracker(
@@ -78,15 +36,14 @@ def start_tracker(
 
 
 def finish_tracker(
-    tracker: Tracker, path: Path, best: Iterable[TrialResult], report: Path | None
+    tracker: Tracker, report: Path | None, models: Sequence[LoggedModel] = ()
 ) -> None:
     """Hand over what stands at the end: report, figures and the best models.
 
     Args:
         tracker: a started one.
-        path: the run folder.
-        best: the best result of each label.
         report: the report; nothing where the run was interrupted.
+        models: the best model of each label.
     """
     if report is None:
         tracker.finish(status=Status.INTERRUPTED)
@@ -95,11 +52,6 @@ def finish_tracker(
         file
         for file in (report, report.parent / "figures")
         if file.exists() and not any(item.is_symlink() for item in (file, *file.rglob("*")))
-    ]
-    models = [
-        logged_model(result.trial, path)
-        for result in best
-        if isinstance(result.trial.problem, DatasetProblem)
     ]
     tracker.finish(files, models, Status.COMPLETED)
 
@@ -118,12 +70,3 @@ def tracked_dataset(study: Study) -> TrackedDataset | None:
     )
     card = load_card(problem.dataset)
     return TrackedDataset(card.name, card.source, data.train.x, data.train.y, card.checksum)
-
-
-def logged_model(trial: Trial, path: Path) -> LoggedModel:
-    """The model of a trial whose weights the run folder keeps, for MLflow."""
-    assert isinstance(trial.problem, DatasetProblem), "a closed form has no model to serve"
-    problem = trial.problem
-    data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
-    model = trained_model(trial, load_weights(path, trial.number))
-    return LoggedModel(trial.label, model, data.validation.x[:EXAMPLE_ROWS], trial.number)

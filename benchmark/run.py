@@ -158,10 +158,13 @@ def report(
 ) -> None:
     """Make the report of a run anew, from its folder alone."""
     from benchmark.commands.runs import opened_run
+    from benchmark.commands.views import completeness
     from benchmark.report import write_report
 
     with user_errors(), opened_run(results, run, trust=trust) as path:
         typer.echo(write_report(path))
+        if lacking := completeness(path):
+            typer.echo(f"The run {path} is {lacking}", err=True)
 
 
 @app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")
@@ -173,10 +176,11 @@ def track(
 ) -> None:
     """Send the trials of a run that MLflow does not have yet, from its folder alone."""
     from benchmark.commands.runs import opened_run
+    from benchmark.commands.views import completeness
 
     with user_errors(), opened_run(results, run, trust=trust) as path:
         select_backend(None)  # the best models are rebuilt to be logged
-        from benchmark.mirroring import send_run
+        from benchmark.finishing import send_run
         from benchmark.tracking import public_uri
 
         uri = _tracking_uri(tracking_uri, results)
@@ -190,6 +194,8 @@ def track(
         )
         raise typer.Exit(1)
     typer.echo(f"all trials of {name} are in MLflow at {place}")
+    if lacking := completeness(path):
+        typer.echo(f"the run is {lacking}")
 
 
 @app.command(epilog="Example:  ui --port 5001")

@@ -1,8 +1,8 @@
 """One run of a study from its text to its report: the parts are joined here."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +11,8 @@ from benchmark import backend
 from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
-from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
+from benchmark.finishing import Products, close_tracker, make_products
+from benchmark.mirroring import start_tracker
 from benchmark.optimizers.provenance import recorded_sources
 from benchmark.results import (
     RunWriter,
@@ -230,7 +231,7 @@ class Session:
         if engine is None:
             engine = self._start_engine()
             engines.callback(engine.close)
-        with engines:
+        with closing(self._writer), closing(self._search), engines:
             tracker = self._start_tracker()
             execution = Execution(
                 engine,
@@ -240,7 +241,7 @@ class Session:
                 stop_requested,
                 self.finished,
             )
-            finished, report, unsent = False, None, Unsent()
+            products, unsent = None, Unsent()
             try:
                 finished = execution.run_search() and execution.run_replicates(
                     [
@@ -260,14 +261,14 @@ class Session:
                     finished=finished,
                 )
                 if finished:
-                    report = self._finish(summary)
+                    products = self._finish(summary, execution.best.values())
             finally:
                 if tracker is not None:
-                    finish_tracker(tracker, self.path, execution.best.values(), report)
-                    unsent = tracker.close(CLOSE_SECONDS, self._settings.notify)
-                self._search.close()
-                self._writer.close()
+                    unsent = close_tracker(tracker, products, self._settings.notify)
+            if products is not None:
+                self._writer.mark_finished(products.files)
         elapsed = time.perf_counter() - started
+        report = products.report if products else None
         return Outcome(self.path, finished, summary, report, unsent, elapsed)
 
     def _diagnoses(self, execution: Execution) -> list[Diagnosis]:
@@ -303,8 +304,6 @@ class Session:
             self.path, self._study, self._settings.tracking_uri, self._settings.notify, folder
         )
 
-    def _finish(self, summary: Mapping[str, Any]) -> Path:
-        from benchmark.report import write_report
-
+    def _finish(self, summary: Mapping[str, Any], best: Iterable[TrialResult]) -> Products:
         self._writer.finish(summary)
-        return write_report(self.path)
+        return make_products(self.path, best, self._settings.notify)

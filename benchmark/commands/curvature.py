@@ -161,8 +161,7 @@ def _of_model(
     from benchmark.inspection.models import model_subject
 
     settings = Settings(**request.measured)
-    scaling = request.scaling or "standard"
-    subject = model_subject(request.model, request.dataset, request.loss, scaling, settings)
+    subject = model_subject(request.model, request.dataset, request.loss, request.scaling, settings)
     return examine(subject, settings, watch, announce), folder
 
 

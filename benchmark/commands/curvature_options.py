@@ -60,7 +60,10 @@ def curvature(
     ] = None,
     scaling: Annotated[
         str | None,
-        of_model(help="Of the inputs: standard, min_max or none; standard by default."),
+        of_model(
+            help="Of the inputs: standard, min_max or none; by default standard, or none for the "
+            "saved model of a run, which scales its inputs itself."
+        ),
     ] = None,
     part: Annotated[Part, typer.Option(help="Of the dataset.")] = Part.TRAIN,
     samples: Annotated[

@@ -8,7 +8,7 @@ from benchmark.data import card_names, load_card
 from benchmark.models import MODELS, ModelEntry
 from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
 from benchmark.problems import PROBLEMS, ProblemEntry
-from benchmark.results import list_runs
+from benchmark.results import is_finished, list_runs
 from benchmark.search import PRUNERS, SAMPLERS
 from benchmark.study import Study
 from benchmark.study_facts import Catalogue
@@ -163,7 +163,7 @@ def _runs(results: Path) -> list[Row]:
     return [
         {
             "name": f"{path.parent.name}/{path.name}",
-            "finished": "yes" if (path / "summary.json").is_file() else "no",
+            "finished": "yes" if is_finished(path) else "no",
         }
         for path in list_runs(results)
     ]

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from benchmark.catalogue import catalogue
 from benchmark.commands.runs import code_of_study
-from benchmark.commands.study import DONE, INTERRUPTED, StudyRequest, command, run_study
+from benchmark.commands.study import DONE, INTERRUPTED, StudyRequest, run_study
+from benchmark.commands.terminal import command
 from benchmark.errors import UserError
 from benchmark.results import check_run_name
 from benchmark.study_changes import changed_study

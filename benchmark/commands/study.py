@@ -1,8 +1,8 @@
 """What the command ``study`` does, from its options to its exit code."""
 
 import os
-import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,13 @@ from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.commands.runs import code_of_study, opened_run
+from benchmark.commands.terminal import command
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
 from benchmark.results import (
     check_run_name,
+    is_finished,
+    model_file,
     read_environment,
     read_summary,
     recorded_count,
@@ -90,12 +93,8 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
     # With --quiet nothing but what went wrong is printed.
     console = Console(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
-    if path and (summary := _summary_of_finished(path)):
-        tell(f"The run {path} is finished already: nothing is left to train.")
-        _warn_of_edits(console, path)
-        if request.as_json:
-            _print_summary(summary, path, path / "report.html")
-        return DONE
+    if path and (summary := _summary_of_trained(path)):
+        return _end_trained(path, summary, request, select_backend, console)
     new = None
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
@@ -133,14 +132,15 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
             tell(session.curvature_cost)
         if choice.workers is not None:
             tell(f"Starting {choice.workers} workers, each of which imports the framework.")
-        outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
-    if request.as_json:
-        _print_summary(outcome.summary, outcome.path, outcome.report)
+        try:
+            outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
+        except OSError as error:
+            return _tell_failure(error, session.path, request)
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
 
 
-def _summary_of_finished(path: Path) -> Mapping[str, Any]:
-    """The summary of a run that lacks nothing; a record that was deleted is to be made again."""
+def _summary_of_trained(path: Path) -> Mapping[str, Any]:
+    """The summary of a run with a record of every trial; a deleted record is made again."""
     summary = read_summary(path)
     trials = summary.get("trials")
     return summary if trials == recorded_count(path) else {}
@@ -151,10 +151,61 @@ def _warn_of_edits(console: Console, path: Path) -> None:
         _warn(console, f"{path / 'study.toml'} was edited after the run was started.")
 
 
-def _print_summary(summary: Mapping[str, Any], path: Path, report: Path | None) -> None:
+def _end_trained(
+    path: Path,
+    summary: Mapping[str, Any],
+    request: StudyRequest,
+    select_backend: Callable[[str], None],
+    console: Console,
+) -> int:
+    """Do what a run lacks that spent its budget; nothing where it is finished."""
+    tell = _teller(console, request.quiet)
+    _warn_of_edits(console, path)
+    if is_finished(path):
+        tell(f"The run {path} is finished already: nothing is left to train.")
+        if request.as_json:
+            _print_summary(summary, path)
+        return DONE
+    backend = str(read_environment(path).get("backend", ""))
+    tell(f"The run {path} is trained. What is missing is made: models, report, MLflow.")
+    tracking_uri = _tracking_uri(request, path.absolute().parent.parent)
+    started = time.perf_counter()
+    select_backend(backend)
+    from benchmark.finishing import complete_run
+    from benchmark.session import Outcome
+
+    try:
+        products, unsent = complete_run(path, tracking_uri, lambda text: _warn(console, text))
+    except OSError as error:
+        return _tell_failure(error, path, request)
+    elapsed = time.perf_counter() - started
+    outcome = Outcome(path, True, summary, products.report, unsent, elapsed)
+    return _tell_outcome(outcome, request, tracking_uri, console, tell)
+
+
+def _print_summary(summary: Mapping[str, Any], path: Path) -> None:
+    """Print a summary as JSON, with the files of the run that exist."""
     from benchmark.commands.views import print_json
 
-    print_json({**summary, "path": str(path), "report": str(report) if report else None})
+    report = path / "report.html"
+    models = {label: model_file(path, label) for label in summary["best"]}
+    print_json(
+        {
+            **summary,
+            "path": str(path),
+            "report": str(report) if report.is_file() else None,
+            "models": {label: str(file) for label, file in models.items() if file.is_file()},
+        }
+    )
+
+
+def _tell_failure(error: OSError, path: Path, request: StudyRequest) -> int:
+    """Say that a file could not be written, and how to go on; return the exit code."""
+    sys.stderr.write(
+        f"files must be readable and folders writable. Received: {error}. Every finished trial is "
+        f"kept. Make room, or give access, and go on with:\n  {_resume(path, request)}\n"
+    )
+    return FAILED
 
 
 def _tracking_uri(request: StudyRequest, results: Path) -> str | None:
@@ -201,8 +252,9 @@ def _tell_outcome(
     tell: Callable[[str], None],
 ) -> int:
     """Say where everything is, and how to go on; return the exit code."""
-    # Without its password, which has no place on a screen.
-    place = ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
+    if request.as_json:
+        _print_summary(outcome.summary, outcome.path)
+    place = _place(request)
     if outcome.unsent:
         _warn(
             console,
@@ -216,12 +268,9 @@ def _tell_outcome(
         )
         return FAILED
     if not outcome.finished:
-        options = [*place, *([] if request.tracking else ["--no-tracking"])]
-        # A storage with a password is not recorded, and not printed either.
-        options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
         sys.stderr.write(
             f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {command('study', '--resume', outcome.path, *options)}\n"
+            f"  {_resume(outcome.path, request)}\n"
         )
         return INTERRUPTED
     summary = outcome.summary
@@ -233,26 +282,42 @@ def _tell_outcome(
     if "tracking" in summary:
         share = summary["tracking"]["share_of_training"]
         tell(f"following the curvature took {share:.0%} of the time of training")
-    tell(f"report    {outcome.report}")
-    tell(f"results   {outcome.path}")
-    if tracking_uri:
-        folder = outcome.path.parent.parent
-        where = [] if folder == Path("results") else ["--results", str(folder)]
-        is_server = tracking_uri.startswith("http")
-        tell(
-            f"MLflow    {public_uri(tracking_uri) if is_server else command('ui', *where, *place)}"
-        )
+    _tell_files(outcome, request, tracking_uri, tell)
     if summary["by_status"] and set(summary["by_status"]) <= {"failed"}:
         sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
         return FAILED
     return DONE
 
 
-def command(*words: str | Path) -> str:
-    """Return a command line that the user can paste.
+def _tell_files(
+    outcome: "Outcome",
+    request: StudyRequest,
+    tracking_uri: str | None,
+    tell: Callable[[str], None],
+) -> None:
+    """Say where report, models and tables are, and how to open MLflow."""
+    tell(f"report    {outcome.report}")
+    for label in outcome.summary["best"]:
+        if (file := model_file(outcome.path, label)).is_file():
+            tell(f"model     {file}")
+    tell(f"results   {outcome.path}")
+    if tracking_uri:
+        folder = outcome.path.parent.parent
+        where = [] if folder == Path("results") else ["--results", str(folder)]
+        is_server = tracking_uri.startswith("http")
+        tell(
+            f"MLflow    {public_uri(tracking_uri) if is_server else command('ui', *where, *_place(request))}"
+        )
 
-    Example:
-        >>> command("study", "--resume", Path("results/quickstart/first"))
-        'python -m benchmark.run study --resume results/quickstart/first'
-    """
-    return shlex.join(["python", "-m", "benchmark.run", *map(str, words)])
+
+def _place(request: StudyRequest) -> list[str]:
+    # Without its password, which has no place on a screen.
+    return ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
+
+
+def _resume(path: Path, request: StudyRequest) -> str:
+    """The command that goes on with a run."""
+    options = [*_place(request), *([] if request.tracking else ["--no-tracking"])]
+    # A storage with a password is not recorded, and not printed either.
+    options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
+    return command("study", "--resume", path, *options)

@@ -1,7 +1,9 @@
 """How a command speaks, and how it ends when its input is bad."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -35,3 +37,13 @@ def bad_input(sentence: str) -> NoReturn:
     """Say what is wrong and leave with exit code 2."""
     typer.echo(sentence, err=True)
     raise typer.Exit(BAD_INPUT)
+
+
+def command(*words: str | Path) -> str:
+    """Return a command line that the user can paste.
+
+    Example:
+        >>> command("study", "--resume", Path("results/quickstart/first"))
+        'python -m benchmark.run study --resume results/quickstart/first'
+    """
+    return shlex.join(["python", "-m", "benchmark.run", *map(str, words)])

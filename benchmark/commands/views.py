@@ -4,11 +4,14 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from benchmark.commands.terminal import command
 
 if TYPE_CHECKING:
     from benchmark.commands.doctor import Check
@@ -91,9 +94,25 @@ def run_view(tables: "RunTables") -> RenderableType:
             f"{number(interval.mean)} [{number(interval.low)}, {number(interval.high)}]",
             ", ".join(str(one.counts.get(x, 0)) for x in ("diverged", "pruned", "failed")),
         )
-    finished = "finished" if tables.is_finished else "unfinished: it can be resumed"
+    state = Text(f"{completeness(tables.path) or 'finished'}; {tables.path}")
     edited = [Text(EDITED)] if tables.study_edits else []
-    return Group(table, Text(f"{finished}; {tables.path}"), *edited)
+    return Group(table, state, *edited)
+
+
+def completeness(path: Path) -> str:
+    """Return what a run lacks and how to go on; nothing where it is finished.
+
+    Args:
+        path: the run folder.
+    """
+    from benchmark.results import is_finished, is_trained
+
+    if is_finished(path):
+        return ""
+    resume = command("study", "--resume", path)
+    if is_trained(path):
+        return f"trained, but models, report or MLflow may be missing: complete it with {resume}"
+    return f"unfinished: go on with {resume}"
 
 
 def run_document(tables: "RunTables") -> dict[str, Any]:

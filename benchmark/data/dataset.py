@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.card_messages import DatasetError
 from benchmark.data.cards import DatasetCard, find_card, read_card
-from benchmark.data.loaders import LOADERS
+from benchmark.data.loaders import LOADERS, Inputs, feature_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,11 +21,13 @@ class Dataset:
         card: what it is.
         x: inputs, float64, shape (n, d).
         y: labels 0 … classes - 1 as int64, or float64 targets, shape (n,).
+        features: the names of the d input columns, each once.
     """
 
     card: DatasetCard
     x: NDArray[np.float64]
     y: NDArray[Any]
+    features: tuple[str, ...]
 
 
 def load_dataset(name: str) -> Dataset:
@@ -44,6 +46,8 @@ def load_dataset(name: str) -> Dataset:
         >>> wine = load_dataset("wine")
         >>> wine.x.shape, wine.x.dtype.name, wine.y.dtype.name
         ((178, 13), 'float64', 'int64')
+        >>> wine.features[:2]
+        ('alcohol', 'malic_acid')
     """
     return load_dataset_file(find_card(name))
 
@@ -60,7 +64,7 @@ def load_dataset_file(path: Path) -> Dataset:
     _check_checksum(card, x, y, path)
     x.setflags(write=False)
     y.setflags(write=False)
-    return Dataset(card, x, y)
+    return Dataset(card, x, y, feature_names(inputs))
 
 
 def checksum_of(x: NDArray[Any], y: NDArray[Any]) -> str:
@@ -88,7 +92,7 @@ def checksum_of(x: NDArray[Any], y: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def _numbers(card: DatasetCard, what: str, values: NDArray[Any]) -> NDArray[np.float64]:
+def _numbers(card: DatasetCard, what: str, values: Inputs) -> NDArray[np.float64]:
     try:
         # A copy, since a loader may hand out an array that it keeps.
         return np.array(values, dtype=np.float64, order="C")

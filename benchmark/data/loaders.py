@@ -22,7 +22,9 @@ from benchmark.data.loader_settings import (
 )
 from benchmark.errors import did_you_mean
 
-Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+Inputs = np.ndarray[Any, Any] | pd.DataFrame
+"""The inputs as they were loaded: a table where their columns have names."""
+Arrays = tuple[Inputs, np.ndarray[Any, Any]]
 CACHE = Path("datasets") / ".cache"
 """Where remote data are kept, below the current folder."""
 
@@ -42,11 +44,12 @@ def load_toy(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001  (loade
     settings = cast("ToySettings", card.loader)
     load = getattr(sklearn.datasets, f"load_{settings.dataset}")
     if settings.dataset != "diabetes":
-        return cast("Arrays", load(return_X_y=True))
-    x, y = load(return_X_y=True, scaled=False)
+        bunch = load(as_frame=True)
+        return bunch.data, bunch.target.to_numpy()
+    bunch = load(as_frame=True, scaled=False)
     # Given to four decimals at most; scikit-learn 1.7 still carries 4.803999999999999 for
     # 4.804, and the checksum must not depend on its release.
-    return np.round(x, 4), y
+    return bunch.data.round(4), bunch.target.to_numpy()
 
 
 def load_generated(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001
@@ -178,6 +181,24 @@ LOADERS: dict[str, Callable[[DatasetCard, Path], Arrays]] = {
 """The loaders by the ``kind`` of a card's table ``[loader]``."""
 
 
+def feature_names(inputs: Inputs) -> tuple[str, ...]:
+    """Return a name for each column of loaded inputs, no name twice.
+
+    Args:
+        inputs: a table, or an array of shape (n, d), whose columns are x0 … as scikit-learn
+            names them; so are those of a table in which a name stands twice.
+
+    Example:
+        >>> feature_names(pd.DataFrame({"length": [1.0], "width": [2.0]}))
+        ('length', 'width')
+        >>> feature_names(np.zeros((1, 2)))
+        ('x0', 'x1')
+    """
+    names = tuple(map(str, inputs.columns)) if isinstance(inputs, pd.DataFrame) else ()
+    is_named = names and len(set(names)) == len(names)
+    return names if is_named else tuple(f"x{index}" for index in range(inputs.shape[1]))
+
+
 def _existing(card: DatasetCard, folder: Path, path: str) -> Path:
     file = folder / path
     if not file.is_file():
@@ -232,4 +253,4 @@ def _encoded(card: DatasetCard, inputs: pd.DataFrame, target: "pd.Series[Any]") 
             f"every value must be present. Received missing values in {', '.join(empty)} "
             f"in the data of the card {card.name}. Remove or fill those rows first."
         )
-    return pd.get_dummies(inputs, dtype=float).to_numpy(), target.to_numpy()
+    return pd.get_dummies(inputs, dtype=float), target.to_numpy()

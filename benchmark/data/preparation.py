@@ -1,6 +1,6 @@
 """From a card to the arrays that a model is trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from benchmark.data.cards import DatasetCard, find_card
 from benchmark.data.dataset import load_dataset_file
 from benchmark.data.preprocessing import fit_scaling, target_statistics
 from benchmark.data.split import split_rows
+
+EXAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +43,10 @@ class Prepared:
         target_mean: mean of the training targets in the card's units; 0 for classes.
         target_deviation: their deviation; 1 for classes. A prediction p stands for
             ``p * target_deviation + target_mean`` in the card's units.
+        input_offset: o of the scaling (x - o) / s, float64, shape (d,).
+        input_divisor: s of it.
+        features: the names of the d inputs.
+        example: a few rows of the validation part in the dataset's units, float64.
     """
 
     card: DatasetCard
@@ -49,6 +55,10 @@ class Prepared:
     test: Part
     target_mean: float = 0.0
     target_deviation: float = 1.0
+    input_offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    input_divisor: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
+    features: tuple[str, ...] = ()
+    example: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def prepare(
@@ -109,7 +119,13 @@ def _prepare(
         )
         for rows in parts
     )
-    return Prepared(card, train, validation, test, mean, deviation)
+    return Prepared(
+        *(card, train, validation, test, mean, deviation),
+        input_offset=_read_only(scale.offset),
+        input_divisor=_read_only(scale.divisor),
+        features=dataset.features,
+        example=_read_only(x[validation.rows[:EXAMPLE_ROWS]]),
+    )
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

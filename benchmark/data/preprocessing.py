@@ -1,6 +1,8 @@
 """Scaling of inputs and standardisation of targets, fitted on the training part only."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,8 @@ from benchmark.data.card_messages import DatasetError
 from benchmark.errors import did_you_mean
 
 Matrix = NDArray[np.float64]
-SCALERS: dict[str, Callable[[], "FunctionTransformer | MinMaxScaler | StandardScaler"]] = {
+Scaler: TypeAlias = "FunctionTransformer | MinMaxScaler | StandardScaler"
+SCALERS: dict[str, Callable[[], Scaler]] = {
     "none": FunctionTransformer,
     "standard": StandardScaler,
     "min_max": MinMaxScaler,
@@ -18,7 +21,26 @@ SCALERS: dict[str, Callable[[], "FunctionTransformer | MinMaxScaler | StandardSc
 """The scikit-learn transformer of each scaling."""
 
 
-def fit_scaling(scaling: str, training: Matrix) -> Callable[[Matrix], Matrix]:
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedScaling:
+    """A scaling fitted to training inputs; calling it scales others.
+
+    Args:
+        scaler: scikit-learn's transformer.
+        offset: o_j of each column, shape (d,): a column becomes (x_j - o_j) / s_j.
+        divisor: s_j of each column, shape (d,), never 0.
+    """
+
+    scaler: Scaler
+    offset: Matrix
+    divisor: Matrix
+
+    def __call__(self, inputs: Matrix) -> Matrix:
+        """Return scaled inputs of shape (n, d)."""
+        return np.asarray(self.scaler.transform(inputs), np.float64)
+
+
+def fit_scaling(scaling: str, training: Matrix) -> FittedScaling:
     """Fit a scaling to the training inputs and return it as a function.
 
     ``standard`` maps column j to (x_j - m_j) / s_j with the mean m_j and the deviation s_j
@@ -37,6 +59,8 @@ def fit_scaling(scaling: str, training: Matrix) -> Callable[[Matrix], Matrix]:
         >>> scale = fit_scaling("standard", np.array([[1.0, 7.0], [3.0, 7.0]]))
         >>> scale(np.array([[5.0, 8.0]]))
         array([[3., 1.]])
+        >>> scale.offset, scale.divisor
+        (array([2., 7.]), array([1., 1.]))
     """
     if scaling not in SCALERS:
         raise DatasetError(
@@ -44,7 +68,12 @@ def fit_scaling(scaling: str, training: Matrix) -> Callable[[Matrix], Matrix]:
             f"problem.preprocessing.scaling.{did_you_mean(scaling, SCALERS)}"
         )
     scaler = SCALERS[scaling]().fit(training)
-    return lambda inputs: np.asarray(scaler.transform(inputs), np.float64)
+    if isinstance(scaler, StandardScaler):
+        return FittedScaling(scaler, scaler.mean_, scaler.scale_)
+    if isinstance(scaler, MinMaxScaler):
+        return FittedScaling(scaler, scaler.data_min_, 1 / scaler.scale_)
+    features = training.shape[1]
+    return FittedScaling(scaler, np.zeros(features), np.ones(features))
 
 
 def target_statistics(training: Matrix) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.engine.choice import DEFAULT_ENGINE, ENGINES, EngineChoice
 
 if TYPE_CHECKING:
+    from benchmark.engine.export import ExportedModel, exported_model
     from benchmark.engine.sequential import SequentialEngine
     from benchmark.engine.task import trained_model
     from benchmark.engine.vectorized import VectorizedEngine
@@ -18,8 +19,10 @@ __all__ = [
     "DEFAULT_ENGINE",
     "ENGINES",
     "EngineChoice",
+    "ExportedModel",
     "SequentialEngine",
     "VectorizedEngine",
+    "exported_model",
     "trained_model",
 ]
 
@@ -37,4 +40,8 @@ def __getattr__(name: str) -> Any:
         from benchmark.engine.task import trained_model
 
         return trained_model
+    if name in ("ExportedModel", "exported_model"):
+        from benchmark.engine import export
+
+        return getattr(export, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,7 @@ import numpy as np
 from benchmark.curvature.checks import other_arithmetic
 from benchmark.curvature.outputs import output_activation, output_operation
 from benchmark.data import Prepared, prepare
+from benchmark.engine.export import takes_raw_features, with_standardised_target
 from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, checked_loss, drawn
 from benchmark.trial import named_seed
@@ -21,7 +22,7 @@ ROWS = 16
 
 
 def model_subject(
-    file: Path, dataset: str, loss: str | None, scaling: str, settings: Settings
+    file: Path, dataset: str, loss: str | None, scaling: str | None, settings: Settings
 ) -> Subject:
     """Load a model and the data that its curvature is taken over.
 
@@ -31,15 +32,19 @@ def model_subject(
         file: what ``model.save`` wrote.
         dataset: the name of a card.
         loss: the name of a Keras loss; by default that of the dataset's task.
-        scaling: of the inputs.
+        scaling: of the inputs; by default ``standard``, or ``none`` for the saved model of a
+            run, which scales its inputs itself.
         settings: what is asked for.
 
     Raises:
         InspectionError: the file is no model, or it does not fit the dataset or the loss.
         DatasetError: there is no such dataset, or the scaling is unknown.
     """
-    data = prepare(dataset, FRACTIONS, scaling, named_seed(settings.seed, "split"))
     model = _loaded(file)
+    scaling = _scaling(model, scaling, file)
+    data = prepare(dataset, FRACTIONS, scaling, named_seed(settings.seed, "split"))
+    # The targets of the data are standardised too.
+    model = with_standardised_target(model)
     notes = _of_precision(model)
     part = {"train": data.train, "validation": data.validation, "test": data.test}[settings.part]
     x, note = _inputs(model, part.x, file, dataset)
@@ -87,6 +92,18 @@ def _loaded(file: Path) -> keras.Model:
             f"--model must have trainable weights. Received {file}, which has none."
         )
     return model
+
+
+def _scaling(model: keras.Model, scaling: str | None, file: Path) -> str:
+    """The scaling that the inputs still need."""
+    if not takes_raw_features(model):
+        return scaling or "standard"
+    if scaling not in (None, "none"):
+        raise InspectionError(
+            f"--scaling must be none for a model that scales its inputs itself. Received {scaling} "
+            f"for {file}, the saved model of a run. Leave it out."
+        )
+    return "none"
 
 
 def _of_precision(model: keras.Model) -> list[str]:

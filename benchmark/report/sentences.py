@@ -158,7 +158,7 @@ def _run_caveats(material: Material) -> list[str]:
             "study.toml was edited after the run was started; this report is of the study as it "
             "was then."
         )
-    if not material.run.is_finished:
+    if not material.run.is_trained:
         found.append("The run is not finished: every number here may still change.")
     missing = [row.label for row in material.summaries if math.isnan(row.best)]
     if missing and len(material.trials):

@@ -6,6 +6,7 @@ from typing import Any
 from benchmark.report.formatting import interval, listed, number, words
 from benchmark.report.material import Material
 from benchmark.report.sentences import comparison_sentence, ranking
+from benchmark.results import model_file
 from benchmark.statistics import Interval, LabelSummary
 from benchmark.study import Study
 
@@ -66,7 +67,15 @@ def _label_row(material: Material, row: LabelSummary) -> dict[str, Any]:
         "test": _measured(row.test),
         "settings": settings,
         "best_trial": row.best_trial,
+        "model": _model(material, row.label),
     }
+
+
+def _model(material: Material, label: str) -> str:
+    """Where in the run folder the model of a label's best trial is; empty where there is none."""
+    path = material.run.path
+    file = model_file(path, label)
+    return file.relative_to(path).as_posix() if file.is_file() else ""
 
 
 def _measured(value: Interval) -> dict[str, Any]:

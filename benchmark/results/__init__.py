@@ -8,14 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.results.files import LinkError
+    from benchmark.results.files import LinkError, write_atomically
     from benchmark.results.lock import RunLockedError
     from benchmark.results.machine import environment
-    from benchmark.results.names import check_run_name
+    from benchmark.results.names import check_run_name, model_file
     from benchmark.results.reader import (
         RunNotFoundError,
         RunTables,
         find_run,
+        is_finished,
+        is_trained,
         list_runs,
         read_records,
         read_run,
@@ -46,8 +48,11 @@ __all__ = [
     "check_unedited",
     "environment",
     "find_run",
+    "is_finished",
+    "is_trained",
     "list_runs",
     "load_weights",
+    "model_file",
     "read_environment",
     "read_records",
     "read_run",
@@ -55,6 +60,7 @@ __all__ = [
     "recorded_count",
     "started_study",
     "study_edits",
+    "write_atomically",
 ]
 
 _MODULES = {
@@ -79,6 +85,10 @@ _MODULES = {
     "read_summary": "reader",
     "read_records": "reader",
     "read_run": "reader",
+    "is_finished": "reader",
+    "is_trained": "reader",
+    "model_file": "names",
+    "write_atomically": "files",
 }
 
 

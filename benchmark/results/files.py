@@ -51,6 +51,10 @@ def refuse_link(path: Path) -> None:
         )
 
 
+MARK = "finished.json"
+"""The last file of a run: where it is, everything else is."""
+
+
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file under a temporary name beside ``path``, then rename it.
 

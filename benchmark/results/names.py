@@ -1,5 +1,6 @@
-"""What a run may be called."""
+"""What a run may be called, and the files that are named for what a study names."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -41,3 +42,34 @@ dashes and underscores, beginning with a letter or digit, and not "latest". Rece
             f"run_name must be new. Received {run_name!r}, which is in {Path(root) / study_name}. "
             "Choose another name, or resume that run."
         )
+
+
+MODELS = "best"
+LONGEST = 180
+"""Characters of a file's name; systems allow 255, and a temporary name is longer."""
+
+
+def model_file(path: str | Path, label: str) -> Path:
+    """Return where a run keeps the best model of a label.
+
+    Every character of the label but ``a`` to ``z``, digits, ``_``, ``-`` and dots stands there
+    in percent-encoding, capital letters too, because not every system tells them apart;
+    ``urllib.parse.unquote`` gives the label back. A very long name is cut and ends in its
+    SHA-256. So two labels never share a file.
+
+    Args:
+        path: the run folder.
+        label: of a compared optimizer.
+
+    Example:
+        >>> model_file("run", "adam").as_posix(), model_file("run", "keras:Adam").name
+        ('run/best/adam.keras', 'keras%3A%41dam.keras')
+    """
+    kept = re.sub(r"[^a-z0-9_.-]|^\.", lambda found: _percent_encoded(found.group()), label)
+    if len(kept) > LONGEST:
+        kept = f"{kept[: LONGEST - 65]}~{hashlib.sha256(label.encode()).hexdigest()}"
+    return Path(path) / MODELS / f"{kept}.keras"
+
+
+def _percent_encoded(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode())

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.errors import UserError
 from benchmark.results import records
 from benchmark.results.checking import is_count
-from benchmark.results.files import read_json
+from benchmark.results.files import MARK, read_json
 from benchmark.results.records import Record
 from benchmark.results.started import read_environment, started_study, study_edits
 from benchmark.results.tables import TABLES, are_tables, build_tables
@@ -35,7 +35,7 @@ class RunTables:
         curvature: a row a curvature quantity and epoch of a trial.
         spectra: a row an eigenvalue and epoch of a trial, ascending.
         findings: a row a topic and epoch of a trial: what its curvature says, in a sentence.
-        summary: what the run was finished with; empty for an unfinished run.
+        summary: the run in a few numbers; empty until the whole budget was spent.
     """
 
     path: Path
@@ -55,9 +55,14 @@ class RunTables:
         return f"{self.path.parent.name}/{self.path.name}"
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the whole budget was spent, so that the numbers stay."""
+        return is_trained(self.path)
+
+    @property
     def is_finished(self) -> bool:
-        """Whether the run wrote its tables and its summary."""
-        return bool(self.summary) or (self.path / "summary.json").is_file()
+        """Whether the run is complete: see :func:`is_finished`."""
+        return is_finished(self.path)
 
 
 def read_records(path: str | Path) -> Iterator[Record]:
@@ -88,8 +93,7 @@ def read_run(path: str | Path) -> RunTables:
     """
     folder = _checked(path)
     summary = read_summary(folder)
-    is_finished = (folder / "summary.json").is_file()
-    tables = _read_tables(folder) if is_finished else None
+    tables = _read_tables(folder) if is_trained(folder) else None
     if tables is None:
         tables = build_tables(read_records(folder))
     return RunTables(
@@ -100,6 +104,28 @@ def read_run(path: str | Path) -> RunTables:
         summary=summary,
         **tables,
     )
+
+
+def is_trained(path: str | Path) -> bool:
+    """Whether a run spent its whole budget: its ``summary.json`` was written.
+
+    Report, models and MLflow may still be missing; see :func:`is_finished`.
+
+    Args:
+        path: the run folder.
+    """
+    return (Path(path) / "summary.json").is_file()
+
+
+def is_finished(path: str | Path) -> bool:
+    """Whether a run is complete: it has the mark ``finished.json``.
+
+    The mark is written last of all, once everything that it names is on the disk.
+
+    Args:
+        path: the run folder.
+    """
+    return (Path(path) / MARK).is_file()
 
 
 def recorded_count(path: str | Path) -> int:
@@ -113,7 +139,7 @@ def recorded_count(path: str | Path) -> int:
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:
-    """Return what a run was finished with; nothing for an unfinished one.
+    """Return the few numbers of a run that spent its budget; nothing for any other.
 
     A summary that cannot be read counts as none: the records hold everything.
 

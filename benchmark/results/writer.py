@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmark.results import records
 from benchmark.results.files import (
+    MARK,
     refuse_link,
     sync_folder,
     write_atomically,
@@ -213,7 +214,7 @@ class RunWriter:
         discard_weights(self.path, number)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """Write the tables as Parquet, and last of all ``summary.json``.
+        """Write the tables as Parquet, and then ``summary.json``: the budget is spent.
 
         The run may be reopened afterwards: the next :meth:`append` takes these
         files away again, so that they never lag behind the records.
@@ -222,6 +223,7 @@ class RunWriter:
             summary: plain values by name.
         """
         self._may_be_finished = True
+        self._unmark()
         tables = build_tables(record for _, record in records.read_lines(self.path / records.FILE))
         for name, table in tables.items():
             write_atomically(
@@ -229,6 +231,27 @@ class RunWriter:
                 lambda target, table=table: table.to_parquet(target, index=False),  # type: ignore[misc]
             )
         write_json(self.path / "summary.json", summary)
+
+    def mark_finished(self, files: Sequence[Path]) -> None:
+        """Write the mark of a finished run, ``finished.json``, the last act of every run.
+
+        Args:
+            files: what the mark promises beside tables and summary: report and models.
+
+        Raises:
+            FileNotFoundError: a promised file is not there.
+        """
+        names = [*(f"{table}.parquet" for table in TABLES), "summary.json"]
+        names += [file.relative_to(self.path).as_posix() for file in files]
+        for name in names:
+            if not (self.path / name).is_file():
+                raise FileNotFoundError(
+                    f"a finished run must have all of its files. Received {self.path} without "
+                    f"{name}. Resume the run."
+                )
+        sync_folder(self.path)  # the folders of those files, before the mark
+        now = datetime.now(UTC).isoformat()
+        write_json(self.path / MARK, {"finished": now, "files": names})
 
     def abandon(self) -> None:
         """Close a run that could not begin, and take its folder away; no trial may be in it."""
@@ -257,10 +280,17 @@ class RunWriter:
     def _unfinish(self) -> None:
         if not self._may_be_finished:
             return
+        self._unmark()
         # The summary goes first: without it a reader takes the records, not the tables.
         for name in ("summary.json", *(f"{table}.parquet" for table in TABLES)):
             (self.path / name).unlink(missing_ok=True)
         self._may_be_finished = False
+
+    def _unmark(self) -> None:
+        """Take the mark away for good: a power cut must not bring it back."""
+        if (self.path / MARK).exists():
+            (self.path / MARK).unlink()
+            sync_folder(self.path)
 
     def _write(self, line: bytes) -> None:
         end = os.fstat(self._file).st_size

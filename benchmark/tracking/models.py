@@ -14,9 +14,12 @@ import numpy as np
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
+    from pandas import DataFrame
 
 TRIAL_TAG = "trial"
 LABEL_TAG = "label"
+INPUTS_TAG = "inputs"
+OUTPUTS_TAG = "outputs"
 PARENT_TAG = "kappabench.parent"
 PAGE = 50
 
@@ -28,14 +31,18 @@ class LoggedModel:
     Args:
         label: the compared optimizer that trained it.
         model: a built Keras model without a compiled optimizer or loss.
-        input_example: a few scaled inputs, shape (examples, features), as the model takes them.
+        input_example: a few rows as the model takes them, shape (examples, features).
         trial_number: the trial that trained it.
+        features: the names of the columns that it takes.
+        outputs: what it gives, in words.
     """
 
     label: str
     model: Any
     input_example: np.ndarray[Any, Any]
     trial_number: int
+    features: tuple[str, ...]
+    outputs: str = ""
 
 
 def model_name(label: str) -> str:
@@ -75,7 +82,10 @@ def log_model(
         entry: the model.
     """
     name = model_name(entry.label)
-    kept = _keep_one(client, _known_models(client, experiment_id, parent_id, child_id, name), entry)
+    known = _known_models(client, experiment_id, parent_id, child_id, name)
+    # `a:b` and `a_b` have one name.
+    known = [model for model in known if model.tags.get(LABEL_TAG, entry.label) == entry.label]
+    kept = _keep_one(client, known, entry)
     if kept is not None:
         return kept
     run_ids = [child_id, parent_id] if child_id else [parent_id]
@@ -85,6 +95,8 @@ def log_model(
         source_run_id=run_ids[0],
         tags={
             LABEL_TAG: entry.label,
+            INPUTS_TAG: f"raw features of the dataset, unscaled: {len(entry.features)} columns",
+            OUTPUTS_TAG: entry.outputs,
             TRIAL_TAG: str(entry.trial_number),
             PARENT_TAG: parent_id,
         },
@@ -150,22 +162,31 @@ def _save(entry: LoggedModel, folder: str, model_id: str, run_id: str) -> None:
     import_module("mlflow.keras").save_model(
         entry.model,
         folder,
-        mlflow_model=model(model_id=model_id, model_uuid=model_id, run_id=run_id),
-        signature=_signature(entry),
-        input_example=entry.input_example,
+        # The flavour refuses a signature of named columns, and keeps the one of its model.
+        mlflow_model=model(
+            model_id=model_id, model_uuid=model_id, run_id=run_id, signature=_signature(entry)
+        ),
+        input_example=_frame(entry),
         # Given, so that MLflow does not load the model in a new process to find them out.
         pip_requirements=_requirements(),
     )
 
 
+def _frame(entry: LoggedModel) -> "DataFrame":
+    frame: DataFrame = import_module("pandas").DataFrame(
+        entry.input_example, columns=list(entry.features)
+    )
+    return frame
+
+
 def _signature(entry: LoggedModel) -> "ModelSignature":
     types = import_module("mlflow.types")
-    example = entry.input_example
-    output_shape = tuple(entry.model.compute_output_shape((None, *example.shape[1:])))
-    inputs = types.TensorSpec(example.dtype, (-1, *example.shape[1:]))
+    output_shape = tuple(entry.model.compute_output_shape((None, len(entry.features))))
+    # Doubles: MLflow takes any numbers for them, and refuses a double where it expects a float.
+    inputs = [types.ColSpec("double", name) for name in entry.features]
     outputs = types.TensorSpec(np.dtype(entry.model.compute_dtype), (-1, *output_shape[1:]))
     signature: ModelSignature = import_module("mlflow.models").ModelSignature(
-        inputs=types.Schema([inputs]), outputs=types.Schema([outputs])
+        inputs=types.Schema(inputs), outputs=types.Schema([outputs])
     )
     return signature
 

@@ -24,6 +24,7 @@ class Item(Generic[Target]):
         folder: returns the numbers of the trials that it stands for, if it is many.
         finished: what can be sent together with other trials, if it is one.
         alone: whether it must be sent for itself.
+        last: whether it comes after all others, those set aside included.
         attempts: how often it failed though the target answered.
     """
 
@@ -33,6 +34,7 @@ class Item(Generic[Target]):
     folder: Callable[[], Collection[int]] | None = None
     finished: Any = None
     alone: bool = False
+    last: bool = False
     attempts: int = 0
 
 
@@ -90,16 +92,19 @@ class Outbox(Generic[Target]):
     def first(self) -> Item[Target] | None:
         """Wait for an item and return it; nothing once closed and empty."""
         with self._changed:
-            while not self._queue:
+            while not self._queue or self._must_wait(self._queue[0]):
                 if not self._closed:
                     self._changed.wait()
                 elif self._aside and not self._had_last_chance:
                     self._had_last_chance = True
-                    self._queue.extend(self._aside)
+                    self._queue.extendleft(reversed(self._aside))
                     self._aside.clear()
                 else:
                     return None
             return self._queue[0]
+
+    def _must_wait(self, item: Item[Target]) -> bool:
+        return item.last and bool(self._aside) and not self._had_last_chance
 
     def trials(self, limit: int) -> list[Item[Target]]:
         """Return the trials at the head of the queue that may be sent together."""
@@ -134,6 +139,11 @@ class Outbox(Generic[Target]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def failed(self) -> bool:
+        """Whether anything is set aside."""
+        with self._changed:
+            return bool(self._aside)
 
     def holds_trials(self) -> bool:
         """Whether a trial waits, those set aside not counted."""

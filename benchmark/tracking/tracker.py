@@ -153,6 +153,9 @@ class Tracker:
     ) -> None:
         """Queue what stands at the end of a run: files, models and the parent's status.
 
+        The parent's end comes last of all. Where the store refused anything, the parent ends as
+        interrupted (``KILLED``): a run that is ``FINISHED`` there has its models and its report.
+
         Args:
             artifacts: files and folders, for instance the report and its figures.
             models: the best model of each compared optimizer.
@@ -163,7 +166,8 @@ class Tracker:
         for entry in models:
             what = f"the best model of {entry.label}"
             self._outbox.put(Item(what, partial(RunMirror.log_model, entry=entry)))
-        self._outbox.put(Item("the end of the run", partial(RunMirror.finish, status=status)))
+        end = partial(self._send_end, status=status)
+        self._outbox.put(Item("the end of the run", end, last=True))
 
     def close(self, timeout: float, tell: Callable[[str], None] = lambda _: None) -> Unsent:
         """Wait until all is sent, and end the thread.
@@ -257,6 +261,9 @@ class Tracker:
         # A broken terminal must not end the mirroring.
         with contextlib.suppress(Exception):
             self._notify(sentence)
+
+    def _send_end(self, mirror: RunMirror, status: Status) -> None:
+        mirror.finish(Status.INTERRUPTED if self._outbox.failed() else status)
 
     def _send_folder(self, mirror: RunMirror, folder: Path) -> None:
         read_records = import_module("benchmark.results").read_records

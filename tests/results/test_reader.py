@@ -106,7 +106,7 @@ def test_parquet_gives_the_same_tables_as_records(root: Path) -> None:
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(before, name), getattr(after, name))
     assert after.summary == {"best": None, "labels": ["a"], "count": 2}
-    assert after.is_finished
+    assert after.is_trained and not after.is_finished
 
 
 def test_a_run_without_trials_has_typed_empty_tables(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_run_without_trials_has_typed_empty_tables(tmp_path: Path) -> None:
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(unfinished, name), getattr(finished, name))
     assert finished.trials["number"].dtype == np.int64
-    assert finished.is_finished
+    assert finished.is_trained
 
 
 def test_order_of_recording_and_time_do_not_enter_the_tables(tmp_path: Path) -> None:
@@ -135,6 +135,13 @@ def test_a_trial_after_the_end_makes_the_run_unfinished(root: Path) -> None:
     path = root / "study" / "run"
     with RunWriter.reopen(path) as writer:
         writer.finish({"trials": 2})
+        report = path / "report.html"
+        with pytest.raises(FileNotFoundError, match=r"without report\.html"):
+            writer.mark_finished([report])
+        assert not read_run(path).is_finished
+        report.write_text("")
+        writer.mark_finished([report])
+        assert read_run(path).is_finished
         writer.append(*record(9))
         assert not read_run(path).is_finished
         assert len(read_run(path).trials) == 3

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark.tracking import LoggedModel, Tracker, Unsent
@@ -16,7 +17,8 @@ from benchmark.tracking.models import model_name
 # MLflow and Keras use what SQLAlchemy and NumPy deprecate; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore:::(mlflow|keras)")
 Make = Callable[..., Any]
-EXAMPLE = np.linspace(-1.0, 1.0, 12, dtype=np.float32).reshape(3, 4)
+EXAMPLE = np.linspace(-1.0, 1.0, 12).reshape(3, 4)
+NAMES = ("length", "width", "height", "weight")
 
 
 @pytest.fixture
@@ -44,7 +46,9 @@ def _log(uri: str, record: Any, model: Any, label: str = "adam", name: str = "ru
     tracker = Tracker(uri, "study", name, told.append)
     tracker.start("")
     tracker.log_trial(*record)
-    tracker.finish(models=[LoggedModel(label, model, EXAMPLE, record[0].trial.number)])
+    tracker.finish(
+        models=[LoggedModel(label, model, EXAMPLE, record[0].trial.number, NAMES, "logits")]
+    )
     unsent = tracker.close(timeout=120.0)
     assert unsent == Unsent(others=tuple(what for what in unsent.others if "model" in what))
     return told
@@ -72,7 +76,12 @@ def test_model_loads_natively_and_as_pyfunc(
         served = mlflow.pyfunc.load_model(address)
         # float32 through two layers.
         np.testing.assert_allclose(native.predict(EXAMPLE, verbose=0), expected, atol=1e-5)
-        np.testing.assert_allclose(served.predict(EXAMPLE), expected, atol=1e-5)
+        frame = pd.DataFrame(EXAMPLE, columns=list(NAMES))
+        np.testing.assert_allclose(served.predict(frame), expected, atol=1e-5)
+        # Columns go by their names, not by their places.
+        np.testing.assert_allclose(served.predict(frame[frame.columns[::-1]]), expected, atol=1e-5)
+        with pytest.raises(mlflow.MlflowException, match="missing inputs \\['width'\\]"):
+            served.predict(frame.drop(columns="width"))
 
 
 def test_model_says_what_it_takes_gives_and_needs(
@@ -84,8 +93,8 @@ def test_model_says_what_it_takes_gives_and_needs(
     _log(tracking_uri, make(7), model)
     (logged,) = _models(tracking_uri)
     info = mlflow.models.get_model_info(f"models:/{logged.model_id}")
-    (inputs,), (outputs,) = info.signature.inputs.to_dict(), info.signature.outputs.to_dict()
-    assert inputs["tensor-spec"] == {"dtype": "float32", "shape": (-1, 4)}
+    (outputs,) = info.signature.outputs.to_dict()
+    assert info.signature.inputs.input_names() == list(NAMES)
     assert outputs["tensor-spec"] == {"dtype": "float32", "shape": (-1, 2)}
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{logged.model_id}"))
     backend = keras.config.backend()
@@ -94,7 +103,9 @@ def test_model_says_what_it_takes_gives_and_needs(
     ]
     assert os.environ.get("KERAS_BACKEND", backend) == backend
     example = mlflow.models.Model.load(str(folder)).load_input_example(str(folder))
-    np.testing.assert_array_equal(example, EXAMPLE)
+    np.testing.assert_array_equal(example.to_numpy(), EXAMPLE)
+    assert list(example.columns) == list(NAMES)
+    assert logged.tags["outputs"] == "logits"
 
 
 def test_parent_and_child_show_the_model_as_output(
@@ -160,7 +171,8 @@ def test_a_model_that_cannot_be_saved_is_told_and_stops_nothing(
     told = _log(tracking_uri, make(7), object())
     assert len(told) == 1
     assert told[0].startswith("MLflow failed on the best model of adam, which is set aside")
-    assert store.parents()[0][2] == "FINISHED"
+    # A run that is finished there has its models.
+    assert store.parents()[0][2] == "KILLED"
 
 
 @pytest.mark.parametrize("label", ["a/b:c", "v1.5", "50%", "it's", 'say "x"'])

@@ -249,7 +249,7 @@ def test_what_is_not_sent_of_a_folder_and_of_the_end_is_counted(
     mirror.start("", resume_from=tmp_path)
     mirror.log_trial(*make(2))  # Is in the folder as well.
     mirror.log_trial(*make(3))
-    mirror.finish([tmp_path / "report.html"], [LoggedModel("adam", None, np.zeros(1), 2)])
+    mirror.finish([tmp_path / "report.html"], [LoggedModel("adam", None, np.zeros(1), 2, ("x",))])
     unsent = mirror.close(timeout=10.0)
     named = ("the study file", "report.html", "the best model of adam", "the end of the run")
     assert unsent == Unsent(4, named)
