@@ -60,10 +60,12 @@ def validate(
     paths: Annotated[list[str], typer.Argument(help="Study files or names of studies.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Check study files without running them."""
+    """Check study files and the data that they train on, without running them."""
     from benchmark.catalogue import catalogue
     from benchmark.commands.listing import default_spaces
-    from benchmark.study_file import StudyError, find_study, load_study
+    from benchmark.errors import UserError
+    from benchmark.study_data import check_data
+    from benchmark.study_file import find_study, load_study
 
     found: dict[str, list[str]] = {}
     notes: dict[str, list[str]] = {}
@@ -71,10 +73,12 @@ def validate(
         facts = catalogue()
         for path in paths:
             try:
-                notes[path] = default_spaces(load_study(find_study(path), facts), facts)
+                study = load_study(find_study(path), facts)
+                check_data(study, lambda text: typer.echo(text, err=True))
+                notes[path] = default_spaces(study, facts)
                 found[path] = []
-            except StudyError as error:
-                found[path] = list(error.lines)
+            except UserError as error:
+                found[path] = str(error).splitlines()
     if as_json:
         from benchmark.commands.views import print_json
 

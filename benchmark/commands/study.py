@@ -17,6 +17,8 @@ from benchmark.distributed import available_workers, check_ray, share_graphics_m
 from benchmark.engine import EngineChoice
 from benchmark.results import check_run_name, find_run, read_environment, read_summary
 from benchmark.study_changes import changed_study
+from benchmark.study_data import check_data
+from benchmark.study_file import study_of_run
 from benchmark.tracking import public_uri, resolve_tracking_uri
 
 if TYPE_CHECKING:
@@ -77,11 +79,13 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         if request.as_json:
             _print_summary(summary, path, path / "report.html")
         return DONE
-    new = None
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
         new = changed_study(request.name, request.changes, known)
         check_run_name(request.results, new.study.name, request.run_name)
+        study = new.study
+    else:
+        new, study = None, study_of_run(path)
     facts = read_environment(path) if path else {}
     choice = EngineChoice.of_run(facts) if path else request.engine
     if choice.workers is not None:
@@ -90,6 +94,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
     # A run found by its folder keeps its MLflow store beside it, wherever this is called.
     results = path.absolute().parent.parent if path else request.results
     tracking_uri = _tracking_uri(request, results)
+    check_data(study, tell)
     tell("Starting: importing the framework takes a few seconds.")
     with Interruption() as interruption:
         select_backend(str(facts.get("backend", "")))
