@@ -70,6 +70,16 @@ def failure_reason(error: BaseException) -> str:
     return f"{said} ({place})" if place else said
 
 
+def without_numbers(reason: str) -> str:
+    """Return a reason without what differs between trials: shapes, counts, addresses.
+
+    Example:
+        >>> without_numbers("no room for a batch of 32")
+        'no room for a batch of #'
+    """
+    return re.sub(r"0x[0-9a-f]+|\d+", "#", reason)
+
+
 def _place(error: BaseException, message: str) -> str:
     """The innermost line of a file of the user's, or nothing."""
     frames = traceback.extract_tb(error.__traceback__)

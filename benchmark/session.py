@@ -11,6 +11,7 @@ from benchmark import backend
 from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
+from benchmark.label_failures import FIRST
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Diagnosis, Search
@@ -192,6 +193,7 @@ class Session:
         observers: Sequence[Observer],
         stop_requested: Callable[[], bool],
         engine: Engine | None = None,
+        label_stopped: Callable[[str], None] | None = None,
     ) -> Outcome:
         """Train, record, report; returns when the budget is spent or a stop was requested.
 
@@ -200,10 +202,18 @@ class Session:
             stop_requested: asked after every epoch.
             engine: what trains; by default one that the settings choose, which is closed at
                 the end.
+            label_stopped: is told of a label that gets no more trials, since its first ones
+                all failed.
 
         Raises:
             UserError: the engine cannot be started.
         """
+
+        def stopped(label: str, reason: str) -> None:
+            self._settings.notify(f"{label} is stopped: its first {FIRST} trials failed. {reason}")
+            if label_stopped is not None:
+                label_stopped(label)
+
         started = time.perf_counter()
         engines = ExitStack()
         if engine is None:
@@ -218,6 +228,7 @@ class Session:
                 [*observers, *([tracker] if tracker else [])],
                 stop_requested,
                 self.finished,
+                stopped,
             )
             finished, report, unsent = False, None, Unsent()
             try:
@@ -235,6 +246,7 @@ class Session:
                     execution.results.values(),
                     best=execution.best,
                     diagnoses=self._diagnoses(execution) if finished else (),
+                    stopped=execution.stopped,
                     seconds=execution.seconds,
                     finished=finished,
                 )

@@ -15,7 +15,13 @@ from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
-from benchmark.results import check_run_name, find_run, read_environment, read_summary
+from benchmark.results import (
+    check_run_name,
+    find_run,
+    read_environment,
+    read_run,
+    read_summary,
+)
 from benchmark.study_changes import changed_study
 from benchmark.study_data import check_data
 from benchmark.study_file import study_of_run
@@ -78,7 +84,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         tell(f"The run {path} is finished already: nothing is left to train.")
         if request.as_json:
             _print_summary(summary, path, path / "report.html")
-        return DONE
+        return _tell_failures(path, summary, console)
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
         new = changed_study(request.name, request.changes, known)
@@ -152,7 +158,9 @@ def _run_visibly(
         console, session.totals(), settings.direction, settings.objective, mode
     ) as progress:
         progress.restore(session.finished)
-        return session.run([progress], lambda: interruption.requested)
+        return session.run(
+            [progress], lambda: interruption.requested, label_stopped=progress.label_stopped
+        )
 
 
 def _warn(console: Console, text: str) -> None:
@@ -193,7 +201,7 @@ def _tell_outcome(
         )
         return INTERRUPTED
     summary = outcome.summary
-    if not request.quiet and not request.as_json:
+    if summary["best"] and not request.quiet and not request.as_json:
         from benchmark.commands.views import summary_table
 
         console.print(summary_table(summary))
@@ -210,10 +218,22 @@ def _tell_outcome(
         tell(
             f"MLflow    {public_uri(tracking_uri) if is_server else command('ui', *where, *place)}"
         )
-    if summary["by_status"] and set(summary["by_status"]) <= {"failed"}:
-        sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
-        return FAILED
-    return DONE
+    return _tell_failures(outcome.path, summary, console)
+
+
+def _tell_failures(path: Path, summary: Mapping[str, Any], console: Console) -> int:
+    """Say why trials failed, and return the exit code: of a run in which all did, ``FAILED``."""
+    statuses = summary.get("by_status", {})
+    if "failed" not in statuses:
+        return DONE
+    from benchmark.commands.views import failure_lines
+
+    for line in failure_lines(read_run(path)):
+        _warn(console, line)
+    if set(statuses) != {"failed"}:
+        return DONE
+    sys.stderr.write("Every trial failed. Correct the cause and begin a new run.\n")
+    return FAILED
 
 
 def command(*words: str | Path) -> str:
