@@ -11,9 +11,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Protocol
 
+from benchmark.label_failures import LabelFailures, Record
 from benchmark.trial import Report, Status, Trial, TrialResult
-
-Record = tuple[TrialResult, Sequence[Report]]
 
 
 class Engine(Protocol):
@@ -36,8 +35,8 @@ class Engine(Protocol):
         """End what computes; nothing can be trained afterwards."""
 
 
-class Search(Protocol):
-    """Proposes trials and learns from their results."""
+class Proposer(Protocol):
+    """Hands out trials and is told of their results."""
 
     def ask(self) -> Trial | None:
         """The next trial, or nothing when the budget is spent."""
@@ -50,6 +49,16 @@ class Search(Protocol):
 
     def together(self) -> AbstractContextManager[None]:
         """Make durable at the end, at once, what is asked and told within."""
+
+
+class Search(Proposer, Protocol):
+    """Proposes trials and learns from their results."""
+
+    def position(self, number: int) -> int:
+        """The position of a trial among those of its label; the first has 0."""
+
+    def drop(self, label: str) -> None:
+        """Propose no more trials of a label."""
 
 
 class Writer(Protocol):
@@ -72,6 +81,10 @@ class Observer(Protocol):
         """A trial is in the results and in the search storage."""
 
 
+def _tell_nobody(label: str, reason: str) -> None:
+    """Nobody wants to know which labels are stopped."""
+
+
 class Execution:
     """The loop over one engine for one run of a study.
 
@@ -82,6 +95,8 @@ class Execution:
         observers: are told of each finished trial (progress, tracking).
         stop_requested: asked after every epoch; true ends the loop cleanly.
         finished: results of an earlier, interrupted execution of the same run.
+        label_stopped: is told the label and the reason where the first trials of a label have
+            all failed for one reason, so that it gets no more.
     """
 
     def __init__(
@@ -92,23 +107,35 @@ class Execution:
         observers: Sequence[Observer] = (),
         stop_requested: Callable[[], bool] = lambda: False,
         finished: Iterable[TrialResult] = (),
+        label_stopped: Callable[[str, str], None] = _tell_nobody,
     ) -> None:
         self._engine = engine
         self._search = search
         self._writer = writer
         self._observers = observers
         self._stop_requested = stop_requested
+        self._label_stopped = label_stopped
+        self._failures = LabelFailures(search.position)
+        self._dropped: set[str] = set()
+        self._label_of: dict[int, str] = {}
         self.seconds: dict[str, float] = defaultdict(float)
         """Wall-clock seconds spent in the ``search`` and on the ``log``."""
         self.results: dict[int, TrialResult] = {}
         self.best: dict[str, TrialResult] = {}
         for result in finished:
             self.results[result.trial.number] = result
+            self._failures.restore(result)
             if self._is_best(result):
                 self.best[result.trial.label] = result
 
+    @property
+    def stopped(self) -> Mapping[str, str]:
+        """The labels whose first trials have all failed, with the reason."""
+        return self._failures.stopped
+
     def run_search(self) -> bool:
         """Spend the budget of the search; returns whether it was spent to its end."""
+        self._announce_stopped(self._drop_stopped({}))
         return self._run(self._search)
 
     def run_replicates(self, trials: Iterable[Trial]) -> bool:
@@ -116,7 +143,7 @@ class Execution:
         waiting = (trial for trial in trials if trial.number not in self.results)
         return self._run(_Replicates(waiting))
 
-    def _run(self, search: Search) -> bool:
+    def _run(self, search: Proposer) -> bool:
         running: dict[int, list[Report]] = {}
         exhausted = False
         while True:
@@ -125,6 +152,7 @@ class Execution:
             with self._together(search):
                 overtaken = dict(self.best)
                 ended = self._take(reports, running, search)
+                dropped = self._drop_stopped(running)
                 self._store(ended, overtaken)
                 is_stopping = self._stop_requested()
                 started: list[Trial] = []
@@ -135,8 +163,10 @@ class Execution:
                     started += [] if trial is None else [trial]
             for trial in started:
                 running[trial.number] = []
+                self._label_of[trial.number] = trial.label
                 self._engine.start(trial)
             self._announce(ended, overtaken)
+            self._announce_stopped(dropped)
             if is_stopping:
                 break
             if not running:
@@ -150,9 +180,9 @@ class Execution:
         return len(running) + len(started) < self._engine.capacity
 
     def _take(
-        self, reports: Iterable[Report], running: dict[int, list[Report]], search: Search
+        self, reports: Iterable[Report], running: dict[int, list[Report]], search: Proposer
     ) -> list[Record]:
-        """Judge reports; end the trials that are over, and return them."""
+        """Judge reports; end the trials that are over, and return those to be kept."""
         ended: list[Record] = []
         for report in reports:
             number = report.trial_number
@@ -165,15 +195,35 @@ class Execution:
                 reason = f"the pruner stopped the trial after epoch {report.epoch}"
             if status.is_final:
                 result = self._engine.stop(number, status, reason)
-                ended.append((result, running.pop(number)))
+                kept = self._failures.take((result, running.pop(number)))
                 # At once: the next report is judged by what is known of this trial.
-                with self._clock("search"):
-                    search.tell(result)
-                # Without weights: those of a thousand trials would fill the memory.
-                self.results[number] = replace(result, weights=())
-                if self._is_best(result):
-                    self.best[result.trial.label] = result
+                self._learn([result for result, _ in kept], search)
+                ended += kept
         return ended
+
+    def _learn(self, results: Iterable[TrialResult], search: Proposer) -> None:
+        for result in results:
+            with self._clock("search"):
+                search.tell(result)
+            # Without weights: those of a thousand trials would fill the memory.
+            self.results[result.trial.number] = replace(result, weights=())
+            if self._is_best(result):
+                self.best[result.trial.label] = result
+
+    def _drop_stopped(self, running: dict[int, list[Report]]) -> list[str]:
+        """Take the trials of labels that have just been stopped out of engine and search."""
+        dropped = [label for label in self.stopped if label not in self._dropped]
+        for label in dropped:
+            self._dropped.add(label)
+            self._search.drop(label)
+        for number in [n for n in running if self._label_of[n] in dropped]:
+            self._engine.stop(number, Status.INTERRUPTED, Status.INTERRUPTED.sentence)
+            del running[number]
+        return dropped
+
+    def _announce_stopped(self, labels: Iterable[str]) -> None:
+        for label in labels:
+            self._label_stopped(label, self.stopped[label])
 
     def _store(self, ended: Sequence[Record], overtaken: Mapping[str, TrialResult]) -> None:
         """Store finished trials before their slots are handed on.
@@ -199,7 +249,7 @@ class Execution:
                     observer.trial_finished(result, reports)
 
     @contextmanager
-    def _together(self, search: Search) -> Iterator[None]:
+    def _together(self, search: Proposer) -> Iterator[None]:
         with search.together():
             yield
             written = time.perf_counter()

@@ -62,11 +62,13 @@ def validate(
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check study files without running them."""
+    """Check study files and the data that they train on, without running them."""
     from benchmark.catalogue import catalogue
     from benchmark.commands.listing import default_spaces
     from benchmark.commands.runs import code_of_study
-    from benchmark.study_file import StudyError, find_study, load_study
+    from benchmark.errors import UserError
+    from benchmark.study_data import check_data
+    from benchmark.study_file import find_study, load_study
 
     found: dict[str, list[str]] = {}
     notes: dict[str, list[str]] = {}
@@ -76,10 +78,12 @@ def validate(
             try:
                 file = find_study(path)
                 with code_of_study(file, trust=trust):
-                    notes[path] = default_spaces(load_study(file, facts), facts)
+                    study = load_study(file, facts)
+                check_data(study, lambda text: typer.echo(text, err=True))
+                notes[path] = default_spaces(study, facts)
                 found[path] = []
-            except StudyError as error:
-                found[path] = list(error.lines)
+            except UserError as error:
+                found[path] = str(error).splitlines()
     if as_json:
         from benchmark.commands.views import print_json
 

@@ -12,6 +12,7 @@ from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.finishing import Products, close_tracker, make_products
+from benchmark.label_failures import FIRST
 from benchmark.mirroring import start_tracker
 from benchmark.optimizers.provenance import recorded_sources
 from benchmark.results import (
@@ -214,6 +215,7 @@ class Session:
         observers: Sequence[Observer],
         stop_requested: Callable[[], bool],
         engine: Engine | None = None,
+        label_stopped: Callable[[str], None] | None = None,
     ) -> Outcome:
         """Train, record, report; returns when the budget is spent or a stop was requested.
 
@@ -222,10 +224,18 @@ class Session:
             stop_requested: asked after every epoch.
             engine: what trains; by default one that the settings choose, which is closed at
                 the end.
+            label_stopped: is told of a label that gets no more trials, since its first ones
+                all failed.
 
         Raises:
             UserError: the engine cannot be started.
         """
+
+        def stopped(label: str, reason: str) -> None:
+            self._settings.notify(f"{label} is stopped: its first {FIRST} trials failed. {reason}")
+            if label_stopped is not None:
+                label_stopped(label)
+
         started = time.perf_counter()
         engines = ExitStack()
         if engine is None:
@@ -240,6 +250,7 @@ class Session:
                 [*observers, *([tracker] if tracker else [])],
                 stop_requested,
                 self.finished,
+                stopped,
             )
             products, unsent = None, Unsent()
             try:
@@ -257,6 +268,7 @@ class Session:
                     execution.results.values(),
                     best=execution.best,
                     diagnoses=self._diagnoses(execution) if finished else (),
+                    stopped=execution.stopped,
                     seconds=execution.seconds,
                     finished=finished,
                 )

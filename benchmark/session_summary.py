@@ -17,6 +17,7 @@ def summary_of(
     *,
     best: Mapping[str, TrialResult],
     diagnoses: Iterable[Diagnosis],
+    stopped: Mapping[str, str],
     seconds: Mapping[str, float],
     finished: bool,
 ) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def summary_of(
         results: of all phases.
         best: the best result of each label.
         diagnoses: the trials that were repeated, and which ones they repeat.
+        stopped: the labels whose first trials all failed, with the reason.
         seconds: of the run by clock, beside those of the trials.
         finished: whether the whole budget was spent.
     """
@@ -52,6 +54,7 @@ def summary_of(
         "best": {label: _plain(result) for label, result in sorted(best.items())},
         "seconds": {clock: round(value, 3) for clock, value in sorted(clocks.items())},
         **({"diagnosed": diagnosed} if diagnosed else {}),
+        **({"stopped": dict(stopped)} if stopped else {}),
         **_tracking_cost(results),
     }
 

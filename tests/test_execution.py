@@ -99,6 +99,12 @@ class PlayedSearch:
         self.log.append(f"ask {self.asked - 1}")
         return make_trial(self.asked - 1) if self.asked <= self.count else None
 
+    def position(self, number: int) -> int:
+        return number
+
+    def drop(self, label: str) -> None:
+        self.log.append(f"drop {label}")
+
     def report(self, report: Report) -> bool:
         return report.trial_number in self.pruned
 

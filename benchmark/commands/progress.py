@@ -100,6 +100,11 @@ class StudyProgress:
             self._spoken = now
             self._console.print(self.line(), soft_wrap=True, highlight=False, markup=False)
 
+    def label_stopped(self, label: str) -> None:
+        """Expect no more trials of a label."""
+        self._totals[label] = self._done[label]
+        self._bars.update(self._tasks[label], total=self._done[label])
+
     def line(self) -> str:
         """The state in one plain line: trials done, best by label, rate, time left."""
         done, total = sum(self._done.values()), sum(self._totals.values())

@@ -11,6 +11,7 @@ from benchmark.commands.terminal import command
 from benchmark.errors import UserError
 from benchmark.results import check_run_name
 from benchmark.study_changes import changed_study
+from benchmark.study_data import check_data
 from benchmark.study_file import find_study
 
 
@@ -53,12 +54,15 @@ def _check(
     names: Sequence[str], request: StudyRequest, select_backend: Callable[[str], None]
 ) -> None:
     known = catalogue(before_import=lambda: select_backend(""))
-    found = []
+    studies = []
     for name in names:
         with code_of_study(find_study(name), trust=request.trust):
-            found.append(changed_study(name, request.changes, known).study.name)
-    for name in found:
-        check_run_name(request.results, name, request.run_name)
+            studies.append(changed_study(name, request.changes, known).study)
+    found = [study.name for study in studies]
+    for study in studies:
+        check_run_name(request.results, study.name, request.run_name)
     twice = next((name for name in found if found.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"a study must be named once. Received {twice!r} twice. Leave one out.")
+    for study in studies:
+        check_data(study, lambda text: sys.stderr.write(f"{text}\n"))

@@ -22,12 +22,14 @@ from benchmark.results import (
     is_finished,
     model_file,
     read_environment,
+    read_run,
     read_summary,
     recorded_count,
     study_edits,
 )
 from benchmark.study_changes import changed_study
-from benchmark.study_file import find_study
+from benchmark.study_data import check_data
+from benchmark.study_file import find_study, study_of_run
 from benchmark.tracking import public_uri, resolve_tracking_uri
 
 if TYPE_CHECKING:
@@ -95,11 +97,13 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
     tell = _teller(console, request.quiet)
     if path and (summary := _summary_of_trained(path)):
         return _end_trained(path, summary, request, select_backend, console)
-    new = None
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
         new = changed_study(request.name, request.changes, known)
         check_run_name(request.results, new.study.name, request.run_name)
+        study = new.study
+    else:
+        new, study = None, study_of_run(path)
     facts = read_environment(path) if path else {}
     choice = EngineChoice.of_run(facts) if path else request.engine
     if choice.workers is not None:
@@ -108,6 +112,7 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
     # A run found by its folder keeps its MLflow store beside it, wherever this is called.
     results = path.absolute().parent.parent if path else request.results
     tracking_uri = _tracking_uri(request, results)
+    check_data(study, tell)
     tell("Starting: importing the framework takes a few seconds.")
     with Interruption() as interruption:
         select_backend(str(facts.get("backend", "")))
@@ -165,7 +170,7 @@ def _end_trained(
         tell(f"The run {path} is finished already: nothing is left to train.")
         if request.as_json:
             _print_summary(summary, path)
-        return DONE
+        return _tell_failures(path, summary, console)
     backend = str(read_environment(path).get("backend", ""))
     tell(f"The run {path} is trained. What is missing is made: models, report, MLflow.")
     tracking_uri = _tracking_uri(request, path.absolute().parent.parent)
@@ -229,7 +234,9 @@ def _run_visibly(
         console, session.totals(), settings.direction, settings.objective, mode
     ) as progress:
         progress.restore(session.finished)
-        return session.run([progress], lambda: interruption.requested)
+        return session.run(
+            [progress], lambda: interruption.requested, label_stopped=progress.label_stopped
+        )
 
 
 def _warn(console: Console, text: str) -> None:
@@ -274,7 +281,7 @@ def _tell_outcome(
         )
         return INTERRUPTED
     summary = outcome.summary
-    if not request.quiet and not request.as_json:
+    if summary["best"] and not request.quiet and not request.as_json:
         from benchmark.commands.views import summary_table
 
         console.print(summary_table(summary))
@@ -283,10 +290,22 @@ def _tell_outcome(
         share = summary["tracking"]["share_of_training"]
         tell(f"following the curvature took {share:.0%} of the time of training")
     _tell_files(outcome, request, tracking_uri, tell)
-    if summary["by_status"] and set(summary["by_status"]) <= {"failed"}:
-        sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
-        return FAILED
-    return DONE
+    return _tell_failures(outcome.path, summary, console)
+
+
+def _tell_failures(path: Path, summary: Mapping[str, Any], console: Console) -> int:
+    """Say why trials failed, and return the exit code: of a run in which all did, ``FAILED``."""
+    statuses = summary.get("by_status", {})
+    if "failed" not in statuses:
+        return DONE
+    from benchmark.commands.views import failure_lines
+
+    for line in failure_lines(read_run(path)):
+        _warn(console, line)
+    if set(statuses) != {"failed"}:
+        return DONE
+    sys.stderr.write("Every trial failed. Correct the cause and begin a new run.\n")
+    return FAILED
 
 
 def _tell_files(
@@ -305,9 +324,8 @@ def _tell_files(
         folder = outcome.path.parent.parent
         where = [] if folder == Path("results") else ["--results", str(folder)]
         is_server = tracking_uri.startswith("http")
-        tell(
-            f"MLflow    {public_uri(tracking_uri) if is_server else command('ui', *where, *_place(request))}"
-        )
+        shown = public_uri(tracking_uri) if is_server else command("ui", *where, *_place(request))
+        tell(f"MLflow    {shown}")
 
 
 def _place(request: StudyRequest) -> list[str]:

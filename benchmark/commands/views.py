@@ -16,19 +16,26 @@ from benchmark.commands.terminal import command
 if TYPE_CHECKING:
     from benchmark.commands.doctor import Check
     from benchmark.results import RunTables
+    from benchmark.statistics import Interval
+
+
+NONE = "–"
+"""What stands in a table where there is no value."""
+MOST_REASONS = 5
+"""Reasons of failed trials that are shown, the most frequent first."""
 
 
 EDITED = "study.toml was edited after the run was started; the trials are of the study before that."
 
 
 def number(value: float) -> str:
-    """A number in four significant digits.
+    """A number in four significant digits, or a dash where there is none.
 
     Example:
-        >>> number(0.123456), number(float("inf")), number(12.0)
-        ('0.1235', 'inf', '12')
+        >>> number(0.123456), number(float("inf")), number(12.0), number(float("nan"))
+        ('0.1235', 'inf', '12', '–')
     """
-    return f"{value:.4g}"
+    return NONE if math.isnan(value) else f"{value:.4g}"
 
 
 def listing_table(title: str, rows: Sequence[Mapping[str, str]]) -> RenderableType:
@@ -83,20 +90,20 @@ def run_view(tables: "RunTables") -> RenderableType:
         table.add_column(column)
     table.add_column("diverged, pruned, failed")
     for one in summarize(tables.trials):
-        interval = one.replicates
+        has_best = one.best_trial >= 0
         table.add_row(
             one.label,
             str(one.trials),
             number(one.best),
-            str(one.best_trial),
+            str(one.best_trial) if has_best else NONE,
             number(one.median),
-            " to ".join(number(value) for value in one.quartiles),
-            f"{number(interval.mean)} [{number(interval.low)}, {number(interval.high)}]",
+            " to ".join(number(value) for value in one.quartiles) if has_best else NONE,
+            _interval(one.replicates),
             ", ".join(str(one.counts.get(x, 0)) for x in ("diverged", "pruned", "failed")),
         )
     state = Text(f"{completeness(tables.path) or 'finished'}; {tables.path}")
     edited = [Text(EDITED)] if tables.study_edits else []
-    return Group(table, state, *edited)
+    return Group(table, *map(Text, failure_lines(tables)), state, *edited)
 
 
 def completeness(path: Path) -> str:
@@ -113,6 +120,29 @@ def completeness(path: Path) -> str:
     if is_trained(path):
         return f"trained, but models, report or MLflow may be missing: complete it with {resume}"
     return f"unfinished: go on with {resume}"
+
+
+def _interval(interval: "Interval") -> str:
+    """A mean, with its interval where there is one."""
+    ends = f" [{number(interval.low)}, {number(interval.high)}]" if interval.is_known else ""
+    return f"{number(interval.mean)}{ends}"
+
+
+def failure_lines(tables: "RunTables") -> list[str]:
+    """Say which trials failed and why, a line a reason.
+
+    Args:
+        tables: the run.
+    """
+    from benchmark.statistics import failures
+
+    found = failures(tables.trials)
+    lines = [failure.sentence for failure in found[:MOST_REASONS]]
+    if len(found) > MOST_REASONS:
+        lines.append(
+            f"{len(found) - MOST_REASONS} other reasons are in {tables.path}/trials.parquet."
+        )
+    return lines
 
 
 def run_document(tables: "RunTables") -> dict[str, Any]:

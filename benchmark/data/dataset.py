@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.data.card_messages import DatasetError
@@ -61,6 +62,7 @@ def load_dataset_file(path: Path) -> Dataset:
     y = _labels(card, target) if is_classification else _numbers(card, "targets", target)
     _check_shape(card, x, y)
     _check_finite(card, x, y)
+    _check_target(card, y)
     _check_checksum(card, x, y, path)
     x.setflags(write=False)
     y.setflags(write=False)
@@ -104,7 +106,19 @@ def _numbers(card: DatasetCard, what: str, values: Inputs) -> NDArray[np.float64
 
 
 def _labels(card: DatasetCard, target: NDArray[Any]) -> NDArray[np.int64]:
-    found, labels = np.unique(target, return_inverse=True)
+    missing = np.count_nonzero(pd.isna(target))
+    if missing:  # NumPy would count them as one more class
+        raise DatasetError(
+            f"every row must have a class. Received {missing} rows without one in the data of the "
+            f"card {card.name}. Remove or label those rows."
+        )
+    try:
+        found, labels = np.unique(target, return_inverse=True)
+    except TypeError as error:
+        raise DatasetError(
+            f"all classes must be of one type. Received {error} in the target of the card "
+            f"{card.name}. Write all of them as numbers, or all as text."
+        ) from error
     if len(found) != card.classes:
         raise DatasetError(
             f"the target must have the {card.classes} classes of the card {card.name}. "
@@ -133,6 +147,15 @@ def _check_finite(card: DatasetCard, x: NDArray[Any], y: NDArray[Any]) -> None:
                 f"all {what} must be finite in float32. Received {bad} values that are not, "
                 f"in the data of the card {card.name}. Remove or repair those rows."
             )
+
+
+def _check_target(card: DatasetCard, y: NDArray[Any]) -> None:
+    # A classification has two classes at least, which _labels has counted.
+    if np.ptp(y) == 0:
+        raise DatasetError(
+            f"the target must take more than one value. Received {y[0]:g} in all {len(y)} rows of "
+            f"the card {card.name}. Correct the data, or the target in the card."
+        )
 
 
 def _check_checksum(card: DatasetCard, x: NDArray[Any], y: NDArray[Any], path: Path) -> None:

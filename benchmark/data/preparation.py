@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.card_messages import DatasetError
 from benchmark.data.cards import DatasetCard, find_card
 from benchmark.data.dataset import load_dataset_file
 from benchmark.data.preprocessing import fit_scaling, target_statistics
@@ -83,7 +84,8 @@ def prepare(
 
     Raises:
         DatasetError: see :func:`benchmark.data.load_dataset`,
-            :func:`benchmark.data.part_sizes`; or the scaling is unknown.
+            :func:`benchmark.data.part_sizes`; the scaling is unknown, or the target is the
+            same in all training rows.
 
     Example:
         >>> iris = prepare("iris", (0.6, 0.2, 0.2), "standard", split_seed=1)
@@ -107,6 +109,12 @@ def _prepare(
     card, x, y = dataset.card, dataset.x, dataset.y
     is_classification = card.task == "classification"
     parts = split_rows(card.samples, fractions, split_seed, y if is_classification else None)
+    if np.ptp(y[parts[0]]) == 0:
+        raise DatasetError(
+            f"the target must take more than one value in the training part. Received "
+            f"{y[parts[0]][0]:g} in all {len(parts[0])} training rows of the card {card.name}. "
+            "Take a larger problem.split.train or another seed."
+        )
     scale = fit_scaling(scaling, x[parts[0]])
     mean, deviation = (0.0, 1.0) if is_classification else target_statistics(y[parts[0]])
     targets = y.astype(np.int32) if is_classification else (y - mean) / deviation

@@ -12,6 +12,7 @@ from benchmark.distributed.cluster import Cluster
 from benchmark.distributed.errors import DistributedError
 from benchmark.distributed.machine import cores
 from benchmark.distributed.remote import Remote
+from benchmark.errors import failure_reason
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 START_SECONDS = 300.0
@@ -248,9 +249,9 @@ def _check(workers: int, capacity: int, gpus: int) -> None:
 
 
 def _sentence(error: RayError) -> str:
-    """The first line of what a worker said, or Ray about it."""
-    cause: BaseException = error
+    """What a worker said, or Ray about it."""
     if isinstance(error, RayTaskError) and error.cause is not None:
-        cause = error.cause
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return f"{type(cause).__name__}: {lines[-1] if lines else 'no message'}"
+        return failure_reason(error.cause)
+    # The last line: what Ray writes before it is the worker's traceback.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"

@@ -13,10 +13,11 @@ from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.rows import Row, StackedRows
-from benchmark.engine.slots import Slot, sentence
+from benchmark.engine.slots import Slot
 from benchmark.engine.stepping import step_rule
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import SlotEpochs
+from benchmark.errors import failure_reason
 from benchmark.trial import Report, Status
 
 
@@ -269,7 +270,7 @@ class Block:
                     regularization=regularization_of(slot.trial),
                 )
         except Exception as error:  # a failed trial is a status, never the end of a study
-            return slot.report({}, Status.FAILED, sentence(error))
+            return slot.report({}, Status.FAILED, failure_reason(error))
         return slot.report(metrics, status, reason, found, tracked)
 
     def _end(self, places: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.rates import rates
 from benchmark.engine.recent import MOST_MODELS, Recent
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.slots import Slot, sentence
+from benchmark.engine.slots import Slot
 from benchmark.engine.stepping import Memory, memory_of, step_rule
 from benchmark.engine.structure import (
     clipping_of,
@@ -34,6 +34,7 @@ from benchmark.engine.task import (
 )
 from benchmark.engine.tiles import Shape
 from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
+from benchmark.errors import failure_reason
 from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objective
 from benchmark.optimizers.objective_model import with_objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
@@ -103,7 +104,7 @@ class SequentialEngine:
         try:
             self._prepare(self._slot)
         except Exception as error:  # a failed trial is a status, never the end of a study
-            self._error = sentence(error)
+            self._error = failure_reason(error)
 
     def advance(self) -> list[Report]:
         """Train one epoch; the first call also reports the starting point as epoch 0.
@@ -127,7 +128,7 @@ class SequentialEngine:
             if slot.needs_evaluation():
                 reports.append(self._evaluate(slot, before))
         except Exception as error:  # as above
-            reports.append(slot.report({}, Status.FAILED, self._error or sentence(error)))
+            reports.append(slot.report({}, Status.FAILED, self._error or failure_reason(error)))
         return reports
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:

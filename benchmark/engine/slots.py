@@ -256,9 +256,3 @@ class Slot:
         """Whether the lecture's stopping rule holds: ‖W(t+1) − W(t)‖ < tolerance."""
         tolerance = self.trial.hyperparameters.get("tolerance", 0.0)
         return self.epoch > 0 and metrics["update_norm"] < tolerance
-
-
-def sentence(error: Exception) -> str:
-    """Say in one line what an exception says."""
-    first_line = (str(error).splitlines() or ["no message"])[0]
-    return f"{type(error).__name__}: {first_line}"

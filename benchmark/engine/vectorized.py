@@ -12,10 +12,11 @@ from benchmark.engine.group import Group
 from benchmark.engine.groups import Groups
 from benchmark.engine.memory import SHARE, is_out_of_memory
 from benchmark.engine.rows import Row
-from benchmark.engine.slots import Slot, sentence
+from benchmark.engine.slots import Slot
 from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
 from benchmark.engine.turn import Home, Turn
 from benchmark.engine.warming import Warming
+from benchmark.errors import failure_reason
 from benchmark.optimizers import AdaptationError
 from benchmark.trial import Report, Status, Trial, TrialResult
 
@@ -112,7 +113,7 @@ class VectorizedEngine:
             with Clock("compile", slot):
                 self._place(slot)
         except Exception as error:  # a failed trial is a status, never the end of a study
-            self._errors[trial.number] = sentence(error)
+            self._errors[trial.number] = failure_reason(error)
 
     def advance(self) -> list[Report]:
         """Train one epoch of some running trials; a new one also reports its start as epoch 0.
@@ -144,7 +145,7 @@ class VectorizedEngine:
             if is_out_of_memory(error) and self.capacity > 1:
                 return self._shrink()
             assert isinstance(turn.home, Block), "the sequential engine reports its failures"
-            return turn.home.fail(sentence(error))
+            return turn.home.fail(failure_reason(error))
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
         """Free the slot; a usable trial is judged on the test part, once.
@@ -209,7 +210,7 @@ class VectorizedEngine:
             except Exception as error:
                 if is_out_of_memory(error) and self.capacity > 1:
                     raise
-                self._errors[row.slot.trial.number] = sentence(error)
+                self._errors[row.slot.trial.number] = failure_reason(error)
             self._parked.popleft()
 
     def _take(self, group: Group, row: Row) -> None:
@@ -230,7 +231,7 @@ class VectorizedEngine:
             if slot is not None and isinstance(home, Block):
                 home.free(slot, judge=False)
                 self._running[number] = (slot, None)
-                self._errors[number] = sentence(error)
+                self._errors[number] = failure_reason(error)
 
     def _compute(self) -> None:
         """Hand every block that has trials and is not computing yet to the threads."""

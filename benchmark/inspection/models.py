@@ -10,6 +10,7 @@ from benchmark.curvature.checks import other_arithmetic
 from benchmark.curvature.outputs import output_activation, output_operation
 from benchmark.data import Prepared, prepare
 from benchmark.engine.export import takes_raw_features, with_standardised_target
+from benchmark.errors import failure_reason
 from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, checked_loss, drawn
 from benchmark.trial import named_seed
@@ -83,7 +84,7 @@ def _loaded(file: Path) -> keras.Model:
     try:
         model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # whatever the file holds
-        reason = (str(error).splitlines() or ["no reason given"])[0]
+        reason = failure_reason(error)
         raise InspectionError(
             f"--model must be readable by keras {keras.__version__}. Received {file}: {reason}"
         ) from None
@@ -231,7 +232,7 @@ def _try_loss(model: keras.Model, loss: Any, x: Array, y: Array, words: str) -> 
     try:
         value = float(keras.ops.mean(loss(y, model(x, training=False))))
     except Exception as error:  # whatever a loss raises at wrong shapes
-        reason = (str(error).splitlines() or ["no reason given"])[0]
+        reason = failure_reason(error)
         raise InspectionError(
             f"--loss must fit the outputs of the model and the targets of the dataset. "
             f"Received {words}: {reason}"

@@ -191,7 +191,7 @@ def _examined(name: str, options: tuple[tuple[str, Any], ...]) -> "Findings":
 def _failure_sentence(name: str, failure: str) -> str:
     return (
         f"an optimizer must step as a pure function to train in the vectorized engine. "
-        f"Received {name}: {failure}. Train it with --engine sequential."
+        f"Received {name}: {failure.rstrip('.')}. Train it with --engine sequential."
     )
 
 

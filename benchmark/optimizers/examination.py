@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
+from benchmark.errors import failure_reason
 from benchmark.optimizers.adapter import adapt, place_of
 from benchmark.optimizers.agreement import ROUNDING, distance, other_values, tolerance
 from benchmark.optimizers.constructor import read_constructor
@@ -69,7 +70,7 @@ def examine(optimizer_class: Any, arguments: Arguments = ()) -> Findings:
     try:
         wrong = trial.differing(constants)
     except Exception as raised:  # a class of anyone's
-        return Findings(failure=_said(raised))
+        return Findings(failure=failure_reason(raised))
     if "" in wrong:
         return Findings(failure=DIFFERENT)
     return Findings(frozenset(constants | wrong))
@@ -92,7 +93,7 @@ def verify(optimizer_class: Any, arguments: Arguments, findings: Findings) -> st
         found = [rows[0] for rows in trial.steps(optimizer, [{}])]
         own = trial.plain_steps({})
     except Exception as error:  # a class of anyone's
-        return _said(error)
+        return failure_reason(error)
     return "" if distance(found, own) <= trial.tolerance(own) else DIFFERENT
 
 
@@ -132,7 +133,7 @@ class _Trial:
             optimizer = self.adapted(constants)
             self._traced(optimizer, *self._states(optimizer, [{}]))
         except Exception as error:  # a class of anyone's
-            return _said(error)
+            return failure_reason(error)
         return ""
 
     def differing(self, constants: set[str]) -> set[str]:
@@ -221,9 +222,3 @@ def _variables_of(optimizer: Any) -> dict[str, float]:
     """The numbers of an adapted optimizer that are variables, with their values."""
     values = optimizer.hyperparameters
     return {name: value for name, value in values.items() if name not in optimizer.constants}
-
-
-def _said(error: Exception) -> str:
-    """An exception in one line."""
-    first_line = (str(error).splitlines() or ["no message"])[0]
-    return f"{type(error).__name__}: {first_line}"

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from benchmark import backend
-from benchmark.errors import did_you_mean
+from benchmark.errors import did_you_mean, failure_reason
 from benchmark.optimizers.constructor import required_of
 
 KERAS = "keras"
@@ -88,7 +88,7 @@ def imported_class(name: str) -> Any:
     except Exception as error:  # a class of anyone's
         raise ValueError(
             f"the optimizer must be constructible without arguments. Received {name!r}, which "
-            f"raises {_said(error)}. Mend its defaults."
+            f"raises {failure_reason(error)}. Mend its defaults."
         ) from error
     return found
 
@@ -130,7 +130,7 @@ def _module(name: str, place: str) -> ModuleType:
 def _import_sentence(name: str, error: BaseException) -> str:
     return (
         f"the module of an optimizer must be importable. Received {name!r}, whose import raises "
-        f"{_said(error)}. Mend that module."
+        f"{failure_reason(error)}. Mend that module."
     )
 
 
@@ -158,9 +158,3 @@ def _kind(found: Any) -> str:
     if inspect.isclass(found):
         return f"a class of {', '.join(base.__name__ for base in found.__bases__)}"
     return f"of type {type(found).__name__}"
-
-
-def _said(error: BaseException) -> str:
-    """An exception in one line."""
-    first_line = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first_line}".rstrip(": ")

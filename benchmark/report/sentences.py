@@ -5,7 +5,13 @@ import math
 from benchmark.report.formatting import counted, interval, listed, number, shortened, words
 from benchmark.report.material import Material
 from benchmark.report.rates import rate_sentences, rates
-from benchmark.statistics import Comparison, Interval, LabelSummary, edge_warnings
+from benchmark.statistics import (
+    Comparison,
+    Interval,
+    LabelSummary,
+    edge_warnings,
+    failures,
+)
 
 FEW_REPLICATES = 5
 
@@ -174,7 +180,6 @@ def _status_caveats(material: Material) -> list[str]:
     sentences = {
         "diverged": "diverged; the medians leave them out",
         "pruned": "were pruned before their end; best and median leave them out",
-        "failed": "failed with an exception; see the reasons in trials.parquet",
     }
     found = []
     for status, sentence in sentences.items():
@@ -185,6 +190,7 @@ def _status_caveats(material: Material) -> list[str]:
         ]
         if counts:
             found.append(f"{listed(counts)} {sentence}.")
+    found += [failure.sentence for failure in failures(material.trials)]
     lost = [
         f"{row.replicates_lost} of {row.label}" for row in material.summaries if row.replicates_lost
     ]

@@ -76,6 +76,7 @@ class LabelSearch:
         self._lost: dict[int, FrozenTrial] = {}
         self._upcoming = len(self._records)
         self._has_begun = False
+        self._is_dropped = False
 
     def _check_records(self) -> None:
         name = self._store.name
@@ -150,12 +151,17 @@ class LabelSearch:
     @property
     def waiting(self) -> int | None:
         """The first trial that an earlier process left running, if any."""
-        return self._waiting[0] if self._waiting else None
+        return self._waiting[0] if self._waiting and not self._is_dropped else None
 
     @property
     def upcoming(self) -> int | None:
-        """The next trial to propose; nothing once the budget is spent."""
-        return self._upcoming if self._upcoming < self.planned else None
+        """The next trial to propose; nothing once the budget is spent or the label dropped."""
+        is_over = self._is_dropped or self._upcoming >= self.planned
+        return None if is_over else self._upcoming
+
+    def drop(self) -> None:
+        """Propose nothing more, nor what an earlier process left running."""
+        self._is_dropped = True
 
     def take_waiting(self) -> dict[str, float | int]:
         """Hand out the first trial that was left running, with its own parameters."""

@@ -179,6 +179,14 @@ class Search:
             return None
         return self._trial(number, self._searches[self._place(number)[0]].propose(number))
 
+    def position(self, number: int) -> int:
+        """Return the position of a trial of the search among those of its label, from 0."""
+        return self._place(number)[1]
+
+    def drop(self, label: str) -> None:
+        """Ask for no more trials of a label, whether proposed before or not."""
+        self._searches[self._labels.index(label)].drop()
+
     def report(self, report: Report) -> bool:
         """Record the objective after an epoch and say whether to prune the trial.
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from benchmark.errors import failure_reason
 from benchmark.speed.measurement import Measurement, NotAvailableError
 from benchmark.speed.ours.engines import close, drive, make_engine, warm_up
 from benchmark.speed.workloads import EPOCHS, WORKLOADS, made_up_trials, new_model
@@ -113,8 +114,8 @@ def _capacity(
         warming = warm_up(engine, made_up)
         driven = [drive(engine, made_up) for _ in range(repetitions)]
     except Exception as error:  # out of memory at a large capacity: the others still count
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        return Measurement(name, title, unit="trials/s", missing=f"failed: {first_line}")
+        missing = f"failed: {failure_reason(error)}"
+        return Measurement(name, title, unit="trials/s", missing=missing)
     finally:
         close(engine)
     results = driven[0].results

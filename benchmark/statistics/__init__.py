@@ -12,11 +12,13 @@ from benchmark.statistics.importance import Importance, importance_of
 from benchmark.statistics.intervals import Interval, mean_interval
 from benchmark.statistics.labels import (
     USABLE,
+    Failure,
     LabelSummary,
     best_of,
     column_on_test,
     configuration_of,
     direction_of,
+    failures,
     summarize,
     usable,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "Comparison",
     "Contraction",
     "EdgeWarning",
+    "Failure",
     "Importance",
     "Interval",
     "LabelSummary",
@@ -45,6 +48,7 @@ __all__ = [
     "edge_warnings",
     "expected_best",
     "expected_best_band",
+    "failures",
     "importance_of",
     "mean_interval",
     "measured_contraction",

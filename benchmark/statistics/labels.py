@@ -1,5 +1,6 @@
 """What the trials of each compared optimizer came to: the main table of a report."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from benchmark.errors import without_numbers
 from benchmark.statistics.intervals import Interval, mean_interval
 
 Direction = Literal["minimize", "maximize"]
@@ -60,6 +62,52 @@ def summarize(trials: pd.DataFrame, labels: Sequence[str] | None = None) -> list
     if labels is None:
         labels = list(dict.fromkeys(trials["label"]))
     return [_summary(label, trials[trials["label"] == label]) for label in labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Trials that failed for one reason.
+
+    Args:
+        reason: of the first of them; that of the others may differ in its numbers.
+        counts: how many there are of each label.
+    """
+
+    reason: str
+    counts: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """Both in words.
+
+        Example:
+            >>> Failure("ValueError: odd", {"sgd": 1, "adam": 8}).sentence
+            '1 trial of sgd and 8 of adam failed: ValueError: odd'
+        """
+        (first, count), *others = self.counts.items()
+        parts = [f"{count} {'trial' if count == 1 else 'trials'} of {first}"]
+        parts += [f"{count} of {label}" for label, count in others]
+        last = f" and {parts.pop()}" if others else ""
+        return f"{', '.join(parts)}{last} failed: {self.reason}"
+
+
+def failures(trials: pd.DataFrame) -> list[Failure]:
+    """Return the reasons for which trials failed, the most frequent first.
+
+    Args:
+        trials: the table ``trials`` of a run.
+
+    Example:
+        >>> failures(pd.DataFrame({"number": [0], "label": ["sgd"], "status": ["completed"],
+        ...                        "reason": ["all epochs were trained"]}))
+        []
+    """
+    failed = trials[trials["status"] == "failed"].sort_values("number")
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for label, reason in zip(failed["label"], failed["reason"], strict=True):
+        groups.setdefault(without_numbers(str(reason)), []).append((str(label), str(reason)))
+    ranked = sorted(groups.values(), key=len, reverse=True)
+    return [Failure(group[0][1], dict(Counter(label for label, _ in group))) for group in ranked]
 
 
 def direction_of(trials: pd.DataFrame) -> Direction:

@@ -98,7 +98,7 @@ def test_a_single_trial_without_memory_fails_with_a_sentence(monkeypatch):
     monkeypatch.setattr("benchmark.engine.program.TrainingProgram.train", exhausted)
     result, _ = run(engine, trial_of(0))
     assert result.status is Status.FAILED
-    assert result.reason == "MemoryError: no memory left"
+    assert result.reason.startswith("MemoryError: no memory left (")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_an_epoch_that_raises_is_as_if_it_had_not_begun(monkeypatch, place, erro
             assert found[number][0].status is result.status
         else:
             assert found[number][0].status is Status.FAILED
-            assert found[number][1][-1].reason == "ArithmeticError: no unit"
+            assert found[number][1][-1].reason.startswith("ArithmeticError: no unit (")
 
 
 def test_trials_that_cannot_come_in_fail_and_do_not_wait_for_ever(monkeypatch):
@@ -183,7 +183,8 @@ def test_trials_that_cannot_come_in_fail_and_do_not_wait_for_ever(monkeypatch):
 
     monkeypatch.setattr(StackedRows, "arranged", exhausted)
     result, _ = run(VectorizedEngine(capacity=1, shape=Shape(1, 2)), trial_of(0))
-    assert (result.status, result.reason) == (Status.FAILED, "MemoryError: no room")
+    assert result.status is Status.FAILED
+    assert result.reason.startswith("MemoryError: no room (")
 
 
 def test_large_models_have_one_shape_for_training_and_judging(monkeypatch):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from benchmark.errors import did_you_mean
+from benchmark.errors import did_you_mean, failure_reason
 from benchmark.optimizers.testing.properties import PROPERTIES
 from benchmark.optimizers.testing.result import (
     Examination,
@@ -17,9 +17,6 @@ from benchmark.optimizers.testing.result import (
 
 if TYPE_CHECKING:
     from benchmark.optimizers.testing.subject import Subject
-
-MOST_CHARACTERS = 200
-"""Of what an exception says: Keras's may hold whole configurations."""
 
 
 def check_optimizer(
@@ -87,8 +84,7 @@ def _checked(subject: "Subject", name: str) -> Result:
     except ViolationError as violation:
         return Result(name, Outcome.FAILED, str(violation))
     except Exception as error:  # a class of anyone's
-        first_line = (str(error).splitlines() or ["no message"])[0][:MOST_CHARACTERS]
-        return Result(name, Outcome.FAILED, f"It raises {type(error).__name__}: {first_line}")
+        return Result(name, Outcome.FAILED, f"It raises {failure_reason(error)}")
     return Result(name, Outcome.PASSED)
 
 
