@@ -23,10 +23,20 @@ from benchmark.commands.options import (
 )
 from benchmark.commands.speed_options import speed
 from benchmark.commands.study_options import study
-from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
+from benchmark.commands.terminal import (
+    BAD_INPUT,
+    Program,
+    bad_input,
+    guard_streams,
+    say,
+    terminal,
+    user_errors,
+    warn,
+)
 
 app = typer.Typer(
     name="kappabench",
+    cls=Program,
     help="Which optimizer, with which settings, trains a problem best, and why?",
     epilog="Start with:  python -m benchmark.run study",
     no_args_is_help=True,
@@ -81,10 +91,9 @@ def validate(
         print_json(found)
     for path, lines in found.items():
         if not lines and not as_json:
-            typer.echo(f"{path}: good")
-            typer.echo("".join(f"{note}\n" for note in notes[path]), nl=False)
+            say("\n".join([f"{path}: good", *notes[path]]))
         for line in lines:
-            typer.echo(line, err=True)
+            warn(line)
     if any(found.values()):
         raise typer.Exit(BAD_INPUT)
 
@@ -112,7 +121,7 @@ def list_kinds(
     for title, rows in found.items():
         console.print(listing_table(title, rows))
         if title in NOTES:
-            console.print(NOTES[title], highlight=False, markup=False)
+            console.print(NOTES[title], highlight=False)
 
 
 @app.command(epilog="Examples:  show latest  |  show quickstart --trial 12")
@@ -152,7 +161,7 @@ def report(run: RunArgument = "latest", results: ResultsOption = RESULTS) -> Non
     from benchmark.results import find_run
 
     with user_errors():
-        typer.echo(write_report(find_run(results, run)))
+        say(write_report(find_run(results, run)))
 
 
 @app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")
@@ -168,19 +177,18 @@ def track(
         path = find_run(results, run)
         select_backend(None)  # the best models are rebuilt to be logged
         from benchmark.mirroring import send_run
-        from benchmark.tracking import public_uri
+        from benchmark.urls import masked
 
         uri = _tracking_uri(tracking_uri, results)
-        unsent = send_run(path, uri, lambda text: typer.echo(text, err=True))
-        name, place = f"{path.parent.name}/{path.name}", public_uri(uri)
+        unsent = send_run(path, uri, warn)
+        name, place = f"{path.parent.name}/{path.name}", masked(uri)
     if unsent:
-        typer.echo(
+        warn(
             f"MLflow at {place} did not receive all of {name}. Not sent: {unsent}. "
-            "Try again when it answers.",
-            err=True,
+            "Try again when it answers."
         )
         raise typer.Exit(1)
-    typer.echo(f"all trials of {name} are in MLflow at {place}")
+    say(f"all trials of {name} are in MLflow at {place}")
 
 
 @app.command(epilog="Example:  ui --port 5001")
@@ -191,16 +199,17 @@ def ui(
 ) -> None:
     """Open the MLflow user interface on the store of the results, on loopback."""
     from benchmark.commands.serving import serve
-    from benchmark.tracking import ui_command, ui_environment
+    from benchmark.tracking import check_database, ui_command, ui_environment
 
     with user_errors():
         uri = _tracking_uri(tracking_uri, results)
         command = ui_command(uri, port=port)
+        check_database(uri)
         results.mkdir(parents=True, exist_ok=True)
         # Without the parameter MLflow opens its pages on language models.
         page = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
-        typer.echo(f"MLflow on {page} (Ctrl-C ends it)")
-        code = serve(command, ui_environment(os.environ))
+        say(f"MLflow on {page} (Ctrl-C ends it)")
+        code = serve(command, ui_environment(os.environ, uri))
     raise typer.Exit(code)
 
 
@@ -219,8 +228,13 @@ def doctor(
     with user_errors():
         from benchmark.backend import select
 
-        uri = _tracking_uri(tracking_uri, results)
-        found = examine(backend_name(backend), results, storage, uri, select)
+        found = examine(
+            backend_name(backend),
+            results,
+            storage,
+            lambda: _tracking_uri(tracking_uri, results),
+            select,
+        )
     if as_json:
         print_json({check.name: {"good": check.good, "found": check.found} for check in found})
     else:
@@ -245,6 +259,7 @@ app.command(
 
 def main() -> None:
     """Run the command line."""
+    guard_streams()
     app()
 
 

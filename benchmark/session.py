@@ -14,6 +14,7 @@ from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.results import RunWriter, environment, read_environment, read_records
 from benchmark.search import Diagnosis, Search
+from benchmark.search.storage import recorded_storage, storage_facts
 from benchmark.session_summary import summary_of
 from benchmark.study import Study
 from benchmark.study_file import study_of_run
@@ -111,12 +112,10 @@ class Session:
         )
         settings = replace(settings, engine=engine)
         facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
-        # A storage's password must not reach the disk, so only a harmless address is kept.
-        shared = settings.storage if settings.storage and "@" not in settings.storage else None
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
             settings.notify(sentence)
-        facts |= {"storage": shared, **({"notices": notices} if notices else {})}
+        facts |= {**storage_facts(settings.storage), **({"notices": notices} if notices else {})}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
             return cls(writer, study, settings)
@@ -138,7 +137,7 @@ class Session:
         facts = read_environment(path)
         settings = replace(
             settings,
-            storage=settings.storage or facts.get("storage"),
+            storage=settings.storage or recorded_storage(facts, path),
             engine=EngineChoice.of_run(facts),
         )
         writer = RunWriter.reopen(path)

@@ -1,11 +1,11 @@
 """Several studies by one command, one after the other."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmark.catalogue import catalogue
 from benchmark.commands.study import DONE, INTERRUPTED, StudyRequest, command, run_study
+from benchmark.commands.terminal import warn
 from benchmark.errors import UserError
 from benchmark.results import check_run_name
 from benchmark.study_changes import changed_study
@@ -40,7 +40,7 @@ def run_studies(
         left = names[place + 1 :]
         if ended == INTERRUPTED:
             if left:
-                sys.stderr.write(f"Not begun:\n  {command('study', *left)}\n")
+                warn(f"Not begun:\n  {command('study', *left)}")
             return ended
         code = max(code, ended)
     return code

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,13 @@ from rich.console import Console
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.commands.terminal import Terminal, warn
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
 from benchmark.results import check_run_name, find_run, read_environment, read_summary
 from benchmark.study_changes import changed_study
-from benchmark.tracking import public_uri, resolve_tracking_uri
+from benchmark.tracking import resolve_tracking_uri
+from benchmark.urls import is_harmless, masked
 
 if TYPE_CHECKING:
     from benchmark.session import Outcome, Session
@@ -69,7 +70,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         UserError: something that the user can mend.
     """
     # With --quiet nothing but what went wrong is printed.
-    console = Console(stderr=request.as_json or request.quiet)
+    console = Terminal(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     path = None if request.resume is None else find_run(request.results, request.resume)
     if path and (summary := read_summary(path)):
@@ -151,13 +152,13 @@ def _run_visibly(
 
 
 def _warn(console: Console, text: str) -> None:
-    console.print(text, style="yellow", soft_wrap=True, highlight=False, markup=False)
+    console.print(text, style="yellow", soft_wrap=True, highlight=False)
 
 
 def _teller(console: Console, quiet: bool) -> Callable[[str], None]:
     def tell(text: str) -> None:
         if not quiet:
-            console.print(text, soft_wrap=True, highlight=False, markup=False)
+            console.print(text, soft_wrap=True, highlight=False)
 
     return tell
 
@@ -170,8 +171,8 @@ def _tell_outcome(
     tell: Callable[[str], None],
 ) -> int:
     """Say where everything is, and how to go on; return the exit code."""
-    # Without its password, which has no place on a screen.
-    place = ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
+    # Without its password, which has no place on a screen; the user fills it in.
+    place = ["--tracking-uri", masked(request.tracking_uri)] if request.tracking_uri else []
     if outcome.unsent:
         _warn(
             console,
@@ -180,11 +181,12 @@ def _tell_outcome(
         )
     if not outcome.finished:
         options = [*place, *([] if request.tracking else ["--no-tracking"])]
-        # A storage with a password is not recorded, and not printed either.
-        options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
-        sys.stderr.write(
+        # A storage with a password is not recorded: the user has to name it again.
+        is_recorded = request.storage is None or is_harmless(request.storage)
+        options += [] if is_recorded else ["--storage", masked(request.storage or "")]
+        warn(
             f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {command('study', '--resume', outcome.path, *options)}\n"
+            f"  {command('study', '--resume', outcome.path, *options)}"
         )
         return INTERRUPTED
     summary = outcome.summary
@@ -202,11 +204,9 @@ def _tell_outcome(
         folder = outcome.path.parent.parent
         where = [] if folder == Path("results") else ["--results", str(folder)]
         is_server = tracking_uri.startswith("http")
-        tell(
-            f"MLflow    {public_uri(tracking_uri) if is_server else command('ui', *where, *place)}"
-        )
+        tell(f"MLflow    {masked(tracking_uri) if is_server else command('ui', *where, *place)}")
     if summary["by_status"] and set(summary["by_status"]) <= {"failed"}:
-        sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
+        warn("Every trial failed; the reasons stand in the report.")
         return FAILED
     return DONE
 

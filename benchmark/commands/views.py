@@ -10,6 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.commands.terminal import printable_json
+
 if TYPE_CHECKING:
     from benchmark.commands.doctor import Check
     from benchmark.results import RunTables
@@ -182,7 +184,8 @@ def print_json(document: Any) -> None:
           "objective": "inf"
         }
     """
-    sys.stdout.write(json.dumps(_json_ready(document), indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(_json_ready(document), indent=2, ensure_ascii=False)
+    sys.stdout.write(printable_json(text) + "\n")
 
 
 def _json_ready(value: Any) -> Any:
