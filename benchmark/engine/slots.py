@@ -258,7 +258,7 @@ class Slot:
         return self.epoch > 0 and metrics["update_norm"] < tolerance
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: BaseException) -> str:
     """Say in one line what an exception says."""
     first_line = (str(error).splitlines() or ["no message"])[0]
     return f"{type(error).__name__}: {first_line}"

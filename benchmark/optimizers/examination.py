@@ -68,7 +68,7 @@ def examine(optimizer_class: Any, arguments: Arguments = ()) -> Findings:
         return Findings(failure=error)
     try:
         wrong = trial.differing(constants)
-    except Exception as raised:  # a class of anyone's
+    except (Exception, SystemExit) as raised:  # a class of anyone's
         return Findings(failure=_said(raised))
     if "" in wrong:
         return Findings(failure=DIFFERENT)
@@ -91,7 +91,7 @@ def verify(optimizer_class: Any, arguments: Arguments, findings: Findings) -> st
         optimizer = trial.adapted(findings.constants)
         found = [rows[0] for rows in trial.steps(optimizer, [{}])]
         own = trial.plain_steps({})
-    except Exception as error:  # a class of anyone's
+    except (Exception, SystemExit) as error:  # a class of anyone's
         return _said(error)
     return "" if distance(found, own) <= trial.tolerance(own) else DIFFERENT
 
@@ -131,7 +131,7 @@ class _Trial:
         try:
             optimizer = self.adapted(constants)
             self._traced(optimizer, *self._states(optimizer, [{}]))
-        except Exception as error:  # a class of anyone's
+        except (Exception, SystemExit) as error:  # a class of anyone's
             return _said(error)
         return ""
 
@@ -168,7 +168,7 @@ class _Trial:
         for value in other_values(self.table[name], usual):
             try:
                 points = self.plain_steps({name: value})
-            except Exception:  # noqa: S112 - a range that is not in the table
+            except (Exception, SystemExit):  # noqa: S112 - a range that is not in the table
                 continue
             if distance(points, own) > VISIBLE * distance(own, self.start):
                 return value, points
@@ -223,7 +223,7 @@ def _variables_of(optimizer: Any) -> dict[str, float]:
     return {name: value for name, value in values.items() if name not in optimizer.constants}
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """An exception in one line."""
     first_line = (str(error).splitlines() or ["no message"])[0]
     return f"{type(error).__name__}: {first_line}"

@@ -65,7 +65,7 @@ Did you mean `keras:Adam`?
         )
     try:
         found()
-    except Exception as error:  # a class of anyone's
+    except (Exception, SystemExit) as error:  # a class of anyone's
         raise ValueError(
             f"the optimizer must be constructible without arguments. Received {name!r}, which "
             f"raises {_said(error)}. Mend its defaults."

@@ -86,7 +86,7 @@ def _checked(subject: "Subject", name: str) -> Result:
         return Result(name, Outcome.DOES_NOT_APPLY, str(reason))
     except ViolationError as violation:
         return Result(name, Outcome.FAILED, str(violation))
-    except Exception as error:  # a class of anyone's
+    except (Exception, SystemExit) as error:  # a class of anyone's
         first_line = (str(error).splitlines() or ["no message"])[0][:MOST_CHARACTERS]
         return Result(name, Outcome.FAILED, f"It raises {type(error).__name__}: {first_line}")
     return Result(name, Outcome.PASSED)
