@@ -24,10 +24,20 @@ from benchmark.commands.options import (
 )
 from benchmark.commands.speed_options import speed
 from benchmark.commands.study_options import study
-from benchmark.commands.terminal import BAD_INPUT, bad_input, terminal, user_errors
+from benchmark.commands.terminal import (
+    BAD_INPUT,
+    Program,
+    bad_input,
+    guard_streams,
+    say,
+    terminal,
+    user_errors,
+    warn,
+)
 
 app = typer.Typer(
     name="kappabench",
+    cls=Program,
     help="Which optimizer, with which settings, trains a problem best, and why?",
     epilog="Start with:  python -m benchmark.run study",
     no_args_is_help=True,
@@ -79,7 +89,7 @@ def validate(
                 file = find_study(path)
                 with code_of_study(file, trust=trust):
                     study = load_study(file, facts)
-                check_data(study, lambda text: typer.echo(text, err=True))
+                check_data(study, warn)
                 notes[path] = default_spaces(study, facts)
                 found[path] = []
             except UserError as error:
@@ -90,10 +100,9 @@ def validate(
         print_json(found)
     for path, lines in found.items():
         if not lines and not as_json:
-            typer.echo(f"{path}: good")
-            typer.echo("".join(f"{note}\n" for note in notes[path]), nl=False)
+            say("\n".join([f"{path}: good", *notes[path]]))
         for line in lines:
-            typer.echo(line, err=True)
+            warn(line)
     if any(found.values()):
         raise typer.Exit(BAD_INPUT)
 
@@ -121,7 +130,7 @@ def list_kinds(
     for title, rows in found.items():
         console.print(listing_table(title, rows))
         if title in NOTES:
-            console.print(NOTES[title], highlight=False, markup=False)
+            console.print(NOTES[title], highlight=False)
 
 
 @app.command(epilog="Examples:  show latest  |  show quickstart --trial 12")
@@ -166,9 +175,9 @@ def report(
     from benchmark.report import write_report
 
     with user_errors(), opened_run(results, run, trust=trust) as path:
-        typer.echo(write_report(path))
+        say(write_report(path))
         if lacking := completeness(path):
-            typer.echo(f"The run {path} is {lacking}", err=True)
+            warn(f"The run {path} is {lacking}")
 
 
 @app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")
@@ -185,21 +194,20 @@ def track(
     with user_errors(), opened_run(results, run, trust=trust) as path:
         select_backend(None)  # the best models are rebuilt to be logged
         from benchmark.finishing import send_run
-        from benchmark.tracking import public_uri
+        from benchmark.urls import masked
 
         uri = _tracking_uri(tracking_uri, results)
-        unsent = send_run(path, uri, lambda text: typer.echo(text, err=True))
-        name, place = f"{path.parent.name}/{path.name}", public_uri(uri)
+        unsent = send_run(path, uri, warn)
+        name, place = f"{path.parent.name}/{path.name}", masked(uri)
     if unsent:
-        typer.echo(
+        warn(
             f"MLflow at {place} did not receive all of {name}. Not sent: {unsent}. "
-            "Try again when it answers.",
-            err=True,
+            "Try again when it answers."
         )
         raise typer.Exit(1)
-    typer.echo(f"all trials of {name} are in MLflow at {place}")
+    say(f"all trials of {name} are in MLflow at {place}")
     if lacking := completeness(path):
-        typer.echo(f"the run is {lacking}")
+        say(f"the run is {lacking}")
 
 
 @app.command(epilog="Example:  ui --port 5001")
@@ -210,16 +218,17 @@ def ui(
 ) -> None:
     """Open the MLflow user interface on the store of the results, on loopback."""
     from benchmark.commands.serving import serve
-    from benchmark.tracking import ui_command, ui_environment
+    from benchmark.tracking import check_database, ui_command, ui_environment
 
     with user_errors():
         uri = _tracking_uri(tracking_uri, results)
         command = ui_command(uri, port=port)
+        check_database(uri)
         results.mkdir(parents=True, exist_ok=True)
         # Without the parameter MLflow opens its pages on language models.
         page = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
-        typer.echo(f"MLflow on {page} (Ctrl-C ends it)")
-        code = serve(command, ui_environment(os.environ))
+        say(f"MLflow on {page} (Ctrl-C ends it)")
+        code = serve(command, ui_environment(os.environ, uri))
     raise typer.Exit(code)
 
 
@@ -238,8 +247,13 @@ def doctor(
     with user_errors():
         from benchmark.backend import select
 
-        uri = _tracking_uri(tracking_uri, results)
-        found = examine(backend_name(backend), results, storage, uri, select)
+        found = examine(
+            backend_name(backend),
+            results,
+            storage,
+            lambda: _tracking_uri(tracking_uri, results),
+            select,
+        )
     if as_json:
         print_json({check.name: {"good": check.good, "found": check.found} for check in found})
     else:
@@ -264,6 +278,7 @@ app.command(
 
 def main() -> None:
     """Run the command line."""
+    guard_streams()
     app()
 
 

@@ -23,6 +23,7 @@ from benchmark.results import (
     read_records,
 )
 from benchmark.search import Diagnosis, Search
+from benchmark.search.storage import recorded_storage, storage_facts
 from benchmark.session_summary import summary_of
 from benchmark.study import Study
 from benchmark.study_file import study_of_run
@@ -123,13 +124,11 @@ class Session:
         )
         settings = replace(settings, engine=engine)
         facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
-        # A storage's password must not reach the disk, so only a harmless address is kept.
-        shared = settings.storage if settings.storage and "@" not in settings.storage else None
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
             settings.notify(sentence)
         code = recorded_sources(entry.optimizer for entry in study.compare)
-        facts |= {"storage": shared, **({"notices": notices} if notices else {})}
+        facts |= {**storage_facts(settings.storage), **({"notices": notices} if notices else {})}
         facts |= {"code": code} if code else {}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
@@ -161,7 +160,7 @@ class Session:
             )
         settings = replace(
             settings,
-            storage=settings.storage or facts.get("storage"),
+            storage=settings.storage or recorded_storage(facts, path),
             engine=EngineChoice.of_run(facts),
         )
         writer = RunWriter.reopen(path)

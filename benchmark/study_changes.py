@@ -1,6 +1,5 @@
 """The text of a study as it will be run: the file, changed from the command line."""
 
-import tomllib
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,19 @@ from tomlkit.items import InlineTable
 
 from benchmark.study import Study
 from benchmark.study_facts import Catalogue
-from benchmark.study_file import StudyError, checked_study, find_study, parse_study, read_text
+from benchmark.study_file import (
+    WHAT,
+    StudyError,
+    checked_study,
+    find_study,
+    parse_study,
+    read_text,
+)
 from benchmark.study_spaces import missing_spaces
+from benchmark.toml_text import MOST_PARTS, TomlError, parse_toml
+
+MOST_SHOWN = 200
+"""Characters of a change that a message repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,11 @@ def changed_study(name: str, changes: Sequence[str], catalogue: Catalogue) -> Ch
 
 def _document(text: str, source: str) -> tomlkit.TOMLDocument:
     try:
+        parse_toml(text, source, WHAT)  # tomlkit has no limits of its own
         return tomlkit.parse(text)
-    except (TOMLKitError, ValueError) as error:
+    except TomlError as error:
+        raise StudyError([str(error)]) from None
+    except (TOMLKitError, ValueError, RecursionError) as error:
         raise StudyError(
             [f"a study must be valid TOML. Received: {error}, in {source}. Mend that line."]
         ) from None
@@ -67,8 +80,15 @@ def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
     if not equals or not all(parts):
         raise StudyError(
             [
-                f"a change must be KEY=VALUE. Received {change!r} at --set. "
+                f"a change must be KEY=VALUE. Received {_shown(change)} at --set. "
                 "Write for instance --set training.epochs=5."
+            ]
+        )
+    if len(parts) > MOST_PARTS:
+        raise StudyError(
+            [
+                f"the key of a change must have at most {MOST_PARTS} parts. "
+                f"Received {len(parts)} in {_shown(change)} at --set. Shorten it."
             ]
         )
     try:
@@ -76,10 +96,15 @@ def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
     except TypeError as error:
         raise StudyError(
             [
-                f"the key of a change must lead through tables. Received {change!r} at --set, "
+                "the key of a change must lead through tables. "
+                f"Received {_shown(change)} at --set, "
                 f"where {error} is a value. Change that value instead."
             ]
         ) from None
+
+
+def _shown(change: str) -> str:
+    return repr(change if len(change) <= MOST_SHOWN else f"{change[:MOST_SHOWN]}…")
 
 
 def _table(document: tomlkit.TOMLDocument, path: Sequence[str]) -> MutableMapping[str, Any]:
@@ -106,7 +131,7 @@ def _table(document: tomlkit.TOMLDocument, path: Sequence[str]) -> MutableMappin
 
 def _value(text: str) -> object:
     try:
-        tomllib.loads(f"value = {text}")
+        parse_toml(f"value = {text}", "--set", "a value")
         return tomlkit.parse(f"value = {text}")["value"]
     except (TOMLKitError, ValueError, RecursionError):
         return text

@@ -1,6 +1,5 @@
 """Finding, reading and checking study files: every mistake becomes a sentence."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from benchmark.study import Study
 from benchmark.study_checks import check_study
 from benchmark.study_facts import Catalogue
 from benchmark.study_messages import mistakes_of
+from benchmark.toml_text import TomlError, parse_toml, read_toml_text
 
-BYTE_ORDER_MARK = "\ufeff"
+WHAT = "a study"
 
 
 class StudyError(UserError, ValueError):
@@ -72,11 +72,9 @@ def parse_study(text: str, source: str, name: str = "study") -> Study:
         benchmark.study_file.StudyError: ... Received 'metrik' at problem.metrik in x.toml. ...
     """
     try:
-        content = tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))
-    except (ValueError, RecursionError) as error:  # numbers of 4300 digits, lists in lists in …
-        raise StudyError(
-            [f"a study must be valid TOML. Received: {error}, in {source}. Mend that line."]
-        ) from None
+        content = parse_toml(text, source, WHAT)
+    except TomlError as error:
+        raise StudyError([str(error)]) from None
     try:
         return Study.model_validate({"name": name, **content})
     except ValidationError as error:
@@ -90,8 +88,10 @@ def read_text(path: Path) -> str:
         StudyError: the file cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8").removeprefix(BYTE_ORDER_MARK)
-    except (OSError, UnicodeDecodeError) as error:
+        return read_toml_text(path, WHAT)
+    except TomlError as error:
+        raise StudyError([str(error)]) from None
+    except OSError as error:
         raise StudyError(
             [
                 f"a study must be a readable UTF-8 file. Received {error} at {path}. "

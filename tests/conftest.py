@@ -6,7 +6,15 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import pytest
+
 from benchmark import backend
 
 # As every study does, so that no test depends on which one was the first to do it.
 backend.select(os.environ["KERAS_BACKEND"])
+
+
+@pytest.fixture(autouse=True)
+def _no_remembered_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test as a process begins: with no secret to hide."""
+    monkeypatch.setattr("benchmark.urls._remembered", {})

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.commands.terminal import terminal
+from benchmark.commands.terminal import Terminal, terminal, text_column, warn
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def run_check(request: CheckRequest) -> int:
         try:
             found = run_checks(names, backends, checked)
         except RuntimeError as error:
-            sys.stderr.write(f"{error}\n")
+            warn(f"{error}")
             return FAILED
     if request.as_json:
         from benchmark.commands.views import print_json
@@ -122,7 +121,6 @@ def _show(found: "Sequence[Examination]") -> None:
                 f"What is expected: {meaning}",
                 style="red",
                 highlight=False,
-                markup=False,
                 soft_wrap=True,
             )
     failed = sum(bool(one.failures) for one in found)
@@ -141,15 +139,15 @@ def _write(output: Path, found: "Sequence[Examination]") -> None:
     command = shlex.join(["python", "-m", "benchmark.run", *sys.argv[1:]])
     text = properties_section(found, command, f"{here['date']}, {versions}")
     write_section(output, "properties", text)
-    sys.stderr.write(f"written: {output}\n")
+    warn(f"written: {output}")
 
 
 @contextmanager
 def _progress(total: int) -> "Iterator[Callable[[Examination], None]]":
     """A bar on a terminal, a line for each examination elsewhere."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     bars = Progress(
-        TextColumn("{task.description}"),
+        text_column("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -162,9 +160,9 @@ def _progress(total: int) -> "Iterator[Callable[[Examination], None]]":
         bars.update(bar, advance=1, description=f"{one.optimizer}, {one.backend}")
         if not console.is_terminal:
             said = ", ".join(result.name for result in one.failures)
-            sys.stderr.write(
+            warn(
                 f"{one.optimizer}, {one.backend}, {one.seconds:.0f} s: "
-                f"{f'failed: {said}' if said else 'passed'}\n"
+                f"{f'failed: {said}' if said else 'passed'}"
             )
 
     # Older releases of Rich end even disabled bars with an empty line.

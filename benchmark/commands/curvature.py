@@ -1,19 +1,18 @@
 """What the command ``curvature`` does, from its options to the page."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from benchmark.commands.backends import select_backend
-from benchmark.commands.terminal import terminal
+from benchmark.commands.terminal import Terminal, terminal, text_column, warn
 from benchmark.errors import UserError, did_you_mean
 from benchmark.optimizers.foreign import check_permission
 
@@ -74,7 +73,7 @@ def run_curvature(request: CurvatureCommand) -> None:
         return
     console = terminal()
     console.print(curvature_view(portrait))
-    console.print(f"page: {files[0]}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"page: {files[0]}", highlight=False, soft_wrap=True)
 
 
 def _check(request: CurvatureCommand) -> None:
@@ -236,19 +235,19 @@ def _table(title: str, *columns: str) -> Table:
 @contextmanager
 def _progress() -> "Iterator[tuple[Watch, Callable[[str], None]]]":
     """A bar on a terminal, a line for each stage elsewhere, and sentences; on the error stream."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
         seen: set[str] = set()
 
         def say(stage: str, share: float) -> None:  # noqa: ARG001
             if stage not in seen:
                 seen.add(stage)
-                sys.stderr.write(f"{stage} …\n")
+                warn(f"{stage} …")
 
         yield say, _line
         return
     bars = Progress(
-        TextColumn("{task.description}"),
+        text_column("{task.description}"),
         BarColumn(bar_width=30),
         TimeElapsedColumn(),
         console=console,
@@ -260,8 +259,8 @@ def _progress() -> "Iterator[tuple[Watch, Callable[[str], None]]]":
         bars.update(bar, description=stage, total=1.0 if share else None, completed=share)
 
     with bars:
-        yield show, lambda text: bars.console.print(text, highlight=False, markup=False)
+        yield show, lambda text: bars.console.print(text, highlight=False)
 
 
 def _line(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
+    warn(f"{sentence}")

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from benchmark import __version__
 from benchmark.errors import UserError
+from benchmark.urls import masked
 
 PACKAGES = ("keras", "tensorflow", "jax", "optuna", "mlflow", "scikit-learn", "ray")
 OPTIONAL = ("jax", "ray")
-TRACKING_SECONDS = 10.0
+SECONDS = 10.0
+"""How long each of storage and tracking may take to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def examine(
     backend: str,
     results: Path,
     storage: str | None,
-    tracking_uri: str,
+    tracking_uri: Callable[[], str],
     select_backend: Callable[[str], None],
 ) -> list[Check]:
     """Examine versions, backend, devices, results folder, search storage and tracking.
@@ -42,7 +44,7 @@ def examine(
         backend: the framework that a study would use.
         results: the folder of all results.
         storage: an Optuna storage URL, or nothing for the journal in the run folder.
-        tracking_uri: the MLflow store.
+        tracking_uri: returns the MLflow store, or raises what is wrong with its address.
         select_backend: imports the framework.
     """
     return [
@@ -91,17 +93,25 @@ def _results(results: Path) -> Check:
 def _storage(storage: str | None) -> Check:
     if storage is None:
         return Check("storage", True, "a journal file in each run folder")
-    from benchmark.search.storage import close_storage, name_of, open_storage
+    from benchmark.search.storage import close_storage, open_storage
+    from benchmark.tracking.check import within
+
+    def ask() -> str:
+        close_storage(open_storage(storage))
+        return ""
 
     try:
-        close_storage(open_storage(storage))
+        failure = within(SECONDS, ask, f"no answer within {SECONDS:g} s from {masked(storage)}")
     except UserError as error:
-        return Check("storage", False, str(error))
-    return Check("storage", True, f"{name_of(storage)} answers")
+        failure = str(error)
+    return Check("storage", not failure, failure or f"{masked(storage)} answers")
 
 
-def _tracking(uri: str) -> Check:
+def _tracking(uri: Callable[[], str]) -> Check:
     from benchmark.tracking import check_tracking
 
-    good, sentence = check_tracking(uri, TRACKING_SECONDS)
+    try:
+        good, sentence = check_tracking(uri(), SECONDS)
+    except UserError as error:
+        good, sentence = False, str(error)
     return Check("tracking", good, sentence)

@@ -12,7 +12,7 @@ from benchmark.results import is_finished, list_runs
 from benchmark.search import PRUNERS, SAMPLERS
 from benchmark.study import Study
 from benchmark.study_facts import Catalogue
-from benchmark.study_file import StudyError, parse_study, study_files
+from benchmark.study_file import StudyError, parse_study, read_text, study_files
 from benchmark.study_spaces import STOPPING_RULES, missing_spaces
 
 Row = dict[str, str]
@@ -43,7 +43,7 @@ def _studies(_: Path) -> list[Row]:
     rows = []
     for name, path in study_files().items():
         try:
-            study = parse_study(path.read_text(encoding="utf-8"), str(path), name)
+            study = parse_study(read_text(path), str(path), name)
             labels = ", ".join(entry.label for entry in study.compare)
             rows.append({"name": name, "question": study.question, "compares": labels})
         except StudyError as error:

@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Literal, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
+from benchmark.commands.terminal import text_column
 from benchmark.trial import Direction, Report, TrialResult
 
 Mode = Literal["live", "plain", "quiet"]
@@ -51,12 +52,12 @@ class StudyProgress:
         self._mode = mode
         self._started = self._spoken = time.monotonic()
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            text_column("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[best]}"),
+            text_column("{task.fields[best]}"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[pace]}"),
+            text_column("{task.fields[pace]}"),
             console=console,
             refresh_per_second=REFRESHES,
             disable=mode != "live",
@@ -98,7 +99,7 @@ class StudyProgress:
         finished = sum(self._done.values()) == sum(self._totals.values())
         if self._mode == "plain" and (finished or now - self._spoken >= PLAIN_INTERVAL):
             self._spoken = now
-            self._console.print(self.line(), soft_wrap=True, highlight=False, markup=False)
+            self._console.print(self.line(), soft_wrap=True, highlight=False)
 
     def label_stopped(self, label: str) -> None:
         """Expect no more trials of a label."""

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from benchmark.commands.interruption import Interruption
-from benchmark.commands.terminal import terminal
+from benchmark.commands.terminal import Terminal, terminal, text_column, warn
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -90,17 +89,17 @@ def run_speed(request: SpeedRequest) -> int:
 def _end(record: "Record", request: SpeedRequest) -> int:
     output = request.output
     if not record.is_finished:
-        sys.stderr.write("Interrupted; what was measured before is shown.\n")
+        warn("Interrupted; what was measured before is shown.")
     if output is not None and not record.is_finished and output.exists():
-        sys.stderr.write(f"{output} stays as it was.\n")
+        warn(f"{output} stays as it was.")
     elif output is not None:
         for path in _written(output, record, request):
-            sys.stderr.write(f"written: {path}\n")
+            warn(f"written: {path}")
     if not record.is_finished:
         return INTERRUPTED
     failed = [one for one in record.measured.values() if one.missing.startswith("failed")]
     for one in failed:
-        sys.stderr.write(f"{one.name} {one.missing}\n")
+        warn(f"{one.name} {one.missing}")
     return FAILED if failed else DONE
 
 
@@ -216,9 +215,9 @@ def _rich(table: "Table") -> RichTable:
 @contextmanager
 def _progress(total: int) -> "Iterator[Callable[[int, Task], None]]":
     """A bar with what is being measured on a terminal, a line for each elsewhere."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     bars = Progress(
-        TextColumn("{task.description}"),
+        text_column("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -230,7 +229,7 @@ def _progress(total: int) -> "Iterator[Callable[[int, Task], None]]":
     def began(index: int, task: "Task") -> None:
         bars.update(bar, completed=index, description=task.title)
         if not console.is_terminal:
-            sys.stderr.write(f"{index + 1}/{total} {task.title}\n")
+            warn(f"{index + 1}/{total} {task.title}")
 
     # Older releases of Rich end even disabled bars with an empty line.
     if not console.is_terminal:

@@ -1,13 +1,12 @@
 """Several studies by one command, one after the other."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmark.catalogue import catalogue
 from benchmark.commands.runs import code_of_study
 from benchmark.commands.study import DONE, INTERRUPTED, StudyRequest, run_study
-from benchmark.commands.terminal import command
+from benchmark.commands.terminal import command, warn
 from benchmark.errors import UserError
 from benchmark.results import check_run_name
 from benchmark.study_changes import changed_study
@@ -44,7 +43,7 @@ def run_studies(
         left = names[place + 1 :]
         if ended == INTERRUPTED:
             if left:
-                sys.stderr.write(f"Not begun:\n  {command('study', *left)}\n")
+                warn(f"Not begun:\n  {command('study', *left)}")
             return ended
         code = max(code, ended)
     return code
@@ -65,4 +64,4 @@ def _check(
     if twice is not None:
         raise UserError(f"a study must be named once. Received {twice!r} twice. Leave one out.")
     for study in studies:
-        check_data(study, lambda text: sys.stderr.write(f"{text}\n"))
+        check_data(study, warn)

@@ -1,7 +1,6 @@
 """What the command ``study`` does, from its options to its exit code."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.commands.runs import code_of_study, opened_run
-from benchmark.commands.terminal import command
+from benchmark.commands.terminal import Terminal, command, warn
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
 from benchmark.results import (
@@ -30,7 +29,8 @@ from benchmark.results import (
 from benchmark.study_changes import changed_study
 from benchmark.study_data import check_data
 from benchmark.study_file import find_study, study_of_run
-from benchmark.tracking import public_uri, resolve_tracking_uri
+from benchmark.tracking import resolve_tracking_uri
+from benchmark.urls import is_harmless, masked
 
 if TYPE_CHECKING:
     from benchmark.session import Outcome, Session
@@ -93,7 +93,7 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
 def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str], None]) -> int:
     """Train a new study, or a run that there is."""
     # With --quiet nothing but what went wrong is printed.
-    console = Console(stderr=request.as_json or request.quiet)
+    console = Terminal(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     if path and (summary := _summary_of_trained(path)):
         return _end_trained(path, summary, request, select_backend, console)
@@ -206,9 +206,9 @@ def _print_summary(summary: Mapping[str, Any], path: Path) -> None:
 
 def _tell_failure(error: OSError, path: Path, request: StudyRequest) -> int:
     """Say that a file could not be written, and how to go on; return the exit code."""
-    sys.stderr.write(
+    warn(
         f"files must be readable and folders writable. Received: {error}. Every finished trial is "
-        f"kept. Make room, or give access, and go on with:\n  {_resume(path, request)}\n"
+        f"kept. Make room, or give access, and go on with:\n  {_resume(path, request)}"
     )
     return FAILED
 
@@ -240,13 +240,13 @@ def _run_visibly(
 
 
 def _warn(console: Console, text: str) -> None:
-    console.print(text, style="yellow", soft_wrap=True, highlight=False, markup=False)
+    console.print(text, style="yellow", soft_wrap=True, highlight=False)
 
 
 def _teller(console: Console, quiet: bool) -> Callable[[str], None]:
     def tell(text: str) -> None:
         if not quiet:
-            console.print(text, soft_wrap=True, highlight=False, markup=False)
+            console.print(text, soft_wrap=True, highlight=False)
 
     return tell
 
@@ -269,15 +269,15 @@ def _tell_outcome(
             f"Send it with: {command('track', outcome.path, *place)}",
         )
     if not outcome.path.is_dir():
-        sys.stderr.write(
+        warn(
             f"The run folder {outcome.path} was removed while the study ran, and nothing is kept. "
-            "Begin a new run.\n"
+            "Begin a new run."
         )
         return FAILED
     if not outcome.finished:
-        sys.stderr.write(
+        warn(
             f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {_resume(outcome.path, request)}\n"
+            f"  {_resume(outcome.path, request)}"
         )
         return INTERRUPTED
     summary = outcome.summary
@@ -304,7 +304,7 @@ def _tell_failures(path: Path, summary: Mapping[str, Any], console: Console) -> 
         _warn(console, line)
     if set(statuses) != {"failed"}:
         return DONE
-    sys.stderr.write("Every trial failed. Correct the cause and begin a new run.\n")
+    warn("Every trial failed. Correct the cause and begin a new run.")
     return FAILED
 
 
@@ -324,18 +324,19 @@ def _tell_files(
         folder = outcome.path.parent.parent
         where = [] if folder == Path("results") else ["--results", str(folder)]
         is_server = tracking_uri.startswith("http")
-        shown = public_uri(tracking_uri) if is_server else command("ui", *where, *_place(request))
+        shown = masked(tracking_uri) if is_server else command("ui", *where, *_place(request))
         tell(f"MLflow    {shown}")
 
 
 def _place(request: StudyRequest) -> list[str]:
-    # Without its password, which has no place on a screen.
-    return ["--tracking-uri", public_uri(request.tracking_uri)] if request.tracking_uri else []
+    # Without its password, which has no place on a screen; the user fills it in.
+    return ["--tracking-uri", masked(request.tracking_uri)] if request.tracking_uri else []
 
 
 def _resume(path: Path, request: StudyRequest) -> str:
     """The command that goes on with a run."""
     options = [*_place(request), *([] if request.tracking else ["--no-tracking"])]
-    # A storage with a password is not recorded, and not printed either.
-    options += ["--storage", "URL"] if request.storage and "@" in request.storage else []
+    # A storage with a password is not recorded: the user has to name it again.
+    is_recorded = request.storage is None or is_harmless(request.storage)
+    options += [] if is_recorded else ["--storage", masked(request.storage or "")]
     return command("study", "--resume", path, *options)

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.commands.terminal import command
+from benchmark.commands.terminal import command, printable_json
 
 if TYPE_CHECKING:
     from benchmark.commands.doctor import Check
@@ -236,7 +236,8 @@ def print_json(document: Any) -> None:
           "objective": "inf"
         }
     """
-    sys.stdout.write(json.dumps(_json_ready(document), indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(_json_ready(document), indent=2, ensure_ascii=False)
+    sys.stdout.write(printable_json(text) + "\n")
 
 
 def _json_ready(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Dataset cards: the ``datasets/*.toml`` files that say what a dataset is."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,6 +9,9 @@ from benchmark.data.card_messages import DatasetError, card_error
 from benchmark.data.loader_settings import SETTINGS, LoaderSettings, Table
 from benchmark.errors import did_you_mean
 from benchmark.resources import shipped
+from benchmark.toml_text import TomlError, parse_toml, read_toml_text
+
+WHAT = "a dataset card"
 
 
 class DatasetCard(Table):
@@ -131,8 +133,10 @@ def read_card(path: Path) -> DatasetCard:
         DatasetError: the file cannot be read, or a line for each mistake in it.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = parse_toml(read_toml_text(path, WHAT), str(path), WHAT)
+    except TomlError as error:
+        raise DatasetError(str(error)) from None
+    except OSError as error:
         raise DatasetError(
             f"a dataset card must be a readable TOML file. Received {error} in {path}."
         ) from error

@@ -18,6 +18,7 @@ import ray
 import benchmark
 from benchmark.distributed.errors import DistributedError
 from benchmark.distributed.worker import Worker
+from benchmark.urls import masked, remember, without_secrets
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """For replies that do not fit into a message; what is larger goes to the temporary folder."""
@@ -52,6 +53,7 @@ class Cluster:
                 "else opened. Call ray.shutdown() first."
             )
         self.address = os.environ.get("RAY_ADDRESS") or "local"
+        remember(self.address)
         self.is_local = self.address == "local"
         self._folder: Path | None = None
         self._processes: set[int] = set()
@@ -65,7 +67,8 @@ class Cluster:
             self.stop()
             if isinstance(error, Exception):
                 raise DistributedError(
-                    f"Ray must start or be reachable at {self.address}. Received {error}. "
+                    f"Ray must start or be reachable at {masked(self.address)}. "
+                    f"Received {without_secrets(str(error), self.address)}. "
                     "Leave out --workers to train in this process."
                 ) from error
             raise

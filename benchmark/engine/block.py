@@ -269,7 +269,10 @@ class Block:
                     before=self._shape.row(before, place) if slot.epoch else None,
                     regularization=regularization_of(slot.trial),
                 )
-        except Exception as error:  # a failed trial is a status, never the end of a study
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, failure_reason(error))
         return slot.report(metrics, status, reason, found, tracked)
 

@@ -101,7 +101,7 @@ def footprint(program: TrainingProgram, model: keras.Model) -> Footprint:
     return Footprint(COPIES * sum(parts), PASSES * (outputs + parts[0]))
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that memory is exhausted, of the device or of the system."""
     text = str(error).lower()
     names = ("resource_exhausted", "resourceexhausted", "out of memory", "failed to allocate")

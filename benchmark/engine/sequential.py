@@ -103,7 +103,10 @@ class SequentialEngine:
         self._error = ""
         try:
             self._prepare(self._slot)
-        except Exception as error:  # a failed trial is a status, never the end of a study
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # a failed trial is a status, never the end of a study
             self._error = failure_reason(error)
 
     def advance(self) -> list[Report]:
@@ -127,7 +130,7 @@ class SequentialEngine:
             self._train_epoch(slot)
             if slot.needs_evaluation():
                 reports.append(self._evaluate(slot, before))
-        except Exception as error:  # as above
+        except (Exception, SystemExit) as error:  # as above
             reports.append(slot.report({}, Status.FAILED, self._error or failure_reason(error)))
         return reports
 

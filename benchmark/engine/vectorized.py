@@ -112,7 +112,10 @@ class VectorizedEngine:
         try:
             with Clock("compile", slot):
                 self._place(slot)
-        except Exception as error:  # a failed trial is a status, never the end of a study
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # a failed trial is a status, never the end of a study
             self._errors[trial.number] = failure_reason(error)
 
     def advance(self) -> list[Report]:
@@ -126,7 +129,7 @@ class VectorizedEngine:
             self._unpark()
             self._compile()
             self._compute()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not is_out_of_memory(error) or self.capacity == 1:
                 raise
             return self._shrink()
@@ -141,7 +144,7 @@ class VectorizedEngine:
         turn = self._computing.popleft()
         try:
             return turn.wanted()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_out_of_memory(error) and self.capacity > 1:
                 return self._shrink()
             assert isinstance(turn.home, Block), "the sequential engine reports its failures"
@@ -207,7 +210,7 @@ class VectorizedEngine:
                 group = self._groups.of_trial(row.slot.trial)
                 group.warm_up(row.slot, self._warming)
                 self._take(group, row)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if is_out_of_memory(error) and self.capacity > 1:
                     raise
                 self._errors[row.slot.trial.number] = failure_reason(error)

@@ -28,7 +28,7 @@ class Warming:
         """
         self._tasks.setdefault(key, (task, []))[1].append(slot)
 
-    def run(self) -> dict[int, Exception]:
+    def run(self) -> dict[int, BaseException]:
         """Compile all that was noted.
 
         Returns:
@@ -36,12 +36,12 @@ class Warming:
         """
         tasks, self._tasks = list(self._tasks.values()), {}
         slots = {id(slot): slot for _, waiting in tasks for slot in waiting}
-        failed: dict[int, Exception] = {}
+        failed: dict[int, BaseException] = {}
         with Clock("compile", *slots.values()), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             futures = [(pool.submit(task), waiting) for task, waiting in tasks]
         for future, waiting in futures:
             error = future.exception()
-            if isinstance(error, Exception):
+            if isinstance(error, Exception | SystemExit):
                 failed.update({slot.trial.number: error for slot in waiting})
             elif error is not None:
                 raise error

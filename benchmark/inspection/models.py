@@ -83,7 +83,7 @@ def model_subject(
 def _loaded(file: Path) -> keras.Model:
     try:
         model = keras.saving.load_model(file, compile=False)
-    except Exception as error:  # whatever the file holds
+    except (Exception, SystemExit) as error:  # whatever the file holds
         reason = failure_reason(error)
         raise InspectionError(
             f"--model must be readable by keras {keras.__version__}. Received {file}: {reason}"
@@ -231,7 +231,7 @@ def _try_loss(model: keras.Model, loss: Any, x: Array, y: Array, words: str) -> 
     """Refuse a loss that does not take the model's outputs and the dataset's targets."""
     try:
         value = float(keras.ops.mean(loss(y, model(x, training=False))))
-    except Exception as error:  # whatever a loss raises at wrong shapes
+    except (Exception, SystemExit) as error:  # whatever a loss raises at wrong shapes
         reason = failure_reason(error)
         raise InspectionError(
             f"--loss must fit the outputs of the model and the targets of the dataset. "

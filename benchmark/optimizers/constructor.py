@@ -111,7 +111,10 @@ def _accepts(optimizer_class: type, name: str, default: Any) -> bool:
     """Whether a class that takes further keywords hands this one on."""
     try:
         optimizer_class(**{name: default})
-    except Exception:  # a class of anyone's: it may set the argument itself, or refuse it
+    except (
+        Exception,
+        SystemExit,
+    ):  # a class of anyone's: it may set the argument itself, or refuse it
         return False
     return True
 

@@ -69,7 +69,7 @@ def examine(optimizer_class: Any, arguments: Arguments = ()) -> Findings:
         return Findings(failure=error)
     try:
         wrong = trial.differing(constants)
-    except Exception as raised:  # a class of anyone's
+    except (Exception, SystemExit) as raised:  # a class of anyone's
         return Findings(failure=failure_reason(raised))
     if "" in wrong:
         return Findings(failure=DIFFERENT)
@@ -92,7 +92,7 @@ def verify(optimizer_class: Any, arguments: Arguments, findings: Findings) -> st
         optimizer = trial.adapted(findings.constants)
         found = [rows[0] for rows in trial.steps(optimizer, [{}])]
         own = trial.plain_steps({})
-    except Exception as error:  # a class of anyone's
+    except (Exception, SystemExit) as error:  # a class of anyone's
         return failure_reason(error)
     return "" if distance(found, own) <= trial.tolerance(own) else DIFFERENT
 
@@ -132,7 +132,7 @@ class _Trial:
         try:
             optimizer = self.adapted(constants)
             self._traced(optimizer, *self._states(optimizer, [{}]))
-        except Exception as error:  # a class of anyone's
+        except (Exception, SystemExit) as error:  # a class of anyone's
             return failure_reason(error)
         return ""
 
@@ -169,7 +169,7 @@ class _Trial:
         for value in other_values(self.table[name], usual):
             try:
                 points = self.plain_steps({name: value})
-            except Exception:  # noqa: S112 - a range that is not in the table
+            except (Exception, SystemExit):  # noqa: S112 - a range that is not in the table
                 continue
             if distance(points, own) > VISIBLE * distance(own, self.start):
                 return value, points

@@ -85,7 +85,7 @@ def imported_class(name: str) -> Any:
         )
     try:
         found()
-    except Exception as error:  # a class of anyone's
+    except (Exception, SystemExit) as error:  # a class of anyone's
         raise ValueError(
             f"the optimizer must be constructible without arguments. Received {name!r}, which "
             f"raises {failure_reason(error)}. Mend its defaults."

@@ -1,8 +1,7 @@
 """Optuna storages: opened, repaired after a kill, and written one trial at a time."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,17 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from benchmark.search.errors import SearchError
 from benchmark.search.journal import RunJournal
 from benchmark.trial import Direction
+from benchmark.urls import (
+    connect_arguments,
+    is_harmless,
+    masked,
+    missing_driver,
+    remember,
+    unreadable,
+    without_secrets,
+)
 
 JOURNAL = "optuna.journal"
-_CONNECT_SECONDS = 10
 _SQLITE_LOCK_SECONDS = 30
 
 
@@ -32,12 +39,53 @@ def open_storage(place: str | Path, *, kept: bool = True) -> BaseStorage:
         kept: whether the run is kept where the storage cannot be opened; a new one is not.
 
     Raises:
-        SearchError: the storage cannot be reached.
+        SearchError: the URL cannot be read, or the storage not be reached.
     """
+    url = str(place) if isinstance(place, str) and "://" in place else None
+    if url is not None and (mistake := unreadable(url)):
+        raise SearchError(f"the search storage cannot be opened: {mistake}")
+    remember(url)
     with storage_errors(place, "opening it", kept=kept):
-        if isinstance(place, str) and "://" in place:
-            return RDBStorage(place, engine_kwargs=_engine_settings(place))
+        if url is not None:
+            return RDBStorage(url, engine_kwargs=_engine_settings(url))
         return RunJournal(Path(place) / JOURNAL)
+
+
+def storage_facts(url: str | None) -> dict[str, str | None]:
+    """Return what a run folder keeps of the storage that was asked for.
+
+    Args:
+        url: the storage's URL, or nothing for the journal in the run folder.
+
+    Example:
+        >>> storage_facts("sqlite:///studies.db")
+        {'storage': 'sqlite:///studies.db'}
+        >>> storage_facts("postgresql://ada:secret@host/studies")
+        {'storage': None, 'masked_storage': 'postgresql://ada:***@host/studies'}
+    """
+    if url is None or is_harmless(url):
+        return {"storage": url}
+    return {"storage": None, "masked_storage": masked(url)}
+
+
+def recorded_storage(facts: Mapping[str, Any], path: Path) -> str | None:
+    """Return the storage of a run that is resumed without naming one.
+
+    Args:
+        facts: the run's ``environment.json``.
+        path: the run folder, for messages.
+
+    Raises:
+        SearchError: it has a password, which is kept nowhere.
+    """
+    if shown := facts.get("masked_storage"):
+        raise SearchError(
+            "a run must be resumed with its own search storage. Received no --storage for "
+            f"{path}, whose storage {shown} has a password, which is kept nowhere. "
+            "Add --storage URL, with the password."
+        )
+    url: str | None = facts.get("storage")
+    return url
 
 
 def one_wait(storage: BaseStorage) -> AbstractContextManager[None]:
@@ -57,16 +105,6 @@ def close_storage(storage: BaseStorage) -> None:
         storage.engine.dispose()
 
 
-def name_of(place: str | Path) -> str:
-    """Name a storage in messages, without the password of its URL.
-
-    Example:
-        >>> name_of("postgresql://ada:secret@host/studies")
-        'postgresql://ada:***@host/studies'
-    """
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(place))
-
-
 @contextmanager
 def storage_errors(place: str | Path, doing: str, *, kept: bool = True) -> Iterator[None]:
     """Turn whatever a storage raises into a :class:`SearchError` that names it.
@@ -82,11 +120,11 @@ def storage_errors(place: str | Path, doing: str, *, kept: bool = True) -> Itera
         raise
     # Each database driver has its own exceptions, and none is imported here.
     except Exception as error:
-        first_line = name_of(str(error).strip().partition("\n")[0])
+        first_line = without_secrets(str(error).strip().partition("\n")[0], *_urls(place))
         raise SearchError(
             f"the search storage must be reachable and writable. Received "
-            f"{type(error).__name__}: {first_line} while {doing} at {name_of(place)}. "
-            f"{_remedy(place, kept=kept)}"
+            f"{type(error).__name__}: {first_line} while {doing} at {_shown(place)}. "
+            f"{missing_driver(error) or _remedy(place, kept=kept)}"
         ) from error
 
 
@@ -101,11 +139,19 @@ def _remedy(place: str | Path, *, kept: bool) -> str:
     )
 
 
+def _urls(place: str | Path) -> list[str]:
+    return [place] if isinstance(place, str) else []
+
+
+def _shown(place: str | Path) -> str:
+    return masked(place) if isinstance(place, str) else str(place)
+
+
 def _engine_settings(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": _SQLITE_LOCK_SECONDS}}
     # A study outlives the idle timeout of many servers: each connection is tried first.
-    return {"connect_args": {"connect_timeout": _CONNECT_SECONDS}, "pool_pre_ping": True}
+    return {"connect_args": connect_arguments(url), "pool_pre_ping": True}
 
 
 class TrialStore:
@@ -151,7 +197,7 @@ class TrialStore:
                 if not resume:
                     raise SearchError(
                         f"a new run must have a name of its own. Received {name!r}, which is in "
-                        f"{name_of(place)} already. Name another run by --run-name; or go on "
+                        f"{_shown(place)} already. Name another run by --run-name; or go on "
                         "with --resume RUN, where the folder of that run is still there."
                     ) from None
                 self._study_id = storage.get_study_id_from_name(name)

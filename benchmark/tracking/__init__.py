@@ -5,10 +5,10 @@ Importing this package does not import MLflow: that takes seconds and is left to
 """
 
 from benchmark.tracking.check import check_tracking
+from benchmark.tracking.database import check_database
 from benchmark.tracking.dataset import TrackedDataset
 from benchmark.tracking.location import (
     default_tracking_uri,
-    public_uri,
     resolve_tracking_uri,
     ui_command,
     ui_environment,
@@ -22,9 +22,9 @@ __all__ = [
     "TrackedDataset",
     "Tracker",
     "Unsent",
+    "check_database",
     "check_tracking",
     "default_tracking_uri",
-    "public_uri",
     "resolve_tracking_uri",
     "ui_command",
     "ui_environment",

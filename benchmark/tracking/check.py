@@ -1,16 +1,58 @@
 """Whether the tracking store can be reached, for ``doctor``."""
 
+import base64
+import http.client
 import os
 import queue
 import sqlite3
 import tempfile
 import threading
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from benchmark.tracking.client import open_client
-from benchmark.tracking.location import is_server, public_uri, sqlite_file
+from benchmark.tracking.database import check_revision, file_revision
+from benchmark.tracking.location import TrackingError, is_server, sqlite_file
 from benchmark.tracking.reason import reason
+from benchmark.urls import masked, without_secrets
+
+Answer = TypeVar("Answer")
+
+
+def within(timeout: float, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
+    """Ask in a thread, because a database driver or a name server may hang.
+
+    Args:
+        timeout: how long to wait for the answer at most, in seconds.
+        ask: what may hang; what it raises is raised here.
+        otherwise: the answer where there is none in time.
+
+    Example:
+        >>> within(1.0, lambda: "yes", "no answer")
+        'yes'
+    """
+    answers: queue.SimpleQueue[Callable[[], Answer]] = queue.SimpleQueue()
+
+    def answer() -> None:
+        try:
+            value = ask()
+        except BaseException as error:
+            answers.put(lambda error=error: _raise(error))  # type: ignore[misc]
+        else:
+            answers.put(lambda: value)
+
+    threading.Thread(target=answer, name="doctor", daemon=True).start()
+    try:
+        return answers.get(timeout=timeout)()
+    except queue.Empty:
+        return otherwise
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def check_tracking(uri: str, timeout: float) -> tuple[bool, str]:
@@ -31,8 +73,10 @@ def check_tracking(uri: str, timeout: float) -> tuple[bool, str]:
     if file is not None:
         return _check_file(file)
     if is_server(uri):
-        return _check_server(uri, timeout)
-    return _check_other(uri, timeout)
+        silent = f"the MLflow server at {masked(uri)} does not answer: timed out"
+        return within(timeout, lambda: _check_server(uri, timeout), (False, silent))
+    silent = f"the MLflow store {masked(uri)} cannot be used: no answer within {timeout:g} s"
+    return within(timeout, lambda: _check_other(uri), (False, silent))
 
 
 def _check_file(file: Path) -> tuple[bool, str]:
@@ -57,39 +101,48 @@ def _check_file(file: Path) -> tuple[bool, str]:
             (runs,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
         finally:
             connection.close()
+        check_revision(file_revision(file), str(file))
     except sqlite3.Error as error:
         return False, f"the file {file} is no MLflow store: {error}"
+    except TrackingError as error:
+        return False, str(error)
     return True, f"the MLflow store {file} holds {runs} runs"
 
 
 def _check_server(uri: str, timeout: float) -> tuple[bool, str]:
-    address = f"{uri.rstrip('/')}/version"
+    address, headers = _request(uri)
     try:
         # The scheme was checked to be http or https.
-        with urllib.request.urlopen(address, timeout=timeout) as answer:  # noqa: S310
+        request = urllib.request.Request(address, headers=headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             version = answer.read(100).decode(errors="replace").strip()
-    except (OSError, ValueError) as error:
-        return False, f"the MLflow server at {public_uri(uri)} does not answer: {reason(error)}"
-    return True, f"the MLflow server at {public_uri(uri)} answers, version {version}"
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return False, f"the MLflow server at {masked(uri)} does not answer: {reason(error)}"
+    return True, f"the MLflow server at {masked(uri)} answers, version {version}"
 
 
-def _check_other(uri: str, timeout: float) -> tuple[bool, str]:
-    """Ask through MLflow itself, in a thread, because a database driver may hang."""
-    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+def _request(uri: str) -> tuple[str, dict[str, str]]:
+    """The address of the version, and the login that MLflow's client would send with it."""
+    parsed = urlsplit(uri)
+    userinfo, _, host = parsed.netloc.rpartition("@")
+    user, _, password = userinfo.partition(":")
+    user = unquote(user) or os.environ.get("MLFLOW_TRACKING_USERNAME", "")
+    password = unquote(password) or os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if user:
+        login = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {login}"}
+    path = f"{parsed.path.rstrip('/')}/version"
+    return urlunsplit((parsed.scheme, host, path, parsed.query, "")), headers
 
-    def ask() -> None:
-        try:
-            open_client(uri).search_experiments(max_results=1)
-        except Exception as error:  # The failure is the answer.
-            answers.put(str(error).strip() or type(error).__name__)
-        else:
-            answers.put("")
 
-    threading.Thread(target=ask, name="mlflow-check", daemon=True).start()
+def _check_other(uri: str) -> tuple[bool, str]:
     try:
-        failure = answers.get(timeout=timeout)
-    except queue.Empty:
-        failure = f"no answer within {timeout:g} s"
-    if failure:
-        return False, f"the MLflow store {public_uri(uri)} cannot be used: {failure}"
-    return True, f"the MLflow store {public_uri(uri)} answers"
+        open_client(uri).search_experiments(max_results=1)
+    except TrackingError as error:  # A sentence, with the remedy.
+        return False, str(error)
+    except Exception as error:  # The failure is the answer.
+        failure = without_secrets(str(error).strip(), uri) or type(error).__name__
+        return False, f"the MLflow store {masked(uri)} cannot be used: {failure}"
+    return True, f"the MLflow store {masked(uri)} answers"

@@ -9,7 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.tracking.location import sqlite_file
+from benchmark.tracking.database import check_database
+from benchmark.tracking.location import sqlite_file, sqlite_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,7 +38,11 @@ def open_client(uri: str) -> "MlflowClient":
 
     Args:
         uri: the tracking URI.
+
+    Raises:
+        TrackingError: a database refuses us, or another MLflow wrote it.
     """
+    check_database(uri)
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     mlflow = import_module("mlflow")
@@ -61,7 +66,7 @@ def _create(file: Path, client: "type[MlflowClient]") -> None:
     folder = Path(tempfile.mkdtemp(prefix=CREATING, dir=file.parent))
     try:
         created = folder / file.name
-        client(tracking_uri=f"sqlite:///{created.as_posix()}").search_experiments(max_results=1)
+        client(tracking_uri=sqlite_uri(created)).search_experiments(max_results=1)
         # Where another process was faster, its store is the one: link refuses to replace.
         with contextlib.suppress(FileExistsError):
             os.link(created, file)

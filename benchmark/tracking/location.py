@@ -1,12 +1,12 @@
 """Where the MLflow store is, and how its user interface is started."""
 
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from benchmark.errors import UserError
+from benchmark.urls import is_harmless, masked, remember, unreadable
 
 STORE_FILE = "mlflow.db"
 ARTIFACT_FOLDER = "mlartifacts"
@@ -26,7 +26,20 @@ def default_tracking_uri(results_root: Path) -> str:
         >>> default_tracking_uri(Path("/data/results"))
         'sqlite:////data/results/mlflow.db'
     """
-    return f"sqlite:///{(results_root.absolute() / STORE_FILE).as_posix()}"
+    return sqlite_uri(results_root / STORE_FILE)
+
+
+def sqlite_uri(file: Path) -> str:
+    """Return the address of a SQLite file, whatever characters its path has.
+
+    Example:
+        >>> sqlite_uri(Path("/data/mlflow.db")), sqlite_uri(Path("/50%?/mlflow.db"))
+        ('sqlite:////data/mlflow.db', 'sqlite+pysqlite:////50%25%3F/mlflow.db')
+    """
+    path = file.absolute().as_posix()
+    quoted = path.replace("%", "%25").replace("?", "%3F")
+    # MLflow makes the folder of what stands after "sqlite:///", encoded as it is.
+    return f"{'sqlite' if quoted == path else 'sqlite+pysqlite'}:///{quoted}"
 
 
 def resolve_tracking_uri(option: str | None, environ: Mapping[str, str], results_root: Path) -> str:
@@ -37,6 +50,9 @@ def resolve_tracking_uri(option: str | None, environ: Mapping[str, str], results
         environ: the environment variables; an empty one counts as unset.
         results_root: the folder ``results/``, home of the default store.
 
+    Raises:
+        TrackingError: the address cannot be read, or names a store that is never kept.
+
     Example:
         >>> environ = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
         >>> resolve_tracking_uri(None, environ, Path("/data/results"))
@@ -46,7 +62,18 @@ def resolve_tracking_uri(option: str | None, environ: Mapping[str, str], results
         >>> resolve_tracking_uri(None, {}, Path("/data/results"))
         'sqlite:////data/results/mlflow.db'
     """
-    return option or environ.get("MLFLOW_TRACKING_URI") or default_tracking_uri(results_root)
+    uri = option or environ.get("MLFLOW_TRACKING_URI") or default_tracking_uri(results_root)
+    remember(uri)
+    where = "--tracking-uri" if option else "MLFLOW_TRACKING_URI"
+    if mistake := unreadable(uri):
+        raise TrackingError(f"the MLflow store at {where} cannot be opened: {mistake}")
+    file = sqlite_file(uri)
+    if uri.startswith("sqlite") and (file is None or file == Path(":memory:")):
+        raise TrackingError(
+            f"the MLflow store must be a file that is kept. Received {masked(uri)} at {where}. "
+            "Write sqlite:///PATH, with four slashes before an absolute path."
+        )
+    return uri
 
 
 def is_server(uri: str) -> bool:
@@ -56,17 +83,7 @@ def is_server(uri: str) -> bool:
         >>> is_server("http://127.0.0.1:5000"), is_server("sqlite:////x.db")
         (True, False)
     """
-    return urlsplit(uri).scheme in ("http", "https")
-
-
-def public_uri(uri: str) -> str:
-    """Return an address without user name and password, for messages.
-
-    Example:
-        >>> public_uri("postgresql://me:secret@host:5432/mlflow")
-        'postgresql://host:5432/mlflow'
-    """
-    return re.sub(r"(://)[^/@]*@", r"\1", uri)
+    return uri.lower().startswith(("http://", "https://"))
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -105,9 +122,11 @@ def ui_command(
 ) -> list[str]:
     """Return the command that serves MLflow's user interface on a store.
 
-    Start it with the environment of :func:`ui_environment`. The default host is loopback:
-    the interface has no login, so whoever reaches it may change and delete runs. MLflow
-    itself refuses requests whose ``Host`` header is neither local nor a private address.
+    Start it with the environment of :func:`ui_environment`, which has the store where its
+    address holds a password: every user of the machine can see the arguments. The default
+    host is loopback: the interface has no login, so whoever reaches it may change and delete
+    runs. MLflow itself refuses requests whose ``Host`` header is neither local nor a private
+    address.
 
     Args:
         uri: the store, as returned by :func:`resolve_tracking_uri`.
@@ -124,10 +143,11 @@ def ui_command(
     """
     if is_server(uri):
         raise TrackingError(
-            f"the store of ui must be a database or a folder. Received the server {uri}; "
-            "open that address in a browser."
+            "the store of ui must be a database or a folder. "
+            f"Received the server {masked(uri)}; open that address in a browser."
         )
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
+    command = [sys.executable, "-m", "mlflow", "ui"]
+    command += ["--backend-store-uri", uri] if is_harmless(uri) else []
     # One worker answers one person; each costs about 300 MB and seconds of start-up.
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     root = artifact_root_of(uri, artifact_root)
@@ -137,8 +157,12 @@ def ui_command(
     return command
 
 
-def ui_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def ui_environment(environ: Mapping[str, str], uri: str = "") -> dict[str, str]:
     """Return the environment for :func:`ui_command`: nothing is sent to the outside.
+
+    Args:
+        environ: the environment of this process.
+        uri: the store, which goes with the environment where its address holds a password.
 
     Example:
         >>> ui_environment({"PATH": "/bin"})["MLFLOW_DISABLE_TELEMETRY"]
@@ -150,4 +174,5 @@ def ui_environment(environ: Mapping[str, str]) -> dict[str, str]:
         # The job runners serve language-model evaluation only and cost two processes.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    return {**environ, **quiet}
+    store = {} if is_harmless(uri) else {"MLFLOW_BACKEND_STORE_URI": uri}
+    return {**environ, **quiet, **store}

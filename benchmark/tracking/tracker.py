@@ -11,13 +11,14 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmark.tracking.dataset import TrackedDataset
-from benchmark.tracking.location import TrackingError, public_uri
+from benchmark.tracking.location import TrackingError
 from benchmark.tracking.mirror import RunMirror
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.outbox import Item, Outbox
 from benchmark.tracking.reason import reason
 from benchmark.tracking.unsent import Unsent
 from benchmark.trial import Report, Status, TrialResult
+from benchmark.urls import masked, without_secrets
 
 ATTEMPTS = 3
 """How often an item is offered to a store that answers but fails on it."""
@@ -227,7 +228,7 @@ class Tracker:
         if items[0].trial is not None and not self._outbox.holds_trials():
             self._outbox.put_first([Item("the live metrics", RunMirror.flush)])
         if "down" in self._told:
-            self._announce("up", f"MLflow at {public_uri(self._uri)} answers again.")
+            self._announce("up", f"MLflow at {masked(self._uri)} answers again.")
 
     def _goes_on_after(self, item: Item[RunMirror], error: Exception, mirror: RunMirror) -> bool:
         """Tell whose fault a failure is by asking the store something else."""
@@ -236,13 +237,14 @@ class Tracker:
         mirror.disconnect()
         if is_reachable:
             if self._outbox.set_aside(item):
-                cause = textwrap.shorten(str(error), CAUSE_LENGTH, placeholder=" …")
+                text = without_secrets(str(error), self._uri)
+                cause = textwrap.shorten(text, CAUSE_LENGTH, placeholder=" …")
                 cause = cause or type(error).__name__
                 self._announce(
                     "refused", f"MLflow failed on {item.what}, which is set aside: {cause}"
                 )
             return True
-        place = f"MLflow at {public_uri(self._uri)}"
+        place = f"MLflow at {masked(self._uri)}"
         if isinstance(error, TrackingError):
             self._announce("down", f"{place} cannot be used: {error}")
         else:

@@ -113,7 +113,7 @@ MISTAKES = [
         ["options must not hold n_samples", "loader.options"],
     ),
     ('"make_moons"', '"make_mons"', ["function must be 'make_blobs'", "Did you mean `make_moons`"]),
-    ("[loader]", "[loader", ["a dataset card must be a readable TOML file", "at line"]),
+    ("[loader]", "[loader", ["a dataset card must be valid TOML", "at line"]),
 ]
 
 

@@ -21,7 +21,6 @@ from benchmark.search import PRUNERS, SAMPLERS, SearchError, build_trial, settin
 from benchmark.search.pruners import make_pruner
 from benchmark.search.samplers import ScrambledSobol, make_sampler, startup_trials
 from benchmark.search.space import make_space
-from benchmark.search.storage import name_of
 from benchmark.search.trials import direction_of
 from benchmark.study import PrunerName, SamplerName, Study
 from benchmark.study_dimension import Dimension
@@ -325,19 +324,3 @@ def test_direction_of_objectives(objective: str, direction: str) -> None:
 def test_unknown_objective_is_refused(objective: str) -> None:
     with pytest.raises(ValueError, match=f"Received '{objective}' at problem.objective"):
         direction_of(objective)
-
-
-# Storage names --------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("mysql://u:p:w@h:3306/d", "mysql://u:***@h:3306/d"),
-        ("postgresql+psycopg://u:pass@h/d", "postgresql+psycopg://u:***@h/d"),
-        ("sqlite:///a/b@c.db", "sqlite:///a/b@c.db"),
-        ("results/quickstart/run", "results/quickstart/run"),
-    ],
-)
-def test_passwords_are_not_shown(url: str, shown: str) -> None:
-    assert name_of(url) == shown

@@ -53,7 +53,7 @@ def _call(*words: str | Path) -> Any:
 @pytest.mark.parametrize(
     ("address", "place", "cause"),
     [
-        (DEAD, "http://127.0.0.1:1", "connection refused"),
+        (DEAD, "http://me:***@127.0.0.1:1", "connection refused"),
         ("garbage://x", "garbage://x", "UnsupportedModelRegistryStoreURIException"),
     ],
 )

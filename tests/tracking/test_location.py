@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import make_url
 
 from benchmark.tracking import (
     default_tracking_uri,
@@ -11,7 +12,8 @@ from benchmark.tracking import (
     ui_command,
     ui_environment,
 )
-from benchmark.tracking.location import artifact_root_of, public_uri, sqlite_file
+from benchmark.tracking.location import TrackingError, artifact_root_of, sqlite_file, sqlite_uri
+from benchmark.urls import is_harmless
 
 
 def test_default_store_is_absolute_and_beside_the_results(
@@ -63,9 +65,30 @@ def test_sqlite_file_undoes_the_percent_encoding(names: list[str]) -> None:
     assert sqlite_file(f"sqlite:///{quote(path)}") == Path(path)
 
 
-def test_password_is_not_shown() -> None:
-    assert public_uri("http://me:s3cret@host:5000/x") == "http://host:5000/x"
-    assert public_uri("sqlite:////a@b/mlflow.db") == "sqlite:////a@b/mlflow.db"
+@given(st.text("abc é%?#&@: ", min_size=1).filter(str.strip))
+def test_the_address_of_a_file_is_read_as_that_file(name: str) -> None:
+    uri = sqlite_uri(Path("/data", name, "mlflow.db"))
+    # As SQLAlchemy reads it, and with it MLflow and Optuna.
+    assert make_url(uri).database == f"/data/{name}/mlflow.db"
+    assert make_url(uri).get_backend_name() == "sqlite" and not make_url(uri).query
+    assert sqlite_file(uri) == Path("/data", name, "mlflow.db")
+    assert is_harmless(uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("http://[::1", "must be SCHEME"),
+        ("postgresql://ada:s3:cret@x/y@host/d", "must be SCHEME"),
+        ("sqlite://", "must be a file that is kept"),
+        ("sqlite:///:memory:", "must be a file that is kept"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(uri: str, words: str) -> None:
+    with pytest.raises(TrackingError, match=words) as refusal:
+        resolve_tracking_uri(None, {"MLFLOW_TRACKING_URI": uri}, Path("/r"))
+    assert "at MLFLOW_TRACKING_URI" in str(refusal.value)
+    assert "s3" not in str(refusal.value)
 
 
 def test_ui_runs_this_python_on_loopback_with_the_given_store() -> None:
@@ -80,6 +103,14 @@ def test_ui_runs_this_python_on_loopback_with_the_given_store() -> None:
 def test_ui_refuses_a_server_and_says_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"Received the server http://h:1; open that address"):
         ui_command("http://h:1")
+    with pytest.raises(ValueError, match=r"server http://me:\*\*\*@h:1; open that address"):
+        ui_command("http://me:s3cret@h:1")
+
+
+def test_ui_shows_no_password_to_other_users_of_the_machine() -> None:
+    uri = "postgresql://me:s3cret@h/d"
+    assert "s3cret" not in " ".join(ui_command(uri))
+    assert ui_environment({}, uri)["MLFLOW_BACKEND_STORE_URI"] == uri
 
 
 def test_ui_environment_sends_nothing_outside_and_keeps_the_rest() -> None:

@@ -83,7 +83,7 @@ def _checked(subject: "Subject", name: str) -> Result:
         return Result(name, Outcome.DOES_NOT_APPLY, str(reason))
     except ViolationError as violation:
         return Result(name, Outcome.FAILED, str(violation))
-    except Exception as error:  # a class of anyone's
+    except (Exception, SystemExit) as error:  # a class of anyone's
         return Result(name, Outcome.FAILED, f"It raises {failure_reason(error)}")
     return Result(name, Outcome.PASSED)
 
