@@ -3,7 +3,9 @@
 import json
 import math
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from benchmark.results import (
     find_run,
     list_runs,
     read_run,
+    writer,
 )
 from benchmark.results.files import read_json, strict, write_atomically
 from benchmark.trial import (
@@ -168,6 +171,46 @@ def test_runs_are_found_by_every_name(tmp_path: Path, monkeypatch: pytest.Monkey
         find_run(tmp_path, "common")
     with pytest.raises(RunNotFoundError, match=r"Received 'one/z', and .* holds one/zz"):
         find_run(tmp_path, "one/z")
+
+
+def test_latest_does_not_depend_on_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        year_now = 2026
+
+        @classmethod
+        def now(cls, zone: Any = None) -> datetime:
+            return datetime(cls.year_now, 1, 1, tzinfo=zone)
+
+    monkeypatch.setattr(writer, "datetime", Clock)
+    made = []
+    for study, year in (("b", 2026), ("a", 2020), ("b", 2023)):  # the clock is set back, and on
+        Clock.year_now = year
+        with RunWriter.create(tmp_path, study, "", {}) as run:
+            made.append(run.path)
+    assert list_runs(tmp_path) == made
+    assert find_run(tmp_path, "latest") == made[-1]
+    assert find_run(tmp_path, "b") == made[-1]
+    # A run of an earlier release has no number, and was made before all that have one.
+    old = tmp_path / "b" / "old"
+    old.mkdir()
+    (old / "study.toml").write_text("")
+    (old / "environment.json").write_text('{"created": "2026-12-01"}')
+    assert list_runs(tmp_path) == [old, *made]
+    for odd in ('{"sequence": "9"}', '{"sequence": 1e999}', "[" * 100_000, '{"sequence": true}'):
+        (old / "environment.json").write_text(odd)
+        assert find_run(tmp_path, "latest") == made[-1]
+
+
+def test_the_runs_that_are_not_named_are_counted(tmp_path: Path) -> None:
+    for number in range(19):
+        RunWriter.create(tmp_path, "small", "", {}, f"run{number:02d}").close()
+    with pytest.raises(RunNotFoundError) as caught:
+        find_run(tmp_path, "nosuch")
+    assert "small/run16, small/run17, small/run18 and 16 more, which `list runs` shows." in str(
+        caught.value
+    )
 
 
 def test_no_run_at_all_is_told(tmp_path: Path) -> None:
