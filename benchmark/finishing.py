@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.engine import ExportedModel, exported_model
+from benchmark.errors import UserError
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.results import (
     RunWriter,
@@ -136,7 +137,10 @@ def _resumed_tracker(path: Path, uri: str, notify: Notify) -> Tracker:
 
 
 def _best(path: Path) -> list[TrialResult]:
-    numbers = {entry["trial"] for entry in read_summary(path).get("best", {}).values()}
+    """The best result of each label; a summary that was edited may name fewer."""
+    best = read_summary(path).get("best")
+    entries = list(best.values()) if isinstance(best, dict) else []
+    numbers = [entry.get("trial") for entry in entries if isinstance(entry, dict)]
     return [result for result, _ in read_records(path) if result.trial.number in numbers]
 
 
@@ -154,14 +158,24 @@ def _exported(
             continue
         try:
             weights = load_weights(path, trial.number)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, UserError) as error:  # gone, or damaged
             notify(f"No model of {trial.label} can be saved: {error}")
             continue
         yield result, exported_model(trial, weights)
 
 
 def _save(exported: ExportedModel, file: Path) -> None:
-    """Write a ``.keras`` file atomically."""
+    """Write a ``.keras`` file atomically.
+
+    Raises:
+        UserError: its folder is a link.
+    """
+    if file.parent.is_symlink():
+        raise UserError(
+            f"nothing in a run folder that the program writes may be a link. Received "
+            f"{file.parent}, which points to {file.parent.readlink()}. Delete the link, or put a "
+            "copy in its place."
+        )
     file.parent.mkdir(exist_ok=True)
 
     def write(target: Path) -> None:
