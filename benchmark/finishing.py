@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.engine import ExportedModel, exported_model
+from benchmark.errors import UserError
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.results import (
     RunWriter,
@@ -172,7 +173,7 @@ def _exported(
             continue
         try:
             weights = load_weights(path, trial.number)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, UserError) as error:  # gone, or damaged
             notify(f"No model of {trial.label} can be saved: {error}")
             continue
         yield result, exported_model(trial, weights)

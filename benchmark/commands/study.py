@@ -174,18 +174,18 @@ def _end_trained(
     backend = str(read_environment(path).get("backend", ""))
     tell(f"The run {path} is trained. What is missing is made: models, report, MLflow.")
     tracking_uri = _tracking_uri(request, path.absolute().parent.parent)
-    started = time.perf_counter()
     select_backend(backend)
     from benchmark.finishing import complete_run
     from benchmark.session import Outcome
 
+    started = time.perf_counter()
     try:
         products, unsent = complete_run(path, tracking_uri, lambda text: _warn(console, text))
     except OSError as error:
         return _tell_failure(error, path, request)
     elapsed = time.perf_counter() - started
     outcome = Outcome(path, True, summary, products.report, unsent, elapsed)
-    return _tell_outcome(outcome, request, tracking_uri, console, tell)
+    return _tell_outcome(outcome, request, tracking_uri, console, tell, is_completion=True)
 
 
 def _print_summary(summary: Mapping[str, Any], path: Path) -> None:
@@ -193,15 +193,21 @@ def _print_summary(summary: Mapping[str, Any], path: Path) -> None:
     from benchmark.commands.views import print_json
 
     report = path / "report.html"
-    models = {label: model_file(path, label) for label in summary["best"]}
+    models = _saved_models(path, summary)
     print_json(
         {
             **summary,
             "path": str(path),
             "report": str(report) if report.is_file() else None,
-            "models": {label: str(file) for label, file in models.items() if file.is_file()},
+            "models": {label: str(file) for label, file in models.items()},
         }
     )
+
+
+def _saved_models(path: Path, summary: Mapping[str, Any]) -> dict[str, Path]:
+    """The models of a run that are there, by label."""
+    files = {label: model_file(path, label) for label in summary["best"]}
+    return {label: file for label, file in files.items() if file.is_file()}
 
 
 def _tell_failure(error: OSError, path: Path, request: StudyRequest) -> int:
@@ -257,6 +263,8 @@ def _tell_outcome(
     tracking_uri: str | None,
     console: Console,
     tell: Callable[[str], None],
+    *,
+    is_completion: bool = False,
 ) -> int:
     """Say where everything is, and how to go on; return the exit code."""
     if request.as_json:
@@ -285,7 +293,8 @@ def _tell_outcome(
         from benchmark.commands.views import summary_table
 
         console.print(summary_table(summary))
-    tell(f"{summary['trials']} trials in {duration(outcome.elapsed)} after the framework's import")
+    did = "completed" if is_completion else f"{summary['trials']} trials"
+    tell(f"{did} in {duration(outcome.elapsed)} after the framework's import")
     if "tracking" in summary:
         share = summary["tracking"]["share_of_training"]
         tell(f"following the curvature took {share:.0%} of the time of training")
@@ -316,9 +325,8 @@ def _tell_files(
 ) -> None:
     """Say where report, models and tables are, and how to open MLflow."""
     tell(f"report    {outcome.report}")
-    for label in outcome.summary["best"]:
-        if (file := model_file(outcome.path, label)).is_file():
-            tell(f"model     {file}")
+    for file in _saved_models(outcome.path, outcome.summary).values():
+        tell(f"model     {file}")
     tell(f"results   {outcome.path}")
     if tracking_uri:
         folder = outcome.path.parent.parent

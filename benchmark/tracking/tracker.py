@@ -265,7 +265,7 @@ class Tracker:
             self._notify(sentence)
 
     def _send_end(self, mirror: RunMirror, status: Status) -> None:
-        mirror.finish(Status.INTERRUPTED if self._outbox.failed() else status)
+        mirror.finish(status=Status.INTERRUPTED if self._outbox.failed() else status)
 
     def _send_folder(self, mirror: RunMirror, folder: Path) -> None:
         read_records = import_module("benchmark.results").read_records

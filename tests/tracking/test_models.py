@@ -156,6 +156,16 @@ def test_a_parent_keeps_one_model_a_label_when_the_child_is_another(
     assert [one.model_id for one in _models(tracking_uri)] == [second.model_id]
 
 
+def test_two_labels_of_one_name_in_mlflow_keep_a_model_each(
+    make: Make, tracking_uri: str, model: Any
+) -> None:
+    for label in ("a:b", "a_b", "a:b"):
+        _log(tracking_uri, make(7), model, label=label)
+    models = _models(tracking_uri)
+    assert [one.name for one in models] == ["best a_b"] * 2
+    assert {one.tags["label"] for one in models} == {"a:b", "a_b"}
+
+
 def test_two_runs_keep_a_model_each(make: Make, tracking_uri: str, store: Any, model: Any) -> None:
     for name in ("run 1", "run 2", "run 1"):
         _log(tracking_uri, make(7), model, name=name)

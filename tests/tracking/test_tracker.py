@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from benchmark.tracking import LoggedModel, Tracker, Unsent, tracker
 from benchmark.tracking.outbox import Item, Outbox
 from benchmark.tracking.reason import reason
+from benchmark.trial import Status
 
 Make = Callable[..., Any]
 
@@ -232,6 +233,43 @@ def test_close_waits_as_long_as_a_slow_store_makes_progress(
     assert mirror.close(timeout=1.0) == Unsent()
     assert time.monotonic() - begin > 1.2
     assert store.written == list(range(15))
+
+
+@pytest.mark.parametrize(
+    ("fails", "expected"),
+    [
+        (0, ["report", "model", Status.COMPLETED]),
+        # Set aside after three attempts, and sent before the end after all.
+        (3, ["report", "model", Status.COMPLETED]),
+        (4, ["report", Status.INTERRUPTED]),
+    ],
+)
+def test_a_run_ends_as_finished_only_with_all_that_belongs_to_it(
+    scripted: Callable[[list[str]], ScriptedStore],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fails: int,
+    expected: list[Any],
+) -> None:
+    store = scripted([])
+    sent: list[Any] = []
+    attempts = iter([True] * fails)
+
+    def log_model(**arguments: Any) -> None:
+        if next(attempts, False):
+            raise ValueError("no room")
+        sent.append("model")
+
+    monkeypatch.setattr(store, "log_model", log_model)
+    monkeypatch.setattr(store, "log_artifact", lambda **_: sent.append("report"))
+    monkeypatch.setattr(store, "finish", lambda **end: sent.extend(end.values()))
+    mirror = Tracker("http://h:1", "study", "run", lambda _: None, backoff=(0.0, 0.0))
+    mirror.start("")
+    model = LoggedModel("adam", None, np.zeros(1), 2, ("x",))
+    mirror.finish([tmp_path / "report.html"], [model])
+    unsent = mirror.close(timeout=10.0)
+    assert sent == expected
+    assert bool(unsent) == (fails == 4)
 
 
 def test_what_is_not_sent_of_a_folder_and_of_the_end_is_counted(
