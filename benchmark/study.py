@@ -32,6 +32,8 @@ METRICS: dict[str, Literal["minimize", "maximize"]] = {
     "mean_squared_error": "minimize",
 }
 """The metrics a study may name, with the direction in which each is better."""
+_MINIMIZED = ("loss", "gradient_norm", "update_norm")
+"""What else a trial reports: all of it is better small."""
 LOSSES = {
     "classification": ("sparse_categorical_crossentropy",),
     "regression": ("mean_squared_error", "mean_absolute_error", "huber"),
@@ -278,3 +280,29 @@ class Study(Section):
 
     def _given(self, label: str) -> dict[str, Dimension]:
         return {**self.search.get("common", {}), **self.search.get(label, {})}
+
+
+def direction_of(objective: str) -> Literal["minimize", "maximize"]:
+    """Return in which direction a reported metric is better.
+
+    Args:
+        objective: a name of :class:`benchmark.trial.Report`'s metrics.
+
+    Raises:
+        ValueError: the name is none of them.
+
+    Example:
+        >>> direction_of("validation_accuracy"), direction_of("train_loss")
+        ('maximize', 'minimize')
+    """
+    part, _, quantity = objective.partition("_")
+    name = quantity if part in ("train", "validation") else objective
+    if name in METRICS:
+        return METRICS[name]
+    if name in _MINIMIZED:
+        return "minimize"
+    known = ", ".join((*_MINIMIZED, *METRICS))
+    raise ValueError(
+        f"the objective must be one of {known}, where it fits after train_ or validation_. "
+        f"Received {objective!r} at problem.objective. Name a metric that a trial reports."
+    )

@@ -1,6 +1,6 @@
 """What a trial trains: model, loss and arrays, from a dataset or a closed form."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from benchmark.data import Prepared, prepare
+from benchmark.errors import did_you_mean
 from benchmark.models import build_model, initial_weights
 from benchmark.models.plain import plain_model
 from benchmark.problems import build_problem
@@ -71,36 +72,66 @@ def build_loss(name: str) -> keras.losses.Loss:
     """Return the Keras loss of a study; the models give logits.
 
     Args:
-        name: a name of ``benchmark.study.LOSSES``.
+        name: a key of ``LOSSES``.
+
+    Raises:
+        ValueError: there is none of that name.
     """
-    if name == "sparse_categorical_crossentropy":
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    classes = {
-        "mean_squared_error": keras.losses.MeanSquaredError,
-        "mean_absolute_error": keras.losses.MeanAbsoluteError,
-        "huber": keras.losses.Huber,
-    }
-    return classes[name]()
+    return _named("loss", name, LOSSES)()
 
 
 def mean_metric(name: str, y: Any, outputs: Any) -> Any:
     """Compute a metric as a mean over all rows, in ``keras.ops``.
 
     Args:
-        name: ``accuracy`` (of logits), ``mean_absolute_error`` or ``mean_squared_error``.
+        name: a key of ``METRICS``.
         y: targets of shape (rows,) or (rows, 1).
         outputs: outputs of shape (rows, units).
+
+    Raises:
+        ValueError: there is none of that name.
     """
     return ops.mean(metric_of_rows(name, y, outputs))
 
 
 def metric_of_rows(name: str, y: Any, outputs: Any) -> Any:
     """Compute what each row adds to a metric, before the mean; as :func:`mean_metric`."""
-    if name == "accuracy":
-        hits = ops.equal(_first_largest(outputs), ops.cast(ops.reshape(y, (-1,)), "int32"))
-        return ops.cast(hits, outputs.dtype)
-    errors = ops.reshape(outputs, (-1,)) - ops.cast(ops.reshape(y, (-1,)), outputs.dtype)
-    return ops.abs(errors) if name == "mean_absolute_error" else ops.square(errors)
+    return _named("metric", name, METRICS)(y, outputs)
+
+
+def _hits(y: Any, outputs: Any) -> Any:
+    hits = ops.equal(_first_largest(outputs), ops.cast(ops.reshape(y, (-1,)), "int32"))
+    return ops.cast(hits, outputs.dtype)
+
+
+def _errors(y: Any, outputs: Any) -> Any:
+    return ops.reshape(outputs, (-1,)) - ops.cast(ops.reshape(y, (-1,)), outputs.dtype)
+
+
+METRICS: dict[str, Callable[[Any, Any], Any]] = {
+    "accuracy": _hits,  # of logits
+    "mean_absolute_error": lambda y, outputs: ops.abs(_errors(y, outputs)),
+    "mean_squared_error": lambda y, outputs: ops.square(_errors(y, outputs)),
+}
+"""What a row adds to each metric that ``benchmark.study.METRICS`` names."""
+LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {
+    "sparse_categorical_crossentropy": lambda: keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True
+    ),
+    "mean_squared_error": keras.losses.MeanSquaredError,
+    "mean_absolute_error": keras.losses.MeanAbsoluteError,
+    "huber": keras.losses.Huber,
+}
+"""The losses that ``benchmark.study.LOSSES`` names."""
+
+
+def _named(what: str, name: str, table: "Mapping[str, Callable[..., Any]]") -> Callable[..., Any]:
+    if name not in table:
+        raise ValueError(
+            f"the {what} must be one of {', '.join(table)}. Received {name!r}."
+            f"{did_you_mean(name, table)}"
+        )
+    return table[name]
 
 
 def _first_largest(outputs: Any) -> Any:

@@ -90,7 +90,7 @@ def examine(
 def _examined(
     subject: Subject, settings: Settings, watch: Watch, announce: Callable[[str], object]
 ) -> Portrait:
-    kind = GaussNewtonProgram if settings.matrix == "gauss_newton" else HessianProgram
+    kind = {"hessian": HessianProgram, "gauss_newton": GaussNewtonProgram}[settings.matrix]
     point = Point(subject, settings, kind(subject.loss))
     watch("cost", 0.0)
     operator = point.operator()

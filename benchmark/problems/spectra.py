@@ -1,5 +1,6 @@
 """Symmetric matrices with chosen eigenvalues, from NumPy alone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ SPECTRA: dict[str, str] = {
     "outliers": "a tenth, at least one, at the largest, the others at the smallest",
 }
 """How eigenvalues lie between the smallest and the largest, each in words."""
+_SPACED: dict[str, Callable[[float, float, int], Array]] = {"geometric": np.geomspace, "linear": np.linspace}
+_LARGE_SHARE = {"two_clusters": 2, "outliers": 10}
+"""One in so many eigenvalues is the largest."""
 
 
 def eigenvalues(spectrum: str, smallest: float, largest: float, dimension: int) -> Array:
@@ -24,17 +28,20 @@ def eigenvalues(spectrum: str, smallest: float, largest: float, dimension: int) 
         largest: ≥ ``smallest``, and equal to it in one dimension.
         dimension: how many, ≥ 1.
 
+    Raises:
+        ValueError: the spectrum is unknown.
+
     Example:
         >>> eigenvalues("geometric", 0.01, 1.0, 3).round(6).tolist()
         [0.01, 0.1, 1.0]
         >>> eigenvalues("outliers", 0.01, 1.0, 4).tolist()
         [0.01, 0.01, 0.01, 1.0]
     """
-    if spectrum == "geometric":
-        return np.geomspace(smallest, largest, dimension)
-    if spectrum == "linear":
-        return np.linspace(smallest, largest, dimension)
-    large = -(-dimension // 2) if spectrum == "two_clusters" else -(-dimension // 10)
+    if spectrum not in _LARGE_SHARE and spectrum not in _SPACED:
+        raise ValueError(f"spectrum must be one of {', '.join(SPECTRA)}. Received {spectrum!r}.")
+    if spectrum in _SPACED:
+        return _SPACED[spectrum](smallest, largest, dimension)
+    large = -(-dimension // _LARGE_SHARE[spectrum])
     return np.repeat([float(smallest), float(largest)], [dimension - large, large])
 
 

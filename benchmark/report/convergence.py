@@ -17,6 +17,7 @@ from benchmark.statistics import (
     time_to_target,
     usable,
 )
+from benchmark.study import direction_of
 
 FEW_TRIALS = 10
 MOST_BANDS = 6
@@ -234,7 +235,7 @@ def target_reached(material: Material) -> Figure | None:
     target = material.study.target
     if target is None or not len(material.search):
         return None
-    better = "maximize" if "accuracy" in target.metric else "minimize"
+    better = direction_of(target.metric)
     times = time_to_target(
         material.search, material.run.curves, target.metric, target.value, better
     )

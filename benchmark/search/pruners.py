@@ -1,5 +1,7 @@
 """Optuna's pruners, set up from a study's budget."""
 
+from typing import assert_never
+
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -42,3 +44,4 @@ def make_pruner(name: PrunerName, warmup_epochs: int, epochs: int) -> BasePruner
             return SuccessiveHalvingPruner(min_resource=first_rung, reduction_factor=4)
         case "hyperband":
             return HyperbandPruner(first_rung, max_resource=epochs, reduction_factor=3)
+    assert_never(name)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
-from benchmark.study import METRICS, Study
+from benchmark.study import Study, direction_of
 from benchmark.theory import extreme_eigenvalues, optimal_settings
 from benchmark.trial import (
     ClosedFormProblem,
@@ -16,8 +17,6 @@ from benchmark.trial import (
     Trial,
     named_seed,
 )
-
-_MINIMIZED = ("loss", "gradient_norm", "update_norm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +74,6 @@ def settings_of(
     objective = study.problem.objective or default
     return SearchSettings(
         objective, direction_of(objective), loss, metric, integers, Settings(problem_options)
-    )
-
-
-def direction_of(objective: str) -> Direction:
-    """Return in which direction a reported metric is better.
-
-    Args:
-        objective: a name of :class:`benchmark.trial.Report`'s metrics.
-
-    Raises:
-        ValueError: the name is none of them.
-
-    Example:
-        >>> direction_of("validation_accuracy"), direction_of("train_loss")
-        ('maximize', 'minimize')
-    """
-    part, _, quantity = objective.partition("_")
-    name = quantity if part in ("train", "validation") else objective
-    if name in METRICS:
-        return METRICS[name]
-    if name in _MINIMIZED:
-        return "minimize"
-    known = ", ".join((*_MINIMIZED, *METRICS))
-    raise ValueError(
-        f"the objective must be one of {known}, where it fits after train_ or validation_. "
-        f"Received {objective!r} at problem.objective. Name a metric that a trial reports."
     )
 
 
@@ -230,9 +203,14 @@ def _tracking_epochs(study: Study) -> tuple[int, ...]:
 
 def _gradient_norm_epochs(study: Study) -> tuple[int, ...] | None:
     chosen = study.curvature.gradient_norm_taken
-    if chosen == "every_epoch":
-        return None
-    return _tracking_epochs(study) if chosen == "tracking_epochs" else ()
+    match chosen:
+        case "every_epoch":
+            return None
+        case "tracking_epochs":
+            return _tracking_epochs(study)
+        case "never":
+            return ()
+    assert_never(chosen)
 
 
 def log_spaced(last: int) -> tuple[int, ...]:

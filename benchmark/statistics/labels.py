@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -116,8 +116,10 @@ def direction_of(trials: pd.DataFrame) -> Direction:
     Args:
         trials: the table ``trials`` of a run; an empty one counts as minimized.
     """
-    maximized = len(trials) and trials["direction"].iloc[0] == "maximize"
-    return "maximize" if maximized else "minimize"
+    direction = str(trials["direction"].iloc[0]) if len(trials) else "minimize"
+    if direction not in ("minimize", "maximize"):
+        raise ValueError(f"direction must be minimize or maximize. Received {direction!r}.")
+    return cast("Direction", direction)
 
 
 def column_on_test(trials: pd.DataFrame) -> str:

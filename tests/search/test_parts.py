@@ -21,8 +21,7 @@ from benchmark.search import PRUNERS, SAMPLERS, SearchError, build_trial, settin
 from benchmark.search.pruners import make_pruner
 from benchmark.search.samplers import ScrambledSobol, make_sampler, startup_trials
 from benchmark.search.space import make_space
-from benchmark.search.trials import direction_of
-from benchmark.study import PrunerName, SamplerName, Study
+from benchmark.study import PrunerName, SamplerName, Study, direction_of
 from benchmark.study_dimension import Dimension
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings
 from benchmark.trial import named_seed as seed_of
