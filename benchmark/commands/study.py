@@ -121,9 +121,13 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
 
 
 def _print_summary(summary: Mapping[str, Any], path: Path, report: Path | None) -> None:
-    from benchmark.commands.views import print_json
+    from benchmark.commands.views import print_json, verdict_document
+    from benchmark.results import read_run
+    from benchmark.statistics import verdict
 
-    print_json({**summary, "path": str(path), "report": str(report) if report else None})
+    found = verdict_document(verdict(read_run(path).trials))
+    place = {"path": str(path), "report": str(report) if report else None}
+    print_json({**summary, "verdict": found, **place})
 
 
 def _tracking_uri(request: StudyRequest, results: Path) -> str | None:
@@ -189,9 +193,12 @@ def _tell_outcome(
         return INTERRUPTED
     summary = outcome.summary
     if not request.quiet and not request.as_json:
-        from benchmark.commands.views import summary_table
+        from benchmark.commands.views import summary_table, verdict_view
+        from benchmark.results import read_run
+        from benchmark.statistics import verdict
 
         console.print(summary_table(summary))
+        console.print(verdict_view(verdict(read_run(outcome.path).trials)))
     tell(f"{summary['trials']} trials in {duration(outcome.elapsed)} after the framework's import")
     if "tracking" in summary:
         share = summary["tracking"]["share_of_training"]

@@ -26,6 +26,7 @@ from benchmark.statistics.profiles import (
     performance_ratios,
 )
 from benchmark.statistics.target import time_to_target
+from benchmark.statistics.verdict import Standing, Verdict, verdict
 
 __all__ = [
     "USABLE",
@@ -35,6 +36,8 @@ __all__ = [
     "Importance",
     "Interval",
     "LabelSummary",
+    "Standing",
+    "Verdict",
     "algoperf_score",
     "best_of",
     "budget_values",
@@ -53,4 +56,5 @@ __all__ = [
     "summarize",
     "time_to_target",
     "usable",
+    "verdict",
 ]
