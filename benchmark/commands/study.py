@@ -190,13 +190,15 @@ def _end_trained(
 
 def _print_summary(summary: Mapping[str, Any], path: Path) -> None:
     """Print a summary as JSON, with the files of the run that exist."""
-    from benchmark.commands.views import print_json
+    from benchmark.commands.views import print_json, verdict_document
+    from benchmark.statistics import verdict
 
     report = path / "report.html"
     models = _saved_models(path, summary)
     print_json(
         {
             **summary,
+            "verdict": verdict_document(verdict(read_run(path).trials)),
             "path": str(path),
             "report": str(report) if report.is_file() else None,
             "models": {label: str(file) for label, file in models.items()},
@@ -290,9 +292,11 @@ def _tell_outcome(
         return INTERRUPTED
     summary = outcome.summary
     if summary["best"] and not request.quiet and not request.as_json:
-        from benchmark.commands.views import summary_table
+        from benchmark.commands.views import summary_table, verdict_view
+        from benchmark.statistics import verdict
 
         console.print(summary_table(summary))
+        console.print(verdict_view(verdict(read_run(outcome.path).trials)))
     did = "completed" if is_completion else f"{summary['trials']} trials"
     tell(f"{did} in {duration(outcome.elapsed)} after the framework's import")
     if "tracking" in summary:

@@ -16,7 +16,7 @@ from benchmark.commands.terminal import command, printable_json
 if TYPE_CHECKING:
     from benchmark.commands.doctor import Check
     from benchmark.results import RunTables
-    from benchmark.statistics import Interval
+    from benchmark.statistics import Interval, Verdict
 
 
 NONE = "–"
@@ -83,7 +83,7 @@ def run_view(tables: "RunTables") -> RenderableType:
     Args:
         tables: the run.
     """
-    from benchmark.statistics import summarize
+    from benchmark.statistics import summarize, verdict
 
     table = Table(title=tables.name, title_justify="left", title_style="bold")
     for column in ("label", "trials", "best", "of trial", "median", "quartiles", "replicates"):
@@ -98,12 +98,13 @@ def run_view(tables: "RunTables") -> RenderableType:
             str(one.best_trial) if has_best else NONE,
             number(one.median),
             " to ".join(number(value) for value in one.quartiles) if has_best else NONE,
-            _interval(one.replicates),
+            _replicates_cell(one.replicates, one.replicates_lost),
             ", ".join(str(one.counts.get(x, 0)) for x in ("diverged", "pruned", "failed")),
         )
     state = Text(f"{completeness(tables.path) or 'finished'}; {tables.path}")
     edited = [Text(EDITED)] if tables.study_edits else []
-    return Group(table, *map(Text, failure_lines(tables)), state, *edited)
+    found = verdict_view(verdict(tables.trials))
+    return Group(table, found, *map(Text, failure_lines(tables)), state, *edited)
 
 
 def completeness(path: Path) -> str:
@@ -120,12 +121,6 @@ def completeness(path: Path) -> str:
     if is_trained(path):
         return f"trained, but models, report or MLflow may be missing: complete it with {resume}"
     return f"unfinished: go on with {resume}"
-
-
-def _interval(interval: "Interval") -> str:
-    """A mean, with its interval where there is one."""
-    ends = f" [{number(interval.low)}, {number(interval.high)}]" if interval.is_known else ""
-    return f"{number(interval.mean)}{ends}"
 
 
 def failure_lines(tables: "RunTables") -> list[str]:
@@ -145,18 +140,103 @@ def failure_lines(tables: "RunTables") -> list[str]:
     return lines
 
 
+def _replicates_cell(mean: "Interval", lost: int) -> str:
+    """The mean of the replicates, with its interval and with how many were lost."""
+    ends = f" [{number(mean.low)}, {number(mean.high)}]" if mean.is_known else ""
+    value = f"{number(mean.mean)}{ends}" if mean.count else "–"
+    return f"{value}, {lost} of {mean.count + lost} lost" if lost else value
+
+
+def verdict_view(found: "Verdict") -> RenderableType:
+    """Return who came first, in words, and the comparisons that it rests on.
+
+    Args:
+        found: the verdict on a run.
+    """
+    from benchmark.report.verdicts import comparison_sentence, verdict_sentences
+
+    sentences = Text(" ".join(verdict_sentences(found)))
+    if found.swept or all(not pair.difference.count for pair in found.comparisons):
+        return sentences
+    table = Table(title=f"differences in {found.metric}", title_justify="left")
+    for column in ("pair", "difference", "95 % interval", "p", "adjusted p", "result"):
+        table.add_column(column, overflow="fold")
+    for pair in found.comparisons:
+        mean = pair.difference
+        cells = (
+            f"{pair.first} - {pair.second}",
+            _known(mean.mean),
+            f"{number(mean.low)} to {number(mean.high)}" if mean.is_known else "–",
+            _known(pair.p_value),
+            _known(pair.adjusted),
+            comparison_sentence(pair),
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    return Group(table, sentences)
+
+
+def _known(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}"
+
+
+def verdict_document(found: "Verdict") -> dict[str, Any]:
+    """Return a verdict as plain values; what is not known is null.
+
+    Args:
+        found: the verdict on a run.
+    """
+    from benchmark.report.verdicts import verdict_sentences
+
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return {
+        "answer": verdict_sentences(found),
+        "metric": found.metric,
+        "first": found.first.label if found.first else None,
+        "better_than": [standing.label for standing in found.beaten],
+        "ranking": [
+            {
+                "label": one.label,
+                "median" if found.is_by_median else "mean": known(one.value),
+                "replicates": one.replicates,
+                "lost": one.lost,
+            }
+            for one in found.standings
+        ],
+        "comparisons": [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                "difference": known(pair.difference.mean),
+                "low": known(pair.difference.low),
+                "high": known(pair.difference.high),
+                "p_value": known(pair.p_value),
+                "adjusted_p_value": known(pair.adjusted),
+                "better": pair.better or None,
+                "reason": pair.reason or None,
+                "method": pair.difference.method,
+            }
+            for pair in found.comparisons
+        ],
+    }
+
+
 def run_document(tables: "RunTables") -> dict[str, Any]:
     """Return a run as plain values: its summary and every trial.
 
     Args:
         tables: the run.
     """
+    from benchmark.statistics import verdict
+
     return {
         "run": tables.name,
         "path": str(tables.path),
         "finished": tables.is_finished,
         "summary": tables.summary,
         **({"study_edits": tables.study_edits} if tables.study_edits else {}),
+        "verdict": verdict_document(verdict(tables.trials)),
         "trials": [
             {key: value for key, value in row.items() if not _is_missing(value)}
             for row in tables.trials.to_dict("records")

@@ -14,12 +14,13 @@ from benchmark.results import RunTables, read_run
 from benchmark.statistics import (
     Comparison,
     LabelSummary,
+    Verdict,
     best_of,
     column_on_test,
-    compare,
     direction_of,
     summarize,
     usable,
+    verdict,
 )
 from benchmark.study import Study
 from benchmark.study_file import parse_study
@@ -110,9 +111,14 @@ class Material:
         return self.judged.removeprefix("metric.") if self.judged != "objective" else self.objective
 
     @cached_property
-    def comparisons(self) -> list[Comparison]:
+    def verdict(self) -> Verdict:
+        """Who came first, and from whom it is shown to differ."""
+        return verdict(self.trials, self.labels)
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
         """Every pair of labels, on their replicates."""
-        return compare(self.trials, self.judged, self.labels)
+        return self.verdict.comparisons
 
     @cached_property
     def swept(self) -> list[str]:

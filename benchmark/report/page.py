@@ -37,6 +37,7 @@ from benchmark.report.tables import (
     environment_rows,
     interval_methods,
     label_rows,
+    no_comparison,
     problem_rows,
 )
 from benchmark.report.tracked import tracked_table
@@ -184,6 +185,7 @@ def _words(material: Material) -> dict[str, Any]:
         "labels": label_rows(material),
         "methods": interval_methods(material),
         "comparisons": comparison_rows(material),
+        "no_comparison": no_comparison(material),
         "most_pairs": MOST_PAIRS,
         "curvature": curvature_rows(shown_curvature(material)),
         "environment": environment_rows(material.run.environment),

@@ -2,16 +2,11 @@
 
 import math
 
-from benchmark.report.formatting import counted, interval, listed, number, shortened, words
+from benchmark.report.formatting import counted, listed, number
 from benchmark.report.material import Material
 from benchmark.report.rates import rate_sentences, rates
-from benchmark.statistics import (
-    Comparison,
-    Interval,
-    LabelSummary,
-    edge_warnings,
-    failures,
-)
+from benchmark.report.verdicts import verdict_sentences
+from benchmark.statistics import LabelSummary, edge_warnings, failures
 
 FEW_REPLICATES = 5
 
@@ -22,122 +17,21 @@ def answer(material: Material) -> list[str]:
     Args:
         material: the run.
     """
-    ranked = ranking(material)
-    if not len(material.trials):
-        return ["No trial has finished yet, so there is no answer."]
-    if material.swept:
+    if material.swept and len(material.trials):
         found = rates(material)
-        return rate_sentences(found) if found else [_SWEPT]
-    if not ranked:
-        return [
-            f"None of the {counted(len(material.search), 'trial')} ran to its end with a finite "
-            f"{words(material.objective)}, so there is no answer."
-        ]
-    name = words(material.judged_name)
-    best = ranked[0]
-    measured = _measured(material, best)
-    if not measured.count:
-        return [
-            f"{best.label} reached the best {words(material.objective)}, {number(best.best)}, "
-            f"in {counted(best.trials, 'trial')}.",
-            "Nothing was trained again with other random numbers, so nothing says how far "
-            "chance alone would move these numbers.",
-        ]
-    value = f"a {name} of {number(measured.mean)}{_in_brackets(measured)}"
-    if len(ranked) == 1:
-        runs = counted(measured.count, "replicate")
-        return [f"{best.label} reached {value} over {runs} of its best setting."]
-    return [_verdict(material, ranked, value), *_pairs_sentence(material, best)]
-
-
-_SWEPT = (
-    "The trials are of different problems, so no optimizer is best over all of them; the figures "
-    "show each against what was varied."
-)
-
-
-def _in_brackets(measured: Interval) -> str:
-    return f" (95 % interval {interval(measured)})" if measured.is_known else ""
+        if found:
+            return rate_sentences(found)
+    return verdict_sentences(material.verdict)
 
 
 def ranking(material: Material) -> list[LabelSummary]:
-    """Return the labels with a result, the best first: by their replicates where there are any.
+    """Return the labels with a result, the best first as in the answer.
 
     Args:
         material: the run.
     """
-    sign = 1 if material.direction == "minimize" else -1
-
-    def key(row: LabelSummary) -> tuple[bool, float]:
-        mean = _measured(material, row).mean
-        return math.isnan(mean), sign * (row.best if math.isnan(mean) else mean)
-
-    return sorted((row for row in material.summaries if not math.isnan(row.best)), key=key)
-
-
-def _measured(material: Material, row: LabelSummary) -> Interval:
-    return row.replicates if material.judged == "objective" else row.test
-
-
-def _verdict(material: Material, ranked: list[LabelSummary], value: str) -> str:
-    """Say who came first, and from whom it is shown to differ.
-
-    A label whose interval of differences includes 0, or that has none, is tied.
-    """
-    best = ranked[0].label
-    tied = [
-        row.label for row in ranked[1:] if _pair(material, best, row.label).better not in {best}
-    ]
-    others = [row.label for row in ranked[1:] if row.label not in tied]
-    if not tied:
-        against = shortened([_reached(material, row) for row in ranked[1:]])
-        return (
-            f"At its best setting found, {best} is better than {listed(others)}: it reached "
-            f"{value}, against {against}."
-        )
-    shown = f" It is better than {listed(others)}." if others else ""
-    reached = shortened([_reached(material, row) for row in ranked[1:] if row.label in tied])
-    return f"{best} came first with {value}, but no difference from {reached} is shown.{shown}"
-
-
-def _reached(material: Material, row: LabelSummary) -> str:
-    measured = _measured(material, row)
-    if not measured.count:
-        return row.label
-    return f"{row.label} with {number(measured.mean)}{_in_brackets(measured)}"
-
-
-def _pair(material: Material, first: str, second: str) -> Comparison:
-    return next(
-        pair for pair in material.comparisons if {pair.first, pair.second} == {first, second}
-    )
-
-
-def _pairs_sentence(material: Material, best: LabelSummary) -> list[str]:
-    pairs = [pair for pair in material.comparisons if best.label in (pair.first, pair.second)]
-    least = min(pair.difference.count for pair in pairs)
-    if least < 2:
-        return ["There are too few replicates in common to compare all optimizers."]
-    # Two searches of one study have been seen to give opposite verdicts, each with an
-    # interval off zero: the replicates repeat the training, not the search.
-    return [
-        f"Compared pair by pair over {least} replicates that share their random numbers. This is "
-        "about the best settings found: the intervals cover initial weights and batch order, not "
-        "the search, which may find others with another seed or budget."
-    ]
-
-
-def comparison_sentence(pair: Comparison) -> str:
-    """Return what a comparison of two labels shows.
-
-    Args:
-        pair: the comparison.
-    """
-    if pair.better:
-        return f"{pair.better} is better"
-    if not pair.difference.is_known:
-        return "too few replicates in common"
-    return "no difference shown"
+    by_label = {row.label: row for row in material.summaries}
+    return [by_label[standing.label] for standing in material.verdict.standings]
 
 
 def caveats(material: Material) -> list[str]:
@@ -202,8 +96,9 @@ def _status_caveats(material: Material) -> list[str]:
         ]
     if lost:
         found.append(
-            f"Replicates without a usable end: {listed(lost)}. The means leave them out, so they "
-            "flatter these optimizers."
+            f"Replicates without a usable end: {listed(lost)}. The verdict counts them as worse "
+            "than any other; the means in the table leave them out, so they flatter these "
+            "optimizers."
         )
     return found
 
@@ -216,10 +111,11 @@ def _replicate_caveats(material: Material) -> list[str]:
             f"{_only(min(counts))} of the best settings: intervals are wide or missing. "
             f"{FEW_REPLICATES} or more are advisable."
         )
-    if len(material.labels) > 2 and any(pair.difference.is_known for pair in material.comparisons):
+    tested = sum(not pair.reason for pair in material.comparisons)
+    if tested > 1:
         found.append(
-            f"{len(material.comparisons)} pairs are compared, each at 95 % by itself: with many "
-            "pairs, some differences are shown by chance."
+            f"{tested} pairs are compared. Each interval holds at 95 % by itself, so some exclude "
+            "0 by chance; the results follow the p-values that Holm's correction adjusted."
         )
     return found
 

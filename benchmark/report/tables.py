@@ -5,7 +5,8 @@ from typing import Any
 
 from benchmark.report.formatting import interval, listed, number, words
 from benchmark.report.material import Material
-from benchmark.report.sentences import comparison_sentence, ranking
+from benchmark.report.sentences import ranking
+from benchmark.report.verdicts import comparison_sentence
 from benchmark.results import model_file
 from benchmark.statistics import Interval, LabelSummary
 from benchmark.study import Study
@@ -63,8 +64,8 @@ def _label_row(material: Material, row: LabelSummary) -> dict[str, Any]:
         "diverged": counts.get("diverged", 0),
         "pruned": counts.get("pruned", 0),
         "failed": counts.get("failed", 0),
-        "replicates": _measured(row.replicates),
-        "test": _measured(row.test),
+        "replicates": _measured(row.replicates, row.replicates_lost),
+        "test": _measured(row.test, row.replicates_lost + row.replicates.count - row.test.count),
         "settings": settings,
         "best_trial": row.best_trial,
         "model": _model(material, row.label),
@@ -78,11 +79,12 @@ def _model(material: Material, label: str) -> str:
     return file.relative_to(path).as_posix() if file.is_file() else ""
 
 
-def _measured(value: Interval) -> dict[str, Any]:
+def _measured(value: Interval, lost: int) -> dict[str, Any]:
     return {
         "mean": number(value.mean),
         "interval": interval(value),
         "count": value.count,
+        "lost": lost,
         "method": value.method,
     }
 
@@ -100,10 +102,11 @@ def comparison_rows(material: Material) -> list[dict[str, Any]]:
     return [
         {
             "is_leading": bool({pair.first, pair.second} & set(first)),
-            "is_known": pair.difference.is_known,
             "pair": f"{pair.first} − {pair.second}",
             "difference": number(pair.difference.mean),
             "interval": interval(pair.difference),
+            "p_value": number(pair.p_value, 2),
+            "adjusted": number(pair.adjusted, 2),
             "method": pair.difference.method,
             "verdict": comparison_sentence(pair),
             "is_shown": bool(pair.better),
@@ -113,6 +116,16 @@ def comparison_rows(material: Material) -> list[dict[str, Any]]:
 
 
 _UNSHOWN = ("study", "sequence")
+
+
+def no_comparison(material: Material) -> str:
+    """Return the reason for which no pair has a verdict; empty where some have, or they differ.
+
+    Args:
+        material: the run.
+    """
+    reasons = {pair.reason for pair in material.comparisons}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 def environment_rows(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ from benchmark.statistics.profiles import (
     performance_ratios,
 )
 from benchmark.statistics.target import time_to_target
+from benchmark.statistics.verdict import Standing, Verdict, verdict
 
 __all__ = [
     "USABLE",
@@ -38,6 +39,8 @@ __all__ = [
     "Importance",
     "Interval",
     "LabelSummary",
+    "Standing",
+    "Verdict",
     "algoperf_score",
     "best_of",
     "budget_values",
@@ -57,4 +60,5 @@ __all__ = [
     "summarize",
     "time_to_target",
     "usable",
+    "verdict",
 ]

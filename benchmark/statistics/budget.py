@@ -57,7 +57,9 @@ def expected_best_band(
     """Return the ends of a bootstrap band around :func:`expected_best`.
 
     The trials are resampled, the closed form is taken of each resample, and the ends are
-    the quantiles (1 ∓ level) / 2 (percentile bootstrap).
+    the quantiles (1 ∓ level) / 2 (percentile bootstrap). No resample is better than the best
+    trial found, so the band is too narrow where the budget is not small beside n: at a level
+    of 0.95 it covers about 90 % at k = n / 5 and about 60 % at k = n (``docs/statistics.md``).
 
     Args:
         values: objectives, shape (n,), n ≥ 1; finite.

@@ -1,5 +1,6 @@
 """What the trials of each compared optimizer came to: the main table of a report."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class LabelSummary:
         configuration: the best trial's hyperparameters by name.
         replicates: the objective over the usable replicates of that configuration.
         test: the test metric over them; of no value where nothing was tested.
-        replicates_lost: replicates without a usable end.
+        replicates_lost: replicates without a usable end, which count as the worst in a verdict.
     """
 
     label: str
@@ -154,6 +155,29 @@ def usable(trials: pd.DataFrame, phase: str) -> pd.DataFrame:
     return kept[np.isfinite(kept["objective"])] if len(kept) else kept
 
 
+def replicate_table(trials: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the replicates of each label, a row an index and a column a label.
+
+    A replicate that diverged, failed or has no finite value is the worst there can be: ∞
+    where smaller is better, else −∞. One that was interrupted says nothing, and is NaN.
+
+    Args:
+        trials: the table ``trials`` of a run.
+        column: ``"objective"`` or ``"metric.<name>"``.
+    """
+    ended = trials[(trials["phase"] == "replicate") & (trials["status"] != "interrupted")]
+    if not len(ended):
+        return pd.DataFrame()
+    worst = math.inf if direction_of(trials) == "minimize" else -math.inf
+    is_good = ended["status"].isin(USABLE) & np.isfinite(ended["objective"])
+    is_good &= np.isfinite(ended[column])
+    values = ended[column].where(is_good, worst).rename("value")
+    named = ended[["replicate", "label"]].assign(value=values)
+    return named.drop_duplicates(["replicate", "label"], keep="last").pivot(
+        index="replicate", columns="label", values="value"
+    )
+
+
 def best_of(trials: pd.DataFrame) -> "pd.Series | None":
     """Return the best usable trial of the search, of equal ones the earliest.
 
@@ -183,6 +207,7 @@ def _summary(label: str, trials: pd.DataFrame) -> LabelSummary:
     search = trials[trials["phase"] == "search"]
     ranked, repeated = usable(trials, "search"), usable(trials, "replicate")
     objectives = ranked["objective"].to_numpy(float) if len(ranked) else np.full(1, np.nan)
+    has_ended = (trials["phase"] == "replicate") & (trials["status"] != "interrupted")
     best = best_of(trials)
     column = column_on_test(trials)
     tested = repeated[column].to_numpy(float) if column else np.empty(0)
@@ -198,5 +223,5 @@ def _summary(label: str, trials: pd.DataFrame) -> LabelSummary:
         configuration=configuration_of(best) if best is not None else {},
         replicates=mean_interval(repeated["objective"] if len(repeated) else []),
         test=mean_interval(tested[np.isfinite(tested)]),
-        replicates_lost=int((trials["phase"] == "replicate").sum()) - len(repeated),
+        replicates_lost=int(has_ended.sum()) - len(repeated),
     )

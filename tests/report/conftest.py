@@ -236,6 +236,7 @@ class RunKind:
     replicates: int = 5
     objective: str = "validation_loss"
     diverging: bool = False
+    lost: tuple[str, int] = ("", 0)  # a label, and how many of its replicates diverge
     is_finished: bool = True
 
 
@@ -272,6 +273,8 @@ def write_run(root: Path, kind: RunKind) -> Path:
         for replicate in range(1, kind.replicates + 1):
             for label, result in best.items():
                 hp = result.trial.hyperparameters
+                if label == kind.lost[0] and replicate <= kind.lost[1]:
+                    hp = Settings({**hp, "learning_rate": 1e5})
                 run.append(*train(make(label, "replicate", hp, replicate)))
                 number += 1
         if kind.is_finished:
