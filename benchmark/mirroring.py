@@ -6,7 +6,14 @@ from typing import Any
 
 from benchmark.data import load_card, prepare
 from benchmark.engine import trained_model
-from benchmark.results import load_weights, read_environment, read_records, read_run, started_study
+from benchmark.results import (
+    DamagedWeightsError,
+    load_weights,
+    read_environment,
+    read_records,
+    read_run,
+    started_study,
+)
 from benchmark.results.files import refuse_link
 from benchmark.study import Study
 from benchmark.study_file import parse_study
@@ -125,5 +132,12 @@ def logged_model(trial: Trial, path: Path) -> LoggedModel:
     assert isinstance(trial.problem, DatasetProblem), "a closed form has no model to serve"
     problem = trial.problem
     data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
-    model = trained_model(trial, load_weights(path, trial.number))
+    weights = load_weights(path, trial.number)
+    try:
+        model = trained_model(trial, weights)
+    except ValueError as error:
+        raise DamagedWeightsError(
+            f"kept weights must fit the model of their trial. Received {error} at trial "
+            f"{trial.number} of {path}. Restore its file in weights/."
+        ) from None
     return LoggedModel(trial.label, model, data.validation.x[:EXAMPLE_ROWS], trial.number)
