@@ -172,11 +172,11 @@ def _exported(
         if not isinstance(trial.problem, DatasetProblem):
             continue
         try:
-            weights = load_weights(path, trial.number)
-        except (FileNotFoundError, UserError) as error:  # gone, or damaged
+            exported = exported_model(trial, load_weights(path, trial.number))
+        except (FileNotFoundError, UserError, ValueError) as error:  # gone, damaged, or of another
             notify(f"No model of {trial.label} can be saved: {error}")
             continue
-        yield result, exported_model(trial, weights)
+        yield result, exported
 
 
 def _save(exported: ExportedModel, file: Path) -> None:

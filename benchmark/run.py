@@ -4,6 +4,13 @@ Nothing heavy is imported at the top: ``--help`` must answer at once.
 """
 
 import os
+import sys
+
+# `python -m` puts the current folder in front of all others, an installed command does not. A
+# folder of results may hold somebody's `typer.py`, so what is installed goes first.
+if __name__ == "__main__" and sys.path[:1] == [os.getcwd()]:  # noqa: PTH109 - as in sys.path
+    sys.path.append(sys.path.pop(0))
+
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

@@ -81,7 +81,8 @@ def split_variables(model: keras.Model, kept: Sequence[Array]) -> tuple[list[Arr
         raise InspectionError(
             f"kept weights must fit the model of their trial. Received the shapes "
             f"{[array.shape for array in kept]}, and the model has {shapes}. "
-            "Was the run recorded by another version of the model?"
+            "Was the run recorded by another version of the model? Delete the file of the trial in "
+            "weights/ to have it trained again."
         )
     rest = iter(kept[len(trainable) :])
     state = [

@@ -33,7 +33,7 @@ def check_fields(value: Any, where: str) -> None:
         Traceback (most recent call last):
         ValueError: curvature.samples must be a whole number >= 0. Received 'all'
     """
-    for name, hint in _annotations(type(value)).items():
+    for name, hint in _annotations(value.__class__).items():
         item = getattr(value, name)
         if isinstance(item, Settings):
             _check_settings(name, item, f"{where}.{name}")

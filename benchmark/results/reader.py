@@ -232,7 +232,7 @@ def _order(path: Path) -> tuple[int, str]:
     except (OSError, ValueError):
         return 0, path.name
     sequence = found.get("sequence")
-    return sequence if is_count(sequence) else 0, str(found.get("created", path.name))
+    return int(sequence or 0) if is_count(sequence) else 0, str(found.get("created", path.name))
 
 
 def _named(paths: list[Path]) -> list[str]:

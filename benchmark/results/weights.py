@@ -96,8 +96,10 @@ def discard_weights(path: Path, number: int) -> None:
 
 
 def _damaged(file: Path, error: Exception) -> DamagedWeightsError:
+    # NumPy goes on to say how a file can be loaded that may run code.
+    said = str(error).partition(". ")[0]
     return DamagedWeightsError(
         f"kept weights must be an archive of arrays, as NumPy writes it. Received "
-        f"{type(error).__name__}: {error} in {file}. Restore the file, or delete it: "
+        f"{type(error).__name__}: {said} in {file}. Restore the file, or delete it: "
         "`curvature` trains a trial again that has none."
     )

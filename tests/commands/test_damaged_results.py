@@ -64,7 +64,10 @@ def call(*arguments: str) -> tuple[int, str]:
 
 
 def content(name: str, data: bytes) -> Edit:
-    return lambda run: (run / name).write_bytes(data) and None
+    def edit(run: Path) -> None:
+        (run / name).write_bytes(data)
+
+    return edit
 
 
 def json_value(name: str, *keys: Any, value: Any) -> Edit:
@@ -119,7 +122,9 @@ BRACKETS = b"[" * 100_000
 TABLES: dict[str, Edit] = {
     "other columns": table("trials", lambda frame: frame.rename(columns={"label": "name"})),
     "text for numbers": table("curves", lambda frame: frame.assign(value="x")),
-    "lists for numbers": table("trials", lambda frame: frame.assign(epochs=[[1]] * len(frame))),
+    "lists for numbers": table(
+        "trials", lambda frame: frame.assign(epochs=pd.Series([[1]] * len(frame)))
+    ),
     "rows twice": table("trials", lambda frame: pd.concat([frame, frame])),
     "another status": table("trials", lambda frame: frame.assign(status="odd")),
     "rows of no trial": table("curvature", lambda frame: frame.assign(trial=99)),

@@ -89,7 +89,13 @@ def test_another_file_or_none_recorded_is_refused() -> None:
     assert "--trust" in said
     said = refusal("mine:Mine")
     assert "which recorded no file for it. Read mine.py; add --trust to import it." in said
-    for odd in ([], "mine", {"mine:Mine": "mine.py"}, {"mine:Mine": {"file": 1, "sha256": []}}):
+    odds: tuple[Any, ...] = (
+        [],
+        "mine",
+        {"mine:Mine": "mine.py"},
+        {"mine:Mine": {"file": 1, "sha256": []}},
+    )
+    for odd in odds:
         refusal("mine:Mine", odd)
     with only_recorded(RUN, None, trust=True):
         foreign.foreign_class("mine:Mine")
