@@ -107,15 +107,15 @@ def unreadable(url: str) -> str:
     Example:
         >>> unreadable("postgresql://ada:secret@host/studies")
         ''
-        >>> unreadable("http://[::1")[:48]
-        'a URL must be SCHEME://USER:PASSWORD@HOST:PORT/N'
+        >>> unreadable("http://[::1")
+        'a URL must have a number as its port, ... Received http://***, of which the rest ...'
     """
     if _parts(url).readable:
         return ""
     return (
-        "a URL must be SCHEME://USER:PASSWORD@HOST:PORT/NAME, with every : / ? # @ within one of "
-        f"these parts percent-encoded (@ as %40). Received {masked(url)}, of which the rest is "
-        "hidden because it may hold a password."
+        "a URL must have a number as its port, and every : / ? # @ within its user, password or "
+        f"name percent-encoded (@ as %40). Received {masked(url)}, of which the rest is hidden "
+        "because it may hold a password."
     )
 
 

@@ -105,8 +105,9 @@ def test_a_storage_with_a_secret_is_used_but_not_kept(call: Call, tmp_path: Path
     run = Path("results/small/a")
     assert read_environment(run)["storage"] is None
     assert read_environment(run)["masked_storage"].endswith("/optuna.db?***&timeout=30")
-    for command in (("show",), ("show", "--json"), ("report",), ("list", "runs")):
-        call(command[0], *([] if command[0] == "list" else ["small/a"]), *command[1:], code=0)
+    for words in (["show", "small/a"], ["show", "small/a", "--json"], ["report", "small/a"]):
+        call(*words, code=0)
+    call("list", "runs", "--json", code=0)
     # As a run that was interrupted.
     for path in (*run.glob("*.parquet"), run / "summary.json"):
         path.unlink()

@@ -52,7 +52,9 @@ def test_a_folder_of_any_name_holds_its_store_and_artifacts(tmp_path):
     folder.mkdir()
     uri = default_tracking_uri(folder)
     client = open_client(uri)
-    location = (artifact_root_of(uri) / "study").as_uri()
+    root, file = artifact_root_of(uri), sqlite_file(uri)
+    assert root is not None and file is not None
+    location = (root / "study").as_uri()
     experiment = client.create_experiment("study", location)
     run = client.create_run(experiment).info.run_id
     client.log_text(run, "question", "study.toml")
@@ -61,7 +63,7 @@ def test_a_folder_of_any_name_holds_its_store_and_artifacts(tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["mlartifacts", "mlflow.db"]
     [artifact] = folder.rglob("study.toml")
     assert artifact.read_text() == "question"
-    assert EmbeddedStore.open(sqlite_file(uri), run) is not None
+    assert EmbeddedStore.open(file, run) is not None
     assert check_tracking(uri, 5.0) == (
         True,
         f"the MLflow store {folder}/mlflow.db holds 1 runs",
