@@ -45,7 +45,8 @@ _SCHEME = re.compile(r"\s*([A-Za-z][\w+.-]*)://")
 _CREDENTIALS = re.compile(r"[^:/]*(?::[^@]*)?@")  # as SQLAlchemy reads them
 _PLAIN_VALUE = re.compile(r"[\w.,:/ +~-]*")
 _KEY = re.compile(r"[a-z][a-z_.-]*", re.IGNORECASE)
-_URL_IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"<>]+")
+# What ends a sentence or a bracket behind a URL is none of it.
+_URL_IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"<>]*[^\s'\"<>.,;:!?)\]]")
 
 _remembered: dict[str, "_Parts"] = {}
 """The URLs of this process that hold a secret."""
@@ -106,15 +107,15 @@ def unreadable(url: str) -> str:
     Example:
         >>> unreadable("postgresql://ada:secret@host/studies")
         ''
-        >>> unreadable("http://[::1")[:48]
-        'a URL must be SCHEME://USER:PASSWORD@HOST:PORT/N'
+        >>> unreadable("http://[::1")
+        'a URL must have a number as its port, ... Received http://***, of which the rest ...'
     """
     if _parts(url).readable:
         return ""
     return (
-        "a URL must be SCHEME://USER:PASSWORD@HOST:PORT/NAME, with every : / ? # @ within one of "
-        f"these parts percent-encoded (@ as %40). Received {masked(url)}, of which the rest is "
-        "hidden because it may hold a password."
+        "a URL must have a number as its port, and every : / ? # @ within its user, password or "
+        f"name percent-encoded (@ as %40). Received {masked(url)}, of which the rest is hidden "
+        "because it may hold a password."
     )
 
 
@@ -222,8 +223,7 @@ def _parts(url: str) -> _Parts:
 
 def _hidden(url: str, scheme: str) -> _Parts:
     rest = url.removeprefix(scheme)
-    pieces = [piece for piece in re.split(r"[/:@?&=#]", rest) if len(piece) >= SHORT]
-    return _Parts(scheme.strip() + HIDDEN, (rest, *pieces), readable=False)
+    return _Parts(scheme.strip() + HIDDEN, (rest,), readable=False)
 
 
 def _database(url: str) -> _Parts:
@@ -297,13 +297,20 @@ def _query(query: str) -> tuple[str, list[str]]:
             secrets.append(value)
         else:  # A token that stands alone.
             shown.append(HIDDEN)
-            secrets.append(piece)
+            secrets += [piece, key, value]
     return "&".join(shown), secrets
 
 
 def _words(parts: _Parts) -> Iterable[str]:
     """All spellings of what is secret in a URL."""
-    for secret in parts.secrets:
+    # A library that reads the URL otherwise may show a piece.
+    pieces = [
+        piece
+        for secret in parts.secrets
+        for piece in re.split(r"[/:@?&=#]", secret)
+        if len(piece) >= SHORT
+    ]
+    for secret in (*parts.secrets, *pieces):
         plain = {unquote(secret), unquote_plus(secret)}
         quoted = {write(text) for text in plain for write in (quote, quote_plus, _quote_all)}
         # Python's `repr`, in which many exceptions show their arguments.

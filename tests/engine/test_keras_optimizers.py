@@ -1,5 +1,7 @@
 """Optimizers of Keras in the engines, and what of them is structure."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -121,3 +123,38 @@ def test_structure_is_what_is_no_value() -> None:
     optimizer = optimizer_of(trial)
     assert (optimizer.momentum, optimizer.nesterov) == (0.5, True)
     assert optimizer.hyperparameters == pytest.approx(optimizer_numbers(trial))
+
+
+LEAVING = """
+import sys
+import keras
+
+class AtOnce(keras.optimizers.SGD):
+    def __init__(self, learning_rate=0.01, **more):
+        super().__init__(learning_rate, **more)
+        if len(sys.modules["leaving"].made) > 0:
+            sys.exit(3)
+        sys.modules["leaving"].made.append(self)
+
+class InAStep(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        raise SystemExit("enough")
+
+made = []
+"""
+
+
+@pytest.mark.parametrize(("name", "words"), [("AtOnce", "SystemExit: 3"), ("InAStep", "enough")])
+def test_an_optimizer_that_leaves_the_program_fails_its_trial(
+    engine, tmp_path, monkeypatch, name, words
+) -> None:
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "leaving", raising=False)
+    trials = [make_trial(0, f"leaving:{name}", hyperparameters=RATE), make_trial(1)]
+    for one in (engine, VectorizedEngine(2)):
+        results = run_all(one, trials)
+        broken, good = results[0][0], results[1][0]
+        assert broken.status is Status.FAILED
+        assert words in broken.reason
+        assert good.status is Status.COMPLETED

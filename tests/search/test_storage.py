@@ -1,6 +1,7 @@
 """Storages that hold another run, or cannot be reached, are named in a sentence."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,29 @@ def test_unreachable_storage_is_named_without_its_password(url: str, words: str)
         open_search(study(), url)
     assert "secret" not in str(caught.value)
     assert "--resume RUN" in str(caught.value)
+
+
+def test_a_url_that_cannot_be_read_for_certain_is_refused() -> None:
+    with pytest.raises(
+        SearchError, match=r"percent-encoded.*Received postgresql://\*\*\*"
+    ) as caught:
+        open_search(study(), "postgresql://weird:p@s3cret:w/rd@127.0.0.1:1/studies")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "remedy"),
+    [
+        ("postgresql+psycopg://ada:s3cret@127.0.0.1:1/d", "psycopg", r"kappabench\[postgres\]"),
+        ("postgresql+psycopg2://ada:s3cret@127.0.0.1:1/d", "psycopg2", r"postgresql\+psycopg:/"),
+    ],
+)
+def test_a_driver_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, url: str, module: str, remedy: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(SearchError, match=remedy):
+        open_search(study(), url)
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:

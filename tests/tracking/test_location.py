@@ -78,8 +78,8 @@ def test_the_address_of_a_file_is_read_as_that_file(name: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("http://[::1", "must be SCHEME"),
-        ("postgresql://ada:s3:cret@x/y@host/d", "must be SCHEME"),
+        ("http://[::1", "must have a number as its port"),
+        ("postgresql://ada:s3:cret@x/y@host/d", "must have a number as its port"),
         ("sqlite://", "must be a file that is kept"),
         ("sqlite:///:memory:", "must be a file that is kept"),
     ],
