@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import benchmark.engine
 import benchmark.finishing
 import benchmark.report.page
+from benchmark.errors import UserError
 from benchmark.finishing import complete_run
 from benchmark.results import is_finished, is_trained, read_run
 from benchmark.run import app
@@ -184,7 +185,9 @@ def test_what_asks_whether_a_run_is_finished_asks_for_the_mark(
     assert not json.loads(call("show", "small", "--json").stdout)["finished"]
     assert resume in call("show", "small").stdout.replace("\n", "")
     reported = call("report", "small")
-    assert resume in reported.stderr and "finished" not in reported.stdout
+    assert resume in reported.stderr
+    # No number will change, though the run lacks something.
+    assert "unfinished" not in (path / "report.html").read_text(encoding="utf-8")
     before = {name: (path / f"{name}.parquet").read_bytes() for name in TABLES}
     (path / "report.html").unlink()
     completed = call("study", "--resume", "small", "--no-tracking", "--json")
@@ -216,6 +219,35 @@ def test_a_full_disk_is_a_sentence_with_the_way_on(
     assert "Traceback" not in result.output
     result = CliRunner().invoke(app, ["study", "--resume", str(path), "--no-tracking"])
     assert result.exit_code == 0 and is_finished(path)
+
+
+@pytest.mark.filterwarnings("ignore:::mlflow")
+def test_track_completes_a_trained_run_even_where_mlflow_is_down(
+    uninterrupted: Path, tmp_path: Path, quick_products: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    path = tmp_path / "results" / "small" / "run"
+    shutil.copytree(uninterrupted, path)
+    (path / "finished.json").unlink()
+    shutil.rmtree(path / "best")
+    result = CliRunner().invoke(app, ["track", str(path), "--tracking-uri", "http://127.0.0.1:1"])
+    assert result.exit_code == 1 and "the best model of adam" in result.stderr
+    # What MLflow lacks is sent by the next `track`; the run itself lacks nothing.
+    assert_finished_like(path, uninterrupted)
+
+
+def test_no_link_is_followed_to_save_a_model(
+    uninterrupted: Path, tmp_path: Path, quick_products: None
+) -> None:
+    path, elsewhere = tmp_path / "results" / "small" / "run", tmp_path / "elsewhere"
+    shutil.copytree(uninterrupted, path)
+    (path / "finished.json").unlink()
+    shutil.rmtree(path / "best")
+    elsewhere.mkdir()
+    (path / "best").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="may be a link"):
+        complete_run(path, None, print)
+    assert not list(elsewhere.iterdir()) and not is_finished(path)
 
 
 def test_weights_that_are_gone_cost_their_model_only(
