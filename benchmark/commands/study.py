@@ -123,6 +123,8 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
             outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
         except OSError as error:
             return _tell_failure(error, session.path, request)
+        except KeyboardInterrupt:  # the second Ctrl-C
+            return _tell_interruption(session.path, request)
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
 
 
@@ -152,6 +154,8 @@ def _end_trained(
         products, unsent = complete_run(path, tracking_uri, lambda text: _warn(console, text))
     except OSError as error:
         return _tell_failure(error, path, request)
+    except KeyboardInterrupt:
+        return _tell_interruption(path, request)
     elapsed = time.perf_counter() - started
     outcome = Outcome(path, True, summary, products.report, unsent, elapsed)
     return _tell_outcome(outcome, request, tracking_uri, console, tell, is_completion=True)
@@ -244,11 +248,7 @@ def _tell_outcome(
             f"Send it with: {command('track', outcome.path, *place)}",
         )
     if not outcome.finished:
-        sys.stderr.write(
-            f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {_resume(outcome.path, request)}\n"
-        )
-        return INTERRUPTED
+        return _tell_interruption(outcome.path, request)
     summary = outcome.summary
     if not request.quiet and not request.as_json:
         from benchmark.commands.views import summary_table
@@ -274,6 +274,14 @@ def _tell_outcome(
         sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
         return FAILED
     return DONE
+
+
+def _tell_interruption(path: Path, request: StudyRequest) -> int:
+    """Say how to go on; return the exit code."""
+    sys.stderr.write(
+        f"Interrupted; every finished trial is kept. Go on with:\n  {_resume(path, request)}\n"
+    )
+    return INTERRUPTED
 
 
 def _place(request: StudyRequest) -> list[str]:
