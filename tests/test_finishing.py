@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 import benchmark.engine
 import benchmark.finishing
 import benchmark.report.page
+from benchmark.errors import UserError
 from benchmark.finishing import complete_run
+from benchmark.report.material import Material
 from benchmark.results import is_finished, is_trained, read_run
 from benchmark.run import app
 from benchmark.session import Session
@@ -25,6 +27,7 @@ from tests.small_study import engine, run_session, session_settings
 
 TABLES = ("trials", "curves", "curvature", "spectra", "findings")
 ENDS = ("summary.json", "report.html", "finished.json")
+SECTIONS = benchmark.report.page._sections
 PROMISED = {
     *(f"{name}.parquet" for name in TABLES),
     "summary.json",
@@ -143,15 +146,24 @@ OUT_OF_DISK = OSError(errno.ENOSPC, "No space left on device")
 
 @pytest.mark.usefixtures("quick_products")
 @pytest.mark.parametrize(
-    "error",
+    ("error", "draws"),
     [
-        pytest.param(Killed(), id="killed"),
-        pytest.param(OUT_OF_DISK, id="disk full", marks=pytest.mark.slow),
+        pytest.param(Killed(), False, id="killed"),
+        pytest.param(Killed(), True, id="killed, with figures", marks=pytest.mark.slow),
+        pytest.param(OUT_OF_DISK, True, id="disk full, with figures", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_ends_between_any_two_files_is_completed(
-    after_the_last_trial: Path, uninterrupted: Path, tmp_path: Path, error: BaseException
+    after_the_last_trial: Path,
+    uninterrupted: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    *,
+    draws: bool,
 ) -> None:
+    drawn = SECTIONS(Material.read(uninterrupted)) if draws else []
+    monkeypatch.setattr(benchmark.report.page, "_sections", lambda _: drawn)
     step, was_killed = 0, True
     while was_killed:
         step += 1
@@ -159,8 +171,10 @@ def test_a_run_that_ends_between_any_two_files_is_completed(
         shutil.copytree(after_the_last_trial, path)
         was_killed = kill_twice_and_complete(path, step, error, after=step % 2 == 0)
         assert_finished_like(path, uninterrupted)
-    # 5 tables, summary, 2 models (each staged before), report, Plotly's script, mark.
-    assert step - 1 >= len(PROMISED)
+        for section in drawn:
+            assert all((path / "figures" / f"{one.name}.html").is_file() for one in section.figures)
+    # 5 tables, summary, 2 models (each staged before), report, Plotly's script, figures, mark.
+    assert step - 1 >= len(PROMISED) + sum(len(section.figures) for section in drawn)
 
 
 def test_what_asks_whether_a_run_is_finished_asks_for_the_mark(
@@ -184,7 +198,9 @@ def test_what_asks_whether_a_run_is_finished_asks_for_the_mark(
     assert not json.loads(call("show", "small", "--json").stdout)["finished"]
     assert resume in call("show", "small").stdout.replace("\n", "")
     reported = call("report", "small")
-    assert resume in reported.stderr and "finished" not in reported.stdout
+    assert resume in reported.stderr
+    # No number will change, though the run lacks something.
+    assert "unfinished" not in (path / "report.html").read_text(encoding="utf-8")
     before = {name: (path / f"{name}.parquet").read_bytes() for name in TABLES}
     (path / "report.html").unlink()
     completed = call("study", "--resume", "small", "--no-tracking", "--json")
@@ -216,6 +232,48 @@ def test_a_full_disk_is_a_sentence_with_the_way_on(
     assert "Traceback" not in result.output
     result = CliRunner().invoke(app, ["study", "--resume", str(path), "--no-tracking"])
     assert result.exit_code == 0 and is_finished(path)
+
+
+@pytest.mark.filterwarnings("ignore:::mlflow")
+def test_track_completes_a_trained_run_even_where_mlflow_is_down(
+    uninterrupted: Path, tmp_path: Path, quick_products: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    path = tmp_path / "results" / "small" / "run"
+    shutil.copytree(uninterrupted, path)
+    (path / "finished.json").unlink()
+    shutil.rmtree(path / "best")
+    result = CliRunner().invoke(app, ["track", str(path), "--tracking-uri", "http://127.0.0.1:1"])
+    assert result.exit_code == 1 and "the best model of adam" in result.stderr
+    # What MLflow lacks is sent by the next `track`; the run itself lacks nothing.
+    assert_finished_like(path, uninterrupted)
+
+
+def test_no_link_is_followed_to_save_a_model(
+    uninterrupted: Path, tmp_path: Path, quick_products: None
+) -> None:
+    path, elsewhere = tmp_path / "results" / "small" / "run", tmp_path / "elsewhere"
+    shutil.copytree(uninterrupted, path)
+    (path / "finished.json").unlink()
+    shutil.rmtree(path / "best")
+    elsewhere.mkdir()
+    (path / "best").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="may be a link"):
+        complete_run(path, None, print)
+    assert not list(elsewhere.iterdir()) and not is_finished(path)
+
+
+def test_ctrl_c_while_a_run_is_completed_says_how_to_go_on(
+    uninterrupted: Path, tmp_path: Path, quick_products: None
+) -> None:
+    path = tmp_path / "results" / "small" / "run"
+    shutil.copytree(uninterrupted, path)
+    (path / "finished.json").unlink()
+    with failing(8, KeyboardInterrupt(), after=True):
+        result = CliRunner().invoke(app, ["study", "--resume", str(path), "--no-tracking"])
+    assert result.exit_code == 130
+    assert f"study --resume {path} --no-tracking" in result.stderr
+    assert not is_finished(path)
 
 
 def test_weights_that_are_gone_cost_their_model_only(

@@ -75,6 +75,8 @@ def test_a_finished_run_has_every_file_and_trial(finished):
         "summary.json",
         "report.html",
         "figures",
+        "best",
+        "finished.json",
     }
     trials = pd.read_parquet(finished / "trials.parquet")
     assert trials["number"].tolist() == list(range(TRIALS))

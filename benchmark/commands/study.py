@@ -141,6 +141,8 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
             outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
         except OSError as error:
             return _tell_failure(error, session.path, request)
+        except KeyboardInterrupt:  # the second Ctrl-C
+            return _tell_interruption(session.path, request)
     return _tell_outcome(outcome, request, tracking_uri, console, tell)
 
 
@@ -183,6 +185,8 @@ def _end_trained(
         products, unsent = complete_run(path, tracking_uri, lambda text: _warn(console, text))
     except OSError as error:
         return _tell_failure(error, path, request)
+    except KeyboardInterrupt:
+        return _tell_interruption(path, request)
     elapsed = time.perf_counter() - started
     outcome = Outcome(path, True, summary, products.report, unsent, elapsed)
     return _tell_outcome(outcome, request, tracking_uri, console, tell, is_completion=True)
@@ -285,11 +289,7 @@ def _tell_outcome(
         )
         return FAILED
     if not outcome.finished:
-        warn(
-            f"Interrupted; every finished trial is kept. Go on with:\n"
-            f"  {_resume(outcome.path, request)}"
-        )
-        return INTERRUPTED
+        return _tell_interruption(outcome.path, request)
     summary = outcome.summary
     if summary["best"] and not request.quiet and not request.as_json:
         from benchmark.commands.views import summary_table, verdict_view
@@ -338,6 +338,12 @@ def _tell_files(
         is_server = tracking_uri.startswith("http")
         shown = masked(tracking_uri) if is_server else command("ui", *where, *_place(request))
         tell(f"MLflow    {shown}")
+
+
+def _tell_interruption(path: Path, request: StudyRequest) -> int:
+    """Say how to go on; return the exit code."""
+    warn(f"Interrupted; every finished trial is kept. Go on with:\n  {_resume(path, request)}")
+    return INTERRUPTED
 
 
 def _place(request: StudyRequest) -> list[str]:
