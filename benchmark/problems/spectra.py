@@ -14,7 +14,10 @@ SPECTRA: dict[str, str] = {
     "outliers": "a tenth, at least one, at the largest, the others at the smallest",
 }
 """How eigenvalues lie between the smallest and the largest, each in words."""
-_SPACED: dict[str, Callable[[float, float, int], Array]] = {"geometric": np.geomspace, "linear": np.linspace}
+_SPACED: dict[str, Callable[[float, float, int], Array]] = {
+    "geometric": np.geomspace,
+    "linear": np.linspace,
+}
 _LARGE_SHARE = {"two_clusters": 2, "outliers": 10}
 """One in so many eigenvalues is the largest."""
 
