@@ -149,8 +149,9 @@ def build_task(trial: Trial) -> Task:
     """Build what a trial trains; the model's weights are still those of Keras."""
     if isinstance(trial.problem, ClosedFormProblem):
         problem = build_problem(trial.problem.function, dict(trial.problem.options))
-        data = {"train": problem.data, "test": problem.test_data}
-        parts = {name: _of_examples(x) for name, x in data.items() if x is not None}
+        parts = {"train": _of_examples(problem.data)}
+        if problem.test_data is not None:
+            parts["test"] = _of_examples(problem.test_data)
         return Task(problem_model(problem), MeanOfOutputs(), "", parts)
     kind = trial.problem
     data = prepare(kind.dataset, kind.fractions, kind.scaling, kind.split_seed)
