@@ -20,7 +20,9 @@ from pydantic import (
 
 from benchmark.study_dimension import Dimension, Number, NumberOrName, RuleError, Section, Space
 
-Sampling = Literal["shuffle", "round_robin", "bernoulli", "with_replacement", "full_batch"]
+Sampling = Literal[
+    "shuffle", "drop_remainder", "round_robin", "bernoulli", "with_replacement", "full_batch"
+]
 Scaling = Literal["none", "standard", "min_max"]
 SamplerName = Literal["tpe", "random", "quasi_random", "grid"]
 Rank = Literal["best", "median", "worst"]

@@ -14,9 +14,11 @@ def epoch_batches(sampling: str, samples: int, batch_size: int, seed: int, epoch
     """Return the mini-batches of one epoch as rows of the training part.
 
     With n = ``samples`` and b = ``batch_size`` an epoch has ⌈n/b⌉ batches, except for
-    ``full_batch``, which has one:
+    ``full_batch``, which has one, and ``drop_remainder``, which has ⌊n/b⌋:
 
     - ``shuffle``: a new permutation each epoch, cut into batches; the last may be smaller.
+    - ``drop_remainder``: the same without a last batch of fewer than b rows, whose rows are left
+      out of that epoch.
     - ``round_robin``: one permutation for all epochs, cut the same way.
     - ``bernoulli``: each row is in a batch with probability b/n, independently of every
       other row and batch; an empty batch is drawn again. Batch sizes vary, with the mean
@@ -37,6 +39,7 @@ def epoch_batches(sampling: str, samples: int, batch_size: int, seed: int, epoch
         ValueError: the sampling is unknown, or a number is out of its range.
 
     References:
+        ``drop_remainder`` is how DeepOBS batches its data: Schneider, Balles, Hennig, 2019.
         Bernoulli sampling is the Poisson sampling of Abadi et al., Deep Learning with
         Differential Privacy, 2016, section 3.1; the difference between a new and a single
         permutation is studied in Mishchenko et al., Random Reshuffling: Simple Analysis
@@ -70,6 +73,11 @@ def _shuffle(samples: int, batch_size: int, seed: int, epoch: int) -> Batches:
     return _cut(_generator(seed, epoch).permutation(samples), batch_size)
 
 
+def _drop_remainder(samples: int, batch_size: int, seed: int, epoch: int) -> Batches:
+    whole = samples - samples % batch_size
+    return _cut(_generator(seed, epoch).permutation(samples)[:whole], batch_size)
+
+
 def _round_robin(samples: int, batch_size: int, seed: int, epoch: int) -> Batches:  # noqa: ARG001
     return _cut(_generator(seed, 0).permutation(samples), batch_size)
 
@@ -95,6 +103,7 @@ def _full_batch(samples: int, batch_size: int, seed: int, epoch: int) -> Batches
 
 _SAMPLERS: dict[str, Callable[[int, int, int, int], Batches]] = {
     "shuffle": _shuffle,
+    "drop_remainder": _drop_remainder,
     "round_robin": _round_robin,
     "bernoulli": _bernoulli,
     "with_replacement": _with_replacement,

@@ -22,8 +22,11 @@ def batch_size_of(trial: Trial, rows: int) -> int:
 
 def updates_of(trial: Trial, rows: int) -> int:
     """How often the weights of a trial are updated in an epoch."""
-    if sampling_of(trial) == "full_batch":
-        return 1
+    match sampling_of(trial):
+        case "full_batch":
+            return 1
+        case "drop_remainder":
+            return rows // batch_size_of(trial, rows)
     return -(-rows // batch_size_of(trial, rows))
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmark.engine.batches import batch_size_of, sampling_of
+from benchmark.engine.batches import updates_of
 from benchmark.engine.slots import Slot
 from benchmark.engine.task import Array
 from benchmark.optimizers.schedules import factors
@@ -15,9 +15,7 @@ def total_updates(slot: Slot, rows: int) -> int:
         slot: the trial.
         rows: of the training part.
     """
-    if sampling_of(slot.trial) == "full_batch":
-        return slot.trial.epochs
-    return slot.trial.epochs * -(-rows // batch_size_of(slot.trial, rows))
+    return slot.trial.epochs * updates_of(slot.trial, rows)
 
 
 def rates(slot: Slot, rows: int, first: int, count: int) -> Array:

@@ -37,7 +37,8 @@ class Task:
         model: built and uncompiled; its weights are set by the engine.
         loss: a Keras loss whose value is the mean over the batch.
         metric: name of the metric besides the loss, or empty.
-        parts: ``train`` always; ``validation`` and ``test`` where there is a dataset.
+        parts: ``train`` always; ``validation`` and ``test`` where there is a dataset, and
+            ``test`` of a closed-form problem with test data.
         state: the model's state besides its weights as it was built, in the order of
             ``model.non_trainable_variables``.
     """
@@ -148,9 +149,10 @@ def build_task(trial: Trial) -> Task:
     """Build what a trial trains; the model's weights are still those of Keras."""
     if isinstance(trial.problem, ClosedFormProblem):
         problem = build_problem(trial.problem.function, dict(trial.problem.options))
-        rows = np.asarray(problem.data, dtype="float32")
-        train = Part(rows, np.zeros(len(rows), dtype="float32"))
-        return Task(problem_model(problem), MeanOfOutputs(), "", {"train": train})
+        parts = {"train": _of_examples(problem.data)}
+        if problem.test_data is not None:
+            parts["test"] = _of_examples(problem.test_data)
+        return Task(problem_model(problem), MeanOfOutputs(), "", parts)
     kind = trial.problem
     data = prepare(kind.dataset, kind.fractions, kind.scaling, kind.split_seed)
     shape = data.train.x.shape[1:]
@@ -159,6 +161,11 @@ def build_task(trial: Trial) -> Task:
     parts = {name: Part(p.x, _column(p.y)) for name, p in _parts(data)}
     state = tuple(state_of(model))
     return Task(model, build_loss(trial.problem.loss), trial.problem.metric, parts, state)
+
+
+def _of_examples(x: Array) -> Part:
+    """A part of a closed-form problem, which has no targets."""
+    return Part(np.asarray(x, dtype="float32"), np.zeros(len(x), dtype="float32"))
 
 
 def starting_weights(task: Task, trial: Trial) -> list[Array]:

@@ -195,6 +195,40 @@ class Optimizer(Mechanics):
         self._slots = [slot_variables(self, weights, self.initial_slots) for weights in variables]
         self._shared = state_variables(self, self.initial_shared)
 
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
+        """Make the step of one variable by the rule alone, as in Keras.
+
+        :meth:`apply` does so for all of them, after penalties, clipping and decay, and counts.
+
+        Args:
+            gradient: of the variable.
+            variable: one of those that the optimizer was built with.
+            learning_rate: α of this step.
+
+        Raises:
+            NotImplementedError: the step of one variable depends on all of them.
+            ValueError: the optimizer is not built.
+        """
+        name = type(self).__name__
+        if not self._steps_apart:
+            raise NotImplementedError(
+                f"update_step must be called for an optimizer that steps each variable by itself. "
+                f"Received {name}, whose step depends on all variables together. "
+                "Call optimizer.apply(gradients, variables)."
+            )
+        if not self.built:
+            raise ValueError(
+                f"the optimizer must be built before update_step. Received {name} without "
+                "variables. Call optimizer.build(variables) first."
+            )
+        self._backend_update_step([gradient], [variable], learning_rate)
+
+    @property
+    def _steps_apart(self) -> bool:
+        """Whether the step of each variable depends on no other."""
+        kind = type(self)
+        return kind.shared_rule is Optimizer.shared_rule and kind.joint_rule is Optimizer.joint_rule
+
     def _backend_update_step(
         self, grads: Sequence[Tensor], trainable_variables: Sequence[Any], learning_rate: Tensor
     ) -> None:

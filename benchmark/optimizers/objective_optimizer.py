@@ -221,6 +221,11 @@ class ObjectiveOptimizer(Optimizer):
         """The type of numbers that belong to no variable."""
         return "float64" if keras.config.floatx() == "float64" else "float32"
 
+    @property
+    def _steps_apart(self) -> bool:
+        """No: the rule sees the objective, a function of all variables."""
+        return False
+
     def _backend_update_step(
         self, grads: Sequence[Tensor], trainable_variables: Sequence[Any], learning_rate: Tensor
     ) -> None:

@@ -45,9 +45,14 @@ class Yogi(Optimizer):
 
     Keeps two numbers a weight, m and v.
 
-    Departure from the paper: its algorithm 2 prints no bias correction and leaves v₀ open.
-    Both are taken from the implementation in TensorFlow Addons, as in optax. v₀ is a number
-    like any other: it enters v in the first step. Keras has no such class.
+    Departure from the paper: its algorithm 2 has no bias correction, and its v₀ is left to the
+    user. Both are taken from TensorFlow Addons, whose steps are these. So the first step is
+
+        α g / (√(g² + v₀ / (1 − β₂)) + ε / √(1 − β₂))
+
+    at most α in size, and v₀ and ε count 1/(1 − β₂) = 1000 and 32 times what they are; the
+    paper's is α (1 − β₁) g / (√(v₀ + (1 − β₂) g²) + ε), up to α (1 − β₁) / √(1 − β₂) = 3.2 α.
+    optax starts m at v₀ too, and corrects v before ε is added. Keras has no such class.
 
     Args:
         learning_rate: α > 0, or a schedule. Default 0.01, as in TensorFlow Addons.

@@ -33,6 +33,8 @@ class Problem(ABC):
     """The smallest value of f."""
     data: np.ndarray[Any, Any]
     """The examples x, float32 of shape (samples, …)."""
+    test_data: np.ndarray[Any, Any] | None = None
+    """Examples of which the test loss is taken, or nothing where the function is deterministic."""
 
     def __init__(self, **options: float | int | str) -> None:
         check_ranges(self.name, options)

@@ -53,7 +53,6 @@ class NoisyQuadratic(Problem):
         self._matrix = (matrix + matrix.T) / 2
         self.data = self._draw(seed, samples, dimension, noise)
         self.test_data = self._draw(seed + 1, samples, dimension, noise)
-        """Examples from the same distribution, for the test loss."""
         self.start = np.ones(dimension)
         self.minimum = self.data.astype(np.float64).mean(axis=0)
         spread = self.data.astype(np.float64) - self.minimum

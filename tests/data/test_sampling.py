@@ -18,7 +18,9 @@ def test_number_and_type_of_batches(
 ) -> None:
     samples, batch_size = size
     batches = epoch_batches(sampling, samples, batch_size, *seed)
-    steps = 1 if sampling == "full_batch" else math.ceil(samples / batch_size)
+    steps = {"full_batch": 1, "drop_remainder": samples // batch_size}.get(
+        sampling, math.ceil(samples / batch_size)
+    )
     assert len(batches) == steps
     for rows in batches:
         assert rows.dtype == np.int64
@@ -59,6 +61,9 @@ def batches_by_hand(
     steps = -(-samples // size)
     if sampling == "full_batch":
         return [list(range(samples))]
+    if sampling == "drop_remainder":
+        order = list(stream(epoch).permutation(samples))
+        return [[order.pop(0) for _ in range(size)] for _ in range(samples // size)]
     if sampling in ("shuffle", "round_robin"):
         # One turn round all rows: in an order of this epoch, or in the one order of the trial.
         order = list(stream(epoch if sampling == "shuffle" else 0).permutation(samples))

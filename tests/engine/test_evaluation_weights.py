@@ -49,6 +49,11 @@ def test_the_average_ends_lower_than_the_iterates_on_a_noisy_problem(engines) ->
             # What is reported is the loss at the weights that are kept, in float32.
             loss = problem.value(weights.astype("float32"), problem.data)
             assert result.objective == pytest.approx(float(np.mean(np.asarray(loss))), rel=1e-5)
+            # DeepOBS's other 1000 draws, by the definition in float64.
+            assert problem.test_data is not None
+            offsets = weights.astype("float64") - problem.test_data.astype("float64")
+            tested = np.sum(offsets @ problem.hessian(weights) * offsets, axis=1).mean() / 2
+            assert result.metrics["test_loss"] == pytest.approx(tested, rel=1e-5)
         # Sums of float32 in another order, over 600 steps that contract.
         np.testing.assert_allclose(result.weights[0], weights, atol=1e-5)
         excess.append(expected.objective - problem.optimum)

@@ -24,6 +24,7 @@ def trial_of(sampling: str, batch_size: int):
         ("shuffle", 129, {"large": True}, Layout(128, False)),
         ("bernoulli", 32, {"large": True}, Layout(64, False)),
         ("with_replacement", 32, {"exact": True}, Layout(32, True, is_exact=True)),
+        ("drop_remainder", 32, {"exact": True}, Layout(32, True, is_exact=True)),
         ("full_batch", 32, {"exact": True}, Layout(5000, True, is_exact=True)),
     ],
 )

@@ -9,7 +9,14 @@ from benchmark.engine.plans import steps_of, together
 from tests.engine.trials import make_trial
 
 ROWS = 90
-SAMPLINGS = ["shuffle", "round_robin", "bernoulli", "with_replacement", "full_batch"]
+SAMPLINGS = [
+    "shuffle",
+    "drop_remainder",
+    "round_robin",
+    "bernoulli",
+    "with_replacement",
+    "full_batch",
+]
 
 
 def trial_of(sampling: str, batch_size: int, number: int = 0):

@@ -133,7 +133,13 @@ def test_a_plateau_is_one_of_the_validation_loss():
 
 @pytest.mark.parametrize(
     ("sampling", "size", "updates"),
-    [("shuffle", 32, 3), ("bernoulli", 45, 2), ("with_replacement", 90, 1), ("full_batch", 32, 1)],
+    [
+        ("shuffle", 32, 3),
+        ("drop_remainder", 32, 2),
+        ("bernoulli", 45, 2),
+        ("with_replacement", 90, 1),
+        ("full_batch", 32, 1),
+    ],
 )
 def test_total_updates_are_those_of_all_epochs(sampling, size, updates):
     numbers = {"learning_rate": 0.1, "batch_size": size}

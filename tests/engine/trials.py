@@ -8,7 +8,13 @@ from benchmark.trial import DatasetProblem, Report, Settings, Trial, TrialResult
 IRIS = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
 DIABETES = DatasetProblem("diabetes", loss="mean_squared_error", metric="mean_absolute_error")
 
-SAMPLINGS = (("shuffle", 32), ("round_robin", 7), ("bernoulli", 16), ("with_replacement", 40))
+SAMPLINGS = (
+    ("shuffle", 32),
+    ("drop_remainder", 32),
+    ("round_robin", 7),
+    ("bernoulli", 16),
+    ("with_replacement", 40),
+)
 # Whose steps enlarge a rounding, so that those of float32 leave little to compare. Of two clipped
 # gradients, or of two mini-batches, Barzilai–Borwein's sᵀy is nearly nothing, and where it is
 # only rounding so is the step. Muon's polynomials multiply a small singular value by 3.44 five

@@ -158,6 +158,30 @@ def test_amsgrad_is_adam_with_that_option(follow: Any, bumpy: Any) -> None:
     assert (plain[-1] != named[-1]).any()
 
 
+@pytest.mark.parametrize("gradient", [2e-3, 0.03, 5.0])
+def test_the_first_step_of_yogi_is_the_one_that_its_docstring_compares_with_the_paper(
+    follow: Any, gradient: float
+) -> None:
+    """TensorFlow Addons' algorithm and the paper's, each written out for one step of one weight."""
+    rate, beta_1, beta_2, epsilon, initial = 0.01, 0.9, 0.999, 1e-3, 1e-6
+    points = follow(build_optimizer("yogi"), np.zeros(1), lambda w, t: np.full(1, gradient), 1)
+    # yogi.py of TensorFlow Addons 0.23: m from 0, v from the accumulator, both corrected.
+    first = (1 - beta_1) * gradient
+    second = initial + (1 - beta_2) * np.sign(gradient**2 - initial) * gradient**2
+    corrected = rate * np.sqrt(1 - beta_2) / (1 - beta_1)
+    assert -float(points[0][0]) == pytest.approx(
+        corrected * first / (np.sqrt(second) + epsilon), rel=1e-5
+    )
+    stated = gradient / (
+        np.sqrt(gradient**2 + initial / (1 - beta_2)) + epsilon / np.sqrt(1 - beta_2)
+    )
+    assert -float(points[0][0]) == pytest.approx(rate * stated, rel=1e-5)
+    papers = rate * first / (np.sqrt(second) + epsilon)
+    ratio = (1 - beta_1) / np.sqrt(1 - beta_2)
+    assert papers == pytest.approx(-float(points[0][0]) * ratio, rel=1e-5)
+    assert abs(float(points[0][0])) <= rate
+
+
 def test_the_first_step_of_yogi_starts_from_its_accumulator(follow: Any) -> None:
     optimizer = build_optimizer("yogi", {"learning_rate": 1.0, "epsilon": 1e-6})
     optimizer.initial_accumulator_value = 4.0

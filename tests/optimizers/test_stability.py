@@ -21,6 +21,7 @@ from benchmark.optimizers.stability import (
     limit_without_state,
     stepping,
 )
+from benchmark.optimizers.testing import Outcome, check_property
 from tests.source_tree import ROOT
 
 Array = np.ndarray[Any, Any]
@@ -422,11 +423,22 @@ def reason(name: str, at: Snapshot) -> str:
     return found
 
 
+def test_a_built_in_optimizer_without_a_row_is_found(monkeypatch):
+    monkeypatch.delitem(STABILITY, "adam")
+    said = reason("adam", Snapshot(0.1, {}, 5))
+    assert "no row for this built-in optimizer" in said
+    assert "not a built-in" not in said
+    found = check_property("adam", "stability limit")
+    assert (found.outcome, found.words) == (Outcome.FAILED, said)
+    assert check_property("sgd", "stability limit").outcome is Outcome.PASSED
+    assert check_property("keras:SGD", "stability limit").outcome is Outcome.DOES_NOT_APPLY
+
+
 def test_what_is_not_known_is_said():
     numbers = {"learning_rate": 0.1, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
     assert "no step yet" in reason("adam", Snapshot(0.1, numbers))
     assert "not kept with the weights" in reason("adam", Snapshot(0.1, numbers, 5))
-    assert "no optimizer of this program" in reason("keras:SGD", Snapshot(0.1, numbers, 5))
+    assert "it is not a built-in optimizer" in reason("keras:SGD", Snapshot(0.1, numbers, 5))
     slots = [{"second_moment": np.array([np.inf, 1.0])}]
     assert "not positive and finite" in reason("adam", Snapshot(0.1, numbers, 5, slots))
     decayed = reason("sgd", Snapshot(0.5, {"weight_decay": 5.0}))

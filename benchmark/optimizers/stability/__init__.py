@@ -10,7 +10,12 @@ from benchmark.optimizers.stability.recurrence import (
     Recurrence,
 )
 from benchmark.optimizers.stability.snapshot import Root, Snapshot, Stepping
-from benchmark.optimizers.stability.table import STABILITY, limit_without_state, stepping
+from benchmark.optimizers.stability.table import (
+    STABILITY,
+    limit_without_state,
+    missing_row,
+    stepping,
+)
 
 __all__ = [
     "STABILITY",
@@ -21,5 +26,6 @@ __all__ = [
     "Snapshot",
     "Stepping",
     "limit_without_state",
+    "missing_row",
     "stepping",
 ]

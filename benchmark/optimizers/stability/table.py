@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.stability import adaptive, plain, sides
 from benchmark.optimizers.stability.snapshot import Snapshot, Stepping
 
@@ -31,8 +32,12 @@ def _kept(read: Callable[[Snapshot], Stepping | str]) -> Stability:
 
 
 _FOREIGN = (
-    "No stability limit is known of {}: it is no optimizer of this program, whose rule would be "
-    "known."
+    "No stability limit is known for {}: it is not a built-in optimizer, so its update rule is "
+    "unknown."
+)
+_FORGOTTEN = (
+    "No stability limit is known for {}: the table of limits has no row for this built-in "
+    "optimizer. Add one to STABILITY in benchmark/optimizers/stability/table.py."
 )
 _NO_STEP = "{} has made no step yet, and what limits η·λmax is made by its steps."
 _NOT_KEPT = (
@@ -101,7 +106,7 @@ def stepping(name: str, at: Snapshot) -> Stepping | str:
     """
     known = STABILITY.get(name)
     if not isinstance(known, Stability):
-        return (known or _FOREIGN).format(name)
+        return (known or missing_row(name) or _FOREIGN).format(name)
     if known.needs_state and not (at.step and (at.slots or at.shared)):
         return (_NOT_KEPT if at.step else _NO_STEP).format(name)
     try:
@@ -114,6 +119,19 @@ def stepping(name: str, at: Snapshot) -> Stepping | str:
         f"Weight decay alone multiplies the weights by 1 − {at.decay(found.rate):.3g} in a step "
         f"of {name}, so that they grow whatever η·λmax is."
     )
+
+
+def missing_row(name: str) -> str:
+    """Say that a built-in optimizer was forgotten in the table; nothing of any other.
+
+    Args:
+        name: of the optimizer, as a study has it.
+
+    Example:
+        >>> missing_row("adam"), missing_row("keras:Adam")
+        ('', '')
+    """
+    return _FORGOTTEN.format(name) if name in OPTIMIZERS and name not in STABILITY else ""
 
 
 def limit_without_state(name: str, numbers: Mapping[str, float]) -> float | None:

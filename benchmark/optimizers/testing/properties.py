@@ -86,6 +86,10 @@ PROPERTIES: dict[str, Property] = {
         "they do not.",
         f"{_HERE}.drop_in:steps_as_keras",
     ),
+    "stability limit": Property(
+        "The limit of η·λmax of a built-in optimizer is known, or the reason why it has none.",
+        f"{_HERE}.state:has_a_stability_limit",
+    ),
     "vectorised as sequential": Property(
         "The vectorized engine ends where the sequential one does, to a thousandth of the way; "
         "where a method magnifies the roundings of float32, in float64 to a billionth.",

@@ -7,8 +7,10 @@ import keras
 import numpy as np
 
 from benchmark.optimizers.agreement import other_values
+from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.stability import missing_row
 from benchmark.optimizers.testing.functions import bumpy, split, starting_point
-from benchmark.optimizers.testing.result import ViolationError
+from benchmark.optimizers.testing.result import NotApplicableError, ViolationError
 from benchmark.optimizers.testing.subject import Array, Subject, arrays, take_steps, variables_of
 
 HALF = 3
@@ -54,6 +56,15 @@ def configuration_round_trip(subject: Subject) -> None:
             changed = [key for key in config if copy.get_config().get(key) != config[key]]
             raise ViolationError(f"{way} gives another configuration: {', '.join(changed)} differ.")
         require_same(_steps(copy), steps, f"What {way} gives")
+
+
+def has_a_stability_limit(subject: Subject) -> None:
+    """Check the property ``stability limit``."""
+    if subject.name not in OPTIMIZERS:
+        raise NotApplicableError("It is not a built-in optimizer, so its update rule is unknown.")
+    forgotten = missing_row(subject.name)
+    if forgotten:
+        raise ViolationError(forgotten)
 
 
 def other_numbers(subject: Subject) -> dict[str, float]:
