@@ -269,16 +269,16 @@ class Study(Section):
     def space(self, label: str) -> dict[str, Dimension]:
         """The search space of one compared optimizer: its own over the common one."""
         given = self._given(label).items()
-        return {name: one for name, one in given if one.option is None and not one.optimal}
+        return {name: one for name, one in given if one.option is None and not one.theory}
 
     def options(self, label: str) -> dict[str, bool | str]:
         """The structural options of one compared optimizer: its own over the common ones."""
         given = self._given(label).items()
         return {name: one.option for name, one in given if one.option is not None}
 
-    def optimal(self, label: str) -> list[str]:
-        """The numbers of one compared optimizer that theory gives for the problem."""
-        return [name for name, one in self._given(label).items() if one.optimal]
+    def theory(self, label: str) -> dict[str, str]:
+        """The numbers of one compared optimizer that theory gives, with the tuning of each."""
+        return {name: one.theory for name, one in self._given(label).items() if one.theory}
 
     def _given(self, label: str) -> dict[str, Dimension]:
         return {**self.search.get("common", {}), **self.search.get(label, {})}

@@ -1,11 +1,11 @@
 """One dimension of a search space, and the base of every table of a study file."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from benchmark.theory import OPTIMAL
+from benchmark.theory import TUNINGS
 
 MOST_POINTS = 100_000
 """The most points a step may make: a finer one is a continuous range in all but memory."""
@@ -53,7 +53,7 @@ class Section(BaseModel):
 
 
 class Dimension(Section):
-    """One dimension of a search space: fixed, a range, or choices; or an option; or optimal.
+    """One dimension of a search space: fixed, a range, or choices; or an option; or of theory.
 
     Args:
         value: a fixed number.
@@ -64,7 +64,7 @@ class Dimension(Section):
             together with ``log``.
         choices: the numbers to choose from.
         option: true, false or a text: a structural option, which is fixed.
-        optimal: the number that theory gives for the problem, see :mod:`benchmark.theory`.
+        theory: the tuning by which theory gives the number, see :mod:`benchmark.theory`.
 
     Example:
         >>> Dimension(low=1e-3, high=1.0, log=True).is_fixed
@@ -80,7 +80,7 @@ class Dimension(Section):
     step: Number | None = None
     choices: list[Number] | None = None
     option: bool | str | None = None
-    optimal: bool = False
+    theory: Literal["optimal", "standard"] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -89,12 +89,12 @@ class Dimension(Section):
             self.choices is not None,
             self.low is not None or self.high is not None,
             self.option is not None,
-            self.optimal,
+            self.theory is not None,
         ]
         if sum(given) != 1:
             rule = "a dimension must be one of: a number, {low, high, log, step}, or {choices}"
             raise self._broken(rule, "Keep or write one of them.", *_FORMS)
-        if self.option is not None or self.optimal:
+        if self.option is not None or self.theory is not None:
             return self
         if self.choices is not None:
             self._check_choices(self.choices)
@@ -149,7 +149,7 @@ class Dimension(Section):
     @property
     def is_fixed(self) -> bool:
         """Whether nothing is searched here."""
-        return self.value is not None or self.option is not None or self.optimal
+        return self.value is not None or self.option is not None or self.theory is not None
 
     @property
     def extremes(self) -> tuple[float, float]:
@@ -196,7 +196,7 @@ class Dimension(Section):
         return [int(point) if is_whole else float(point) for point in points]
 
 
-_FORMS = ("value", "low", "high", "log", "step", "choices", "option", "optimal")
+_FORMS = ("value", "low", "high", "log", "step", "choices", "option", "theory")
 
 
 def _exact(number: float | int) -> Decimal:
@@ -206,8 +206,8 @@ def _exact(number: float | int) -> Decimal:
 
 def _as_dimension(value: Any) -> Any:
     """Let a bare number stand for a fixed dimension, and what is true or a text for an option."""
-    if value == OPTIMAL:
-        return {"optimal": True}
+    if value in TUNINGS:
+        return {"theory": value}
     if isinstance(value, bool | str):
         return {"option": value}
     return {"value": value} if isinstance(value, int | float) else value

@@ -18,7 +18,7 @@ from benchmark.study_facts import (
     training_rows,
 )
 from benchmark.study_messages import Mistake
-from benchmark.study_sweeps import check_optimal, check_swept, problem_options
+from benchmark.study_sweeps import check_swept, check_theory, problem_options
 
 DEFAULT_SEARCHED = ("learning_rate", "momentum")
 """Searched over their default spaces where the study gives others of an optimizer, but not them."""
@@ -41,7 +41,7 @@ def missing_spaces(
     # Weight decay says nothing of the others, though some optimizers have it in their table.
     is_given = any(name in given and name not in TRAINING_HYPERPARAMETERS for name in own)
     searched = DEFAULT_SEARCHED if is_given else own
-    settled = {*given, *study.optimal(entry.label)}
+    settled = {*given, *study.theory(entry.label)}
     spaces = {name: known[name].space for name in searched if name in known}
     return {name: space for name, space in spaces.items() if space and name not in settled}
 
@@ -58,7 +58,7 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
     space, options = study.space(entry.label), study.options(entry.label)
     known = {**allowed, **facts.options}
     swept = problem_options(study, catalogue)
-    yield from check_optimal(study, entry, catalogue)
+    yield from check_theory(study, entry, catalogue)
     for name in (*space, *options):
         key = _key(study, entry, name)
         if name in swept and name not in known:

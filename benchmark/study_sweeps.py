@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from benchmark.study import Compared, Study
 from benchmark.study_facts import Catalogue
 from benchmark.study_messages import Mistake
-from benchmark.theory import METHODS, OPTIMAL, extreme_eigenvalues, optimal_settings
+from benchmark.theory import METHODS, extreme_eigenvalues, theory_settings
 
 
 def problem_options(study: Study, catalogue: Catalogue) -> dict[str, float | int | str]:
@@ -50,35 +50,37 @@ def check_swept(
             return
 
 
-def check_optimal(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
+def check_theory(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
     """Yield the mistakes in numbers that theory is asked for."""
-    asked = study.optimal(entry.label)
+    asked = study.theory(entry.label)
     if not asked:
         return
     places = {
         name: f"search.{entry.label if name in study.search.get(entry.label, {}) else 'common'}"
         for name in asked
     }
-    key = f"{places[asked[0]]}.{asked[0]}"
+    first, tuning = next(iter(asked.items()))
+    key = f"{places[first]}.{first}"
     remedy = "Write a number, {low, high, log, step} or {choices}."
-    if entry.optimizer not in METHODS:
-        rule = f"{OPTIMAL!r} must stand for a number of {', '.join(METHODS)}"
+    able = [name for name, tunings in METHODS.items() if tuning in tunings]
+    if entry.optimizer not in able:
+        rule = f"{tuning!r} must stand for a number of {', '.join(able)}"
         yield Mistake(key, rule, entry.optimizer, remedy)
         return
-    known = optimal_settings(entry.optimizer, 1.0, 1.0)
+    known = theory_settings(entry.optimizer, 1.0, 1.0, tuning)
     for name in asked:
         if name not in known:
-            rule = f"{OPTIMAL!r} must stand for {' or '.join(known)} of {entry.optimizer}"
+            rule = f"{tuning!r} must stand for {' or '.join(known)} of {entry.optimizer}"
             yield Mistake(f"{places[name]}.{name}", rule, name, remedy)
-    missing = sorted(known.keys() - set(asked))
+    missing = sorted(name for name in known if asked.get(name) != tuning)
     if missing:
-        rule = f"{' and '.join(known)} of {entry.optimizer} must be {OPTIMAL!r} together"
-        remedy = f'Write {missing[0]} = "{OPTIMAL}" as well.'
-        yield Mistake(key, rule, " and ".join(asked), remedy)
+        rule = f"{' and '.join(known)} of {entry.optimizer} must be {tuning!r} together"
+        received = " and ".join(name for name in asked if asked[name] == tuning)
+        yield Mistake(key, rule, received, f'Write {missing[0]} = "{tuning}" as well.')
     try:
         extreme_eigenvalues(problem_options(study, catalogue))
     except KeyError:
-        rule = f"{OPTIMAL!r} needs a function with a condition_number and a largest_eigenvalue"
+        rule = f"{tuning!r} needs a function with a condition_number and a largest_eigenvalue"
         received = study.problem.function or study.problem.dataset
         remedy = "Take quadratic or diagonal_quadratic, or write numbers."
         yield Mistake(key, rule, received, remedy)

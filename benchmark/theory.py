@@ -1,4 +1,4 @@
-"""What theory says of gradient methods on a quadratic: best settings and rates.
+"""What theory says of gradient methods on a quadratic: settings and rates.
 
 A quadratic f(θ) = ½ (θ − θ*)ᵀ H (θ − θ*) has a Hessian with eigenvalues μ … L and the condition
 number κ = L / μ. A linear method multiplies the distance to the minimum by some ρ < 1 a step, its
@@ -8,7 +8,7 @@ References:
     Polyak, Some methods of speeding up the convergence of iteration methods, 1964 (heavy ball).
     Nesterov, Introductory lectures on convex optimization, 2004, §2.2. Lessard, Recht, Packard,
     Analysis and design of optimization algorithms via integral quadratic constraints, 2016,
-    proposition 1 (the three settings and rates).
+    proposition 1 (all settings and rates; for Nesterov both, the optimal one and the standard one).
 """
 
 import math
@@ -16,7 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 OPTIMAL = "optimal"
-"""What a study writes for a number that :func:`optimal_settings` gives."""
+"""The settings of the smallest contraction on a quadratic; what a study writes for them."""
+STANDARD = "standard"
+"""Nesterov's settings for all strongly convex functions, which contract less on a quadratic."""
+TUNINGS = (OPTIMAL, STANDARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Method:
     """A linear method on a quadratic.
 
     Args:
-        settings: from μ and L, the hyperparameters of the smallest contraction.
+        settings: from μ and L, the hyperparameters.
         contraction: from κ, the contraction at those.
         formula: the contraction in letters.
     """
@@ -45,6 +48,11 @@ def _heavy_ball(smallest: float, largest: float) -> dict[str, float]:
 
 
 def _nesterov(smallest: float, largest: float) -> dict[str, float]:
+    root = math.sqrt(3 * largest / smallest + 1)
+    return {"learning_rate": 4 / (3 * largest + smallest), "momentum": (root - 2) / (root + 2)}
+
+
+def _standard_nesterov(smallest: float, largest: float) -> dict[str, float]:
     root = math.sqrt(largest / smallest)
     return {"learning_rate": 1 / largest, "momentum": (root - 1) / (root + 1)}
 
@@ -54,60 +62,77 @@ _DESCENT = Method(
     lambda kappa: (kappa - 1) / (kappa + 1),
     "(κ − 1)/(κ + 1)",
 )
-METHODS: dict[str, Method] = {
-    "gradient_descent": _DESCENT,
-    "sgd": _DESCENT,
-    "momentum": Method(
-        _heavy_ball,
-        lambda kappa: (math.sqrt(kappa) - 1) / (math.sqrt(kappa) + 1),
-        "(√κ − 1)/(√κ + 1)",
-    ),
-    "nesterov": Method(
-        _nesterov,
-        lambda kappa: 1 - 1 / math.sqrt(kappa),
-        "1 − 1/√κ",
-    ),
+METHODS: dict[str, dict[str, Method]] = {
+    "gradient_descent": {OPTIMAL: _DESCENT},
+    "sgd": {OPTIMAL: _DESCENT},
+    "momentum": {
+        OPTIMAL: Method(
+            _heavy_ball,
+            lambda kappa: (math.sqrt(kappa) - 1) / (math.sqrt(kappa) + 1),
+            "(√κ − 1)/(√κ + 1)",
+        ),
+    },
+    "nesterov": {
+        OPTIMAL: Method(
+            _nesterov,
+            lambda kappa: 1 - 2 / math.sqrt(3 * kappa + 1),
+            "1 − 2/√(3κ + 1)",
+        ),
+        STANDARD: Method(
+            _standard_nesterov,
+            lambda kappa: 1 - 1 / math.sqrt(kappa),
+            "1 − 1/√κ",
+        ),
+    },
 }
-"""The methods whose best settings are known, by the name of the optimizer."""
+"""The methods whose rates are known, by the name of the optimizer and of the tuning."""
 
 
-def optimal_settings(optimizer: str, smallest: float, largest: float) -> dict[str, float]:
-    """Return the hyperparameters of the smallest contraction on a quadratic.
+def theory_settings(
+    optimizer: str, smallest: float, largest: float, tuning: str = OPTIMAL
+) -> dict[str, float]:
+    """Return the hyperparameters that theory gives on a quadratic.
 
     Args:
         optimizer: a key of :data:`METHODS`.
         smallest: μ > 0, the smallest eigenvalue of the Hessian.
         largest: L ≥ μ, the largest.
+        tuning: ``"optimal"``, those of the smallest contraction, or ``"standard"`` for Nesterov.
 
     Raises:
-        KeyError: nothing is known of the optimizer.
+        KeyError: nothing is known of the optimizer, or it has no such tuning.
 
     Example:
-        >>> optimal_settings("gradient_descent", 1.0, 3.0)
+        >>> theory_settings("gradient_descent", 1.0, 3.0)
         {'learning_rate': 0.5}
-        >>> optimal_settings("momentum", 1.0, 9.0)
+        >>> theory_settings("momentum", 1.0, 9.0)
         {'learning_rate': 0.25, 'momentum': 0.25}
+        >>> theory_settings("nesterov", 1.0, 5.0)
+        {'learning_rate': 0.25, 'momentum': 0.3333333333333333}
+        >>> theory_settings("nesterov", 1.0, 4.0, "standard")
+        {'learning_rate': 0.25, 'momentum': 0.3333333333333333}
     """
-    return METHODS[optimizer].settings(smallest, largest)
+    return METHODS[optimizer][tuning].settings(smallest, largest)
 
 
-def contraction(optimizer: str, condition_number: float) -> float:
-    """Return the factor ρ by which a step shrinks the distance to the minimum, at best settings.
+def contraction(optimizer: str, condition_number: float, tuning: str = OPTIMAL) -> float:
+    """Return the factor ρ by which a step shrinks the distance to the minimum.
 
     Args:
         optimizer: a key of :data:`METHODS`.
         condition_number: κ ≥ 1.
+        tuning: of :func:`theory_settings`.
 
     Raises:
-        KeyError: nothing is known of the optimizer.
+        KeyError: nothing is known of the optimizer, or it has no such tuning.
 
     Example:
         >>> [contraction(name, 9.0) for name in ("gradient_descent", "momentum")]
         [0.8, 0.5]
-        >>> round(contraction("nesterov", 9.0), 12)
-        0.666666666667
+        >>> [round(contraction("nesterov", 100.0, tuning), 4) for tuning in TUNINGS]
+        [0.8847, 0.9]
     """
-    return METHODS[optimizer].contraction(condition_number)
+    return METHODS[optimizer][tuning].contraction(condition_number)
 
 
 def extreme_eigenvalues(options: Mapping[str, float | str]) -> tuple[float, float]:

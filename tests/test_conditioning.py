@@ -16,6 +16,6 @@ def test_measured_contractions_are_within_one_per_cent_of_theory(tmp_path, engin
     result = CliRunner().invoke(app, [*words, "--run-name", "run", "--engine", engine])
     assert result.exit_code == 0, result.output
     found = rates(Material.read(tmp_path / "conditioning" / "run"))
-    assert len(found) == 18
+    assert len(found) == 24
     for rate in found:
         assert abs(rate.deviation) < 0.01, rate

@@ -6,7 +6,7 @@ from benchmark.catalogue import catalogue
 from benchmark.search import build_trial, settings_of
 from benchmark.study_file import StudyError, load_study
 from benchmark.study_resolution import search_settings
-from benchmark.theory import optimal_settings
+from benchmark.theory import theory_settings
 from benchmark.trial import ClosedFormProblem, DatasetProblem
 
 GOOD = """\
@@ -47,12 +47,25 @@ def test_each_trial_has_its_problem_and_the_numbers_of_theory(tmp_path):
         assert isinstance(trial.problem, ClosedFormProblem)
         assert trial.problem.options["condition_number"] == kappa
         assert trial.problem.options["dimension"] == 3
-        best = optimal_settings("momentum", 2.0 / kappa, 2.0)
+        best = theory_settings("momentum", 2.0 / kappa, 2.0)
         assert dict(trial.hyperparameters) == {"condition_number": kappa, **best}
         # A replicate begins from the hyperparameters of a trial.
         again = build_trial(study, settings, "momentum", 1, trial.hyperparameters)
         assert (again.hyperparameters, again.problem) == (trial.hyperparameters, trial.problem)
     assert "learning_rate" not in trial.options
+
+
+def test_nesterov_is_offered_with_both_settings(tmp_path):
+    labels = '["nesterov", { label = "usual", optimizer = "nesterov" }]'
+    text = GOOD.replace('["gradient_descent", "momentum"]', labels)
+    text = text.replace("[search.momentum]", "[search.nesterov]")
+    usual = '[search.usual]\nlearning_rate = "standard"\nmomentum = "standard"\n'
+    study = load(tmp_path, text.replace("[budget]", f"{usual}\n[budget]"))
+    for label, tuning in (("nesterov", "optimal"), ("usual", "standard")):
+        settings = search_settings(study)
+        trial = build_trial(study, settings, label, 0, {"condition_number": 10.0})
+        given = theory_settings("nesterov", 0.2, 2.0, tuning)
+        assert dict(trial.hyperparameters) == {"condition_number": 10.0, **given}
 
 
 def test_whole_options_of_a_problem_stay_whole(tmp_path):
@@ -83,6 +96,17 @@ REFUSALS = [
     (
         ('momentum = "optimal"', "momentum = 0.9"),
         ["learning_rate and momentum of momentum must be 'optimal' together"],
+    ),
+    (
+        ('momentum = "optimal"', 'momentum = "standard"'),
+        ["learning_rate and momentum of momentum must be 'optimal' together"],
+    ),
+    (
+        (
+            '[search.momentum]\nmomentum = "optimal"',
+            '[search.momentum]\nlearning_rate = "standard"',
+        ),
+        ["'standard' must stand for a number of nesterov", "'momentum' at"],
     ),
     (
         (

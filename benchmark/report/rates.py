@@ -14,7 +14,7 @@ from benchmark.report.material import Material
 from benchmark.report.table import Table
 from benchmark.report.theme import axis_of, finished
 from benchmark.statistics import USABLE, measured_contraction
-from benchmark.theory import METHODS, contraction
+from benchmark.theory import METHODS, contraction, theory_settings
 
 KAPPA = "problem.condition_number"
 
@@ -26,6 +26,7 @@ class Rate:
     Args:
         label: what was trained.
         optimizer: its optimizer.
+        tuning: by which theory gave its settings.
         kappa: κ of its problem.
         predicted: the contraction ρ a step that theory gives.
         measured: the contraction that its losses show.
@@ -34,6 +35,7 @@ class Rate:
 
     label: str
     optimizer: str
+    tuning: str
     kappa: float
     predicted: float
     measured: float
@@ -66,23 +68,56 @@ def rates(material: Material) -> list[Rate]:
     if KAPPA not in own:
         return []
     own = own[own["status"].isin(USABLE) & own["optimizer"].isin(list(METHODS))]
-    asked = [label for label in material.labels if material.study.optimal(label)]
-    own = own[own["label"].isin(asked)].sort_values(KAPPA, kind="stable")
     losses = material.run.curves[material.run.curves["metric"] == "train_loss"]
     by_trial = dict(iter(losses.groupby("trial")))
-    found = [_rate(row, by_trial[row["number"]]) for _, row in own.iterrows()]
-    return sorted(found, key=lambda rate: material.labels.index(rate.label))
+    found = []
+    for label in material.labels:
+        rows = own[own["label"] == label].sort_values(KAPPA, kind="stable")
+        tuning = _tuning(rows, list(material.study.theory(label).values()))
+        found += [
+            _rate(row, by_trial[row["number"]], tuning) for _, row in rows.iterrows() if tuning
+        ]
+    return found
 
 
-def _rate(row: Any, curve: pd.DataFrame) -> Rate:
+def _tuning(rows: pd.DataFrame, asked: list[str]) -> str:
+    """The tuning that trials were trained with, which an older version may have named otherwise.
+
+    Returns:
+        A tuning, that of the study first; ``""`` where theory was not asked or no tuning agrees.
+    """
+    if not asked or not len(rows):
+        return ""
+    tunings = METHODS[str(rows["optimizer"].iloc[0])]
+    for tuning in sorted(tunings, key=lambda name: name != asked[0]):
+        settings = [
+            theory_settings(row["optimizer"], 1.0, row[KAPPA], tuning) for _, row in rows.iterrows()
+        ]
+        if "momentum" not in settings[0]:
+            return tuning
+        # Momentum depends on κ alone, the learning rate on L as well.
+        expected = [setting["momentum"] for setting in settings]
+        if np.allclose(rows["hp.momentum"].to_numpy(float), expected, rtol=1e-6):
+            return tuning
+    return ""
+
+
+def _rate(row: Any, curve: pd.DataFrame, tuning: str) -> Rate:
     values = curve.sort_values("step")["value"].to_numpy(float)
     # Away from the axes and zero, rounding ends the descent: five decades of distance are sure.
     floor = {} if row["dataset"] == "diagonal_quadratic" else {"smallest": 1e-10 * values[0]}
     found = measured_contraction(values, **floor)
     optimizer, kappa = str(row["optimizer"]), float(row[KAPPA])
-    predicted = contraction(optimizer, kappa)
+    predicted = contraction(optimizer, kappa, tuning)
     return Rate(
-        str(row["label"]), optimizer, kappa, predicted, found.factor, found.first, found.last
+        str(row["label"]),
+        optimizer,
+        tuning,
+        kappa,
+        predicted,
+        found.factor,
+        found.first,
+        found.last,
     )
 
 
@@ -126,10 +161,11 @@ def rate_table(found: list[Rate]) -> Table | None:
         "transient, predicted by theory and measured from the training loss over the steps named, "
         "with the growth that double roots add fitted beside it. The difference is that of the "
         "rate −log ρ; where ρ is predicted to be 0, it is ρ itself.",
-        ("optimizer", "κ", "1 − ρ predicted", "1 − ρ measured", "difference", "steps"),
+        ("optimizer", "settings", "κ", "1 − ρ predicted", "1 − ρ measured", "difference", "steps"),
         [
             (
                 rate.label,
+                rate.tuning,
                 number(rate.kappa),
                 number(1 - rate.predicted),
                 number(1 - rate.measured),
@@ -158,14 +194,14 @@ def rate_figure(material: Material, found: list[Rate]) -> Figure | None:
         own = [rate for rate in found if rate.label == label]
         if not own:
             continue
-        style, optimizer = material.styles[label], own[0].optimizer
-        theory = [1 - contraction(optimizer, kappa) for kappa in line]
+        style, optimizer, tuning = material.styles[label], own[0].optimizer, own[0].tuning
+        theory = [1 - contraction(optimizer, kappa, tuning) for kappa in line]
         measured = [1 - rate.measured for rate in own]
         values += [*theory, *measured]
         plot.add_scatter(
             x=line,
             y=theory,
-            name=f"{label}, theory: ρ = {METHODS[optimizer].formula}",
+            name=f"{label}, theory ({tuning}): ρ = {METHODS[optimizer][tuning].formula}",
             legendgroup=label,
             mode="lines",
             line={"color": style.colour, "width": 1.8, "dash": style.dash},
@@ -187,7 +223,8 @@ def rate_figure(material: Material, found: list[Rate]) -> Figure | None:
         "rates",
         "How much of the distance to the minimum of a quadratic a step takes away, 1 − ρ, by the "
         "condition number κ: measured (markers) on theory (lines), each method at the settings "
-        "that are best for κ.",
+        "that theory gives for κ: optimal for quadratics, or Nesterov's standard ones for all "
+        "strongly convex functions.",
         f"Line chart of 1 − ρ over κ; all markers lie within {number(100 * worst, 2)} % of their "
         "lines in the rate.",
         finished(plot, 460),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from benchmark.study import Study, direction_of
-from benchmark.theory import extreme_eigenvalues, optimal_settings
+from benchmark.theory import extreme_eigenvalues, theory_settings
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
@@ -123,7 +123,7 @@ def build_trial(
         label=label,
         optimizer=optimizer,
         hyperparameters=Settings(
-            hyperparameters, **_optimal(study, settings, label, optimizer, swept)
+            hyperparameters, **_of_theory(study, settings, label, optimizer, swept)
         ),
         options=Settings(
             study.options(label),
@@ -140,7 +140,7 @@ def build_trial(
     )
 
 
-def _optimal(
+def _of_theory(
     study: Study,
     settings: SearchSettings,
     label: str,
@@ -148,12 +148,14 @@ def _optimal(
     swept: Mapping[str, float | int],
 ) -> dict[str, float]:
     """The numbers that theory gives for the problem of one trial."""
-    names = study.optimal(label)
-    if not names:
+    tunings = study.theory(label)
+    if not tunings:
         return {}
     extremes = extreme_eigenvalues({**settings.problem_options, **swept})
-    found = optimal_settings(optimizer, *extremes)
-    return {name: found[name] for name in names}
+    return {
+        name: theory_settings(optimizer, *extremes, tuning)[name]
+        for name, tuning in tunings.items()
+    }
 
 
 def _problem(

@@ -75,7 +75,7 @@ def run(tmp_path_factory):
 
 def test_every_measured_rate_is_within_one_per_cent_of_theory(run):
     found = rates(Material.read(run))
-    assert len(found) == 18
+    assert len(found) == 24
     assert {rate.kappa for rate in found} == {1.0, 10.0, 100.0, 1e3, 1e4, 1e5}
     for rate in found:
         assert abs(rate.deviation) < 0.01, rate
@@ -88,8 +88,11 @@ def test_the_page_draws_and_tells_it(run):
     assert figure is not None
     assert table is not None
     markers = [trace for trace in figure.plot.data if trace.mode == "markers"]
-    assert [len(trace.x) for trace in markers] == [6, 6, 6]
-    assert len(table.rows) == 18
+    assert [len(trace.x) for trace in markers] == [6, 6, 6, 6]
+    assert len(table.rows) == 24
+    names = [str(trace.name) for trace in figure.plot.data]
+    assert "nesterov, theory (optimal): ρ = 1 − 2/√(3κ + 1)" in names
+    assert "nesterov_standard, theory (standard): ρ = 1 − 1/√κ" in names
     assert answer(material) == rate_sentences(found)
     assert "agrees with theory to within 0." in answer(material)[0]
     page = write_report(run).read_text("utf-8")
@@ -103,3 +106,18 @@ def test_a_run_without_predictions_has_no_rates(closed_form_run):
     assert rates(material) == []
     assert rate_table([]) is None
     assert rate_figure(material, []) is None
+
+
+def test_a_run_of_an_older_version_is_laid_on_the_theory_that_it_was_trained_by(run):
+    material = Material.read(run)
+    trials = material.trials
+    old = trials[trials["label"] != "nesterov"].copy()
+    # "optimal" used to give Nesterov its standard settings.
+    old["label"] = old["label"].replace("nesterov_standard", "nesterov")
+    material.__dict__["trials"] = old
+    found = [rate for rate in rates(material) if rate.label == "nesterov"]
+    assert {rate.tuning for rate in found} == {"standard"}
+    assert max(abs(rate.deviation) for rate in found) < 0.01
+    material = Material.read(run)
+    material.__dict__["trials"] = old.assign(**{"hp.momentum": 0.5})
+    assert {rate.label for rate in rates(material)} == {"gradient_descent"}

@@ -92,7 +92,7 @@ def test_identical_optimizers_are_told_apart_in_five_per_cent_of_studies(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sample", ["normal", "lognormal, σ = 0.5"])
-@pytest.mark.parametrize(("labels", "studies"), [(2, 2000), (4, 1500), (20, 500)])
+@pytest.mark.parametrize(("labels", "studies"), [(2, 1000), (4, 600), (20, 200)])
 def test_the_headline_is_false_in_five_per_cent_of_studies(
     sample: str, labels: int, studies: int
 ) -> None:
