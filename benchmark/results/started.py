@@ -25,16 +25,18 @@ def read_environment(path: str | Path) -> dict[str, Any]:
     Raises:
         DamagedRecordsError: the file is not what the program wrote.
     """
+    file = Path(path) / "environment.json"
     try:
-        found = read_json(Path(path) / "environment.json")
-        for key, is_good in _ENVIRONMENT.items():
-            if key in found and not is_good(found[key]):
-                raise ValueError(f"{str(found[key])[:60]!r} at {key}")
+        found = read_json(file)
     except ValueError as error:
-        raise records.DamagedRecordsError(
-            f"environment.json must be what the program wrote. Received {error} in {path}. "
-            "Restore the file, or begin a new run."
-        ) from None
+        raise records.DamagedRecordsError(str(error)) from None
+    for key, is_good in _ENVIRONMENT.items():
+        if key in found and not is_good(found[key]):
+            raise records.DamagedRecordsError(
+                f"environment.json must be what the program wrote. Received "
+                f"{str(found[key])[:60]!r} at {key} in {file}. "
+                "Restore the file, or begin a new run."
+            )
     return found
 
 
