@@ -16,6 +16,7 @@ from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.commands.runs import code_of_study, opened_run
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
+from benchmark.errors import UserError
 from benchmark.results import (
     check_run_name,
     read_environment,
@@ -102,7 +103,7 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
         new = changed_study(request.name, request.changes, known)
         check_run_name(request.results, new.study.name, request.run_name)
     facts = read_environment(path) if path else {}
-    choice = EngineChoice.of_run(facts) if path else request.engine
+    choice = _engine_of_run(path, facts) if path else request.engine
     if choice.workers is not None:
         check_ray()
         share_graphics_memory()
@@ -149,6 +150,16 @@ def _summary_of_finished(path: Path) -> Mapping[str, Any]:
 def _warn_of_edits(console: Console, path: Path) -> None:
     if study_edits(path):
         _warn(console, f"{path / 'study.toml'} was edited after the run was started.")
+
+
+def _engine_of_run(path: Path, facts: Mapping[str, Any]) -> EngineChoice:
+    try:
+        return EngineChoice.of_run(facts)
+    except ValueError as error:
+        raise UserError(
+            f"environment.json must name the engine of the run. Received {error} in {path}. "
+            "Restore the file, or begin a new run."
+        ) from None
 
 
 def _print_summary(summary: Mapping[str, Any], path: Path, report: Path | None) -> None:

@@ -31,8 +31,9 @@ def read_environment(path: str | Path) -> dict[str, Any]:
             if key in found and not is_good(found[key]):
                 raise ValueError(f"{str(found[key])[:60]!r} at {key}")
     except ValueError as error:
+        said = error.__cause__ or error
         raise records.DamagedRecordsError(
-            f"environment.json must be what the program wrote. Received {error} in {path}. "
+            f"environment.json must be what the program wrote. Received {said} in {path}. "
             "Restore the file, or begin a new run."
         ) from None
     return found
@@ -104,7 +105,7 @@ def study_edits(path: str | Path) -> str:
     now = read_study(path)
     if recorded is None or study_hash(recorded) == study_hash(now):
         return ""
-    return "\n".join(
+    lines = "\n".join(
         unified_diff(
             recorded.splitlines(),
             now.splitlines(),
@@ -114,6 +115,8 @@ def study_edits(path: str | Path) -> str:
             n=1,
         )
     )
+    # Whatever the file holds, no control character reaches a terminal.
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in lines)
 
 
 def check_unedited(path: str | Path) -> None:
