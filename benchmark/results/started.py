@@ -33,7 +33,7 @@ def read_environment(path: str | Path) -> dict[str, Any]:
     except ValueError as error:
         said = error.__cause__ or error
         raise records.DamagedRecordsError(
-            f"environment.json must be what the program wrote. Received {said} in {path}. "
+            f"environment.json must be readable. Received {said} in {path}. "
             "Restore the file, or begin a new run."
         ) from None
     return found

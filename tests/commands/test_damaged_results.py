@@ -134,9 +134,18 @@ TABLES: dict[str, Edit] = {
 }
 """The records hold everything, so these change no answer."""
 REFUSED: dict[str, tuple[Edit, str]] = {
-    "environment of brackets": (content("environment.json", BRACKETS), "environment.json must be"),
-    "environment of bytes": (content("environment.json", b"\xff\xfe"), "environment.json must be"),
-    "environment of a list": (content("environment.json", b"[1]"), "environment.json must be"),
+    "environment of brackets": (
+        content("environment.json", BRACKETS),
+        "environment.json must be readable",
+    ),
+    "environment of bytes": (
+        content("environment.json", b"\xff\xfe"),
+        "environment.json must be readable",
+    ),
+    "environment of a list": (
+        content("environment.json", b"[1]"),
+        "environment.json must be readable",
+    ),
     "an odd engine": (json_value("environment.json", "capacity", value="x"), "'x' at capacity"),
     "an odd backend": (json_value("environment.json", "backend", value=[1]), "[1]' at backend"),
     "study of bytes": (content("study.toml", b"\xff\xfe"), "study.toml must be UTF-8"),
