@@ -107,7 +107,7 @@ class Session:
         lost = self._search.restore(self.finished)
         if lost:
             numbers = ", ".join(map(str, lost))
-            settings.notify(f"No record is left of the trials {numbers}: they are trained again.")
+            settings.notify(f"Trained again, because their records are gone: trials {numbers}.")
 
     @classmethod
     def create(cls, text: str, study: Study, settings: SessionSettings, name: str | None) -> Self:

@@ -334,7 +334,7 @@ def test_damaged_files_of_a_run_are_sentences_or_made_anew(finished_folder, tmp_
         for command in (["show"], ["report"], ["study", "--resume", "latest"]):
             result = call(*command)
             assert result.exit_code == 2, (command, result.output)
-            assert "environment.json must be JSON. Received" in result.output
+            assert "environment.json must be readable" in result.output
 
 
 def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):

@@ -267,7 +267,7 @@ def test_trials_whose_records_were_deleted_are_trained_again(finished, tmp_path,
     assert outcome.finished
     assert_same_tables(finished, copy)
     searched = ", ".join(str(number) for number in sorted(lost) if number < 12)
-    assert f"No record is left of the trials {searched}: they are trained again." in said
+    assert f"Trained again, because their records are gone: trials {searched}." in said
 
 
 def test_an_edited_study_is_not_resumed(tmp_path):

@@ -16,6 +16,7 @@ from benchmark.commands.runs import code_of_study, opened_run
 from benchmark.commands.terminal import Terminal, command, warn
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
+from benchmark.errors import UserError
 from benchmark.results import (
     check_run_name,
     is_finished,
@@ -105,7 +106,7 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
     else:
         new, study = None, study_of_run(path)
     facts = read_environment(path) if path else {}
-    choice = EngineChoice.of_run(facts) if path else request.engine
+    choice = _engine_of_run(path, facts) if path else request.engine
     if choice.workers is not None:
         check_ray()
         share_graphics_memory()
@@ -156,6 +157,16 @@ def _summary_of_trained(path: Path) -> Mapping[str, Any]:
 def _warn_of_edits(console: Console, path: Path) -> None:
     if study_edits(path):
         _warn(console, f"{path / 'study.toml'} was edited after the run was started.")
+
+
+def _engine_of_run(path: Path, facts: Mapping[str, Any]) -> EngineChoice:
+    try:
+        return EngineChoice.of_run(facts)
+    except ValueError as error:
+        raise UserError(
+            f"environment.json must name the engine of the run. Received {error} in {path}. "
+            "Restore the file, or begin a new run."
+        ) from None
 
 
 def _end_trained(

@@ -47,7 +47,7 @@ def is_number(value: Any) -> bool:
     """Return whether a value is a number that a column of floats can hold.
 
     Example:
-        >>> is_number(1), is_number(math.inf), is_number(True), is_number(10**400)
+        >>> is_number(1), is_number(float("inf")), is_number(True), is_number(10**400)
         (True, True, False, False)
     """
     if isinstance(value, float):

@@ -25,18 +25,17 @@ def read_environment(path: str | Path) -> dict[str, Any]:
     Raises:
         DamagedRecordsError: the file is not what the program wrote.
     """
-    file = Path(path) / "environment.json"
     try:
-        found = read_json(file)
+        found = read_json(Path(path) / "environment.json")
+        for key, is_good in _ENVIRONMENT.items():
+            if key in found and not is_good(found[key]):
+                raise ValueError(f"{str(found[key])[:60]!r} at {key}")
     except ValueError as error:
-        raise records.DamagedRecordsError(str(error)) from None
-    for key, is_good in _ENVIRONMENT.items():
-        if key in found and not is_good(found[key]):
-            raise records.DamagedRecordsError(
-                f"environment.json must be what the program wrote. Received "
-                f"{str(found[key])[:60]!r} at {key} in {file}. "
-                "Restore the file, or begin a new run."
-            )
+        said = error.__cause__ or error
+        raise records.DamagedRecordsError(
+            f"environment.json must be readable. Received {said} in {path}. "
+            "Restore the file, or begin a new run."
+        ) from None
     return found
 
 
@@ -106,7 +105,7 @@ def study_edits(path: str | Path) -> str:
     now = read_study(path)
     if recorded is None or study_hash(recorded) == study_hash(now):
         return ""
-    return "\n".join(
+    lines = "\n".join(
         unified_diff(
             recorded.splitlines(),
             now.splitlines(),
@@ -116,6 +115,8 @@ def study_edits(path: str | Path) -> str:
             n=1,
         )
     )
+    # Whatever the file holds, no control character reaches a terminal.
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in lines)
 
 
 def check_unedited(path: str | Path) -> None:

@@ -134,9 +134,19 @@ TABLES: dict[str, Edit] = {
 }
 """The records hold everything, so these change no answer."""
 REFUSED: dict[str, tuple[Edit, str]] = {
-    "environment of brackets": (content("environment.json", BRACKETS), "environment.json must be"),
-    "environment of bytes": (content("environment.json", b"\xff\xfe"), "environment.json must be"),
-    "environment of a list": (content("environment.json", b"[1]"), "environment.json must be"),
+    "environment of brackets": (
+        content("environment.json", BRACKETS),
+        "environment.json must be readable",
+    ),
+    "environment of bytes": (
+        content("environment.json", b"\xff\xfe"),
+        "environment.json must be readable",
+    ),
+    "environment of a list": (
+        content("environment.json", b"[1]"),
+        "environment.json must be readable",
+    ),
+    "an odd engine": (json_value("environment.json", "capacity", value="x"), "'x' at capacity"),
     "an odd backend": (json_value("environment.json", "backend", value=[1]), "[1]' at backend"),
     "study of bytes": (content("study.toml", b"\xff\xfe"), "study.toml must be UTF-8"),
     "text for epochs": (
@@ -215,7 +225,7 @@ def test_after_the_damaged_line_is_deleted_its_trial_is_trained_again(project: P
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     file.write_text("".join([*lines[:1], *lines[2:5]]), encoding="utf-8")
     code, output = call("study", "--resume", "small/y", "--no-tracking")
-    assert code == 0 and "trained again" in output
+    assert code == 0 and "Trained again" in output
     assert call("show", "small/y")[1] == expected
 
 
