@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.urls import without_secrets
+
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
@@ -46,7 +48,7 @@ def dataset_input(dataset: TrackedDataset) -> "DatasetInput":
     described = import_module("mlflow.data.numpy_dataset").from_numpy(
         features=dataset.x,
         targets=dataset.y,
-        source=code.CodeDatasetSource({"mlflow.source.name": dataset.source}),
+        source=code.CodeDatasetSource({"mlflow.source.name": without_secrets(dataset.source)}),
         name=dataset.name,
         digest=dataset.digest[:DIGEST_LENGTH],
     )

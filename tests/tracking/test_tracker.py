@@ -139,9 +139,9 @@ def test_outage_and_return_are_told_once(
     assert _until(lambda: len(store.written) == 6)
     assert mirror.close(timeout=10.0) == Unsent()
     assert told == [
-        "MLflow at http://h:1 does not answer (connection broken off); nothing is lost, the run "
-        "folder keeps every trial.",
-        "MLflow at http://h:1 answers again.",
+        "MLflow at http://me:***@h:1 does not answer (connection broken off); nothing is lost, "
+        "the run folder keeps every trial.",
+        "MLflow at http://me:***@h:1 answers again.",
     ]
 
 
