@@ -49,3 +49,12 @@ def test_nothing_is_compared_where_nothing_was_repeated():
     console.print(verdict_view(found))
     assert "nothing says how far chance alone" in console.export_text()
     assert "adjusted" not in console.export_text()
+
+
+def test_of_many_pairs_the_terminal_shows_those_of_the_leading_label():
+    found = verdict(study({f"o{index}": [index, index + 1, index + 3] for index in range(8)}))
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(verdict_view(found))
+    text = console.export_text()
+    assert "The report and --json have the other 21 pairs." in text
+    assert text.count("o0 - ") == 7 and "o1 - o2" not in text
