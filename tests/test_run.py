@@ -129,7 +129,7 @@ def test_the_summary_as_json_is_the_only_thing_on_standard_output(tmp_path):
     )
     assert code == 0, errors
     document = json.loads(output)
-    assert document["trials"] == 2 and document["run"] == "one"
+    assert document["trials"] == 2 and document["run"] == "one" and document["verdict"]
     assert Path(tmp_path, document["report"]).is_file()
     assert "trials" in errors  # progress goes to standard error
     frozen = (tmp_path / "results" / "small" / "one" / "study.toml").read_text()
@@ -340,9 +340,9 @@ def test_damaged_files_of_a_run_are_sentences_or_made_anew(finished_folder, tmp_
 def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):
     monkeypatch.chdir(finished_folder)
     document = json.loads(call("show", "--json").stdout)
-    assert document["finished"] and len(document["trials"]) == TRIALS
+    assert document["finished"] and len(document["trials"]) == TRIALS and document["verdict"]
     shown = call("show", "small")
-    assert "momentum" in shown.output and "adam" in shown.output
+    assert "adjusted p" in shown.output and "momentum" in shown.output and "adam" in shown.output
     trial = json.loads(call("show", "latest", "--trial", "0", "--json").stdout)
     assert [row["epoch"] for row in trial["curves"]] == [0, 1, 2, 3]
     assert trial["trial"]["label"] == "momentum"

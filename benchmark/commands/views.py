@@ -23,7 +23,8 @@ NONE = "–"
 """What stands in a table where there is no value."""
 MOST_REASONS = 5
 """Reasons of failed trials that are shown, the most frequent first."""
-
+MOST_PAIRS = 15
+"""Of more comparisons the terminal shows those of the label that came first."""
 
 EDITED = "study.toml was edited after the run was started; the trials are of the study before that."
 
@@ -158,10 +159,13 @@ def verdict_view(found: "Verdict") -> RenderableType:
     sentences = Text(" ".join(verdict_sentences(found)))
     if found.swept or all(not pair.difference.count for pair in found.comparisons):
         return sentences
+    pairs = found.comparisons
+    if len(pairs) > MOST_PAIRS:
+        pairs = tuple(found.pairs_of(found.standings[0].label)) if found.standings else ()
     table = Table(title=f"differences in {found.metric}", title_justify="left")
     for column in ("pair", "difference", "95 % interval", "p", "adjusted p", "result"):
         table.add_column(column, overflow="fold")
-    for pair in found.comparisons:
+    for pair in pairs:
         mean = pair.difference
         cells = (
             f"{pair.first} - {pair.second}",
@@ -172,7 +176,9 @@ def verdict_view(found: "Verdict") -> RenderableType:
             comparison_sentence(pair),
         )
         table.add_row(*(Text(cell) for cell in cells))
-    return Group(table, sentences)
+    rest = len(found.comparisons) - len(pairs)
+    notes = [Text(f"The report and --json have the other {rest} pairs.")] if rest else []
+    return Group(table, *notes, sentences)
 
 
 def _known(value: float) -> str:

@@ -246,6 +246,14 @@ def test_unusual_runs_have_a_report_that_says_so(name: str, make_run: MakeRun) -
     assert not re.search(r"\binf\b", found.text)
 
 
+def test_lost_replicates_are_in_headline_and_table(make_run: MakeRun) -> None:
+    found = Page(write_report(make_run(trials=6, lost=("adam", 3))))
+    assert "but no difference from adam (3 of 5 replicates diverged) is shown" in found.text
+    assert "n = 2, 3 lost" in found.text
+    assert "signed ranks of 5 pairs, 3 with a lost replicate" in found.text
+    assert "adjusted p" in found.text
+
+
 def test_closed_form_problems_need_no_metric(closed_form_run: Path) -> None:
     found = Page(write_report(closed_form_run))
     assert "sgd reached the best train loss" in found.text

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from benchmark.statistics import expected_best_band
@@ -39,6 +40,26 @@ SAMPLES: dict[str, tuple[Draw, float]] = {
     "accuracy 0.8 of 100 rows": accuracy(100, 0.8),
     "accuracy 0.97 of 36 rows": accuracy(36, 0.97),
 }
+
+
+def study(values: Any, direction: str = "minimize") -> pd.DataFrame:
+    """A run with a search trial and replicates for each label; ∞ and −∞ diverged.
+
+    Args:
+        values: the replicates of each label, shape (labels, replicates), or a dictionary.
+    """
+    if not isinstance(values, dict):
+        values = {f"o{index}": row for index, row in enumerate(values)}
+    rows: list[dict[str, Any]] = []
+    for label, replicates in values.items():
+        for index, value in enumerate([0.5, *replicates]):
+            rows.append(
+                {"number": len(rows), "phase": "replicate" if index else "search", "label": label,
+                 "optimizer": label, "replicate": index, "objective": float(value),
+                 "status": "completed" if np.isfinite(value) else "diverged",
+                 "objective_name": "validation_loss", "direction": direction}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def coverage(sample: str, count: int, studies: int = 40_000, seed: int = 0) -> tuple[float, float]:

@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -13,28 +12,9 @@ from benchmark.report.verdicts import comparison_sentence, verdict_sentences
 from benchmark.statistics import Verdict, compare, mean_interval, summarize, verdict
 from benchmark.statistics.comparison import holm, metric_step, signed_rank_p_value
 from tests.statistics import simulations
+from tests.statistics.simulations import study
 
 RNG = np.random.default_rng(12)
-
-
-def study(values: Any, direction: str = "minimize") -> pd.DataFrame:
-    """A run with a search trial and replicates for each label; ∞ and −∞ diverged.
-
-    Args:
-        values: the replicates of each label, shape (labels, replicates), or a dictionary.
-    """
-    if not isinstance(values, dict):
-        values = {f"o{index}": row for index, row in enumerate(values)}
-    rows: list[dict[str, Any]] = []
-    for label, replicates in values.items():
-        for index, value in enumerate([0.5, *replicates]):
-            rows.append(
-                {"number": len(rows), "phase": "replicate" if index else "search", "label": label,
-                 "optimizer": label, "replicate": index, "objective": float(value),
-                 "status": "completed" if np.isfinite(value) else "diverged",
-                 "objective_name": "validation_loss", "direction": direction}
-            )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def answer(values: Any, direction: str = "minimize") -> tuple[Verdict, str]:
