@@ -204,9 +204,13 @@ class PlayedSearch:
 
 
 @pytest.mark.parametrize(("share", "is_right"), [(1.0, True), (0.9, False), (0.0, False)])
-def test_eigenvalues_that_are_wrong_are_no_measurement(share: float, is_right: bool) -> None:
+def test_eigenvalues_that_are_wrong_are_no_measurement(
+    monkeypatch: pytest.MonkeyPatch, share: float, is_right: bool
+) -> None:
+    truth = np.arange(1.0, 11.0)
+    monkeypatch.setattr(work, "trained_weights", list)
+    monkeypatch.setattr(work, "true_eigenvalues", lambda _: truth)
     torch = SimpleNamespace(get_num_threads=lambda: 1, set_num_threads=lambda _: None)
-    truth = work.true_eigenvalues(work.trained_weights())
 
     def measure() -> Any:
         return eigensolvers._measured(torch, "x", "x", lambda: list(share * truth), 2)
