@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.speed.competitors.network import compiled_model
+from benchmark.speed.competitors.proof import Done, WorkNotDoneError, check_work
 from benchmark.speed.measurement import Measurement, NotAvailableError
 from benchmark.speed.workloads import (
     BATCH_SIZES,
@@ -41,10 +42,12 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
 
     Raises:
         NotAvailableError: KerasTuner is not installed.
+        WorkNotDoneError: a trial failed, or was not trained to its end.
     """
     chosen = WORKLOADS[workload]
     _search(folder, "first", chosen, 1, 1)
-    seconds, sizes = _search(folder, "counted", chosen, trials, epochs)
+    seconds, done = _search(folder, "counted", chosen, trials, epochs)
+    proof = check_work(done, chosen, trials, epochs)
     return [
         Measurement(
             f"keras_tuner/{workload}",
@@ -52,8 +55,9 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
             tuple(seconds),
             facts={
                 "trials": trials,
-                "batch_sizes": sizes,
+                "batch_sizes": [one.settings["batch_size"] for one in done],
                 "compiling": "in the clock, in each trial",
+                **proof,
             },
         )
     ]
@@ -61,7 +65,7 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
 
 def _search(
     folder: Path, name: str, workload: Workload, trials: int, epochs: int
-) -> tuple[list[float], list[int]]:
+) -> tuple[list[float], list[Done]]:
     try:
         import keras_tuner
     except ModuleNotFoundError:
@@ -70,7 +74,7 @@ def _search(
         ) from None
     data = arrays()
     ends: list[float] = []
-    sizes: list[int] = []
+    done: list[Done] = []
 
     class Digits(keras_tuner.HyperModel):
         """The network and how it is fitted."""
@@ -90,16 +94,23 @@ def _search(
 
         def fit(self, hp: Any, model: Any, *args: Any, **options: Any) -> Any:
             size = hp.Choice("batch_size", list(BATCH_SIZES))
-            sizes.append(size)
-            return model.fit(*args, batch_size=size, **options)
+            history = model.fit(*args, batch_size=size, **options)
+            loss = float(history.history["val_loss"][-1])
+            done.append(Done(dict(hp.values), len(history.epoch), loss))
+            return history
 
     class Clocked(keras_tuner.RandomSearch):
         """Random search that notes when a trial ends."""
 
         def on_trial_end(self, trial: Any) -> None:
-            # KerasTuner goes on after a trial that failed, which would look very fast.
-            if trial.status == "FAILED":
-                raise RuntimeError(f"a measured trial must not fail. Received: {trial.message}")
+            # KerasTuner goes on after a trial that failed, which would look very fast. The first
+            # failures of a trial have the status INVALID.
+            if trial.status != "COMPLETED":
+                said = [line for line in str(trial.message).splitlines() if line.strip()]
+                raise WorkNotDoneError(
+                    f"a measured trial must have the status COMPLETED. Received {trial.status}: "
+                    f"{said[-1].strip() if said else 'no message'}."
+                )
             super().on_trial_end(trial)
             ends.append(time.perf_counter())
 
@@ -120,4 +131,4 @@ def _search(
         validation_data=(data.validation.x, data.validation.y),
         verbose=0,
     )
-    return [end - start for start, end in pairwise(ends)], sizes
+    return [end - start for start, end in pairwise(ends)], done

@@ -1,11 +1,11 @@
 """A search by Optuna with its storage in SQLite, as its tutorials show it."""
 
 import time
-from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmark.speed.competitors.proof import Done, Objective
 from benchmark.speed.workloads import (
     BATCH_SIZES,
     GLOBAL_CLIPNORM,
@@ -14,11 +14,11 @@ from benchmark.speed.workloads import (
     made_up_settings,
 )
 
-Objective = Callable[[Mapping[str, Any], int], float]
 
-
-def seconds_of_trials(folder: Path, objective: Objective, trials: int, epochs: int) -> list[float]:
-    """Optimize with ``study.optimize`` and return the wall-clock seconds of each trial.
+def seconds_of_trials(
+    folder: Path, objective: Objective, trials: int, epochs: int
+) -> tuple[list[float], list[Done]]:
+    """Optimize with ``study.optimize``; return each trial's wall-clock seconds, and what it did.
 
     The settings are enqueued before the clock starts, so that every competitor trains the
     same ones; they still pass through ``suggest_…`` and the storage. A first trial of one
@@ -26,7 +26,7 @@ def seconds_of_trials(folder: Path, objective: Objective, trials: int, epochs: i
 
     Args:
         folder: where the database is made.
-        objective: trains one setting for some epochs and returns the validation loss.
+        objective: trains one setting for some epochs and says what it did.
         trials: how many are counted, ≥ 1.
         epochs: passes over the training part.
     """
@@ -35,21 +35,27 @@ def seconds_of_trials(folder: Path, objective: Objective, trials: int, epochs: i
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(storage=f"sqlite:///{folder}/optuna.db", study_name="speed")
     ends: list[float] = []
+    done: list[Done] = []
+
+    def loss_of(trial: Any, epochs_of_each: int) -> float:
+        done.append(objective(_suggested(trial), epochs_of_each))
+        return done[-1].loss
 
     def run(count: int, epochs_of_each: int) -> None:
         for setting in made_up_settings(count):
             study.enqueue_trial(setting)
         ends.append(time.perf_counter())
         study.optimize(
-            lambda trial: objective(_suggested(trial), epochs_of_each),
+            lambda trial: loss_of(trial, epochs_of_each),
             n_trials=count,
             callbacks=[lambda _study, _trial: ends.append(time.perf_counter())],
         )
 
     run(1, 1)
     ends.clear()
+    done.clear()
     run(trials, epochs)
-    return [end - start for start, end in pairwise(ends)]
+    return [end - start for start, end in pairwise(ends)], done
 
 
 def _suggested(trial: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from benchmark.speed.competitors.proof import Done, check_work
 from benchmark.speed.measurement import Measurement, NotAvailableError
 from benchmark.speed.workloads import BATCH_SIZES, EPOCHS, WORKLOADS, arrays, made_up_settings
 
@@ -48,10 +49,11 @@ def measure(
         for part in (data.train, data.validation)
     ]
     settings = made_up_settings(trials, tuple(batch_sizes))
+    done: list[Done] = []
 
     def seconds_of(settings_of_one: Mapping[str, Any], epochs_of_it: int) -> float:
         start = time.perf_counter()
-        train(torch, parts, chosen.hidden, settings_of_one, epochs_of_it)
+        done.append(train(torch, parts, chosen.hidden, settings_of_one, epochs_of_it))
         return time.perf_counter() - start
 
     seconds_of(settings[0], 1)
@@ -60,13 +62,15 @@ def measure(
         torch.set_num_threads(threads)
         tried[threads] = seconds_of(settings[0], 1)
     torch.set_num_threads(min(tried, key=lambda threads: tried[threads]))
+    done.clear()
     seconds = [seconds_of(one, epochs) for one in settings]
+    proof = check_work(done, chosen, trials, epochs)
     return [
         Measurement(
             f"pytorch/{workload}",
             f"plain PyTorch loop, {chosen.title}",
             tuple(seconds),
-            facts={"trials": trials, "threads": torch.get_num_threads()},
+            facts={"trials": trials, "threads": torch.get_num_threads(), **proof},
         )
     ]
 
@@ -77,8 +81,8 @@ def train(
     hidden: tuple[int, ...],
     settings: Mapping[str, Any],
     epochs: int,
-) -> float:
-    """Train one network and return its last validation loss.
+) -> Done:
+    """Train one network, and say how long and to which validation loss.
 
     Args:
         torch: the module.
@@ -97,7 +101,7 @@ def train(
     optimizer = torch.optim.SGD(
         model.parameters(), lr=settings["learning_rate"], momentum=settings["momentum"]
     )
-    validation_loss = float("nan")
+    validation_losses: list[float] = []
     for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(settings["batch_size"]):
             optimizer.zero_grad()
@@ -105,5 +109,5 @@ def train(
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings["global_clipnorm"])
             optimizer.step()
         with torch.no_grad():
-            validation_loss = float(loss_of(model(validation_x), validation_y))
-    return validation_loss
+            validation_losses.append(float(loss_of(model(validation_x), validation_y)))
+    return Done(settings, len(validation_losses), validation_losses[-1])

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.speed.competitors.optuna_search import seconds_of_trials
+from benchmark.speed.competitors.proof import Done, check_work
 from benchmark.speed.machine import cores
 from benchmark.speed.measurement import Measurement
 from benchmark.speed.workloads import EPOCHS, WORKLOADS, arrays, made_up_settings
@@ -37,16 +38,17 @@ def measure_search(
     """
     chosen, data = WORKLOADS[workload], arrays()
 
-    def objective(settings: Mapping[str, Any], epochs_of_each: int) -> float:
+    def objective(settings: Mapping[str, Any], epochs_of_each: int) -> Done:
         return fit(data, chosen.hidden, settings, epochs_of_each)
 
-    seconds = seconds_of_trials(folder, objective, trials, epochs)
+    seconds, done = seconds_of_trials(folder, objective, trials, epochs)
+    proof = check_work(done, chosen, trials, epochs)
     return [
         Measurement(
             f"optuna_scikit_learn/{workload}",
             f"Optuna (SQLite) + scikit-learn MLPClassifier, {chosen.title}",
             tuple(seconds),
-            facts={"trials": trials},
+            facts={"trials": trials, **proof},
         )
     ]
 
@@ -81,25 +83,32 @@ def measure_alone(
         run = Parallel(n_jobs=workers)
         settings = made_up_settings(count, (batch_size,))
         run(delayed(fit)(data, chosen.hidden, one, 1) for one in settings[:workers])
-        seconds = []
+        seconds: list[float] = []
+        done: list[Done] = []
         for _ in range(repetitions):
             start = time.perf_counter()
-            run(delayed(fit)(data, chosen.hidden, one, epochs) for one in settings)
+            done = run(delayed(fit)(data, chosen.hidden, one, epochs) for one in settings)
             seconds.append((time.perf_counter() - start) / count)
+        proof = check_work(done, chosen, count, epochs)
         where = "one process" if way == "one" else f"a process on each of {workers} cores"
         found.append(
             Measurement(
                 f"scikit_learn/{workload}/{way}",
                 f"scikit-learn MLPClassifier alone, {chosen.title}, batch {batch_size}, {where}",
                 tuple(seconds),
-                facts={"trials": count, "repetitions": repetitions, "workers": workers},
+                facts={
+                    "trials": count,
+                    "repetitions": repetitions,
+                    "workers": workers,
+                    **proof,
+                },
             )
         )
     return found
 
 
-def fit(data: Any, hidden: tuple[int, ...], settings: Mapping[str, Any], epochs: int) -> float:
-    """Train one classifier and return its error on the validation part.
+def fit(data: Any, hidden: tuple[int, ...], settings: Mapping[str, Any], epochs: int) -> Done:
+    """Train one classifier, and say how long and to which loss on the validation part.
 
     Args:
         data: prepared rows.
@@ -108,6 +117,7 @@ def fit(data: Any, hidden: tuple[int, ...], settings: Mapping[str, Any], epochs:
         epochs: passes over the training part.
     """
     from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import log_loss
     from sklearn.neural_network import MLPClassifier
 
     classifier = MLPClassifier(
@@ -127,4 +137,6 @@ def fit(data: Any, hidden: tuple[int, ...], settings: Mapping[str, Any], epochs:
         # That max_iter was reached is what is wanted here.
         warnings.simplefilter("ignore", ConvergenceWarning)
         classifier.fit(data.train.x, data.train.y)
-    return 1.0 - float(classifier.score(data.validation.x, data.validation.y))
+    loss = log_loss(data.validation.y, classifier.predict_proba(data.validation.x))
+    used = {key: value for key, value in settings.items() if key != "global_clipnorm"}
+    return Done(used, int(classifier.n_iter_), float(loss))

@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmark.speed.competitors.network import compiled_model
 from benchmark.speed.competitors.optuna_search import seconds_of_trials
+from benchmark.speed.competitors.proof import Done, check_work
 from benchmark.speed.measurement import Measurement
 from benchmark.speed.workloads import EPOCHS, WORKLOADS, arrays
 
@@ -29,6 +30,7 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
 
     Raises:
         NotAvailableError: this version lacks the model.
+        WorkNotDoneError: a trial was not trained to its end.
     """
     import mlflow
 
@@ -38,7 +40,7 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
     artifacts = (folder / "artifacts").as_uri()
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", artifacts))
 
-    def objective(settings: Mapping[str, Any], epochs_of_each: int) -> float:
+    def objective(settings: Mapping[str, Any], epochs_of_each: int) -> Done:
         model = compiled_model(chosen, settings)
         with mlflow.start_run():
             mlflow.log_params(dict(settings))
@@ -51,14 +53,15 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
                 callbacks=[mlflow.keras.MlflowCallback()],
                 verbose=0,
             )
-        return float(history.history["val_loss"][-1])
+        return Done(settings, len(history.epoch), float(history.history["val_loss"][-1]))
 
-    seconds = seconds_of_trials(folder, objective, trials, epochs)
+    seconds, done = seconds_of_trials(folder, objective, trials, epochs)
+    proof = check_work(done, chosen, trials, epochs)
     return [
         Measurement(
             f"usual_way/{workload}",
             f"Optuna (SQLite) + keras.Model.fit + MLflow callback, {chosen.title}",
             tuple(seconds),
-            facts={"trials": trials, "compiling": "in the clock, in each trial"},
+            facts={"trials": trials, "compiling": "in the clock, in each trial", **proof},
         )
     ]

@@ -1,0 +1,248 @@
+"""Each competitor is broken on purpose: its row must say so, and report no seconds."""
+
+import contextlib
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+from benchmark.speed import child
+from benchmark.speed.competitors import proof, pytorch, usual_way
+from benchmark.speed.competitors.proof import Done, WorkNotDoneError, check_work, expected_loss
+from benchmark.speed.curvature import competitors as eigensolvers
+from benchmark.speed.curvature import work
+from benchmark.speed.workloads import WORKLOADS, made_up_settings
+
+DIGITS = WORKLOADS["digits_mlp"]
+EPOCHS = 3
+
+
+def answer(function: str, **arguments: Any) -> dict[str, Any]:
+    """What the process that measures would answer."""
+    task = {
+        "function": f"benchmark.speed.competitors.{function}",
+        "backend": "",
+        "arguments": {"workload": "digits_mlp", "trials": 2, "epochs": EPOCHS, **arguments},
+    }
+    return child.answer(task)
+
+
+def trained(settings: Any, epochs: int = EPOCHS, loss: float | None = None) -> Done:
+    """What a competitor that trained says, or one that says other epochs or another loss."""
+    right = expected_loss(DIGITS, settings, EPOCHS)
+    return Done(settings, epochs, right if loss is None else loss)
+
+
+BROKEN = {
+    "stopped early": ({"epochs": 1}, "must be trained for 3 epochs. Received 1"),
+    "learned nothing": ({"loss": 9.0}, "the validation loss of a measured trial must lie between"),
+    "diverged": ({"loss": float("nan")}, "Received nan"),
+    "too good": ({"loss": 0.0}, "Received 0"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_what_a_trial_says_is_checked(fault: str) -> None:
+    changes, said = BROKEN[fault]
+    done = [trained(one) for one in made_up_settings(3)]
+    facts = check_work(done, DIGITS, 3, EPOCHS)
+    assert facts["loss"] == pytest.approx(facts["expected_loss"])
+    done[1] = trained(done[1].settings, **changes)
+    with pytest.raises(WorkNotDoneError, match=said):
+        check_work(done, DIGITS, 3, EPOCHS)
+
+
+def test_trials_that_are_missing_are_noticed() -> None:
+    done = [trained(one) for one in made_up_settings(2)]
+    with pytest.raises(WorkNotDoneError, match=r"3 trials must be trained\. Received 2"):
+        check_work(done, DIGITS, 3, EPOCHS)
+
+
+def test_the_expected_loss_is_that_of_keras() -> None:
+    """The same network by Keras's own training, from other weights and orders of the rows."""
+    from benchmark.speed.competitors.network import compiled_model
+    from benchmark.speed.workloads import arrays
+
+    data, settings = arrays(), made_up_settings(1)[0]
+    history = compiled_model(DIGITS, settings).fit(
+        data.train.x,
+        data.train.y,
+        batch_size=settings["batch_size"],
+        epochs=EPOCHS,
+        validation_data=(data.validation.x, data.validation.y),
+        verbose=0,
+    )
+    low, high = proof.band(expected_loss(DIGITS, settings, EPOCHS))
+    assert low < history.history["val_loss"][-1] < high
+    assert not low < history.history["val_loss"][0] < expected_loss(DIGITS, settings, EPOCHS)
+
+
+def test_the_gradient_of_the_proof_is_that_of_differences() -> None:
+    random = np.random.default_rng(0)
+    weights = [w.astype("float64") for w in proof._glorot((5, 4, 3), random)]
+    x, y = random.normal(size=(6, 5)), random.integers(0, 3, 6)
+    slopes = proof._gradient(weights, x, y)
+    for place, weight in enumerate(weights):
+        for index in np.ndindex(weight.shape):
+            moved = [w.copy() for w in weights]
+            values = []
+            for step in (1e-6, -1e-6):
+                moved[place][index] = weight[index] + step
+                values.append(proof._cross_entropy(proof._forward(moved, x)[1], y))
+            assert (values[0] - values[1]) / 2e-6 == pytest.approx(
+                float(slopes[place][index]), abs=1e-7
+            )
+
+
+@pytest.mark.parametrize("function", ["measure_search", "measure_alone"])
+def test_scikit_learn_that_stops_early_is_no_measurement(monkeypatch, function) -> None:
+    more = {"repetitions": 1} if function == "measure_alone" else {}
+    # One worker is this process, where the class is broken.
+    monkeypatch.setattr("benchmark.speed.competitors.scikit_learn.cores", lambda: 1)
+    (found,) = answer(f"scikit_learn:{function}", **more)["measurements"][:1]
+    assert found["values"] and not found["missing"]
+    fit = MLPClassifier.fit
+
+    def lazy(self: Any, x: Any, y: Any) -> Any:
+        self.max_iter = 1
+        return fit(self, x, y)
+
+    monkeypatch.setattr(MLPClassifier, "fit", lazy)
+    found = answer(f"scikit_learn:{function}", **more)
+    assert found == {
+        "missing": "failed: a measured trial must be trained for 3 epochs. Received 1."
+    }
+
+
+class PlayedModel:
+    """A Keras model that says it has been fitted, and reaches some loss."""
+
+    def __init__(self, settings: Any, loss: float | None) -> None:
+        self._settings, self._loss = settings, loss
+
+    def fit(self, *_: Any, epochs: int, **__: Any) -> Any:
+        loss = expected_loss(DIGITS, self._settings, epochs) if self._loss is None else self._loss
+        return SimpleNamespace(epoch=list(range(epochs)), history={"val_loss": [loss]})
+
+
+@pytest.mark.parametrize("loss", [None, 2.5])
+def test_the_usual_way_that_learns_nothing_is_no_measurement(monkeypatch, loss) -> None:
+    mlflow = SimpleNamespace(
+        set_tracking_uri=lambda uri: None,
+        set_experiment=lambda **_: None,
+        create_experiment=lambda *_: "1",
+        start_run=contextlib.nullcontext,
+        log_params=lambda _: None,
+        keras=SimpleNamespace(MlflowCallback=lambda: None),
+    )
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    monkeypatch.setattr(usual_way, "compiled_model", lambda _, numbers: PlayedModel(numbers, loss))
+    found = answer("usual_way:measure")
+    if loss is None:
+        assert found["measurements"][0]["facts"]["loss"] > 0
+    else:
+        assert found["missing"].startswith("failed: the validation loss of a measured trial must")
+        assert found["missing"].endswith("after 3 epochs. Received 2.5.")
+
+
+@pytest.mark.parametrize("epochs", [EPOCHS, EPOCHS - 1])
+def test_pytorch_that_stops_early_is_no_measurement(monkeypatch, epochs) -> None:
+    torch = SimpleNamespace(
+        from_numpy=lambda array: array,
+        get_num_threads=lambda: 1,
+        set_num_threads=lambda _: None,
+    )
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(pytorch, "train", lambda *given: trained(given[3], epochs))
+    found = answer("pytorch:measure")
+    if epochs == EPOCHS:
+        assert len(found["measurements"][0]["values"]) == 2
+    else:
+        assert found["missing"].endswith("must be trained for 3 epochs. Received 2.")
+
+
+class Hyperparameters:
+    """What KerasTuner hands to a model: the lower end of every range."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def Float(  # noqa: N802 - KerasTuner's name
+        self, name: str, low: float, *_: Any, **__: Any
+    ) -> float:
+        return self.values.setdefault(name, low)
+
+    def Choice(self, name: str, choices: list[int]) -> int:  # noqa: N802 - KerasTuner's name
+        return self.values.setdefault(name, choices[0])
+
+
+class PlayedSearch:
+    """KerasTuner's loop: a trial that raises becomes INVALID, and the search goes on."""
+
+    broken = False
+
+    def __init__(self, model: Any, *, max_trials: int, **_: Any) -> None:
+        self._model, self._trials = model, max_trials
+
+    def search(self, *data: Any, **options: Any) -> None:
+        for _ in range(self._trials):
+            trial = SimpleNamespace(status="COMPLETED", message=None)
+            numbers = Hyperparameters()
+            built = self._model.build(numbers)
+            if self.broken:
+                trial.status = "INVALID"
+                trial.message = "Traceback …\nModuleNotFoundError: No module named 'tensorboard'\n"
+            else:
+                self._model.fit(numbers, built, *data, **options)
+            self.on_trial_end(trial)
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Keep the trial."""
+
+
+@pytest.mark.parametrize(("share", "is_right"), [(1.0, True), (0.9, False), (0.0, False)])
+def test_eigenvalues_that_are_wrong_are_no_measurement(
+    monkeypatch: pytest.MonkeyPatch, share: float, is_right: bool
+) -> None:
+    truth = np.arange(1.0, 11.0)
+    monkeypatch.setattr(work, "trained_weights", list)
+    monkeypatch.setattr(work, "true_eigenvalues", lambda _: truth)
+    torch = SimpleNamespace(get_num_threads=lambda: 1, set_num_threads=lambda _: None)
+
+    def measure() -> Any:
+        return eigensolvers._measured(torch, "x", "x", lambda: list(share * truth), 2)
+
+    if is_right:
+        assert len(measure().values) == 2
+        return
+    with pytest.raises(WorkNotDoneError, match="eigenvalues of a measured run must be right to"):
+        measure()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_keras_tuner_whose_trials_are_invalid_is_no_measurement(monkeypatch, broken) -> None:
+    module = ModuleType("keras_tuner")
+    module.__dict__.update(HyperModel=object, RandomSearch=PlayedSearch)
+    monkeypatch.setitem(sys.modules, "keras_tuner", module)
+    monkeypatch.setattr(PlayedSearch, "broken", broken)
+
+    class Model(PlayedModel):
+        def fit(self, *_: Any, batch_size: int, epochs: int, **__: Any) -> Any:
+            self._settings = {**self._settings, "batch_size": batch_size}
+            return super().fit(epochs=epochs)
+
+    monkeypatch.setattr(
+        "benchmark.speed.competitors.keras_tuner.compiled_model",
+        lambda _, numbers: Model(numbers, None),
+    )
+    found = answer("keras_tuner:measure")
+    if broken:
+        assert found == {
+            "missing": "failed: a measured trial must have the status COMPLETED. Received "
+            "INVALID: ModuleNotFoundError: No module named 'tensorboard'."
+        }
+    else:
+        assert found["measurements"][0]["facts"]["batch_sizes"] == [16, 16]
