@@ -21,11 +21,18 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
-    "NPROC",  # the size of XLA's pool on JAX
 )
 """What numerical libraries read, as they are loaded, for the size of their thread pools."""
+POOL_VARIABLES = (
+    "TF_NUM_INTRAOP_THREADS",
+    "NPROC",  # the size of XLA's pool on JAX
+)
+"""What the frameworks read for the size of the pool that shares the work of one program.
+
+XLA cuts a large matrix product, and on JAX a large sum, according to this size, whether or not
+the threads have cores of their own. So its size decides how such sums are rounded.
+"""
 ONE_THREAD_PRODUCTS = "--xla_cpu_multi_thread_eigen"
 """The flag of XLA by which a single matrix product is shared between threads of the CPU.
 
@@ -49,7 +56,7 @@ REMEDIES = {
 }
 
 
-def select(backend: str, threads: int | None = None) -> None:
+def select(backend: str, threads: int | None = None, pool: int | None = None) -> None:
     """Choose the framework that Keras runs on, import it, and make it deterministic.
 
     Call it once, before the first import of Keras: importing TensorFlow takes seconds, so
@@ -67,9 +74,11 @@ def select(backend: str, threads: int | None = None) -> None:
         backend: ``"tensorflow"`` or ``"jax"``.
         threads: how many threads of the CPU this process computes with, ≥ 1; nothing leaves
             it to the framework. It must be asked for before the framework is imported.
+        pool: the size of the pool that shares the work of one program, ≥ 1, where it differs
+            from ``threads``. Processes with pools of one size round alike.
 
     Raises:
-        ValueError: the name is not one of :data:`BACKENDS`, or ``threads`` is below 1.
+        ValueError: the name is not one of :data:`BACKENDS`, or a number is below 1.
         ModuleNotFoundError: the framework is not installed.
         RuntimeError: Keras is already imported with another backend, or with its own number
             of threads.
@@ -90,7 +99,7 @@ def select(backend: str, threads: int | None = None) -> None:
         )
     _refuse_second_backend(backend)
     if threads is not None:
-        _limit_threads(threads)
+        _limit_threads(threads, threads if pool is None else pool)
     os.environ["KERAS_BACKEND"] = backend
     make_deterministic()
 
@@ -226,9 +235,10 @@ def _refuse_second_backend(backend: str) -> None:
         )
 
 
-def _limit_threads(threads: int) -> None:
-    if threads < 1:
-        raise ValueError(f"threads must be >= 1. Received {threads}.")
+def _limit_threads(threads: int, pool: int) -> None:
+    for name, value in (("threads", threads), ("pool", pool)):
+        if value < 1:
+            raise ValueError(f"{name} must be >= 1. Received {value}.")
     if "keras" in sys.modules:
         raise RuntimeError(
             "threads must be chosen before Keras is imported. "
@@ -236,3 +246,4 @@ def _limit_threads(threads: int) -> None:
         )
     _chosen_threads.append(threads)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    os.environ.update(dict.fromkeys(POOL_VARIABLES, str(pool)))

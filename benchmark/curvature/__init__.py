@@ -46,6 +46,7 @@ from benchmark.curvature.operators import (
 from benchmark.curvature.program import join, split
 from benchmark.curvature.steps import SteppedOperator, StepRule
 from benchmark.curvature.subspace import Subspace
+from benchmark.curvature.threads import OneThread
 
 __all__ = [
     "AsymmetryError",
@@ -63,6 +64,7 @@ __all__ = [
     "HessianProgram",
     "LanczosResult",
     "Moments",
+    "OneThread",
     "SpectralDensity",
     "StepRule",
     "SteppedOperator",

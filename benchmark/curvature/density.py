@@ -12,6 +12,7 @@ from benchmark.curvature.estimate import (
     t_quantile,
 )
 from benchmark.curvature.operators import Array, SymmetricOperator, multiply
+from benchmark.curvature.threads import OneThread
 
 BASIS_BYTES = 2**29
 """What the bases of the probes that run side by side may take."""
@@ -124,6 +125,7 @@ class SpectralDensity:
         return np.exp(-(distance**2) / 2) @ weights / (sigma * np.sqrt(2 * np.pi))
 
 
+@OneThread()
 def spectral_density(
     operator: SymmetricOperator, probes: int = 10, steps: int = 60, seed: int = 0
 ) -> SpectralDensity:

@@ -12,6 +12,7 @@ from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.noise import gradient_noise
 from benchmark.curvature.operators import Array, HessianOperator
 from benchmark.curvature.steps import StepRule, best_step, stability
+from benchmark.curvature.threads import OneThread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +84,7 @@ class Curvature:
         return tuple(self.findings.values())
 
 
+@OneThread()
 def diagnose(
     operator: HessianOperator,
     exact_limit: int = 1000,

@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmark.curvature.krylov import KrylovBasis
 from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
+from benchmark.curvature.threads import OneThread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +42,7 @@ class Eigenpairs:
         return self.residuals + self.rounding
 
 
+@OneThread()
 def extreme_eigenvalues(
     operator: SymmetricOperator,
     largest: int = 1,

@@ -8,6 +8,7 @@ from scipy.linalg import eigh
 
 from benchmark import backend
 from benchmark.curvature.operators import Array, SymmetricOperator
+from benchmark.curvature.threads import OneThread
 
 SHARE_OF_FREE_MEMORY = 0.5
 """What an exact spectrum may take by default, so that a process beside it still finds some."""
@@ -185,6 +186,7 @@ def symmetrise(matrix: Array) -> float:
     return float(np.sqrt(square)) / 2
 
 
+@OneThread()
 def exact_eigenvalues(
     operator: SymmetricOperator, available_bytes: int | None = None
 ) -> ExactSpectrum:
@@ -211,6 +213,7 @@ def exact_eigenvalues(
     return ExactSpectrum(hessian, eigenvalues, asymmetry)
 
 
+@OneThread()
 def top_eigenpairs(matrix: Array, count: int) -> tuple[Array, Array]:
     """Return the largest eigenvalues of a symmetric matrix with their eigenvectors.
 

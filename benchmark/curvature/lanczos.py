@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
 from benchmark.curvature.operators import Array, SymmetricOperator
+from benchmark.curvature.threads import OneThread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,7 @@ class LanczosResult:
         return int(self.ritz_values.size)
 
 
+@OneThread()
 def lanczos(
     operator: SymmetricOperator, steps: int, seed: int = 0, start: Array | None = None
 ) -> LanczosResult:

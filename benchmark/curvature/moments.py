@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmark.curvature.estimate import Estimate, jackknife_estimate, mean_estimate
 from benchmark.curvature.operators import Array, SymmetricOperator, multiply
+from benchmark.curvature.threads import OneThread
 
 Method = Literal["hutch++", "hutchinson"]
 VECTORS_AT_ONCE = 8
@@ -33,6 +34,7 @@ class Moments:
     products: int
 
 
+@OneThread()
 def estimate_moments(
     operator: SymmetricOperator,
     products: int = 60,

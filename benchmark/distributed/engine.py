@@ -167,7 +167,8 @@ class DistributedEngine:
             return (backend, self._slots, None, None)
         own = cores()
         core = own[index % len(own)] if self._cluster.is_local else None
-        return (backend, self._slots, core, 1, workers if self._cluster.is_local else 1)
+        neighbours = workers if self._cluster.is_local else 1
+        return (backend, self._slots, core, 1, neighbours, len(own))
 
     def _greet(self, actors: list[Any]) -> list[int]:
         """Wait until new workers are ready; returns their processes."""

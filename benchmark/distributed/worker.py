@@ -37,6 +37,8 @@ class Worker:
             holds a GPU or stands on another machine, whose cores others may use.
         threads: of computation on the CPU; nothing leaves it to the framework.
         neighbours: how many workers share the memory of its device, itself included.
+        pool: the size of the pool that shares the work of one program: that of the driver's
+            machine, so that a worker rounds as an engine in the driver would.
     """
 
     def __init__(
@@ -46,13 +48,14 @@ class Worker:
         core: int | None,
         threads: int | None,
         neighbours: int = 1,
+        pool: int | None = None,
     ) -> None:
         # Ctrl-C reaches every process of a terminal; the driver alone decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Before the framework starts its threads, which inherit it.
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
-        backend.select(backend_name, threads)
+        backend.select(backend_name, threads, pool)
         from benchmark.engine import VectorizedEngine
         from benchmark.engine.memory import SHARE
 

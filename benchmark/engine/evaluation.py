@@ -13,6 +13,7 @@ from benchmark.curvature import (
     Curvature,
     HessianOperator,
     HessianProgram,
+    OneThread,
     StepRule,
     Surroundings,
     diagnose,
@@ -80,6 +81,7 @@ class Evaluation:
         train = self._task.parts["train"]
         return float(self._gradient_norm(list(weights), self._state(state), train.x, train.y))
 
+    @OneThread()
     def curvature(
         self,
         weights: Sequence[Array],

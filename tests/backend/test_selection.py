@@ -109,3 +109,5 @@ def test_threads_cannot_be_chosen_too_late_or_below_one():
         backend.select(backend.name(), threads=1)
     with pytest.raises(ValueError, match="threads must be >= 1"):
         backend.select(backend.name(), threads=0)
+    with pytest.raises(ValueError, match="pool must be >= 1"):
+        backend.select(backend.name(), threads=1, pool=0)

@@ -78,6 +78,24 @@ def test_any_number_of_workers_gives_the_same_tables(tmp_path, expected, workers
     assert_same(path, expected)
 
 
+def test_large_sums_of_a_diagnosis_are_rounded_alike_for_any_number_of_workers(tmp_path):
+    """Products over 1,078 rows, and 1,210 eigenvalues: more than one thread would share them."""
+    changes = [
+        'problem.dataset="digits"',
+        'problem.model={name="multilayer_perceptron", hidden=[16]}',
+        "curvature.exact_limit=1300",
+        "training.epochs=1",
+        "curvature.epochs=[1]",
+        "budget.trials=1",
+    ]
+    options = [*HISTORY, *(word for change in changes for word in ("--set", change))]
+    options += ["--capacity", "4"]
+    plain = Command(tmp_path / "plain").run("small.toml", *options)
+    for workers in ("1", "2", "4"):
+        path = Command(tmp_path / workers).run("small.toml", *options, "--workers", workers)
+        assert_same(path, tables_of(plain))
+
+
 def test_a_learning_study_is_repeatable_and_auto_takes_every_core(tmp_path):
     one, two = (Command(tmp_path / name).run("small.toml", "--workers", "auto") for name in "ab")
     facts = json.loads((one / "environment.json").read_text())
