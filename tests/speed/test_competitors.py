@@ -36,7 +36,7 @@ def trained(settings: Any, epochs: int = EPOCHS, loss: float | None = None) -> D
     return Done(settings, epochs, right if loss is None else loss)
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "stopped early": ({"epochs": 1}, "must be trained for 3 epochs. Received 1"),
     "learned nothing": ({"loss": 9.0}, "the validation loss of a measured trial must lie between"),
     "diverged": ({"loss": float("nan")}, "Received nan"),
@@ -123,7 +123,9 @@ class PlayedModel:
     def __init__(self, settings: Any, loss: float | None) -> None:
         self._settings, self._loss = settings, loss
 
-    def fit(self, *_: Any, epochs: int, **__: Any) -> Any:
+    def fit(self, *_: Any, epochs: int, batch_size: int = 0, **__: Any) -> Any:
+        if batch_size:
+            self._settings = {**self._settings, "batch_size": batch_size}
         loss = expected_loss(DIGITS, self._settings, epochs) if self._loss is None else self._loss
         return SimpleNamespace(epoch=list(range(epochs)), history={"val_loss": [loss]})
 
@@ -229,14 +231,9 @@ def test_keras_tuner_whose_trials_are_invalid_is_no_measurement(monkeypatch, bro
     monkeypatch.setitem(sys.modules, "keras_tuner", module)
     monkeypatch.setattr(PlayedSearch, "broken", broken)
 
-    class Model(PlayedModel):
-        def fit(self, *_: Any, batch_size: int, epochs: int, **__: Any) -> Any:
-            self._settings = {**self._settings, "batch_size": batch_size}
-            return super().fit(epochs=epochs)
-
     monkeypatch.setattr(
         "benchmark.speed.competitors.keras_tuner.compiled_model",
-        lambda _, numbers: Model(numbers, None),
+        lambda _, numbers: PlayedModel(numbers, None),
     )
     found = answer("keras_tuner:measure")
     if broken:

@@ -103,14 +103,7 @@ def _search(
         """Random search that notes when a trial ends."""
 
         def on_trial_end(self, trial: Any) -> None:
-            # KerasTuner goes on after a trial that failed, which would look very fast. The first
-            # failures of a trial have the status INVALID.
-            if trial.status != "COMPLETED":
-                said = [line for line in str(trial.message).splitlines() if line.strip()]
-                raise WorkNotDoneError(
-                    f"a measured trial must have the status COMPLETED. Received {trial.status}: "
-                    f"{said[-1].strip() if said else 'no message'}."
-                )
+            _check_status(trial)
             super().on_trial_end(trial)
             ends.append(time.perf_counter())
 
@@ -132,3 +125,16 @@ def _search(
         verbose=0,
     )
     return [end - start for start, end in pairwise(ends)], done
+
+
+def _check_status(trial: Any) -> None:
+    """Refuse a trial that failed, after which KerasTuner goes on: it would look very fast.
+
+    The first failures of a trial have the status INVALID.
+    """
+    if trial.status != "COMPLETED":
+        said = [line for line in str(trial.message).splitlines() if line.strip()]
+        raise WorkNotDoneError(
+            f"a measured trial must have the status COMPLETED. Received {trial.status}: "
+            f"{said[-1].strip() if said else 'no message'}."
+        )
