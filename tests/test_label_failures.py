@@ -83,7 +83,9 @@ class Search:
         return nullcontext()
 
 
-def run(fate: Fate, capacity: int, seed: int, finished=()) -> tuple[Execution, Search, list]:
+def run(
+    fate: Fate, capacity: int, seed: int, finished=()
+) -> tuple[Execution, Search, list[tuple[str, str]]]:
     search = Search([result.trial.number for result in finished])
     stopped: list[tuple[str, str]] = []
     execution = Execution(

@@ -18,6 +18,7 @@ def test_noisy_quadratic_is_the_problem_of_deepobs():
     # Rebuilt independently to the digits given; a small eigenvalue errs by 1e-14 × λmax / λmin.
     assert spectrum[-1] / spectrum[0] == pytest.approx(9621.1316, rel=1e-8)
     # The published run drops the last batch: 7 batches of 128.
+    assert problem.test_data is not None
     test_points = problem.test_data[:896].astype(np.float64)
     offset = problem.start - test_points
     loss = np.sum((offset @ problem.hessian(problem.start)) * offset) / 2 / 896
@@ -29,6 +30,7 @@ def test_noisy_quadratic_follows_the_published_training_curve():
     """SGD with learning rate 1.5849e-2: published test losses, and a rebuild with its spread."""
     problem = NoisyQuadratic()
     hessian = problem.hessian(problem.start)
+    assert problem.test_data is not None
     test_points = problem.test_data[:896].astype(np.float64)
     order = np.random.default_rng(0).permutation(1000)[:896].reshape(7, 128)
     means = [problem.data[rows].astype(np.float64).mean(axis=0) for rows in order]
