@@ -29,7 +29,6 @@ from benchmark.commands.options import (
     TrackingOption,
     TrustOption,
 )
-from benchmark.commands.speed_options import speed
 from benchmark.commands.study_options import study
 from benchmark.commands.terminal import (
     BAD_INPUT,
@@ -80,12 +79,12 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check study files and the data that they train on, without running them."""
-    from benchmark.catalogue import catalogue
     from benchmark.commands.listing import default_spaces
     from benchmark.commands.runs import code_of_study
     from benchmark.errors import UserError
-    from benchmark.study_data import check_data
-    from benchmark.study_file import find_study, load_study
+    from benchmark.study.catalogue import catalogue
+    from benchmark.study.data import check_data
+    from benchmark.study.loading import find_study, load_study
 
     found: dict[str, list[str]] = {}
     notes: dict[str, list[str]] = {}
@@ -200,7 +199,7 @@ def track(
 
     with user_errors(), opened_run(results, run, trust=trust) as path:
         select_backend(None)  # the best models are rebuilt to be logged
-        from benchmark.finishing import send_run
+        from benchmark.session.finishing import send_run
         from benchmark.urls import masked
 
         uri = _tracking_uri(tracking_uri, results)
@@ -277,10 +276,6 @@ app.command(
     epilog="Examples:  check-optimizer adam keras:Adam  |  check-optimizer my_module:MyOptimizer "
     "--backend jax  |  check-optimizer --all --output docs/optimizers.md",
 )(check_optimizer)
-app.command(
-    epilog="Examples:  speed  |  speed --only whole_study  |  speed --gpu  |  "
-    "speed --optimizers --output docs/optimizers.md"
-)(speed)
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import backend
-from benchmark.catalogue import catalogue
 from benchmark.engine import EngineChoice, SequentialEngine
-from benchmark.session import Outcome, Session, SessionSettings
-from benchmark.study_changes import changed_study
+from benchmark.session.session import Outcome, Session, SessionSettings
+from benchmark.study.catalogue import catalogue
+from benchmark.study.loading import changed_study
 
 TEXT = """
 question = "Which of the two trains softmax regression on iris better?"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "benchmark"
+SPEED = ROOT / "speed"
 
 # What a distribution is called where its import name differs.
 IMPORT_NAMES = {"scikit-learn": "sklearn", "keras-tuner": "keras_tuner"}
@@ -32,7 +33,8 @@ class Rule:
 
 
 def source_files() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+    """The files of the package, and of the comparison beside it."""
+    return sorted([*PACKAGE.rglob("*.py"), *SPEED.rglob("*.py")])
 
 
 def module_name(path: Path) -> str:

@@ -15,14 +15,14 @@ import pytest
 from typer.testing import CliRunner
 
 import benchmark.engine
-import benchmark.finishing
 import benchmark.report.page
+import benchmark.session.finishing
 from benchmark.errors import UserError
-from benchmark.finishing import complete_run
 from benchmark.report.material import Material
 from benchmark.results import is_finished, is_trained, read_run
 from benchmark.run import app
-from benchmark.session import Session
+from benchmark.session.finishing import complete_run
+from benchmark.session.session import Session
 from tests.small_study import engine, run_session, session_settings
 
 TABLES = ("trials", "curves", "curvature", "spectra", "findings")
@@ -74,7 +74,7 @@ def quick_products(monkeypatch: pytest.MonkeyPatch) -> None:
             made[trial.number] = make(trial, weights)
         return made[trial.number]
 
-    monkeypatch.setattr(benchmark.finishing, "exported_model", exported)
+    monkeypatch.setattr(benchmark.session.finishing, "exported_model", exported)
     monkeypatch.setattr(benchmark.report.page, "_sections", lambda _: [])
     monkeypatch.setattr(benchmark.report.page, "get_plotlyjs", lambda: "")
 
@@ -297,7 +297,7 @@ import os, signal, sys
 from pathlib import Path
 from benchmark import backend
 backend.select(os.environ["KERAS_BACKEND"])
-from benchmark.finishing import complete_run
+from benchmark.session.finishing import complete_run
 from benchmark.tracking.mirror import RunMirror
 sent = 0
 def killing(method):

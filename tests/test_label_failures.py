@@ -7,11 +7,10 @@ from contextlib import nullcontext
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.execution import Execution
-from benchmark.label_failures import FIRST
+from benchmark.execution import FIRST, Execution
 from benchmark.results import read_run
 from benchmark.run import app
-from benchmark.session import Session
+from benchmark.session.session import Session
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
 from tests import small_study
 from tests.test_execution import PlayedWriter, make_trial

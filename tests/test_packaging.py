@@ -79,7 +79,7 @@ def test_dependencies_are_what_the_package_imports() -> None:
     runtime = {IMPORT_NAMES.get(need.name, need.name) for need in runtime_requirements()}
     extras = {IMPORT_NAMES.get(need.name, need.name) for need in all_requirements()}
     found = {one.name.split(".")[0] for path in source_files() for one in imports(path)}
-    outside = found - set(sys.stdlib_module_names) - {"benchmark"}
+    outside = found - set(sys.stdlib_module_names) - {"benchmark", "speed"}
     # What `speed` compares with where it is installed; with torch 900 MB that nothing needs.
     outside -= {"torch", "pyhessian", "curvlinops"}
     assert outside <= extras, f"declare {sorted(outside - extras)} in pyproject.toml"

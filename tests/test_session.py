@@ -12,8 +12,8 @@ from benchmark.engine import EngineChoice
 from benchmark.results import EditedStudyError, load_weights, read_records
 from benchmark.results.records import encode
 from benchmark.search import SearchError
-from benchmark.session import Session
-from benchmark.study_file import StudyError
+from benchmark.session.session import Session
+from benchmark.study.loading import StudyError
 from benchmark.trial import Status
 from tests import small_study
 from tests.small_study import (

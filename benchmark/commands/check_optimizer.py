@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from benchmark.commands.terminal import Terminal, terminal, text_column, warn
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
-    from benchmark.optimizers.testing.result import Examination
+    from benchmark.conformance.result import Examination
 
 PASSED, FAILED = 0, 1
 STYLES = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
@@ -47,8 +48,8 @@ def run_check(request: CheckRequest) -> int:
     Raises:
         UserError: something that the user can mend.
     """
-    from benchmark.commands.speed import check_output
-    from benchmark.optimizers.testing.running import run_checks
+    from benchmark.commands.sections import check_output
+    from benchmark.conformance.running import run_checks
 
     check_output(request.output)
     names = _names(request)
@@ -96,7 +97,7 @@ def _names(request: CheckRequest) -> list[str]:
 
 
 def _show(found: "Sequence[Examination]") -> None:
-    from benchmark.optimizers.testing.properties import PROPERTIES
+    from benchmark.conformance.properties import PROPERTIES
 
     console = terminal()
     table = Table(title="Properties", title_justify="left", title_style="bold")
@@ -131,13 +132,13 @@ def _show(found: "Sequence[Examination]") -> None:
 def _write(output: Path, found: "Sequence[Examination]") -> None:
     from benchmark.commands.optimizer_page import properties_section
     from benchmark.commands.sections import write_section
-    from benchmark.speed.machine import machine
+    from benchmark.results import environment
 
-    here = machine()
+    here = environment()
     names = ("keras", "tensorflow", "jax", "numpy")
     versions = ", ".join(f"{k} {v}" for k, v in here["versions"].items() if k in names)
     command = shlex.join(["python", "-m", "benchmark.run", *sys.argv[1:]])
-    text = properties_section(found, command, f"{here['date']}, {versions}")
+    text = properties_section(found, command, f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}, {versions}")
     write_section(output, "properties", text)
     warn(f"written: {output}")
 

@@ -17,8 +17,8 @@ from benchmark.errors import UserError, did_you_mean
 from benchmark.optimizers.foreign import check_permission
 
 if TYPE_CHECKING:
+    from benchmark.curvature.report import Portrait
     from benchmark.inspection.subject import Watch
-    from benchmark.report.portrait import Portrait
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _of_trial(
     path: Path, request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
 ) -> "tuple[Portrait, Path]":
     from benchmark.inspection import Settings
-    from benchmark.inspection.names import recorded_trial
+    from benchmark.inspection.settings import recorded_trial
     from benchmark.results import read_environment
     from benchmark.results.files import refuse_link
 
@@ -141,9 +141,9 @@ def _of_model(
     assert request.model is not None, "checked"
     assert request.dataset is not None, "checked"
     from benchmark.data import load_card
-    from benchmark.data.preprocessing import SCALERS
+    from benchmark.data.preparation import SCALERS
     from benchmark.inspection import Settings
-    from benchmark.inspection.names import check_model_file
+    from benchmark.inspection.settings import check_model_file
 
     check_model_file(request.model)
     load_card(request.dataset)

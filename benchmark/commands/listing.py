@@ -10,10 +10,10 @@ from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimize
 from benchmark.problems import PROBLEMS, ProblemEntry
 from benchmark.results import is_finished, list_runs
 from benchmark.search import PRUNERS, SAMPLERS
-from benchmark.study import Study
-from benchmark.study_facts import Catalogue
-from benchmark.study_file import StudyError, parse_study, read_text, study_files
-from benchmark.study_spaces import STOPPING_RULES, missing_spaces
+from benchmark.study.catalogue import Catalogue
+from benchmark.study.loading import StudyError, parse_study, read_text, study_files
+from benchmark.study.schema import Study
+from benchmark.study.spaces import STOPPING_RULES, missing_spaces
 
 Row = dict[str, str]
 SOURCES = "sources"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.optimizers.testing.properties import PROPERTIES
-from benchmark.optimizers.testing.result import Examination, Outcome
+from benchmark.conformance.properties import PROPERTIES
+from benchmark.conformance.result import Examination, Outcome
 
 SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.DOES_NOT_APPLY: "–"}
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}

@@ -2,6 +2,24 @@
 
 from pathlib import Path
 
+from benchmark.errors import UserError
+
+
+def check_output(output: Path | None) -> None:
+    """Refuse before minutes are spent what could not be written at their end."""
+    if output is None:
+        return
+    if output.suffix != ".md":
+        raise UserError(
+            f"the file must be Markdown. Received {str(output)!r} at --output. "
+            "Let its name end with .md."
+        )
+    if not output.absolute().parent.is_dir():
+        raise UserError(
+            f"the file's folder must exist. Received {str(output)!r} at --output. "
+            f"Make {output.parent} first."
+        )
+
 
 def write_section(path: Path, name: str, text: str) -> None:
     """Write one part of a Markdown file, and leave everything else of it as it is.

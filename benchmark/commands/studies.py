@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from benchmark.catalogue import catalogue
 from benchmark.commands.runs import code_of_study
 from benchmark.commands.study import DONE, INTERRUPTED, StudyRequest, run_study
 from benchmark.commands.terminal import command, warn
 from benchmark.errors import UserError
 from benchmark.results import check_run_name
-from benchmark.study_changes import changed_study
-from benchmark.study_data import check_data
-from benchmark.study_file import find_study
+from benchmark.study.catalogue import catalogue
+from benchmark.study.data import check_data
+from benchmark.study.loading import changed_study, find_study
 
 
 def run_studies(

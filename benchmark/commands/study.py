@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.progress import Mode, StudyProgress, duration
 from benchmark.commands.runs import code_of_study, opened_run
@@ -27,14 +26,14 @@ from benchmark.results import (
     recorded_count,
     study_edits,
 )
-from benchmark.study_changes import changed_study
-from benchmark.study_data import check_data
-from benchmark.study_file import find_study, study_of_run
+from benchmark.study.catalogue import catalogue
+from benchmark.study.data import check_data
+from benchmark.study.loading import changed_study, find_study, study_of_run
 from benchmark.tracking import resolve_tracking_uri
 from benchmark.urls import is_harmless, masked
 
 if TYPE_CHECKING:
-    from benchmark.session import Outcome, Session
+    from benchmark.session.session import Outcome, Session
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -119,7 +118,7 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
         select_backend(str(facts.get("backend", "")))
         if choice.workers == "auto":
             choice = choice.resolved(available_workers())
-        from benchmark.session import Session, SessionSettings
+        from benchmark.session.session import Session, SessionSettings
 
         settings = SessionSettings(
             results,
@@ -188,8 +187,8 @@ def _end_trained(
     tell(f"The run {path} is trained. What is missing is made: models, report, MLflow.")
     tracking_uri = _tracking_uri(request, path.absolute().parent.parent)
     select_backend(backend)
-    from benchmark.finishing import complete_run
-    from benchmark.session import Outcome
+    from benchmark.session.finishing import complete_run
+    from benchmark.session.session import Outcome
 
     started = time.perf_counter()
     try:

@@ -15,38 +15,46 @@ largest to the smallest bounds the speed, and its signs tell a bowl from a saddl
 
 A :class:`GaussNewtonProgram` binds in the same way. Whatever looks at a spectrum takes any
 symmetric linear operator, such as ``scipy.sparse.linalg.aslinearoperator(matrix)``.
+
+The names are loaded when they are first asked for: stability limits and the types of results need
+neither Keras nor SciPy.
 """
 
-from benchmark.curvature.blocks import BlockOperator, block_operator, layer_slices
-from benchmark.curvature.checks import AsymmetryError, check_products, check_rows
-from benchmark.curvature.density import SpectralDensity, spectral_density
-from benchmark.curvature.diagnosis import Curvature, Surroundings, diagnose
-from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
-from benchmark.curvature.estimate import Estimate
-from benchmark.curvature.exact import (
-    ExactPlan,
-    ExactSpectrum,
-    exact_eigenvalues,
-    exact_hessian,
-    exact_plan,
-    largest_exact_size,
-)
-from benchmark.curvature.gauss_newton import GaussNewtonProgram
-from benchmark.curvature.hessian import HessianProgram
-from benchmark.curvature.lanczos import LanczosResult, lanczos
-from benchmark.curvature.losses import ComposedLoss, model_loss
-from benchmark.curvature.moments import Moments, effective_rank, estimate_moments
-from benchmark.curvature.noise import gradient_noise
-from benchmark.curvature.operators import (
-    CurvatureOperator,
-    GaussNewtonOperator,
-    HessianOperator,
-    SymmetricOperator,
-)
-from benchmark.curvature.program import join, split
-from benchmark.curvature.steps import SteppedOperator, StepRule
-from benchmark.curvature.subspace import Subspace
-from benchmark.curvature.threads import OneThread
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.curvature.checks import AsymmetryError, check_products, check_rows
+    from benchmark.curvature.density import SpectralDensity, spectral_density
+    from benchmark.curvature.diagnosis import Curvature, Surroundings, diagnose
+    from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
+    from benchmark.curvature.exact import (
+        ExactPlan,
+        ExactSpectrum,
+        exact_eigenvalues,
+        exact_hessian,
+        exact_plan,
+        largest_exact_size,
+    )
+    from benchmark.curvature.gauss_newton import GaussNewtonProgram
+    from benchmark.curvature.hessian import HessianProgram
+    from benchmark.curvature.lanczos import LanczosResult
+    from benchmark.curvature.losses import ComposedLoss, model_loss
+    from benchmark.curvature.moments import Estimate, Moments, effective_rank, estimate_moments
+    from benchmark.curvature.noise import gradient_noise
+    from benchmark.curvature.operators import (
+        BlockOperator,
+        CurvatureOperator,
+        GaussNewtonOperator,
+        HessianOperator,
+        SymmetricOperator,
+        block_operator,
+        layer_slices,
+    )
+    from benchmark.curvature.program import join, split
+    from benchmark.curvature.steps import SteppedOperator, StepRule
+    from benchmark.curvature.subspace import Subspace
+    from benchmark.curvature.threads import OneThread
 
 __all__ = [
     "AsymmetryError",
@@ -83,10 +91,60 @@ __all__ = [
     "extreme_eigenvalues",
     "gradient_noise",
     "join",
-    "lanczos",
     "largest_exact_size",
     "layer_slices",
     "model_loss",
     "spectral_density",
     "split",
 ]
+
+_MODULES = {
+    "AsymmetryError": "checks",
+    "BlockOperator": "operators",
+    "ComposedLoss": "losses",
+    "Curvature": "diagnosis",
+    "CurvatureOperator": "operators",
+    "Eigenpairs": "eigenpairs",
+    "Estimate": "moments",
+    "ExactPlan": "exact",
+    "ExactSpectrum": "exact",
+    "GaussNewtonOperator": "operators",
+    "GaussNewtonProgram": "gauss_newton",
+    "HessianOperator": "operators",
+    "HessianProgram": "hessian",
+    "LanczosResult": "lanczos",
+    "Moments": "moments",
+    "OneThread": "threads",
+    "SpectralDensity": "density",
+    "StepRule": "steps",
+    "SteppedOperator": "steps",
+    "Subspace": "subspace",
+    "Surroundings": "diagnosis",
+    "SymmetricOperator": "operators",
+    "block_operator": "operators",
+    "check_products": "checks",
+    "check_rows": "checks",
+    "diagnose": "diagnosis",
+    "effective_rank": "moments",
+    "estimate_moments": "moments",
+    "exact_eigenvalues": "exact",
+    "exact_hessian": "exact",
+    "exact_plan": "exact",
+    "extreme_eigenvalues": "eigenpairs",
+    "gradient_noise": "noise",
+    "join": "program",
+    "largest_exact_size": "exact",
+    "layer_slices": "operators",
+    "model_loss": "losses",
+    "spectral_density": "density",
+    "split": "program",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name when the name is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmark.curvature.estimate import (
+from benchmark.curvature.moments import (
     Estimate,
     jackknife_estimate,
     mean_estimate,

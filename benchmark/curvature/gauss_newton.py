@@ -3,9 +3,8 @@
 from typing import Any
 
 from benchmark import backend
-from benchmark.curvature.losses import ComposedLoss
+from benchmark.curvature.losses import ComposedLoss, stands_for_logits
 from benchmark.curvature.operators import GaussNewtonOperator
-from benchmark.curvature.outputs import stands_for_logits
 from benchmark.curvature.program import CurvatureProgram, keep_dtype
 
 Tensor = Any

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.data.card_messages import DatasetError as DatasetError
     from benchmark.data.cards import DatasetCard as DatasetCard
+    from benchmark.data.cards import DatasetError as DatasetError
     from benchmark.data.cards import card_names as card_names
     from benchmark.data.cards import load_card as load_card
     from benchmark.data.dataset import Dataset as Dataset

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.data.card_messages import DatasetError
-from benchmark.data.cards import DatasetCard, find_card, read_card
+from benchmark.data.cards import DatasetCard, DatasetError, find_card, read_card
 from benchmark.data.loaders import LOADERS, Inputs, feature_names
 
 

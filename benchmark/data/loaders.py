@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import sklearn.datasets
 
-from benchmark.data.card_messages import DatasetError
-from benchmark.data.cards import DatasetCard
+from benchmark.data.cards import DatasetCard, DatasetError
 from benchmark.data.loader_settings import (
     CsvSettings,
     GeneratorSettings,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.card_messages import DatasetError
+from benchmark.data.cards import DatasetError
 
 PARTS = ("train", "validation", "test")
 """The parts, in the order of every triple in this module."""

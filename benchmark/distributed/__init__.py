@@ -7,8 +7,8 @@ a framework; :func:`check_ray` says whether Ray is there at all.
 
 from typing import TYPE_CHECKING, Any
 
-from benchmark.distributed.errors import DistributedError
 from benchmark.distributed.machine import (
+    DistributedError,
     available_workers,
     check_ray,
     gpus,

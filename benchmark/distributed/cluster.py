@@ -16,7 +16,7 @@ from typing import Any
 import ray
 
 import benchmark
-from benchmark.distributed.errors import DistributedError
+from benchmark.distributed.machine import DistributedError
 from benchmark.distributed.worker import Worker
 from benchmark.urls import masked, remember, without_secrets
 

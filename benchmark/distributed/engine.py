@@ -9,8 +9,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from benchmark.distributed.cluster import Cluster
-from benchmark.distributed.errors import DistributedError
-from benchmark.distributed.machine import cores
+from benchmark.distributed.machine import DistributedError, cores
 from benchmark.distributed.remote import Remote
 from benchmark.errors import failure_reason
 from benchmark.trial import Report, Status, Trial, TrialResult

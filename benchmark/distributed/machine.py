@@ -1,10 +1,14 @@
-"""What this machine offers to workers; asked before Ray is imported."""
+"""What this machine offers to workers, asked before Ray is imported, and its error."""
 
 import os
 from importlib.util import find_spec
 
 from benchmark import backend
-from benchmark.distributed.errors import DistributedError
+from benchmark.errors import UserError
+
+
+class DistributedError(UserError):
+    """Ray or its workers cannot be had; the sentence says why and what helps."""
 
 
 def check_ray() -> None:

@@ -5,18 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmark import backend
-from benchmark.engine.batches import updates_of
-from benchmark.engine.clock import Clock
-from benchmark.engine.plans import Steps, steps_of
+from benchmark.engine.batches import Steps, steps_of, updates_of
 from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.rows import Row, StackedRows
-from benchmark.engine.slots import Slot
-from benchmark.engine.stepping import step_rule
+from benchmark.engine.slots import Clock, Slot
+from benchmark.engine.surroundings import step_rule
 from benchmark.engine.task import Array
-from benchmark.engine.tiles import SlotEpochs
+from benchmark.engine.tiles import Row, SlotEpochs, StackedRows
 from benchmark.errors import failure_reason
 from benchmark.trial import Report, Status
 

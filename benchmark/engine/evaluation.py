@@ -19,8 +19,8 @@ from benchmark.curvature import (
     diagnose,
     model_loss,
 )
-from benchmark.engine.depth import Depth
 from benchmark.engine.regularization import UNPENALISED, Regularization, penalised
+from benchmark.engine.surroundings import Depth
 from benchmark.engine.task import Array, Part, Task, mean_metric, state_of
 from benchmark.trial import CurvatureRequest
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.engine.layout import whole_lines
+from benchmark.engine.batches import whole_lines
 from benchmark.engine.task import Array, Part, Task, metric_of_rows
 from benchmark.engine.tiles import Shape
 

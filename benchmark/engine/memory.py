@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from benchmark import backend
+from benchmark.engine.batches import Layout
 from benchmark.engine.judging import CHUNK_ROWS
-from benchmark.engine.layout import Layout
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import default_shape

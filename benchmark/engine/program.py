@@ -8,14 +8,11 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.engine.gradients import batch_gradients, piece_gradients, summed
-from benchmark.engine.layout import Layout, most_updates
-from benchmark.engine.objective_step import objective_step
-from benchmark.engine.plans import Plan, Steps, idle, side_by_side, together
-from benchmark.engine.rows import StackedRows, Values
-from benchmark.engine.stepping import Memory, memory_of
+from benchmark.engine.batches import Layout, Plan, Steps, idle, most_updates, side_by_side, together
+from benchmark.engine.gradients import batch_gradients, objective_step, piece_gradients, summed
+from benchmark.engine.surroundings import Memory, memory_of
 from benchmark.engine.task import Array, Task
-from benchmark.engine.tiles import Shape, over_tiles, where
+from benchmark.engine.tiles import Shape, StackedRows, Values, over_tiles, where
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
 
 Tensor = Any

@@ -1,24 +1,73 @@
-"""The compiled programs of a process, so that a structure is compiled once in it."""
+"""The compiled programs of a process: made once for a structure, several at the same time."""
 
-from collections.abc import Hashable, Sequence
+import gc
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import keras
 
 from benchmark import backend
+from benchmark.engine.batches import Layout
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.judging import JudgingProgram
-from benchmark.engine.layout import Layout
+from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
 from benchmark.engine.program import TrainingProgram
-from benchmark.engine.recent import MOST_MODELS, Recent
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.slots import Slot
+from benchmark.engine.slots import Clock, Slot
 from benchmark.engine.structure import model_key, optimizer_of, structure_of
 from benchmark.engine.task import Array, Task, build_task
 from benchmark.engine.tiles import Shape
-from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
 from benchmark.trial import Trial
+
+Value = TypeVar("Value")
+MOST_MODELS = 16
+"""Models whose programs are kept, of judging and of curvature."""
+
+
+class Recent(Generic[Value]):
+    """A mapping that keeps the most recently used entries.
+
+    Args:
+        most: how many.
+
+    Example:
+        >>> recent = Recent(2)
+        >>> [recent.get(key, lambda key=key: key.upper()) for key in "abac"]
+        ['A', 'B', 'A', 'C']
+        >>> recent.get("b", lambda: "made anew")     # the oldest was dropped
+        'made anew'
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Hashable]:
+        """The keys, from the one used longest ago."""
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the entry of a key, made where there is none."""
+        if key not in self._entries:
+            self._entries[key] = make()
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+            # The parts of a model refer to each other, and are rarely looked for among much else.
+            gc.collect()
+        return self._entries[key]
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._entries.clear()
+
 
 LARGE = 100_000
 """Parameters above which the calls of a program last long enough to make one for each tile.
@@ -138,3 +187,43 @@ PROGRAMS = Programs()
 def compilations(programs: list[Any]) -> int:
     """How often some programs have been compiled in all."""
     return sum(program.compilations for program in programs)
+
+
+class Warming:
+    """What must be compiled before some trials can advance.
+
+    XLA compiles one program on one core, without Python's lock, so programs of several
+    structures are compiled in threads.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[Hashable, tuple[Callable[[], None], list[Slot]]] = {}
+
+    def add(self, key: Hashable, task: Callable[[], None], slot: Slot) -> None:
+        """Note what a trial needs.
+
+        Args:
+            key: names the task; it is run once, whoever needs it.
+            task: compiles something, or returns at once where that is done.
+            slot: the trial.
+        """
+        self._tasks.setdefault(key, (task, []))[1].append(slot)
+
+    def run(self) -> dict[int, BaseException]:
+        """Compile all that was noted.
+
+        Returns:
+            What was raised, by the number of each trial whose program could not be compiled.
+        """
+        tasks, self._tasks = list(self._tasks.values()), {}
+        slots = {id(slot): slot for _, waiting in tasks for slot in waiting}
+        failed: dict[int, BaseException] = {}
+        with Clock("compile", *slots.values()), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            futures = [(pool.submit(task), waiting) for task, waiting in tasks]
+        for future, waiting in futures:
+            error = future.exception()
+            if isinstance(error, Exception | SystemExit):
+                failed.update({slot.trial.number: error for slot in waiting})
+            elif error is not None:
+                raise error
+        return failed

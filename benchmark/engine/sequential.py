@@ -8,13 +8,12 @@ import keras
 import numpy as np
 
 from benchmark.engine.batches import batches_of
-from benchmark.engine.clock import Clock
 from benchmark.engine.evaluation import Evaluation, distance, values_of
+from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
+from benchmark.engine.programs import MOST_MODELS, Recent
 from benchmark.engine.rates import rates
-from benchmark.engine.recent import MOST_MODELS, Recent
 from benchmark.engine.regularization import regularization_of
-from benchmark.engine.slots import Slot
-from benchmark.engine.stepping import Memory, memory_of, step_rule
+from benchmark.engine.slots import Clock, Slot
 from benchmark.engine.structure import (
     clipping_of,
     model_key,
@@ -23,6 +22,7 @@ from benchmark.engine.structure import (
     optimizer_of,
     structure_of,
 )
+from benchmark.engine.surroundings import Memory, memory_of, step_rule
 from benchmark.engine.task import (
     Array,
     Task,
@@ -33,7 +33,6 @@ from benchmark.engine.task import (
     state_of,
 )
 from benchmark.engine.tiles import Shape
-from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
 from benchmark.errors import failure_reason
 from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objective
 from benchmark.optimizers.objective_model import with_objective
@@ -304,3 +303,47 @@ class SequentialEngine:
     def _structure(self) -> Structure:
         assert self._structure_of_slot is not None, "a trial that failed to start is not trained"
         return self._structure_of_slot
+
+
+class Alone:
+    """A queue in front of the sequential engine, which takes its turn like a block.
+
+    One thread runs :meth:`advance`; another may meanwhile call :meth:`take` only.
+    """
+
+    def __init__(self) -> None:
+        self._engine = SequentialEngine()
+        self._waiting: list[Trial] = []
+        self._admitted: list[Trial] = []
+        self._current: int | None = None
+        self.count = 0
+        """How many trials are here."""
+
+    def take(self, trial: Trial) -> None:
+        """Queue a trial."""
+        self._waiting.append(trial)
+        self.count += 1
+
+    def admit(self) -> None:
+        """Let those in who were taken."""
+        self._admitted += self._waiting
+        self._waiting = []
+
+    def advance(self) -> list[Report]:
+        """Train one epoch of the first trial in the queue."""
+        if self._current is None and self._admitted:
+            trial = self._admitted.pop(0)
+            self._current = trial.number
+            self._engine.start(trial)
+        return self._engine.advance()
+
+    def stop(self, trial: Trial, status: Status, reason: str) -> TrialResult:
+        """Take a trial out."""
+        self.count -= 1
+        if trial.number == self._current:
+            self._current = None
+            return self._engine.stop(trial.number, status, reason)
+        for queue in (self._waiting, self._admitted):
+            if trial in queue:
+                queue.remove(trial)
+        return Slot(trial).result(status, reason)

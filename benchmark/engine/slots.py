@@ -1,6 +1,7 @@
-"""A running trial, and what every engine decides about it alike."""
+"""A running trial, its clocks, and what every engine decides about it alike."""
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -256,3 +257,23 @@ class Slot:
         """Whether the lecture's stopping rule holds: ‖W(t+1) − W(t)‖ < tolerance."""
         tolerance = self.trial.hyperparameters.get("tolerance", 0.0)
         return self.epoch > 0 and metrics["update_norm"] < tolerance
+
+
+class Clock:
+    """Adds the seconds spent inside to one clock of some slots, in equal shares.
+
+    Args:
+        name: ``compile``, ``train``, ``evaluate`` or ``curvature``.
+        slots: the trials that were worked on together.
+    """
+
+    def __init__(self, name: str, *slots: Slot) -> None:
+        self._slots, self._name = slots, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        seconds = time.perf_counter() - self._start
+        for slot in self._slots:
+            slot.seconds[self._name] += seconds / len(self._slots)

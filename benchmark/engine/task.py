@@ -114,7 +114,7 @@ METRICS: dict[str, Callable[[Any, Any], Any]] = {
     "mean_absolute_error": lambda y, outputs: ops.abs(_errors(y, outputs)),
     "mean_squared_error": lambda y, outputs: ops.square(_errors(y, outputs)),
 }
-"""What a row adds to each metric that ``benchmark.study.METRICS`` names."""
+"""What a row adds to each metric that ``benchmark.study.schema.METRICS`` names."""
 LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {
     "sparse_categorical_crossentropy": lambda: keras.losses.SparseCategoricalCrossentropy(
         from_logits=True
@@ -123,7 +123,7 @@ LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {
     "mean_absolute_error": keras.losses.MeanAbsoluteError,
     "huber": keras.losses.Huber,
 }
-"""The losses that ``benchmark.study.LOSSES`` names."""
+"""The losses that ``benchmark.study.schema.LOSSES`` names."""
 
 
 def _named(what: str, name: str, table: "Mapping[str, Callable[..., Any]]") -> Callable[..., Any]:

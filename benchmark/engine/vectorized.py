@@ -2,23 +2,42 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from benchmark import backend
-from benchmark.engine.alone import Alone
 from benchmark.engine.block import Block
-from benchmark.engine.clock import Clock
-from benchmark.engine.group import Group
-from benchmark.engine.groups import Groups
+from benchmark.engine.groups import Group, Groups
 from benchmark.engine.memory import SHARE, is_out_of_memory
-from benchmark.engine.rows import Row
-from benchmark.engine.slots import Slot
-from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
-from benchmark.engine.turn import Home, Turn
-from benchmark.engine.warming import Warming
+from benchmark.engine.programs import Warming
+from benchmark.engine.sequential import Alone
+from benchmark.engine.slots import Clock, Slot
+from benchmark.engine.tiles import Row, Shape, SlotEpochs, default_shape
 from benchmark.errors import failure_reason
 from benchmark.optimizers import AdaptationError
 from benchmark.trial import Report, Status, Trial, TrialResult
+
+Home = Block | Alone
+"""Where a trial is trained."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """An epoch that a thread computes, or has computed.
+
+    Args:
+        home: whose.
+        reports: what it will return.
+        stopped: the trials that were stopped meanwhile, whose reports nobody wants.
+    """
+
+    home: Home
+    reports: Future[list[Report]]
+    stopped: set[int] = field(default_factory=set)
+
+    def wanted(self) -> list[Report]:
+        """Wait for the reports; raises what the computation raised."""
+        return [one for one in self.reports.result() if one.trial_number not in self.stopped]
 
 
 class VectorizedEngine:

@@ -23,13 +23,16 @@ from benchmark.curvature import (
     estimate_moments,
     spectral_density,
 )
-from benchmark.inspection.cost import cost_of
-from benchmark.inspection.density import density_curve
-from benchmark.inspection.extremes import extreme_pairs, shown_extremes
-from benchmark.inspection.plane import plane_of
+from benchmark.curvature.report import Portrait, Sum
+from benchmark.inspection.quantities import (
+    cost_of,
+    density_curve,
+    extreme_pairs,
+    plane_of,
+    shown_extremes,
+)
 from benchmark.inspection.settings import MATRICES, InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, Watch
-from benchmark.report.portrait import Portrait, Sum
 
 NOISE_BATCHES, NOISE_BYTES = 32, 2**28
 """At most so many mini-batches show the noise, and their gradients take no more memory."""

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from benchmark.curvature import StepRule
-from benchmark.engine.course import Course, retrain
 from benchmark.engine.regularization import penalised, regularization_of
-from benchmark.engine.stepping import trial_rule
 from benchmark.engine.structure import optimizer_numbers
+from benchmark.engine.surroundings import trial_rule
 from benchmark.engine.task import Part, Task, build_task
+from benchmark.engine.trajectory import Course, retrain
 from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import (
     Array,

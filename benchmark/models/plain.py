@@ -2,7 +2,7 @@
 
 import keras
 
-from benchmark.models.convolution import Convolution
+from benchmark.models.convolutional_network import Convolution
 from benchmark.models.dropout import HashedDropout
 
 _PLAIN = {Convolution: keras.layers.Conv2D, HashedDropout: keras.layers.Dropout}

@@ -17,8 +17,8 @@ from keras import ops
 from benchmark import backend
 from benchmark.errors import failure_reason
 from benchmark.optimizers.adapter import adapt, place_of
-from benchmark.optimizers.agreement import ROUNDING, distance, other_values, tolerance
 from benchmark.optimizers.constructor import read_constructor
+from benchmark.optimizers.tolerances import ROUNDING, distance, other_values, tolerance
 
 Array = np.ndarray[Any, Any]
 Arguments = tuple[tuple[str, Any], ...]

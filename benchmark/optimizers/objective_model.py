@@ -102,7 +102,7 @@ def with_objective(model: keras.Model) -> ObjectiveModel:
 
     Example:
         >>> import numpy as np
-        >>> from benchmark.optimizers.steepest_descent import SteepestDescent
+        >>> from benchmark.optimizers.rules.steepest_descent import SteepestDescent
         >>> line = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
         >>> line.set_weights([np.array([[3.0]])])
         >>> model = with_objective(line)

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from benchmark.optimizers.gradient_descent import GradientDescent
+from benchmark.optimizers.rules.gradient_descent import GradientDescent
 
 
 class StopOnConvergence(keras.callbacks.Callback):

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from benchmark.report.figure import Figure
 from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
+from benchmark.report.rendering import Figure
 from benchmark.report.theme import axis_of, finished, height_with, scale_of
 from benchmark.statistics import (
     budget_values,
@@ -17,7 +17,7 @@ from benchmark.statistics import (
     time_to_target,
     usable,
 )
-from benchmark.study import direction_of
+from benchmark.study.schema import direction_of
 
 FEW_TRIALS = 10
 MOST_BANDS = 6

@@ -8,11 +8,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from benchmark.report.figure import Figure
+from benchmark.curvature.symlog import edges, linear_until, symlog
+from benchmark.report.axes import symlog_ticks
 from benchmark.report.formatting import listed, number
 from benchmark.report.material import Material
 from benchmark.report.quantities import trials_by_label
-from benchmark.report.symlog import edges, linear_until, symlog, symlog_ticks
+from benchmark.report.rendering import Figure
 from benchmark.report.theme import axis_of, finished, log_ticks, scale_of
 
 DRAWN = ("lambda_max", "condition_number", "condition_number_lower_bound")

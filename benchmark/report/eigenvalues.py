@@ -8,22 +8,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from benchmark.report.figure import Figure
+from benchmark.curvature.report import Portrait
+from benchmark.curvature.symlog import DENSITY_DECADES, edges, inverse_symlog, linear_until, symlog
+from benchmark.report.axes import symlog_ticks
 from benchmark.report.formatting import listed, number
-from benchmark.report.portrait import Portrait
-from benchmark.report.symlog import (
-    edges,
-    inverse_symlog,
-    linear_until,
-    symlog,
-    symlog_ticks,
-)
+from benchmark.report.rendering import Figure
 from benchmark.report.theme import Style, finished, log_ticks
 
 MOST_COLUMNS = 4
 LARGEST, SMALLEST = 5, 3
 """How many eigenvalues of either end are followed."""
-DENSITY_DECADES = 4
 LEAST = 0.3
 """The lower end of the axis of a density: a tenth of what one eigenvalue makes."""
 

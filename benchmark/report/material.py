@@ -22,8 +22,8 @@ from benchmark.statistics import (
     usable,
     verdict,
 )
-from benchmark.study import Study
-from benchmark.study_file import parse_study
+from benchmark.study.loading import parse_study
+from benchmark.study.schema import Study
 
 
 @dataclass(frozen=True, eq=False)

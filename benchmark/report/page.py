@@ -18,20 +18,20 @@ from benchmark.report.curvature import (
     spectrum,
 )
 from benchmark.report.eigenvalues import eigenvalues_by_epoch
-from benchmark.report.figure import Figure
-from benchmark.report.findings import finding_table, layer_figure
+from benchmark.report.findings import finding_table, layer_figure, stability_figure
 from benchmark.report.formatting import words
-from benchmark.report.importances import importances
+from benchmark.report.hyperparameters import (
+    importances,
+    learning_rate_slice,
+    other_slices,
+    parallel_coordinates,
+)
 from benchmark.report.material import Material
-from benchmark.report.parallel import parallel_coordinates
 from benchmark.report.paths import paths
 from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.rates import rate_figure, rate_table, rates
-from benchmark.report.rendering import render
+from benchmark.report.rendering import Figure, Table, render
 from benchmark.report.sentences import answer, caveats
-from benchmark.report.slices import learning_rate_slice, other_slices
-from benchmark.report.stability import stability_figure
-from benchmark.report.table import Table
 from benchmark.report.tables import (
     comparison_rows,
     environment_rows,
@@ -40,9 +40,8 @@ from benchmark.report.tables import (
     no_comparison,
     problem_rows,
 )
-from benchmark.report.tracked import tracked_table
+from benchmark.report.tracked import tracked_outcome, tracked_table
 from benchmark.report.tracked_epochs import tracked_figures
-from benchmark.report.tracked_outcome import tracked_outcome
 from benchmark.results.files import subfolder, write_text
 
 MOST_PAIRS = 15

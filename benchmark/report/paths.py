@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmark.problems.surfaces import Surface, surface
-from benchmark.report.figure import Figure
 from benchmark.report.formatting import listed, number, words
 from benchmark.report.material import Material
+from benchmark.report.rendering import Figure
 from benchmark.report.theme import INK, Style, axis_of, finished
 from benchmark.statistics import best_of
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from plotly.subplots import make_subplots
 
-from benchmark.report.figure import Figure
 from benchmark.report.formatting import counted, listed, number, words
+from benchmark.report.rendering import Figure
 from benchmark.report.theme import Style, axis_of, finished, scale_of
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

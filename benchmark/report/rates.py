@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from plotly.subplots import make_subplots
 
-from benchmark.report.figure import Figure
+from benchmark.problems.theory import METHODS, contraction, theory_settings
 from benchmark.report.formatting import listed, number
 from benchmark.report.material import Material
-from benchmark.report.table import Table
+from benchmark.report.rendering import Figure, Table
 from benchmark.report.theme import axis_of, finished
 from benchmark.statistics import USABLE, measured_contraction
-from benchmark.theory import METHODS, contraction, theory_settings
 
 KAPPA = "problem.condition_number"
 

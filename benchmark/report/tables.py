@@ -9,7 +9,7 @@ from benchmark.report.sentences import ranking
 from benchmark.report.verdicts import comparison_sentence
 from benchmark.results import model_file
 from benchmark.statistics import Interval, LabelSummary
-from benchmark.study import Study
+from benchmark.study.schema import Study
 
 _NAMES = {
     "created": "started (UTC)",

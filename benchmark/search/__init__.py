@@ -14,9 +14,9 @@ Example:
 from typing import TYPE_CHECKING, Any
 
 from benchmark.search.errors import SearchError
-from benchmark.search.ranks import Diagnosis
+from benchmark.search.repetitions import Diagnosis
 from benchmark.search.trials import SearchSettings, build_trial, settings_of
-from benchmark.study import PrunerName, SamplerName
+from benchmark.study.schema import PrunerName, SamplerName
 
 if TYPE_CHECKING:
     from benchmark.search.search import Search

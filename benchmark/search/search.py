@@ -13,14 +13,12 @@ from optuna.trial import TrialState
 
 from benchmark.search.errors import SearchError
 from benchmark.search.label import LabelSearch
-from benchmark.search.pruners import make_pruner
-from benchmark.search.ranks import Diagnosis
-from benchmark.search.repetitions import diagnoses, replicates
-from benchmark.search.samplers import check_grid, make_sampler
+from benchmark.search.repetitions import Diagnosis, diagnoses, replicates
+from benchmark.search.samplers import check_grid, make_pruner, make_sampler
 from benchmark.search.space import SearchSpace, make_space
 from benchmark.search.storage import TrialStore, close_storage, one_wait, one_write, open_storage
 from benchmark.search.trials import SearchSettings, build_trial
-from benchmark.study import Study
+from benchmark.study.schema import Study
 from benchmark.trial import Report, Status, Trial, TrialResult, named_seed
 
 

@@ -13,7 +13,7 @@ from optuna.distributions import (
 )
 
 from benchmark.search.errors import SearchError
-from benchmark.study_dimension import Dimension
+from benchmark.study.dimension import Dimension
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from benchmark.tracking.location import (
     ui_environment,
 )
 from benchmark.tracking.models import LoggedModel
+from benchmark.tracking.outbox import Unsent
 from benchmark.tracking.tracker import Tracker
-from benchmark.tracking.unsent import Unsent
 
 __all__ = [
     "LoggedModel",

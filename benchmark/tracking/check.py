@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from benchmark.tracking.client import open_client
+from benchmark.tracking.client import open_client, reason
 from benchmark.tracking.database import check_revision, file_revision
 from benchmark.tracking.location import TrackingError, is_server, sqlite_file
-from benchmark.tracking.reason import reason
 from benchmark.urls import masked, without_secrets
 
 Answer = TypeVar("Answer")

@@ -10,13 +10,12 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from benchmark.tracking.client import reason
 from benchmark.tracking.dataset import TrackedDataset
 from benchmark.tracking.location import TrackingError
 from benchmark.tracking.mirror import RunMirror
 from benchmark.tracking.models import LoggedModel
-from benchmark.tracking.outbox import Item, Outbox
-from benchmark.tracking.reason import reason
-from benchmark.tracking.unsent import Unsent
+from benchmark.tracking.outbox import Item, Outbox, Unsent
 from benchmark.trial import Report, Status, TrialResult
 from benchmark.urls import masked, without_secrets
 

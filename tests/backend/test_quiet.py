@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from benchmark.backend.quiet import quiet_start
+from benchmark.backend.selection import quiet_start
 
 NOTICE = b"I0000 00:00:1795352752.122435 10425 port.cc:153] oneDNN custom operations are on.\n"
 

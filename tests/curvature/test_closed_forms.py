@@ -11,10 +11,10 @@ from benchmark.curvature import (
     estimate_moments,
     exact_eigenvalues,
     extreme_eigenvalues,
-    lanczos,
     model_loss,
     spectral_density,
 )
+from benchmark.curvature.lanczos import lanczos
 
 DATA = np.zeros((1, 1)), np.zeros(1)
 

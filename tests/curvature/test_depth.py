@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmark.curvature.depth import Layer, diagnose_depth, layer_quantities
-from benchmark.curvature.signals import SignalProgram
+from benchmark.curvature.depth import Layer, SignalProgram, diagnose_depth, layer_quantities
 from benchmark.problems.deep_linear_chain import DeepLinearChain
 
 
@@ -177,7 +176,7 @@ def test_a_layer_of_its_own_that_switches_units_off_is_watched():
 
 
 def test_one_example_among_many_awakens_a_unit(monkeypatch):
-    monkeypatch.setattr("benchmark.curvature.signals.CHUNK", 64)
+    monkeypatch.setattr("benchmark.curvature.depth.CHUNK", 64)
     x = -np.ones((1000, 3), "float32")
     x[997, 0] = x[131, 1] = 1.0
     model, weights = relu_model(keras.layers.ReLU())

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
-from benchmark.curvature import lanczos
+from benchmark.curvature.lanczos import lanczos
 
 SPECTRA = {
     "gaps": np.r_[-8.0, -3.0, np.linspace(-0.1, 0.1, 193), 2.0, 5.0, 11.0, 30.0, 70.0],

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 from scipy.sparse.linalg import eigsh
 
-from benchmark.curvature import HessianProgram, exact_eigenvalues, lanczos, model_loss
+from benchmark.curvature import HessianProgram, exact_eigenvalues, model_loss
+from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.operators import multiply
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

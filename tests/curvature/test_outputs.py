@@ -11,7 +11,7 @@ from benchmark.curvature import (
     exact_eigenvalues,
     model_loss,
 )
-from benchmark.curvature.outputs import output_activation, output_operation
+from benchmark.curvature.losses import output_activation, output_operation
 
 
 class Gated(keras.Model):

@@ -6,8 +6,9 @@ from keras import ops
 from scipy.linalg import eigh
 from scipy.sparse.linalg import aslinearoperator
 
-from benchmark.curvature import HessianProgram, Surroundings, diagnose, lanczos
+from benchmark.curvature import HessianProgram, Surroundings, diagnose
 from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
+from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.steps import (
     SteppedOperator,
     StepRule,

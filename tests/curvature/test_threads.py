@@ -7,7 +7,8 @@ import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmark.curvature import OneThread, exact_eigenvalues, lanczos
+from benchmark.curvature import OneThread, exact_eigenvalues
+from benchmark.curvature.lanczos import lanczos
 
 
 def blas_threads() -> set[int]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmark.data import DatasetError, load_dataset, part_sizes, prepare
-from benchmark.data.preprocessing import fit_scaling, target_statistics
+from benchmark.data.preparation import fit_scaling, target_statistics
 from benchmark.resources import shipped
 
 FRACTIONS = (0.6, 0.2, 0.2)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data import SAMPLINGS, epoch_batches
-from benchmark.study import Sampling
+from benchmark.study.schema import Sampling
 
 sizes = st.integers(1, 200).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
 seeds = st.tuples(st.integers(0, 2**63), st.integers(0, 1000))

@@ -38,7 +38,7 @@ BLOCK = re.compile(
 # optimizers train for minutes.
 NOT_RUN = {
     "pip install tox && tox",
-    'pip install -c constraints.txt ".[jax,speed]" && kappabench speed --output speed.md',
+    'pip install -c constraints.txt ".[jax,speed]" && python -m speed --output speed.md',
     "kappabench study optimizers_digits optimizers_quadratic",
     "kappabench curvature --model model.keras --dataset digits --matrix gauss_newton",
 }

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
-from benchmark.engine.course import retrain
 from benchmark.engine.slots import Slot
+from benchmark.engine.trajectory import retrain
 from benchmark.results.records import decode, encode
 from benchmark.trial import CurvatureRequest, Status
 from tests.engine.trials import make_trial, run, run_all

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.engine.layout import Layout, layout_of, most_updates
+from benchmark.engine.batches import Layout, layout_of, most_updates
 from tests.engine.trials import make_trial
 
 ROWS = 90

@@ -6,13 +6,12 @@ import pytest
 from benchmark import backend
 from benchmark.backend.memory import free_system_memory
 from benchmark.engine import VectorizedEngine
+from benchmark.engine.batches import Layout, layout_of
 from benchmark.engine.block import Block
-from benchmark.engine.layout import Layout, layout_of
 from benchmark.engine.memory import COPIES, SHARE, footprint
 from benchmark.engine.programs import PROGRAMS, ModelPrograms
-from benchmark.engine.rows import StackedRows
 from benchmark.engine.task import build_task
-from benchmark.engine.tiles import Shape
+from benchmark.engine.tiles import Shape, StackedRows
 from benchmark.trial import Status
 from tests.engine.trials import make_trial, run, run_all
 

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from benchmark.engine.batches import batches_of, updates_of
-from benchmark.engine.layout import Layout, layout_of, most_updates
-from benchmark.engine.plans import steps_of, together
+from benchmark.engine.batches import (
+    Layout,
+    batches_of,
+    layout_of,
+    most_updates,
+    steps_of,
+    together,
+    updates_of,
+)
 from tests.engine.trials import make_trial
 
 ROWS = 90

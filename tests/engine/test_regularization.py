@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
+from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
 from benchmark.engine.regularization import Regularization, regularization_of
 from benchmark.engine.task import build_task, starting_weights
 from benchmark.engine.tiles import Shape
-from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
 from benchmark.optimizers import build_optimizer
 from benchmark.trial import CurvatureRequest
 from tests.engine.trials import make_trial, run, run_all

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from benchmark import study
 from benchmark.engine import SequentialEngine, task
+from benchmark.study import schema as study
 from benchmark.trial import DatasetProblem, Status
 from tests.engine.trials import make_trial, run
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature import spectral_density
-from benchmark.inspection.density import WIDTH, density_curve
-from benchmark.report.symlog import symlog
+from benchmark.curvature.symlog import symlog
+from benchmark.inspection.quantities import WIDTH, density_curve
 from tests.curvature.spectra import rotated
 
 SPECTRA = {

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from benchmark.optimizers import build_optimizer, load_optimizer
-from benchmark.optimizers.adam import Adam
-from benchmark.optimizers.adamw import AdamW
-from benchmark.optimizers.radam import rectification
-from benchmark.optimizers.rmsprop import RMSprop
+from benchmark.optimizers.rules.adam import Adam
+from benchmark.optimizers.rules.adamw import AdamW
+from benchmark.optimizers.rules.radam import rectification
+from benchmark.optimizers.rules.rmsprop import RMSprop
 from tests.optimizers.cases.adaptive import CASES
 
 TWINS = ["adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "adamax"]

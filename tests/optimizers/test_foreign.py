@@ -14,7 +14,7 @@ MODULES = {
     "good_rules": '''
 import keras
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.gradient_descent import gradient_descent
+from benchmark.optimizers.rules.gradient_descent import gradient_descent
 from benchmark.optimizers.registry import OPTIMIZERS
 
 class Half(keras.optimizers.SGD):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmark.optimizers import build_optimizer
-from benchmark.optimizers.gradient_descent import GradientDescent
+from benchmark.optimizers.rules.gradient_descent import GradientDescent
 from benchmark.optimizers.stopping import StopOnConvergence
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.catalogue import catalogue
 from benchmark.commands.listing import default_spaces
 from benchmark.optimizers import (
     CLIPPING,
@@ -20,11 +19,10 @@ from benchmark.optimizers import (
     load_optimizer,
 )
 from benchmark.optimizers.base import Optimizer
-from benchmark.study_changes import changed_study
-from benchmark.study_checks import check_study
-from benchmark.study_facts import CLIPPING as CLIPPING_OF_STUDIES
-from benchmark.study_facts import TRAINING_HYPERPARAMETERS
-from benchmark.study_file import parse_study
+from benchmark.study.catalogue import CLIPPING as CLIPPING_OF_STUDIES
+from benchmark.study.catalogue import TRAINING_HYPERPARAMETERS, catalogue
+from benchmark.study.loading import changed_study, parse_study
+from benchmark.study.validation import check_study
 
 ENTRIES = list(OPTIMIZERS.items())
 NAMES = list(OPTIMIZERS)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from benchmark.catalogue import catalogue
 from benchmark.optimizers import SCHEDULES, Plateau
 from benchmark.optimizers.schedules import complete, factors
 from benchmark.search.space import make_space
-from benchmark.study_file import load_study
-from benchmark.study_resolution import search_settings
+from benchmark.session.resolution import search_settings
+from benchmark.study.catalogue import catalogue
+from benchmark.study.loading import load_study
 
 TOTAL = 70
 STEPS = np.arange(TOTAL)

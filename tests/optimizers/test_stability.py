@@ -8,10 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from benchmark.curvature.steps import StepRule, ascended
-from benchmark.optimizers import OPTIMIZERS, build_optimizer, load_optimizer
-from benchmark.optimizers.objective import function_objective
-from benchmark.optimizers.stability import (
+from benchmark.conformance import Outcome, check_property
+from benchmark.curvature.stability import (
     STABILITY,
     AveragedIterates,
     Momentum,
@@ -21,7 +19,9 @@ from benchmark.optimizers.stability import (
     limit_without_state,
     stepping,
 )
-from benchmark.optimizers.testing import Outcome, check_property
+from benchmark.curvature.steps import StepRule, ascended
+from benchmark.optimizers import OPTIMIZERS, build_optimizer, load_optimizer
+from benchmark.optimizers.objective import function_objective
 from tests.source_tree import ROOT
 
 Array = np.ndarray[Any, Any]

@@ -9,8 +9,8 @@ import pytest
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from benchmark.optimizers import build_optimizer
-from benchmark.optimizers.adam import adam
-from benchmark.optimizers.momentum import heavy_ball
+from benchmark.optimizers.rules.adam import adam
+from benchmark.optimizers.rules.momentum import heavy_ball
 
 START = np.array([[1.5, -2.0, 0.3], [0.7, -0.1, 3.0]])
 CLIPPING: list[dict[str, float]] = [

@@ -11,14 +11,14 @@ from scipy import integrate
 from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature import spectral_density
-from benchmark.inspection.density import density_curve
+from benchmark.curvature.report import Extreme, Plane, Portrait, Sum
+from benchmark.curvature.symlog import inverse_symlog, symlog
+from benchmark.inspection.quantities import density_curve
 from benchmark.report.curvature_page import document, figures, write_curvature
 from benchmark.report.eigenvalues import eigenvalues_by_epoch
 from benchmark.report.material import Material
 from benchmark.report.paths import paths
-from benchmark.report.portrait import Extreme, Plane, Portrait, Sum
 from benchmark.report.quantities import quantities_by_epoch
-from benchmark.report.symlog import inverse_symlog, symlog
 from benchmark.report.theme import styles
 from benchmark.results import RunWriter
 from benchmark.trial import ClosedFormProblem, Report, Settings, Status, Trial, TrialResult

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.catalogue import catalogue
 from benchmark.report import write_report
 from benchmark.report.material import Material
 from benchmark.report.rates import rate_figure, rate_sentences, rate_table, rates
 from benchmark.report.sentences import answer
 from benchmark.results import RunWriter
 from benchmark.search import build_trial
-from benchmark.study_file import load_study
-from benchmark.study_resolution import search_settings
+from benchmark.session.resolution import search_settings
+from benchmark.study.catalogue import catalogue
+from benchmark.study.loading import load_study
 from benchmark.trial import Report, Settings, Status, TrialResult
 
 STUDY = Path(__file__).parents[2] / "studies" / "conditioning.toml"

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.curvature.symlog import symlog
 from benchmark.report import write_report
+from benchmark.report.axes import symlog_ticks
 from benchmark.report.material import Material
 from benchmark.report.sentences import answer, caveats
-from benchmark.report.symlog import symlog, symlog_ticks
 from benchmark.results import RunWriter, find_run
 from benchmark.results.files import LinkError
 from benchmark.statistics import summarize

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from benchmark.report import write_report
+from benchmark.report.findings import stability_figure, stability_ratios
 from benchmark.report.material import Material
-from benchmark.report.stability import stability_figure, stability_ratios
-from benchmark.report.tracked import axis_around, counts, tracked_table
+from benchmark.report.tracked import (
+    axis_around,
+    counts,
+    outcome_points,
+    tracked_outcome,
+    tracked_table,
+)
 from benchmark.report.tracked_epochs import tracked_figures
-from benchmark.report.tracked_outcome import outcome_points, tracked_outcome
 from benchmark.results import RunWriter
 from benchmark.trial import DatasetProblem, Report, Settings, Status, Trial, TrialResult
 

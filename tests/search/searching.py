@@ -9,7 +9,7 @@ import optuna
 
 from benchmark.search import Search, settings_of
 from benchmark.search.storage import open_storage
-from benchmark.study import Study
+from benchmark.study.schema import Study
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
 
 EPOCHS = 6

@@ -18,11 +18,10 @@ from optuna.distributions import (
 from scipy.stats import qmc
 
 from benchmark.search import PRUNERS, SAMPLERS, SearchError, build_trial, settings_of
-from benchmark.search.pruners import make_pruner
-from benchmark.search.samplers import ScrambledSobol, make_sampler, startup_trials
+from benchmark.search.samplers import ScrambledSobol, make_pruner, make_sampler, startup_trials
 from benchmark.search.space import make_space
-from benchmark.study import PrunerName, SamplerName, Study, direction_of
-from benchmark.study_dimension import Dimension
+from benchmark.study.dimension import Dimension
+from benchmark.study.schema import PrunerName, SamplerName, Study, direction_of
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings
 from benchmark.trial import named_seed as seed_of
 

@@ -156,7 +156,7 @@ WORKER = """
 import json, os, sys
 from pathlib import Path
 from benchmark.search import Search, settings_of
-from benchmark.study import Study
+from benchmark.study.schema import Study
 from benchmark.trial import Report, Settings, Status, TrialResult
 
 study = Study.model_validate_json(sys.argv[1])

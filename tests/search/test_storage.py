@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.search import Search, SearchError, settings_of
-from benchmark.study import Study
+from benchmark.study.schema import Study
 from benchmark.trial import Status
 from tests.search.searching import (
     RUNNING,

@@ -1,6 +1,6 @@
 """Made-up measurements for the tests of what is written about them."""
 
-from benchmark.speed.measurement import Measurement
+from speed.measurement import Measurement
 
 
 def measurement(name, *values, unit="s/trial", missing="", **facts) -> Measurement:

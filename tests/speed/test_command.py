@@ -10,18 +10,18 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.commands import speed
-from benchmark.run import app
-from benchmark.speed import runner
-from benchmark.speed.plan import Task
+from speed import command as speed
+from speed import runner
+from speed.__main__ import app
+from speed.plan import Task
 from tests.source_tree import ROOT
 from tests.speed.measured import by_name, measurement, whole_run
 
-COMMAND = [sys.executable, "-m", "benchmark.run", "speed"]
+COMMAND = [sys.executable, "-m", "speed"]
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(app, ["speed", *arguments])
+    return CliRunner().invoke(app, [*arguments])
 
 
 @pytest.fixture

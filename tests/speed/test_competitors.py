@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
-from benchmark.speed import child
-from benchmark.speed.competitors import proof, pytorch, usual_way
-from benchmark.speed.competitors.proof import Done, WorkNotDoneError, check_work, expected_loss
-from benchmark.speed.curvature import competitors as eigensolvers
-from benchmark.speed.curvature import work
-from benchmark.speed.workloads import WORKLOADS, made_up_settings
+from speed import child
+from speed.competitors import proof, pytorch, usual_way
+from speed.competitors.proof import Done, WorkNotDoneError, check_work, expected_loss
+from speed.curvature import competitors as eigensolvers
+from speed.curvature import work
+from speed.workloads import WORKLOADS, made_up_settings
 
 DIGITS = WORKLOADS["digits_mlp"]
 EPOCHS = 3
@@ -23,7 +23,7 @@ EPOCHS = 3
 def answer(function: str, **arguments: Any) -> dict[str, Any]:
     """What the process that measures would answer."""
     task = {
-        "function": f"benchmark.speed.competitors.{function}",
+        "function": f"speed.competitors.{function}",
         "backend": "",
         "arguments": {"workload": "digits_mlp", "trials": 2, "epochs": EPOCHS, **arguments},
     }
@@ -63,8 +63,8 @@ def test_trials_that_are_missing_are_noticed() -> None:
 
 def test_the_expected_loss_is_that_of_keras() -> None:
     """The same network by Keras's own training, from other weights and orders of the rows."""
-    from benchmark.speed.competitors.network import compiled_model
-    from benchmark.speed.workloads import arrays
+    from speed.competitors.network import compiled_model
+    from speed.workloads import arrays
 
     data, settings = arrays(), made_up_settings(1)[0]
     history = compiled_model(DIGITS, settings).fit(
@@ -101,7 +101,7 @@ def test_the_gradient_of_the_proof_is_that_of_differences() -> None:
 def test_scikit_learn_that_stops_early_is_no_measurement(monkeypatch, function) -> None:
     more = {"repetitions": 1} if function == "measure_alone" else {}
     # One worker is this process, where the class is broken.
-    monkeypatch.setattr("benchmark.speed.competitors.scikit_learn.cores", lambda: 1)
+    monkeypatch.setattr("speed.competitors.scikit_learn.cores", lambda: 1)
     (found,) = answer(f"scikit_learn:{function}", **more)["measurements"][:1]
     assert found["values"] and not found["missing"]
     fit = MLPClassifier.fit
@@ -232,7 +232,7 @@ def test_keras_tuner_whose_trials_are_invalid_is_no_measurement(monkeypatch, bro
     monkeypatch.setattr(PlayedSearch, "broken", broken)
 
     monkeypatch.setattr(
-        "benchmark.speed.competitors.keras_tuner.compiled_model",
+        "speed.competitors.keras_tuner.compiled_model",
         lambda _, numbers: PlayedModel(numbers, None),
     )
     found = answer("keras_tuner:measure")

@@ -7,13 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmark.run import app
-from benchmark.speed import page as pages
-from benchmark.speed import plan, runner
-from benchmark.speed.curvature import competitors, ours, work
-from benchmark.speed.curvature.targets import CURVATURE_TARGETS, curvature_table
-from benchmark.speed.curvature.tasks import FULL, QUICK, curvature_tasks
-from benchmark.speed.measurement import NotAvailableError, Spread
-from benchmark.speed.targets import verdicts
+from speed import page as pages
+from speed import plan, runner
+from speed.curvature import competitors, ours, work
+from speed.curvature.targets import CURVATURE_TARGETS, curvature_table
+from speed.curvature.tasks import FULL, QUICK, curvature_tasks
+from speed.measurement import NotAvailableError, Spread
+from speed.targets import verdicts
 from tests.speed.measured import by_name, measurement
 from tests.speed.test_page import record
 

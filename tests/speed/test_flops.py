@@ -5,8 +5,8 @@ from itertools import pairwise
 import keras
 import pytest
 
-from benchmark.speed import flops
-from benchmark.speed.workloads import WORKLOADS, arrays, new_model
+from speed import flops
+from speed.workloads import WORKLOADS, arrays, new_model
 
 
 def counted_by_hand(rows, inputs, units):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.speed.measurement import Measurement, Spread, ratio
+from speed.measurement import Measurement, Spread, ratio
 from tests.speed.measured import measurement
 
 positive = st.floats(1e-3, 1e3)

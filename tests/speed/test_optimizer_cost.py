@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmark.run import app
-from benchmark.speed import runner
-from benchmark.speed.measurement import Measurement
-from benchmark.speed.optimizer_cost import optimizer_table
-from benchmark.speed.ours.optimizer_steps import measure
+from speed import runner
+from speed.measurement import Measurement
+from speed.optimizer_cost import optimizer_table
+from speed.ours.optimizer_steps import measure
 
 
 def one(name, backend, ratio, limit, kept=1.0):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from benchmark.engine import EngineChoice, VectorizedEngine
-from benchmark.speed import accelerator
-from benchmark.speed.competitors.network import plain_model
-from benchmark.speed.flops import multiply_adds
-from benchmark.speed.measurement import NotAvailableError
-from benchmark.speed.ours import engine_alone, engines, overhead, whole_study
-from benchmark.speed.workloads import (
+from benchmark.trial import Status
+from speed import accelerator
+from speed.competitors.network import plain_model
+from speed.flops import multiply_adds
+from speed.measurement import NotAvailableError
+from speed.ours import engine_alone, engines, overhead, whole_study
+from speed.workloads import (
     WORKLOADS,
     arrays,
     made_up_settings,
@@ -20,7 +21,6 @@ from benchmark.speed.workloads import (
     open_study,
     study_text,
 )
-from benchmark.trial import Status
 from tests.engine.trials import make_trial
 
 

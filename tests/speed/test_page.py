@@ -3,10 +3,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark.speed import page as pages
-from benchmark.speed import tables
-from benchmark.speed.figure import write_figure
-from benchmark.speed.record import Record
+from speed import page as pages
+from speed import tables
+from speed.figure import write_figure
+from speed.record import Record
 from tests.speed.measured import by_name, measurement, whole_run
 
 MACHINE = {

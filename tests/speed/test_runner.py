@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from benchmark.speed import plan, runner
-from benchmark.speed.plan import FULL, QUICK, SpeedError, Task, chosen_tasks, tasks
+from speed import plan, runner
+from speed.plan import FULL, QUICK, SpeedError, Task, chosen_tasks, tasks
 from tests.source_tree import ROOT
 
 
@@ -18,7 +18,7 @@ def functions(tmp_path, monkeypatch):
     """A module of little functions that stand for measuring work, in other processes too."""
     (tmp_path / "measuring.py").write_text(
         "import os, time\n"
-        "from benchmark.speed.measurement import Measurement, NotAvailableError\n"
+        "from speed.measurement import Measurement, NotAvailableError\n"
         "def good(folder, value):\n"
         "    print('noise')\n"
         "    assert not list(folder.iterdir()) and os.getcwd() == str(folder)\n"
@@ -32,9 +32,7 @@ def functions(tmp_path, monkeypatch):
         encoding="utf-8",
     )
     names = ("good", "lacking", "broken", "endless")
-    monkeypatch.setattr(
-        "benchmark.speed.runner.FUNCTIONS", {name: f"measuring:{name}" for name in names}
-    )
+    monkeypatch.setattr("speed.runner.FUNCTIONS", {name: f"measuring:{name}" for name in names})
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
@@ -106,7 +104,7 @@ def test_absent_backend_is_a_sentence() -> None:
     program = (
         "import json, sys; from benchmark.backend import selection\n"
         "selection.find_spec = lambda name: None\n"
-        "from benchmark.speed.child import answer\n"
+        "from speed.child import answer\n"
         "print(json.dumps(answer({'function': 'a:b', 'backend': 'jax', 'arguments': {}})))"
     )
     done = subprocess.run(
@@ -122,7 +120,7 @@ def test_absent_backend_is_a_sentence() -> None:
 
 
 def test_matrix_product_counts_two_operations(monkeypatch) -> None:
-    from benchmark.speed.machine import measure_matrix_product
+    from speed.machine import measure_matrix_product
 
     ticks = iter(range(100))
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))

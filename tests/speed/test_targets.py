@@ -1,7 +1,7 @@
 import pytest
 
-from benchmark.speed.measurement import Spread
-from benchmark.speed.targets import TARGETS, share_of_rate, verdicts
+from speed.measurement import Spread
+from speed.targets import TARGETS, share_of_rate, verdicts
 from tests.speed.measured import by_name, measurement, whole_run
 
 # From the round numbers of `whole_run`, by hand.

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from benchmark.problems.theory import METHODS, contraction, theory_settings
 from benchmark.statistics import measured_contraction
-from benchmark.theory import METHODS, contraction, theory_settings
 
 CASES = [(name, tuning) for name in ("gradient_descent", "momentum", "nesterov")
          for tuning in METHODS[name]]  # fmt: skip

@@ -9,11 +9,11 @@ import pytest
 import sklearn.datasets
 
 from benchmark import backend
-from benchmark.catalogue import catalogue
 from benchmark.data import Prepared, load_dataset, prepare
 from benchmark.results import is_finished, model_file, read_records
-from benchmark.session import Session, SessionSettings
-from benchmark.study_changes import changed_study
+from benchmark.session.session import Session, SessionSettings
+from benchmark.study.catalogue import catalogue
+from benchmark.study.loading import changed_study
 from benchmark.trial import DatasetProblem, TrialResult
 from tests.small_study import SEQUENTIAL, engine
 

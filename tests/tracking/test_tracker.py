@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.tracking import LoggedModel, Tracker, Unsent, tracker
+from benchmark.tracking.client import reason
 from benchmark.tracking.outbox import Item, Outbox
-from benchmark.tracking.reason import reason
 from benchmark.trial import Status
 
 Make = Callable[..., Any]

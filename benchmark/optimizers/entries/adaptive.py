@@ -48,7 +48,7 @@ _BETAS = {"beta_1": ADAM["beta_1"], "beta_2": ADAM["beta_2"]}
 ADAPTIVE: dict[str, OptimizerEntry] = {
     "adagrad": OptimizerEntry(
         summary="a step per weight that shrinks with the sum of its squared gradients",
-        target="benchmark.optimizers.adagrad:Adagrad",
+        target="benchmark.optimizers.rules.adagrad:Adagrad",
         hyperparameters={
             "learning_rate": _rate(0.001, "keras.optimizers.Adagrad"),
             "initial_accumulator_value": _accumulator(0.1, "keras.optimizers.Adagrad"),
@@ -59,7 +59,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "adadelta": OptimizerEntry(
         summary="steps in the units of the weights, from running means of gradients and steps",
-        target="benchmark.optimizers.adadelta:Adadelta",
+        target="benchmark.optimizers.rules.adadelta:Adadelta",
         hyperparameters={
             "learning_rate": _rate(0.001, "keras.optimizers.Adadelta (the paper's is 1)"),
             "rho": _rho(0.95, "Zeiler 2012, ADADELTA, section 4.1"),
@@ -70,7 +70,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "rmsprop": OptimizerEntry(
         summary="the gradient divided by the root of the mean of its square, with momentum",
-        target="benchmark.optimizers.rmsprop:RMSprop",
+        target="benchmark.optimizers.rules.rmsprop:RMSprop",
         hyperparameters={
             "learning_rate": _rate(0.001, "keras.optimizers.RMSprop"),
             "rho": _rho(0.9, "Tieleman, Hinton 2012, lecture 6.5"),
@@ -87,7 +87,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "adam": OptimizerEntry(
         summary="a step per weight, scaled by running means of the gradient and of its square",
-        target="benchmark.optimizers.adam:Adam",
+        target="benchmark.optimizers.rules.adam:Adam",
         hyperparameters=ADAM,
         options={"amsgrad": False},
         advice="begin with the defaults, and search learning_rate before all else "
@@ -95,14 +95,14 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "amsgrad": OptimizerEntry(
         summary="Adam with the largest mean of squares so far, so that no step per weight grows",
-        target="benchmark.optimizers.amsgrad:AMSGrad",
+        target="benchmark.optimizers.rules.amsgrad:AMSGrad",
         hyperparameters=ADAM,
         advice="begin as with adam, where that wanders off late in training "
         "(Reddi, Kale, Kumar 2018)",
     ),
     "adamw": OptimizerEntry(
         summary="Adam with W ← W − learning_rate · weight_decay · W beside its step",
-        target="benchmark.optimizers.adamw:AdamW",
+        target="benchmark.optimizers.rules.adamw:AdamW",
         hyperparameters={
             "learning_rate": ADAM["learning_rate"],
             "weight_decay": Hyperparameter(
@@ -121,7 +121,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "nadam": OptimizerEntry(
         summary="Adam with Nesterov's look ahead",
-        target="benchmark.optimizers.nadam:Nadam",
+        target="benchmark.optimizers.rules.nadam:Nadam",
         hyperparameters={
             **ADAM,
             "learning_rate": _rate(0.001, "keras.optimizers.Nadam (the paper has 0.002)"),
@@ -130,7 +130,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "adamax": OptimizerEntry(
         summary="Adam with the largest recent gradient for the root of the mean square",
-        target="benchmark.optimizers.adamax:Adamax",
+        target="benchmark.optimizers.rules.adamax:Adamax",
         hyperparameters={
             **ADAM,
             "learning_rate": _rate(
@@ -141,7 +141,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "radam": OptimizerEntry(
         summary="Adam that takes steps of momentum until its mean of squares can be trusted",
-        target="benchmark.optimizers.radam:RAdam",
+        target="benchmark.optimizers.rules.radam:RAdam",
         hyperparameters={
             **ADAM,
             "epsilon": _epsilon(1e-8, "the authors' program"),
@@ -151,7 +151,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "adabelief": OptimizerEntry(
         summary="Adam with the variance of the gradient around its mean for the mean of squares",
-        target="benchmark.optimizers.adabelief:AdaBelief",
+        target="benchmark.optimizers.rules.adabelief:AdaBelief",
         hyperparameters={
             **ADAM,
             "epsilon": _epsilon(
@@ -168,7 +168,7 @@ ADAPTIVE: dict[str, OptimizerEntry] = {
     ),
     "yogi": OptimizerEntry(
         summary="Adam whose mean of squares changes by addition, so that it cannot fall quickly",
-        target="benchmark.optimizers.yogi:Yogi",
+        target="benchmark.optimizers.rules.yogi:Yogi",
         hyperparameters={
             "learning_rate": _rate(0.01, "tensorflow_addons.optimizers.Yogi", "that of Adam"),
             **_BETAS,

@@ -60,7 +60,7 @@ _POLYAK = {
 CLASSICAL: dict[str, OptimizerEntry] = {
     "gradient_descent": OptimizerEntry(
         summary="W ← W − learning_rate · ∇J over all examples, until the step is below tolerance",
-        target="benchmark.optimizers.gradient_descent:GradientDescent",
+        target="benchmark.optimizers.rules.gradient_descent:GradientDescent",
         hyperparameters={"learning_rate": CONVENTIONAL_RATE, "tolerance": _TOLERANCE},
         full_batch=True,
         weight_decay=False,
@@ -69,14 +69,14 @@ CLASSICAL: dict[str, OptimizerEntry] = {
     ),
     "sgd": OptimizerEntry(
         summary="W ← W − learning_rate · g, with the gradient g of a mini-batch",
-        target="benchmark.optimizers.sgd:SGD",
+        target="benchmark.optimizers.rules.sgd:SGD",
         hyperparameters={"learning_rate": CONVENTIONAL_RATE},
         advice="tune the learning rate before anything else, on a logarithmic scale: Goodfellow, "
         "Bengio, Courville 2016, Deep Learning, section 11.4.1",
     ),
     "averaged_sgd": OptimizerEntry(
         summary="SGD, judged at the running average of its iterates (Polyak–Ruppert)",
-        target="benchmark.optimizers.averaged_sgd:AveragedSGD",
+        target="benchmark.optimizers.rules.averaged_sgd:AveragedSGD",
         hyperparameters={
             "learning_rate": CONVENTIONAL_RATE,
             "averaging_power": AVERAGING_POWER,
@@ -86,7 +86,7 @@ CLASSICAL: dict[str, OptimizerEntry] = {
     ),
     "momentum": OptimizerEntry(
         summary="v ← momentum · v + learning_rate · g, W ← W − v (heavy ball)",
-        target="benchmark.optimizers.momentum:Momentum",
+        target="benchmark.optimizers.rules.momentum:Momentum",
         hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
         advice="begin with momentum 0.9 and a tenth of the rate of sgd, for steps in one "
         "direction add up to 1 / (1 − momentum) times: Goodfellow, Bengio, Courville 2016, Deep "
@@ -94,21 +94,21 @@ CLASSICAL: dict[str, OptimizerEntry] = {
     ),
     "dampened_momentum": OptimizerEntry(
         summary="v ← momentum · v + (1 − momentum) · g, W ← W − learning_rate · v",
-        target="benchmark.optimizers.dampened_momentum:DampenedMomentum",
+        target="benchmark.optimizers.rules.dampened_momentum:DampenedMomentum",
         hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
         advice="momentum = 0.9, and the learning_rate of sgd, or more: steps do not grow with "
         "momentum (Goodfellow, Bengio, Courville 2016, section 8.3.2)",
     ),
     "nesterov": OptimizerEntry(
         summary="the heavy ball with the gradient taken one step ahead",
-        target="benchmark.optimizers.nesterov:Nesterov",
+        target="benchmark.optimizers.rules.nesterov:Nesterov",
         hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
         advice="begin as with momentum, and try 0.99 and above, which it bears better: Sutskever "
         "et al. 2013, On the importance of initialization and momentum in deep learning, section 2",
     ),
     "barzilai_borwein": OptimizerEntry(
         summary="gradient descent over all examples, its step size from the last step's curvature",
-        target="benchmark.optimizers.barzilai_borwein:BarzilaiBorwein",
+        target="benchmark.optimizers.rules.barzilai_borwein:BarzilaiBorwein",
         hyperparameters={
             "learning_rate": replace(
                 CONVENTIONAL_RATE,
@@ -123,7 +123,7 @@ CLASSICAL: dict[str, OptimizerEntry] = {
     ),
     "polyak_step": OptimizerEntry(
         summary="steps of (f − f_star) / (scaling · ‖g‖²), at most learning_rate",
-        target="benchmark.optimizers.polyak_step:PolyakStep",
+        target="benchmark.optimizers.rules.polyak_step:PolyakStep",
         hyperparameters=_POLYAK,
         advice="Set f_star to the least loss that can be reached, 0 where every example can be "
         "fitted (Loizou et al. 2021, section 3).",

@@ -13,7 +13,7 @@ _ADAFACTOR = "Shazeer, Stern 2018, Adafactor"
 LARGE_BATCH: dict[str, OptimizerEntry] = {
     "lion": OptimizerEntry(
         summary="the sign of a momentum: every weight moves by the learning rate",
-        target="benchmark.optimizers.lion:Lion",
+        target="benchmark.optimizers.rules.lion:Lion",
         hyperparameters={
             "learning_rate": Hyperparameter(
                 default=0.001,
@@ -46,7 +46,7 @@ LARGE_BATCH: dict[str, OptimizerEntry] = {
     ),
     "lamb": OptimizerEntry(
         summary="Adam's direction, each variable's step a share of its own norm",
-        target="benchmark.optimizers.lamb:Lamb",
+        target="benchmark.optimizers.rules.lamb:Lamb",
         hyperparameters={
             **ADAM,
             "learning_rate": replace(
@@ -59,7 +59,7 @@ LARGE_BATCH: dict[str, OptimizerEntry] = {
     ),
     "adafactor": OptimizerEntry(
         summary="a step per weight from row and column means of squared gradients",
-        target="benchmark.optimizers.adafactor:Adafactor",
+        target="benchmark.optimizers.rules.adafactor:Adafactor",
         hyperparameters={
             "learning_rate": Hyperparameter(
                 default=0.001,

@@ -108,7 +108,7 @@ _SOAP_NUMBERS = {
 MATRIX: dict[str, OptimizerEntry] = {
     "muon": OptimizerEntry(
         summary="the momentum of a matrix with equal singular values; AdamW for the rest",
-        target="benchmark.optimizers.muon:Muon",
+        target="benchmark.optimizers.rules.muon:Muon",
         hyperparameters=_MUON,
         options={"exclude_layers": "", "exclude_embeddings": True, "nesterov": True},
         advice='Adam\'s learning rate and weight decay; exclude_layers = "logits", the last '
@@ -116,14 +116,14 @@ MATRIX: dict[str, OptimizerEntry] = {
     ),
     "shampoo": OptimizerEntry(
         summary="a matrix preconditioner for each side of a matrix, by inverse fourth roots",
-        target="benchmark.optimizers.shampoo:Shampoo",
+        target="benchmark.optimizers.rules.shampoo:Shampoo",
         hyperparameters=_SHAMPOO_NUMBERS,
         advice="precondition_frequency = 1: roots that are renewed less often cost accuracy "
         f"({_SOAP}, abstract)",
     ),
     "soap": OptimizerEntry(
         summary="Adam in the eigenbasis of Shampoo's preconditioner",
-        target="benchmark.optimizers.soap:SOAP",
+        target="benchmark.optimizers.rules.soap:SOAP",
         hyperparameters=_SOAP_NUMBERS,
         advice="a learning rate of 0.003 and both betas 0.95 "
         "(Vyas et al. 2024, the authors' program)",

@@ -72,7 +72,7 @@ _SOPHIA = {
 OBJECTIVE: dict[str, OptimizerEntry] = {
     "sam": OptimizerEntry(
         summary="the heavy ball with the gradient at the worst point within rho: flat minima",
-        target="benchmark.optimizers.sam:SAM",
+        target="benchmark.optimizers.rules.sam:SAM",
         hyperparameters={
             "learning_rate": CONVENTIONAL_RATE,
             "momentum": MOMENTUM,
@@ -83,7 +83,7 @@ OBJECTIVE: dict[str, OptimizerEntry] = {
     ),
     "sophia": OptimizerEntry(
         summary="momentum over a running diagonal of the Hessian, clipped element by element",
-        target="benchmark.optimizers.sophia:Sophia",
+        target="benchmark.optimizers.rules.sophia:Sophia",
         hyperparameters=_SOPHIA,
         options={"estimator": "hutchinson"},
         advice="Choose gamma so that 10 to 50 % of the elements are not clipped, and a learning "

@@ -44,7 +44,7 @@ RECENT: dict[str, OptimizerEntry] = {
     **OBJECTIVE,
     "schedule_free_sgd": OptimizerEntry(
         summary="SGD with averaging for a schedule: gradients between iterate and average",
-        target="benchmark.optimizers.schedule_free_sgd:ScheduleFreeSGD",
+        target="benchmark.optimizers.rules.schedule_free_sgd:ScheduleFreeSGD",
         hyperparameters={
             "learning_rate": Hyperparameter(
                 default=1.0,
@@ -64,7 +64,7 @@ RECENT: dict[str, OptimizerEntry] = {
     ),
     "schedule_free_adamw": OptimizerEntry(
         summary="AdamW with averaging for a schedule: gradients between iterate and average",
-        target="benchmark.optimizers.schedule_free_adamw:ScheduleFreeAdamW",
+        target="benchmark.optimizers.rules.schedule_free_adamw:ScheduleFreeAdamW",
         hyperparameters={
             "learning_rate": Hyperparameter(
                 default=0.0025,
@@ -82,7 +82,7 @@ RECENT: dict[str, OptimizerEntry] = {
     ),
     "prodigy": OptimizerEntry(
         summary="Adam whose learning rate is an estimate of the distance to the solution",
-        target="benchmark.optimizers.prodigy:Prodigy",
+        target="benchmark.optimizers.rules.prodigy:Prodigy",
         hyperparameters={
             "learning_rate": _UNIT_RATE,
             "beta_1": replace(ADAM["beta_1"], source=f"default: {_PRODIGY}; space: adam's"),
@@ -106,7 +106,7 @@ RECENT: dict[str, OptimizerEntry] = {
     ),
     "dog": OptimizerEntry(
         summary="SGD with the distance gone over the root of all squared gradients for a rate",
-        target="benchmark.optimizers.dog:DoG",
+        target="benchmark.optimizers.rules.dog:DoG",
         hyperparameters={
             "learning_rate": _UNIT_RATE,
             "initial_movement": Hyperparameter(

@@ -67,13 +67,13 @@ def _forcing_term(default: float, source: str) -> Hyperparameter:
 SECOND_ORDER: dict[str, OptimizerEntry] = {
     "steepest_descent": OptimizerEntry(
         summary="W ← W − learning_rate · α* g with the exact step α* = gᵀg / gᵀHg",
-        target="benchmark.optimizers.steepest_descent:SteepestDescent",
+        target="benchmark.optimizers.rules.steepest_descent:SteepestDescent",
         hyperparameters={"learning_rate": _RELAXATION, "maximum_step": _MAXIMUM_STEP},
         advice="Keep learning_rate = 1; shorten it where the path zigzags (Raydan, Svaiter 2002).",
     ),
     "nonlinear_conjugate_gradient": OptimizerEntry(
         summary="Polak and Ribière's conjugate directions with the exact step −gᵀd / dᵀHd",
-        target="benchmark.optimizers.nonlinear_conjugate_gradient:NonlinearConjugateGradient",
+        target="benchmark.optimizers.rules.nonlinear_conjugate_gradient:NonlinearConjugateGradient",
         hyperparameters={
             "learning_rate": _RELAXATION,
             "maximum_step": _MAXIMUM_STEP,
@@ -85,7 +85,7 @@ SECOND_ORDER: dict[str, OptimizerEntry] = {
     ),
     "lbfgs": OptimizerEntry(
         summary="quasi-Newton steps from the last changes of the gradient, with a line search",
-        target="benchmark.optimizers.lbfgs:LBFGS",
+        target="benchmark.optimizers.rules.lbfgs:LBFGS",
         hyperparameters={
             "learning_rate": _RELAXATION,
             "memory": _MEMORY,
@@ -97,7 +97,7 @@ SECOND_ORDER: dict[str, OptimizerEntry] = {
     ),
     "newton_cg": OptimizerEntry(
         summary="Newton's step by conjugate gradients in a trust region; leaves saddles",
-        target="benchmark.optimizers.newton_cg:NewtonCG",
+        target="benchmark.optimizers.rules.newton_cg:NewtonCG",
         hyperparameters={
             "learning_rate": _RELAXATION,
             "radius": _RADIUS,
@@ -110,7 +110,7 @@ SECOND_ORDER: dict[str, OptimizerEntry] = {
     ),
     "levenberg_marquardt": OptimizerEntry(
         summary="(G + λ I) d = −g with the Gauss-Newton matrix G, λ damped by success",
-        target="benchmark.optimizers.levenberg_marquardt:LevenbergMarquardt",
+        target="benchmark.optimizers.rules.levenberg_marquardt:LevenbergMarquardt",
         hyperparameters={
             "learning_rate": _RELAXATION,
             "damping": Hyperparameter(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmark.optimizers.random_signs import random_signs
+from benchmark.optimizers.rules.sophia import random_signs
 from tests.optimizers.objectives import functions
 from tests.optimizers.objectives.cases import CASES, IDS, ObjectiveCase
 from tests.optimizers.objectives.oracles import hashed_signs

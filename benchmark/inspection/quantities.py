@@ -1,0 +1,236 @@
+"""What is shown of one point: extreme eigenvalues, density, the loss on a plane, and the cost."""
+
+import time
+from functools import partial
+
+import numpy as np
+
+from benchmark.curvature import (
+    Curvature,
+    CurvatureOperator,
+    Eigenpairs,
+    SpectralDensity,
+    SymmetricOperator,
+    exact_hessian,
+    exact_plan,
+    extreme_eigenvalues,
+)
+from benchmark.curvature.exact import top_eigenpairs
+from benchmark.curvature.operators import epsilon_of
+from benchmark.curvature.report import DensityCurve, Extreme, Plane
+from benchmark.curvature.slices import SliceProgram, projected
+from benchmark.curvature.symlog import DENSITY_DECADES, edges, linear_until, symlog
+from benchmark.inspection.settings import MATRICES, Settings
+from benchmark.inspection.subject import Array, Subject, Watch
+
+TOLERANCE, MOST_PRODUCTS = 1e-6, 600
+"""Relative; after these products what did not converge says so."""
+BLOCK = 2
+"""Vectors multiplied at once: from a single one, values may converge before the second copy of an
+eigenvalue that occurs twice, as the symmetries of a network make them; a third one still may."""
+
+
+def extreme_pairs(
+    operator: SymmetricOperator, settings: Settings, *, is_exact: bool
+) -> Eigenpairs | None:
+    """Return extreme eigenvalues with vectors; nothing where there is one parameter only.
+
+    Args:
+        operator: n × n.
+        settings: how many are asked for.
+        is_exact: whether the matrix is formed anyway; then those of the plane are enough.
+    """
+    if is_exact:
+        return _from_matrix(operator)
+    size = operator.shape[0]
+    largest = min(settings.eigenvalues, size)
+    return extreme_eigenvalues(
+        operator,
+        largest,
+        min(settings.eigenvalues // 2, size - largest),
+        tolerance=TOLERANCE,
+        max_products=MOST_PRODUCTS,
+        block_size=BLOCK,
+        vectors=True,
+        seed=settings.seed,
+    )
+
+
+def _from_matrix(operator: SymmetricOperator) -> Eigenpairs | None:
+    """The two sharpest directions of a matrix that is formed anyway."""
+    size = operator.shape[0]
+    if size < 2:
+        return None
+    matrix, _ = exact_hessian(operator)
+    scale = float(np.linalg.norm(matrix))  # at least max |λ|
+    values, vectors = top_eigenpairs(matrix, 2)
+    return Eigenpairs(
+        eigenvalues=values,
+        residuals=np.zeros(2),
+        joint_residual=0.0,
+        rounding=size * epsilon_of(operator) * scale,
+        converged=np.ones(2, bool),
+        vectors=vectors,
+        products=size,
+        restarts=0,
+    )
+
+
+def shown_extremes(
+    found: Curvature, pairs: Eigenpairs | None, settings: Settings, *, is_exact: bool
+) -> list[Extreme]:
+    """Return the largest, descending, then the smallest, ascending, each with its bound.
+
+    Args:
+        found: the diagnosis, with all eigenvalues where they are exact.
+        pairs: of :func:`extreme_pairs`.
+        settings: how many are asked for.
+        is_exact: whether the diagnosis has all eigenvalues.
+    """
+    count = settings.eigenvalues
+    if is_exact:
+        values = found.eigenvalues
+        bound = found.quantities["tolerance"] + found.quantities.get("asymmetry", 0.0)
+        upper = values[::-1][:count]
+        lower = values[: max(0, min(count // 2, values.size - upper.size))]
+        return [Extreme(float(value), float(bound)) for value in (*upper, *lower)]
+    assert pairs is not None, "a large matrix has pairs"
+    rows = list(zip(pairs.eigenvalues, pairs.bounds, pairs.converged, strict=True))
+    upper_rows = rows[-count:][::-1]
+    lower_rows = rows[: len(rows) - len(upper_rows)]
+    return [Extreme(float(a), float(b), bool(c)) for a, b, c in (*upper_rows, *lower_rows)]
+
+
+def cost_of(operator: CurvatureOperator, settings: Settings, points: int) -> str:
+    """Say what the whole matrix costs, and whether it will be formed.
+
+    Args:
+        operator: n × n. A block of products is computed twice: the first time it is compiled,
+            which is needed anyway, the second time is measured.
+        settings: which give the limit.
+        points: at how many weights curvature is taken.
+    """
+    size, limit = operator.shape[0], settings.exact_limit
+    plan = exact_plan(size)
+    matrix = MATRICES[settings.matrix]
+    if not settings.wants_exact(size):
+        return (
+            f"The {matrix} of {size} parameters is not formed, for they are more than the limit "
+            f"of {limit}: {settings.lanczos_steps} Lanczos steps find the ends of its spectrum. "
+            f"{plan.sentence} --exact-limit {size} asks for them."
+        )
+    if not plan.fits:
+        return (
+            f"The {matrix} of {size} parameters does not fit: {plan.sentence} "
+            f"{settings.lanczos_steps} Lanczos steps stand in for it."
+        )
+    block = np.zeros((size, min(size, operator.block_size)))
+    operator.matmat(block)
+    begun = time.perf_counter()
+    operator.matmat(block)
+    seconds = plan.seconds(time.perf_counter() - begun, operator.block_size)
+    often = f", and is formed at {points} points of the way" if points > 1 else ""
+    return (
+        f"The whole {matrix} is formed{often}. {plan.sentence} By a block of products that was "
+        f"timed, about {max(seconds, 0.1):.1g} s each time."
+    )
+
+
+WIDTH = 0.12
+"""The deviation of the smoothing curve, in decades."""
+POINTS = 241
+
+
+def density_curve(seen: SpectralDensity, values: Array) -> DensityCurve:
+    """Smooth a spectrum on the axis s(λ) = sign(λ) log₁₀(1 + |λ| / unit).
+
+        φ(s) = Σᵢ N(s; s(λᵢ), σ²)
+
+    is a sum of a function of the eigenvalues, which the probes estimate with an error. The 95 %
+    interval at each place covers that error in about nine of ten cases, for single eigenvalues
+    make it skew; not what the nodes of a probe cannot resolve, which near zero may be several
+    decades of the axis.
+
+    Args:
+        seen: the spectrum as the probes see it.
+        values: eigenvalues or Ritz values, for the ends of the axis.
+    """
+    nodes = seen.nodes[seen.weights > 0]
+    both = np.concatenate([np.ravel(nodes), np.ravel(values)])
+    unit = linear_until(both, DENSITY_DECADES)
+    ends = edges(both, unit)
+    places = np.linspace(ends[0] - 4 * WIDTH, ends[-1] + 4 * WIDTH, POINTS)
+    estimate, low, high = np.empty((3, POINTS))
+    for index, place in enumerate(places):
+        found = seen.mean(partial(_normal, place=place, unit=unit))
+        band = found.interval()
+        estimate[index] = seen.size * found.value
+        low[index], high[index] = (seen.size * end for end in band)
+    return DensityCurve(places, unit, estimate, np.maximum(low, 0.0), high, WIDTH)
+
+
+def _normal(eigenvalues: Array, *, place: float, unit: float) -> Array:
+    distance = symlog(eigenvalues, unit) - place
+    return np.exp(-((distance / WIDTH) ** 2) / 2) / (WIDTH * np.sqrt(2 * np.pi))
+
+
+MARGIN = 0.15
+"""What is left free around the way, as a share of its extent."""
+SHALLOW = 1e-12
+
+
+def plane_of(
+    subject: Subject, settings: Settings, pairs: Eigenpairs | None, watch: Watch
+) -> Plane | None:
+    """Evaluate the loss around the weights, as far as the way to them reaches.
+
+    Without a way, the plane reaches to where the quadratic model has risen by the loss.
+
+    Args:
+        subject: a loss at some weights.
+        settings: ``grid`` points along each side.
+        pairs: eigenvectors, the two largest eigenvalues last; nothing of them, no plane.
+        watch: told how far it is.
+    """
+    if pairs is None or pairs.vectors is None or pairs.vectors.shape[1] < 2:
+        return None
+    plane = pairs.vectors[:, [-1, -2]]
+    values = float(pairs.eigenvalues[-1]), float(pairs.eigenvalues[-2])
+    path = projected(subject.way, subject.weights, plane)
+    program = SliceProgram(subject.loss)
+    here = program.slice(
+        subject.weights, plane, (np.zeros(1), np.zeros(1)), subject.x, subject.y, subject.state
+    )
+    reach = [_reach(float(here.values[0, 0]), value) for value in values]
+    grid = tuple(
+        _steps(path[:, column], reach[column], settings.grid, has_way=len(path) > 1)
+        for column in (0, 1)
+    )
+    found = program.slice(
+        subject.weights,
+        plane,
+        (grid[0], grid[1]),
+        subject.x,
+        subject.y,
+        subject.state,
+        lambda share: watch("loss around the weights", share),
+    )
+    return Plane(found.across, found.along, found.values, values, subject.epochs, path)
+
+
+def _reach(loss: float, eigenvalue: float) -> float:
+    """How far ½ λ r² takes to rise by the loss."""
+    size = max(abs(eigenvalue), SHALLOW)
+    return float(np.sqrt(2 * max(abs(loss), SHALLOW) / size))
+
+
+def _steps(way: Array, reach: float, count: int, *, has_way: bool) -> Array:
+    ends = np.array([min(way.min(initial=0.0), 0.0), max(way.max(initial=0.0), 0.0)])
+    if has_way and np.ptp(ends) > 0:
+        # A way that comes from one side shows little of the other: at least half as much.
+        extent = float(np.ptp(ends))
+        low = min(ends[0] - MARGIN * extent, -0.4 * extent)
+        high = max(ends[1] + MARGIN * extent, 0.4 * extent)
+    else:
+        low, high = -reach, reach
+    return np.linspace(low, high, count)

@@ -1,0 +1,91 @@
+"""AdaBelief: Adam whose steps are long where the gradient is as its mean foretold."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.moments import corrected_update, running_mean
+from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.tensors import State, Tensor
+
+
+def adabelief(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+    """Return the new m, s and the update α m̂ / (√ŝ + ε) of AdaBelief.
+
+    Args:
+        state: ``first_moment`` m, ``variance`` s, and ``step`` t from 1.
+        gradient: g.
+        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε.
+    """
+    step, beta_2, epsilon = state["step"], hyperparameters["beta_2"], hyperparameters["epsilon"]
+    first = running_mean(state["first_moment"], gradient, hyperparameters["beta_1"])
+    variance = running_mean(state["variance"], ops.square(gradient - first), beta_2) + epsilon
+    # The same as m̂ / (√ŝ + ε), with that ε in the units of the uncorrected s.
+    below = epsilon * ops.sqrt(1 - ops.power(beta_2, step))
+    update = corrected_update(first, variance, step, {**hyperparameters, "epsilon": below})
+    return {"first_moment": first, "variance": variance}, update
+
+
+@keras.saving.register_keras_serializable(package="kappabench")
+class AdaBelief(Optimizer):
+    """AdaBelief.
+
+        m ← β₁ m + (1 − β₁) g               β₁ = ``beta_1``
+        s ← β₂ s + (1 − β₂)(g − m)² + ε     β₂ = ``beta_2``
+        m̂ = m / (1 − β₁ᵗ)                   t = 1, 2, …
+        ŝ = s / (1 − β₂ᵗ)
+        W ← W − α m̂ / (√ŝ + ε)              α = ``learning_rate``, ε = ``epsilon``
+
+    Adam divides by the size of the gradient, this by how far it strays from its own mean:
+    where gradients agree steps are long, and where they contradict each other short.
+
+    Keeps two numbers a weight, m and s.
+
+    Departure from the paper: none. (The authors' package also rectifies as
+    :class:`~benchmark.optimizers.rules.radam.RAdam` does, unless told not to.) Keras has no such
+    class.
+
+    Args:
+        learning_rate: α > 0, or a schedule. Default 0.001, algorithm 2.
+        beta_1: 0 ≤ β₁ < 1. Default 0.9, algorithm 2.
+        beta_2: 0 ≤ β₂ < 1. Default 0.999, algorithm 2.
+        epsilon: ε > 0, added to squares and to their root. Default 1e-16, as in the
+            authors' package; their experiments on images have 1e-8.
+        arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
+            :class:`~benchmark.optimizers.base.Optimizer`.
+
+    Raises:
+        ValueError: a number is out of range, or two kinds of clipping are given.
+        TypeError: a number is no number.
+
+    Example:
+        >>> import keras
+        >>> weights = keras.Variable([1.0])
+        >>> AdaBelief(learning_rate=0.1, beta_1=0.5).apply([weights.value], [weights])
+        >>> round(float(weights[0]), 4)     # m̂ = 1, ŝ = (1 − 0.5)²
+        0.8
+
+    References:
+        Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris, Duncan, AdaBelief optimizer:
+        adapting stepsizes by the belief in observed gradients, NeurIPS 2020, algorithm 2.
+    """
+
+    hyperparameter_table = OPTIMIZERS["adabelief"].hyperparameters
+    slot_names = ("first_moment", "variance")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-16,
+        **arguments: Any,
+    ) -> None:
+        numbers = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        super().__init__(learning_rate, numbers, **arguments)
+
+    def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+        """Apply :func:`adabelief`."""
+        return adabelief(state, gradient, hyperparameters)

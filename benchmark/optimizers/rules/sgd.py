@@ -1,0 +1,88 @@
+"""Stochastic gradient descent, with Keras's arguments."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.rules.gradient_descent import gradient_descent
+from benchmark.optimizers.rules.momentum import heavy_ball
+from benchmark.optimizers.rules.nesterov import accelerated
+from benchmark.optimizers.tensors import State, Tensor
+
+# Open at zero, where Keras has none of the slots; closed at one, as in Keras.
+_MOMENTUM = replace(
+    OPTIMIZERS["momentum"].hyperparameters["momentum"], low_included=False, high_included=True
+)
+
+_TABLE = {**OPTIMIZERS["sgd"].hyperparameters, "momentum": _MOMENTUM}
+
+
+@keras.saving.register_keras_serializable(package="kappabench")
+class SGD(Optimizer):
+    """Stochastic gradient descent: the arguments, defaults and steps of Keras's ``SGD``.
+
+        W ← W − α g          α = ``learning_rate``, g the gradient of a mini-batch
+
+    With ``momentum`` β > 0 it takes the steps of
+    :class:`~benchmark.optimizers.rules.momentum.Momentum`, with ``nesterov`` besides those of
+    :class:`~benchmark.optimizers.rules.nesterov.Nesterov`.
+
+    As in Keras, whether there is momentum is structural: ``momentum=0`` at construction
+    means no velocity and no such hyperparameter. Departures: a momentum that is there
+    can be set to any value in (0, 1] but not to 0, where a saved model would lose its
+    velocity; and the velocity has the other sign. A search over β from 0 on takes
+    ``Momentum``.
+
+    Keeps nothing; with momentum one number a weight.
+
+    Args:
+        learning_rate: α > 0, or a schedule. Default 0.01, as in Keras.
+        momentum: β, 0 ≤ β ≤ 1. Default 0, as in Keras.
+        nesterov: whether the momentum, if any, is Nesterov's. Default ``False``.
+        arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
+            :class:`~benchmark.optimizers.base.Optimizer`.
+
+    Raises:
+        ValueError: a number is out of range, or two kinds of clipping are given.
+        TypeError: a number is no number.
+
+    Example:
+        >>> import keras
+        >>> weights = keras.Variable([1.0])
+        >>> SGD(learning_rate=0.25).apply([weights.value], [weights])
+        >>> float(weights[0])
+        0.75
+
+    References:
+        Robbins, Monro, A stochastic approximation method, 1951.
+        Bottou, Curtis, Nocedal, Optimization methods for large-scale machine learning,
+        SIAM Review 2018, section 4.
+    """
+
+    hyperparameter_table = _TABLE
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **arguments: Any,
+    ) -> None:
+        is_absent = momentum == 0
+        super().__init__(learning_rate, {} if is_absent else {"momentum": momentum}, **arguments)
+        self.nesterov = bool(nesterov)
+        self.slot_names = () if is_absent else ("velocity",)
+
+    def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+        """Apply the rule of the structure chosen at construction."""
+        if not self.slot_names:
+            return gradient_descent(state, gradient, hyperparameters)
+        chosen = accelerated if self.nesterov else heavy_ball
+        return chosen(state, gradient, hyperparameters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain values."""
+        return {"momentum": 0.0, **super().get_config(), "nesterov": self.nesterov}

@@ -1,0 +1,252 @@
+"""Figures of the searched hyperparameters: all at once, one by one, and their importance."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from benchmark.report.axes import LOOKS, ObjectiveAxis, draw_points
+from benchmark.report.formatting import listed, number, words
+from benchmark.report.material import Material
+from benchmark.report.rendering import Figure
+from benchmark.report.theme import INK, finished, height_with, scale_of
+from benchmark.statistics import importance_of
+
+MOST_AXES = 7
+"""More hyperparameters would print their names into each other."""
+
+
+def parallel_coordinates(material: Material) -> Figure | None:
+    """Draw every trial of the search as a line over all searched hyperparameters.
+
+    Args:
+        material: the run.
+    """
+    names, left_out = _axes(material)
+    worst = material.worst_finite()
+    if len(names) < 2 or len(material.search) < 2 or math.isnan(worst):
+        return None
+    objectives = material.search["objective"]
+    objectives = objectives.where(np.isfinite(objectives), worst)
+    is_log = scale_of(objectives) == "log"
+    colour = np.log10(objectives) if is_log else objectives
+    codes = material.search["label"].map({name: i for i, name in enumerate(material.labels)})
+    dimensions = [
+        {
+            "label": "optimizer",
+            "values": codes,
+            "tickvals": list(range(len(material.labels))),
+            "ticktext": material.labels,
+            "range": [-0.2, len(material.labels) - 0.8],
+        },
+        *(_dimension(material.search[f"hp.{name}"], name, material.is_log(name)) for name in names),
+        _dimension(objectives, words(material.objective), is_log),
+    ]
+    left = max(70, 8 * max(map(len, material.labels)))
+    minimize = material.direction == "minimize"
+    plot = go.Figure(
+        go.Parcoords(
+            dimensions=dimensions,
+            # Cividis is made for colour-blind eyes; bright is good in either direction.
+            line={"color": colour, "colorscale": "Cividis", "reversescale": minimize},
+            unselected={"line": {"opacity": 0.08}},
+            labelangle=-12 if len(names) >= MOST_AXES else 0,
+            labelfont={"size": 13, "color": INK},
+            tickfont={"size": 11, "color": INK},
+            rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
+        )
+    )
+    return Figure(
+        "parallel-coordinates",
+        "Every trial of the search as a line over the searched hyperparameters, on their own "
+        "scales; the brighter, the better. Drag along an axis to keep the trials that pass there. "
+        "A dash at the foot of an axis: the optimizer has no such hyperparameter. A trial without "
+        f"a finite objective counts as the worst finite one.{left_out}",
+        f"Parallel coordinates of {len(material.search)} trials over "
+        f"{listed(names)} and {words(material.objective)}.",
+        finished(
+            plot,
+            440,
+            margin={"l": left, "r": 60, "t": 80, "b": 30},
+        ),
+        wide=True,
+    )
+
+
+def _axes(material: Material) -> tuple[list[str], str]:
+    """The hyperparameters that find room, those of most labels first, and a word on the others."""
+    every = material.all_searched()
+    searched = [material.searched(label) for label in material.labels]
+    shared = {name: sum(name in own for own in searched) for name in every}
+    first = sorted(every, key=lambda name: -shared[name])[:MOST_AXES]
+    names = [name for name in every if name in first]
+    left = [name for name in every if name not in first]
+    return names, f" Without an axis, for want of room: {listed(left)}." if left else ""
+
+
+def _dimension(values: "pd.Series[Any]", name: str, is_log: bool) -> dict[str, Any]:
+    """Return an axis of the parallel coordinates; log axes are drawn by their exponents."""
+    numbers = values.to_numpy(float)
+    present = np.unique(numbers[np.isfinite(numbers)])
+    if not present.size:
+        present = np.zeros(1)
+    ticks = _ticks(present, is_log)
+    scaled = np.log10(numbers) if is_log else numbers
+    places = np.log10(ticks) if is_log else ticks
+    ends = np.log10(present[[0, -1]]) if is_log else present[[0, -1]]
+    low, high = float(min(ends[0], places[0])), float(max(ends[1], places[-1]))
+    text = [number(float(tick), 3) for tick in ticks]
+    if not np.isfinite(numbers).all():
+        low -= 0.12 * (high - low or 1.0)
+        scaled = np.where(np.isfinite(numbers), scaled, low)
+        places, text = np.concatenate([[low], places]), ["–", *text]
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return {
+        "label": name,
+        "values": scaled,
+        "range": [low, high],
+        "tickvals": places,
+        "ticktext": text,
+    }
+
+
+def _ticks(present: "np.ndarray[Any, Any]", is_log: bool) -> "np.ndarray[Any, Any]":
+    """A few ticks: the values themselves where they are few, else five from end to end."""
+    if present.size <= 6:
+        return present
+    if is_log:
+        return np.geomspace(present[0], present[-1], 5)
+    return np.linspace(present[0], present[-1], 5)
+
+
+def importances(material: Material) -> tuple[Figure | None, list[str]]:
+    """Draw the importance of each searched hyperparameter.
+
+    Args:
+        material: the run.
+
+    Returns:
+        The figure, if any label has enough trials, and why the other labels are missing.
+    """
+    found = {
+        label: importance_of(material.trials, label, material.spaces[label])
+        for label in material.labels
+    }
+    missing = _missing({label: item.reason for label, item in found.items() if item.reason})
+    shown = {label: item for label, item in found.items() if item.values}
+    if not shown:
+        return None, missing
+    plot, ends = go.Figure(), []
+    for label, item in shown.items():
+        names = list(item.values)[::-1]
+        plot.add_bar(
+            x=[item.values[name] for name in names],
+            y=names,
+            orientation="h",
+            name=label,
+            marker={"color": material.styles[label].colour},
+            hovertemplate="%{y}: %{x:.0%}",
+        )
+        ends.append(f"for {label} mostly {names[-1]} ({item.values[names[-1]]:.0%})")
+    plot.update_xaxes(title="share of importance", tickformat=".0%", rangemode="tozero")
+    plot.update_yaxes(categoryorder="total ascending", showgrid=False)
+    names_shown = {name for item in shown.values() for name in item.values}
+    height = 130 + len(names_shown) * (14 + 16 * len(shown))
+    methods = listed([f"{label}: {item.method}" for label, item in shown.items()])
+    figure = Figure(
+        "importance",
+        "The share of each searched hyperparameter in telling the better trials from the others, "
+        f"within the space searched ({methods}). Shares are rough below some fifty trials.",
+        f"Bar chart of hyperparameter importance: {listed(ends)}.",
+        finished(plot, height, barmode="group", bargap=0.3),
+    )
+    return figure, missing
+
+
+def _missing(reasons: Mapping[str, str]) -> list[str]:
+    """Why labels have no importance, a sentence a reason."""
+    by_reason: dict[str, list[str]] = {}
+    for label, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(label)
+    return [f"No importance for {listed(labels)}: {why}." for why, labels in by_reason.items()]
+
+
+def learning_rate_slice(material: Material) -> Figure | None:
+    """Draw the objective by learning rate.
+
+    Args:
+        material: the run.
+    """
+    if "learning_rate" not in material.all_searched() or not len(material.search):
+        return None
+    plot = make_subplots(rows=1, cols=1)
+    _draw_slices(plot, material, ["learning_rate"], columns=1)
+    best = [
+        f"{row.label} {number(row.configuration['learning_rate'])}"
+        for row in material.summaries
+        if "learning_rate" in row.configuration
+    ]
+    shown = f" The best trials lie at {listed(best)}." if best else ""
+    return Figure(
+        "learning-rate",
+        f"{words(material.objective).capitalize()} of every trial of the search by its learning "
+        f"rate. {LOOKS}",
+        f"Scatter chart of {words(material.objective)} by learning rate.{shown}",
+        finished(plot, height_with(420, material.labels)),
+    )
+
+
+def other_slices(material: Material) -> Figure | None:
+    """Draw the objective by every other searched hyperparameter.
+
+    Args:
+        material: the run.
+    """
+    names = [name for name in material.all_searched() if name != "learning_rate"]
+    if not names or not len(material.search):
+        return None
+    columns = min(2, len(names))
+    rows = math.ceil(len(names) / columns)
+    plot = make_subplots(
+        rows=rows,
+        cols=columns,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=0.3 / rows,
+    )
+    _draw_slices(plot, material, names, columns)
+    has_first = "learning_rate" in material.all_searched()
+    others, end = ("other ", ", ") if has_first else ("", ". ")
+    drawn = "drawn as above. " if has_first else f"{LOOKS} "
+    return Figure(
+        "other-hyperparameters",
+        f"{words(material.objective).capitalize()} by the {others}searched hyperparameters{end}"
+        f"{drawn}The other dimensions vary from point to point.",
+        f"Scatter charts of {words(material.objective)} by {listed(names)}.",
+        finished(plot, 60 + 270 * rows),
+        wide=columns > 1,
+    )
+
+
+def _draw_slices(plot: go.Figure, material: Material, names: list[str], columns: int) -> None:
+    axis = ObjectiveAxis.of(material.search["objective"], material.direction)
+    named: set[str] = set()
+    for index, name in enumerate(names):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        plot.update_xaxes(title=name, **material.hyperparameter_axis(name), **place)
+        title = words(material.objective) if place["col"] == 1 else None
+        plot.update_yaxes(title=title, **axis.layout, **place)
+        axis.draw_shelf(plot, place)
+        for label in material.labels:
+            own = material.search[material.search["label"] == label]
+            style = material.styles[label]
+            first = label not in named and bool(own[f"hp.{name}"].notna().any())
+            named |= {label} if first else set()
+            draw_points(
+                plot, own, f"hp.{name}", label, style=style, axis=axis, place=place, legend=first
+            )

@@ -1,0 +1,72 @@
+"""A run in MLflow: what is handed to the tracker at the start and at the end."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmark.data import load_card, prepare
+from benchmark.results import read_environment, started_study
+from benchmark.study.schema import Study
+from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
+from benchmark.trial import Status, named_seed
+
+CLOSE_SECONDS = 300.0
+"""How long the end of a study waits for an MLflow store that makes no progress."""
+
+
+def start_tracker(
+    path: Path,
+    study: Study,
+    uri: str,
+    notify: Callable[[str], None],
+    resume_from: Path | None,
+) -> Tracker:
+    """Start mirroring a run; experiment and parent run are named by its folders."""
+    # Folders of before there were identities have none.
+    identity = str(read_environment(path).get("identity") or path.name)
+    tracker = Tracker(uri, path.parent.name, path.name, notify, identity=identity)
+    labels = ", ".join(entry.label for entry in study.compare)
+    tracker.start(
+        study_text=started_study(path),
+        # MLflow shows the note as the run's description.
+        tags={"mlflow.note.content": study.question, "compare": labels, "seed": str(study.seed)},
+        dataset=tracked_dataset(study),
+        resume_from=resume_from,
+    )
+    return tracker
+
+
+def finish_tracker(
+    tracker: Tracker, report: Path | None, models: Sequence[LoggedModel] = ()
+) -> None:
+    """Hand over what stands at the end: report, figures and the best models.
+
+    Args:
+        tracker: a started one.
+        report: the report; nothing where the run was interrupted.
+        models: the best model of each label.
+    """
+    if report is None:
+        tracker.finish(status=Status.INTERRUPTED)
+        return
+    files = [
+        file
+        for file in (report, report.parent / "figures")
+        if file.exists() and not any(item.is_symlink() for item in (file, *file.rglob("*")))
+    ]
+    tracker.finish(files, models, Status.COMPLETED)
+
+
+def tracked_dataset(study: Study) -> TrackedDataset | None:
+    """Describe the training part to MLflow; nothing for a closed-form problem."""
+    problem = study.problem
+    if problem.function:
+        return None
+    split = problem.split
+    data = prepare(
+        problem.dataset,
+        (split.train, split.validation, split.test),
+        problem.preprocessing.scaling,
+        named_seed(study.seed, "split"),
+    )
+    card = load_card(problem.dataset)
+    return TrackedDataset(card.name, card.source, data.train.x, data.train.y, card.checksum)

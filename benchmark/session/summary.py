@@ -1,0 +1,80 @@
+"""What ``summary.json`` of a run holds."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from benchmark.search import Diagnosis, SearchSettings
+from benchmark.study.schema import Study
+from benchmark.trial import TrialResult
+
+
+def summary_of(
+    study: Study,
+    run: str,
+    settings: SearchSettings,
+    results: Collection[TrialResult],
+    *,
+    best: Mapping[str, TrialResult],
+    diagnoses: Iterable[Diagnosis],
+    stopped: Mapping[str, str],
+    seconds: Mapping[str, float],
+    finished: bool,
+) -> dict[str, Any]:
+    """Return what a run found, as plain values.
+
+    Args:
+        study: of the run.
+        run: its name.
+        settings: its resolved objective.
+        results: of all phases.
+        best: the best result of each label.
+        diagnoses: the trials that were repeated, and which ones they repeat.
+        stopped: the labels whose first trials all failed, with the reason.
+        seconds: of the run by clock, beside those of the trials.
+        finished: whether the whole budget was spent.
+    """
+    diagnosed: dict[str, dict[str, Any]] = {}
+    for one in diagnoses:
+        numbers = {"trial": one.of, "diagnosis": one.trial.number}
+        diagnosed.setdefault(one.trial.label, {})[one.rank] = numbers
+    clocks: Counter[str] = Counter()
+    for result in results:
+        clocks.update(result.seconds)
+    clocks.update(seconds)
+    return {
+        "study": study.name,
+        "run": run,
+        "question": study.question,
+        "finished": finished,
+        "trials": len(results),
+        "by_status": dict(Counter(result.status.value for result in results)),
+        "objective": settings.objective,
+        "direction": settings.direction,
+        "best": {label: _plain(result) for label, result in sorted(best.items())},
+        "seconds": {clock: round(value, 3) for clock, value in sorted(clocks.items())},
+        **({"diagnosed": diagnosed} if diagnosed else {}),
+        **({"stopped": dict(stopped)} if stopped else {}),
+        **_tracking_cost(results),
+    }
+
+
+def _tracking_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
+    """What following the curvature in the search took, beside the training it followed."""
+    requests = [(result.seconds, result.trial.curvature) for result in results]
+    # A trial that was diagnosed too has one clock for both.
+    tracked = [seconds for seconds, one in requests if one.tracked_epochs and not one.epochs]
+    spent = sum(seconds.get("curvature", 0.0) for seconds in tracked)
+    trained = sum(seconds.get("train", 0.0) for seconds in tracked)
+    if not trained:
+        return {}
+    return {"tracking": {"seconds": round(spent, 3), "share_of_training": spent / trained}}
+
+
+def _plain(result: TrialResult) -> dict[str, Any]:
+    return {
+        "trial": result.trial.number,
+        "objective": result.objective,
+        "hyperparameters": dict(result.trial.hyperparameters),
+        "metrics": dict(result.metrics),
+    }

@@ -1,0 +1,244 @@
+"""What a study may name, gathered from the parts without importing a framework."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from benchmark.data import card_names, load_card, part_sizes
+from benchmark.models import MODELS, check_input, check_options
+from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
+from benchmark.problems import PROBLEMS, check_problem
+from benchmark.study.schema import Study
+
+
+class Bounds(Protocol):
+    """The range of a numeric hyperparameter."""
+
+    @property
+    def low(self) -> float:
+        """Lower end."""
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+
+    @property
+    def low_included(self) -> bool:
+        """Whether the lower end itself may be used."""
+
+    @property
+    def high_included(self) -> bool:
+        """Whether the upper end itself may be used."""
+
+    @property
+    def integer(self) -> bool:
+        """Whether only whole numbers make sense."""
+
+    @property
+    def space(self) -> Mapping[str, Any] | None:
+        """The default search space."""
+
+
+class OptimizerFacts(Protocol):
+    """What is known of an optimizer without importing it."""
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Bounds]:
+        """Numeric hyperparameters by name."""
+
+    @property
+    def full_batch(self) -> bool:
+        """Whether the method is defined for the full batch only."""
+
+    @property
+    def options(self) -> Mapping[str, bool | str]:
+        """Structural options by name, with their defaults."""
+
+    @property
+    def weight_decay(self) -> bool:
+        """Whether decoupled weight decay may be given."""
+
+
+class DatasetFacts(Protocol):
+    """What is known of a dataset without loading it."""
+
+    @property
+    def samples(self) -> int:
+        """Number of rows."""
+
+    @property
+    def features(self) -> int:
+        """Numbers in a row."""
+
+    @property
+    def task(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+
+
+class ScheduleFacts(Protocol):
+    """What is known of a learning-rate schedule."""
+
+    @property
+    def parameters(self) -> Mapping[str, Bounds]:
+        """Its parameters by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingHyperparameter:
+    """A hyperparameter of training that no optimizer owns, with its range."""
+
+    low: float
+    high: float = float("inf")
+    low_included: bool = False
+    high_included: bool = False
+    integer: bool = False
+    space: Mapping[str, Any] | None = None
+
+
+TRAINING_HYPERPARAMETERS: dict[str, TrainingHyperparameter] = {
+    "batch_size": TrainingHyperparameter(1, low_included=True, integer=True),
+    "fuzz": TrainingHyperparameter(0),
+    "tolerance": TrainingHyperparameter(0, low_included=True),
+    "clipvalue": TrainingHyperparameter(0),
+    "clipnorm": TrainingHyperparameter(0),
+    "global_clipnorm": TrainingHyperparameter(0),
+    "adaptive_clipnorm": TrainingHyperparameter(0),
+    "percentile_clipnorm": TrainingHyperparameter(0, 100, low_included=True, high_included=True),
+    "weight_decay": TrainingHyperparameter(0, low_included=True),
+    "l1": TrainingHyperparameter(0, low_included=True),
+    "l2": TrainingHyperparameter(0, low_included=True),
+}
+SCHEDULE_PREFIX = "schedule_"
+"""What the parameters of a schedule are called by in a search space."""
+CLIPPING = (
+    "clipvalue",
+    "clipnorm",
+    "global_clipnorm",
+    "adaptive_clipnorm",
+    "percentile_clipnorm",
+)
+OF_A_MODEL = {
+    "fuzz": "a closed-form problem has its own start",
+    "l1": "a closed-form problem has no kernels to penalise",
+    "l2": "a closed-form problem has no kernels to penalise",
+}
+"""What a closed-form problem cannot be given, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a study may name.
+
+    Args:
+        datasets: facts by dataset name.
+        models: model names.
+        optimizers: facts by optimizer name; that of a class is a key too, though none of those
+            that are listed.
+        problems: names of closed-form problems.
+        check_model: raises ``ValueError`` with a sentence for wrong model options; also told
+            the number of features of an example, or nothing where it is unknown.
+        check_problem: the same for the options of a closed-form problem; returns all of
+            them, those at their defaults too.
+        train_size: number of training examples from (samples, fractions); raises
+            ``ValueError`` with a sentence where a part would be empty.
+        schedules: facts by the name of a learning-rate schedule.
+        check_optimizer: raises ``ValueError`` with a sentence where the name of an optimizer's
+            class (``keras:Class``, ``module:Class``) stands for none.
+    """
+
+    datasets: Mapping[str, DatasetFacts]
+    models: Sequence[str]
+    optimizers: Mapping[str, OptimizerFacts]
+    problems: Sequence[str]
+    check_model: Callable[[str, Mapping[str, Any], int | None], object]
+    check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int | str]]
+    train_size: Callable[[int, tuple[float, float, float]], int]
+    schedules: Mapping[str, ScheduleFacts]
+    check_optimizer: Callable[[str], object]
+
+
+def training_rows(study: Study, catalogue: Catalogue) -> int | None:
+    """How many examples are trained on, or nothing where the problem is unknown.
+
+    Raises:
+        ValueError: the split leaves a part empty, or the problem's options are wrong.
+    """
+    problem = study.problem
+    if problem.function in catalogue.problems:
+        options = catalogue.check_problem(problem.function, problem.options)
+        # A deterministic function has one example, which does not enter its value.
+        return int(options.get("samples", 1))
+    facts = catalogue.datasets.get(problem.dataset)
+    shares = (problem.split.train, problem.split.validation, problem.split.test)
+    return catalogue.train_size(facts.samples, shares) if facts else None
+
+
+def catalogue(before_import: Callable[[], None] | None = None) -> Catalogue:
+    """Return what the checks of a study file are made against.
+
+    Args:
+        before_import: called before Keras is imported for the class of an optimizer that is
+            not ours; by default ``KERAS_BACKEND`` says on which framework.
+
+    Example:
+        >>> facts = catalogue()
+        >>> "digits" in facts.datasets, "adam" in facts.optimizers
+        (True, True)
+    """
+    optimizers = Optimizers(before_import)
+    return Catalogue(
+        datasets={name: load_card(name) for name in card_names()},
+        models=list(MODELS),
+        optimizers=optimizers,
+        problems=list(PROBLEMS),
+        check_model=_check_model,
+        check_problem=check_problem,
+        train_size=lambda samples, fractions: part_sizes(samples, fractions)[0],
+        schedules=SCHEDULES,
+        check_optimizer=optimizers.entry,
+    )
+
+
+class Optimizers(Mapping[str, OptimizerEntry]):
+    """Our optimizers, and by ``keras:Class`` or ``module:Class`` any other.
+
+    Those are found, and Keras imported, when they are asked for; they are not listed.
+
+    Args:
+        before_import: as for :func:`catalogue`.
+
+    Example:
+        >>> "adam" in Optimizers(), "adamm" in Optimizers()
+        (True, False)
+    """
+
+    def __init__(self, before_import: Callable[[], None] | None = None) -> None:
+        self._before_import = before_import
+
+    def entry(self, name: str) -> OptimizerEntry:
+        """Return what is known of an optimizer.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if name not in OPTIMIZERS and ":" in name and self._before_import:
+            self._before_import()
+        return optimizer_entry(name)
+
+    def __getitem__(self, name: str) -> OptimizerEntry:
+        try:
+            return self.entry(name)
+        except ValueError as error:
+            raise KeyError(str(error)) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(OPTIMIZERS)
+
+    def __len__(self) -> int:
+        return len(OPTIMIZERS)
+
+
+def _check_model(name: str, options: Mapping[str, Any], features: int | None) -> None:
+    check_options(name, options)
+    if features is not None:
+        check_input(name, options, (features,))

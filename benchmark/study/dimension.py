@@ -1,0 +1,216 @@
+"""One dimension of a search space, and the base of every table of a study file."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from benchmark.problems.theory import TUNINGS
+
+MOST_POINTS = 100_000
+"""The most points a step may make: a finer one is a continuous range in all but memory."""
+
+
+class RuleError(ValueError):
+    """A rule of the schema that a value breaks.
+
+    Args:
+        rule: what must hold, without the final stop.
+        received: what breaks it, as the user is to read it.
+        remedy: a sentence that says what to do.
+    """
+
+    def __init__(self, rule: str, received: str, remedy: str) -> None:
+        super().__init__(rule)
+        self.rule, self.received, self.remedy = rule, received, remedy
+
+
+def _within_float(number: float | int) -> float | int:
+    try:
+        float(number)
+    except OverflowError:
+        raise RuleError(
+            "a number must be within ±1.8e308, the range of floating point",
+            "a whole number beyond it",
+            "Write a smaller one.",
+        ) from None
+    return number
+
+
+def _number_within_float(value: float | int | str) -> float | int | str:
+    return value if isinstance(value, str) else _within_float(value)
+
+
+Number = Annotated[float | int, AfterValidator(_within_float)]
+NumberOrName = Annotated[float | int | str, AfterValidator(_number_within_float)]
+"""One union, so that a number beyond the range is one mistake and not also "no text"."""
+
+
+class Section(BaseModel):
+    """Base of every table of a study file: immutable, strict, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Dimension(Section):
+    """One dimension of a search space: fixed, a range, or choices; or an option; or of theory.
+
+    Args:
+        value: a fixed number.
+        low: lower end, included.
+        high: upper end, included.
+        log: search on a logarithmic scale; needs ``low > 0``.
+        step: the distance between grid points, at most ``MOST_POINTS`` of them; not
+            together with ``log``.
+        choices: the numbers to choose from.
+        option: true, false or a text: a structural option, which is fixed.
+        theory: the tuning by which theory gives the number, see :mod:`benchmark.problems.theory`.
+
+    Example:
+        >>> Dimension(low=1e-3, high=1.0, log=True).is_fixed
+        False
+        >>> Dimension(value=0.9).extremes
+        (0.9, 0.9)
+    """
+
+    value: Number | None = None
+    low: Number | None = None
+    high: Number | None = None
+    log: bool = False
+    step: Number | None = None
+    choices: list[Number] | None = None
+    option: bool | str | None = None
+    theory: Literal["optimal", "standard"] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        given = [
+            self.value is not None,
+            self.choices is not None,
+            self.low is not None or self.high is not None,
+            self.option is not None,
+            self.theory is not None,
+        ]
+        if sum(given) != 1:
+            rule = "a dimension must be one of: a number, {low, high, log, step}, or {choices}"
+            raise self._broken(rule, "Keep or write one of them.", *_FORMS)
+        if self.option is not None or self.theory is not None:
+            return self
+        if self.choices is not None:
+            self._check_choices(self.choices)
+        elif self.value is None:
+            self._check_range()
+        elif self.log or self.step is not None:
+            rule = "a fixed value must stand without log and step"
+            raise self._broken(rule, "Remove them.", "value", "log", "step")
+        return self
+
+    def _broken(self, rule: str, remedy: str, *names: str) -> RuleError:
+        """The rule, broken by those of the named keys that are given."""
+        given = [(name, getattr(self, name)) for name in names if name in self.model_fields_set]
+        words = [f"{name} = {str(value).lower()}" for name, value in given if value is not None]
+        return RuleError(rule, ", ".join(words) or "nothing", remedy)
+
+    def _check_choices(self, choices: list[float | int]) -> None:
+        if not choices or len(set(choices)) != len(choices):
+            rule = "choices must be a list of one or more different numbers"
+            remedy = "Name each number once." if choices else "Add some, or remove the line."
+            raise self._broken(rule, remedy, "choices")
+        if self.log or self.step is not None:
+            rule = "choices must stand without log and step"
+            raise self._broken(rule, "Remove log and step.", "log", "step")
+
+    def _check_range(self) -> None:
+        low, high, step = self.low, self.high, self.step
+        if low is None or high is None:
+            missing = "low" if low is None else "high"
+            rule = "a range must have both low and high"
+            raise self._broken(rule, f"Add {missing} = ….", "low", "high")
+        if low >= high:
+            remedy = "Exchange them." if low > high else "Write the number alone to fix it."
+            raise self._broken("low must be < high", remedy, "low", "high")
+        if self.log and low <= 0:
+            rule = "low must be > 0 where log = true"
+            raise self._broken(rule, "Raise low, or remove log.", "low")
+        if step is None:
+            return
+        if self.log:
+            rule = "step must stand without log = true"
+            raise self._broken(rule, "Remove one of them.", "log", "step")
+        span = _exact(high) - _exact(low)
+        if not 0 < step <= span:
+            rule = "step must be > 0 and at most high - low"
+            raise self._broken(rule, f"Take one up to {span:g}.", "low", "high", "step")
+        if span / _exact(step) >= MOST_POINTS:
+            rule = f"a step must make at most {MOST_POINTS} points"
+            remedy = "Take a longer step, or remove it to search the whole range."
+            raise self._broken(rule, remedy, "low", "high", "step")
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing is searched here."""
+        return self.value is not None or self.option is not None or self.theory is not None
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """The smallest and the largest number of this dimension."""
+        numbers = [x for x in (self.value, self.low, self.high) if x is not None]
+        numbers += self.choices or []
+        return min(numbers), max(numbers)
+
+    @property
+    def size(self) -> int | None:
+        """How many points the dimension has, or ``None`` for a continuous range.
+
+        They are counted, not made: that is for ``grid``.
+
+        Example:
+            >>> Dimension(low=0.1, high=0.3, step=0.1).size
+            3
+        """
+        if self.value is not None:
+            return 1
+        if self.choices is not None:
+            return len(self.choices)
+        if self.step is None or self.low is None or self.high is None:
+            return None
+        return int((_exact(self.high) - _exact(self.low)) // _exact(self.step)) + 1
+
+    @property
+    def grid(self) -> list[float | int] | None:
+        """All points of the dimension, or ``None`` for a continuous range.
+
+        Example:
+            >>> Dimension(low=0.1, high=0.3, step=0.1).grid
+            [0.1, 0.2, 0.3]
+        """
+        if self.value is not None:
+            return [self.value]
+        if self.choices is not None:
+            return self.choices
+        if self.step is None or self.low is None or self.size is None:
+            return None
+        low, step = _exact(self.low), _exact(self.step)
+        is_whole = all(isinstance(number, int) for number in (self.low, self.step))
+        points = (low + index * step for index in range(self.size))
+        return [int(point) if is_whole else float(point) for point in points]
+
+
+_FORMS = ("value", "low", "high", "log", "step", "choices", "option", "theory")
+
+
+def _exact(number: float | int) -> Decimal:
+    """The number as it was written: in binary, 0.3 - 0.1 is less than 0.2."""
+    return Decimal(str(number))
+
+
+def _as_dimension(value: Any) -> Any:
+    """Let a bare number stand for a fixed dimension, and what is true or a text for an option."""
+    if value in TUNINGS:
+        return {"theory": value}
+    if isinstance(value, bool | str):
+        return {"option": value}
+    return {"value": value} if isinstance(value, int | float) else value
+
+
+Space = dict[str, Annotated[Dimension, BeforeValidator(_as_dimension)]]

@@ -1,0 +1,269 @@
+"""Study files: found, changed by ``--set``, read, completed and checked."""
+
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from pydantic import ValidationError
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
+
+from benchmark.errors import UserError, did_you_mean
+from benchmark.resources import shipped
+from benchmark.study.catalogue import Catalogue
+from benchmark.study.messages import mistakes_of
+from benchmark.study.schema import Study
+from benchmark.study.spaces import missing_spaces
+from benchmark.study.validation import check_study
+from benchmark.toml_text import MOST_PARTS, TomlError, parse_toml, read_toml_text
+
+WHAT = "a study"
+
+
+class StudyError(UserError, ValueError):
+    """A study file that cannot be run, with one line for every mistake in it."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
+def study_files() -> dict[str, Path]:
+    """All studies by name: the shipped ones, overlaid by ``studies/`` of the current folder."""
+    places = (shipped("studies"), Path("studies"))
+    return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
+
+
+def find_study(name: str) -> Path:
+    """Return the file of a study given by path or by name.
+
+    A path or a name in the current folder wins over a shipped study.
+
+    Raises:
+        StudyError: there is no such file.
+    """
+    for path in (Path(name), Path(f"{name}.toml"), Path("studies") / f"{name}.toml"):
+        if path.is_file():
+            return path
+    known = study_files()
+    if name in known:
+        return known[name]
+    raise StudyError(
+        [
+            f"a study must be a TOML file or the name of a study. Received {name!r}."
+            f"{did_you_mean(name, known)} `python -m benchmark.run list studies` shows them all."
+        ]
+    )
+
+
+def parse_study(text: str, source: str, name: str = "study") -> Study:
+    r"""Read the text of a study file, checking its shape only.
+
+    Args:
+        text: the TOML text.
+        source: the file named in messages.
+        name: the study's name if the text gives none.
+
+    Raises:
+        StudyError: with one line for each mistake.
+
+    Example:
+        >>> text = 'question = "?"\ncompare = ["sgd"]\n[problem]\ndataset = "iris"'
+        >>> parse_study(text, "x.toml").budget.trials
+        20
+        >>> parse_study(text + "\nmetrik = 1", "x.toml")
+        Traceback (most recent call last):
+        benchmark.study.loading.StudyError: ... Received 'metrik' at problem.metrik in x.toml. ...
+    """
+    try:
+        content = parse_toml(text, source, WHAT)
+    except TomlError as error:
+        raise StudyError([str(error)]) from None
+    try:
+        return Study.model_validate({"name": name, **content})
+    except ValidationError as error:
+        raise StudyError([m.line(source) for m in mistakes_of(error)]) from None
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a study file, without the mark that some editors begin it with.
+
+    Raises:
+        StudyError: the file cannot be read.
+    """
+    try:
+        return read_toml_text(path, WHAT)
+    except TomlError as error:
+        raise StudyError([str(error)]) from None
+    except OSError as error:
+        raise StudyError(
+            [
+                f"a study must be a readable UTF-8 file. Received {error} at {path}. "
+                "Save it as UTF-8 where you may read it."
+            ]
+        ) from None
+
+
+def load_study(path: Path, catalogue: Catalogue) -> Study:
+    """Read a study file and check all of it.
+
+    Raises:
+        StudyError: the file cannot be read, or with one line for each mistake.
+    """
+    return checked_study(read_text(path), str(path), path.stem, catalogue)
+
+
+def checked_study(text: str, source: str, name: str, catalogue: Catalogue) -> Study:
+    """Read the text of a study file and check all of it.
+
+    Args:
+        text: the TOML text.
+        source: the file named in messages.
+        name: the study's name if the text gives none.
+        catalogue: what the study may name.
+
+    Raises:
+        StudyError: with one line for each mistake.
+    """
+    study = parse_study(text, source, name)
+    mistakes = [mistake.line(source) for mistake in check_study(study, catalogue)]
+    if mistakes:
+        raise StudyError(mistakes)
+    return study
+
+
+def study_of_run(path: Path) -> Study:
+    """Read the frozen study of a run; its name is that of the folder above.
+
+    Args:
+        path: the run folder.
+    """
+    file = path / "study.toml"
+    return parse_study(read_text(file), str(file), path.parent.name)
+
+
+MOST_SHOWN = 200
+"""Characters of a change that a message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedStudy:
+    """A study that has passed every check.
+
+    Args:
+        text: the TOML text that is frozen in the run folder, comments kept.
+        study: what it says.
+    """
+
+    text: str
+    study: Study
+
+
+def changed_study(name: str, changes: Sequence[str], catalogue: Catalogue) -> ChangedStudy:
+    """Find a study, change keys of it, complete its search spaces, and check it.
+
+    Args:
+        name: a path or the name of a study.
+        changes: ``key=value`` with a dotted key and a TOML value; a value that is no
+            TOML is taken as a string.
+        catalogue: what the study may name.
+
+    Raises:
+        StudyError: with a line for each mistake.
+    """
+    path = find_study(name)
+    document = _document(read_text(path), str(path))
+    for change in changes:
+        _apply(document, change)
+    # Checked and completed as changed: a change may add or fix what the file lacks.
+    source = f"{path} with {', '.join(changes)}" if changes else str(path)
+    study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
+    _complete_spaces(document, study, catalogue)
+    text = tomlkit.dumps(document)
+    return ChangedStudy(text, parse_study(text, source, path.stem))
+
+
+def _document(text: str, source: str) -> tomlkit.TOMLDocument:
+    try:
+        parse_toml(text, source, WHAT)  # tomlkit has no limits of its own
+        return tomlkit.parse(text)
+    except TomlError as error:
+        raise StudyError([str(error)]) from None
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        raise StudyError(
+            [f"a study must be valid TOML. Received: {error}, in {source}. Mend that line."]
+        ) from None
+
+
+def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
+    key, equals, value = change.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise StudyError(
+            [
+                f"a change must be KEY=VALUE. Received {_shown(change)} at --set. "
+                "Write for instance --set training.epochs=5."
+            ]
+        )
+    if len(parts) > MOST_PARTS:
+        raise StudyError(
+            [
+                f"the key of a change must have at most {MOST_PARTS} parts. "
+                f"Received {len(parts)} in {_shown(change)} at --set. Shorten it."
+            ]
+        )
+    try:
+        _table(document, parts[:-1])[parts[-1]] = _value(value.strip())
+    except TypeError as error:
+        raise StudyError(
+            [
+                "the key of a change must lead through tables. "
+                f"Received {_shown(change)} at --set, "
+                f"where {error} is a value. Change that value instead."
+            ]
+        ) from None
+
+
+def _shown(change: str) -> str:
+    return repr(change if len(change) <= MOST_SHOWN else f"{change[:MOST_SHOWN]}…")
+
+
+def _table(document: tomlkit.TOMLDocument, path: Sequence[str]) -> MutableMapping[str, Any]:
+    """Return the table at a path, made where there is none.
+
+    Raises:
+        TypeError: with the name of what is no table.
+    """
+    table: MutableMapping[str, Any] = document
+    # Inline tables hold inline tables only, and a header amid dotted keys would take over those
+    # that follow.
+    keys = [key for key, _ in document.body if key is not None]
+    inline = any(key.is_dotted() and [key.key] == list(path[:1]) for key in keys)
+    for index, part in enumerate(path):
+        inline = inline or isinstance(table, InlineTable)
+        is_last = index == len(path) - 1
+        new = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=not is_last)
+        found = table.setdefault(part, new)
+        if not isinstance(found, MutableMapping):
+            raise TypeError(part)
+        table = found
+    return table
+
+
+def _value(text: str) -> object:
+    try:
+        parse_toml(f"value = {text}", "--set", "a value")
+        return tomlkit.parse(f"value = {text}")["value"]
+    except (TOMLKitError, ValueError, RecursionError):
+        return text
+
+
+def _complete_spaces(document: tomlkit.TOMLDocument, study: Study, catalogue: Catalogue) -> None:
+    """Write default search spaces into the text, so that a resumed run finds the same."""
+    for entry in study.compare:
+        for name, space in missing_spaces(study, entry, catalogue).items():
+            dimension = tomlkit.inline_table()
+            dimension.update(dict(space))
+            _table(document, ["search", entry.label])[name] = dimension

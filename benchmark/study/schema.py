@@ -1,0 +1,310 @@
+"""The study schema: what a ``studies/*.toml`` file may say.
+
+Only shape and types are checked here, with pydantic; what depends on the
+catalogue of datasets, models and optimizers is checked in
+:mod:`benchmark.study.loading`, which also turns every mistake into a sentence that
+names file, key, value, rule and remedy.
+"""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from benchmark.study.dimension import Dimension, Number, NumberOrName, RuleError, Section, Space
+
+Sampling = Literal[
+    "shuffle", "drop_remainder", "round_robin", "bernoulli", "with_replacement", "full_batch"
+]
+Scaling = Literal["none", "standard", "min_max"]
+SamplerName = Literal["tpe", "random", "quasi_random", "grid"]
+Rank = Literal["best", "median", "worst"]
+GradientNorm = Literal["tracking_epochs", "every_epoch", "never"]
+PrunerName = Literal["none", "median", "successive_halving", "hyperband"]
+METRICS: dict[str, Literal["minimize", "maximize"]] = {
+    "accuracy": "maximize",
+    "mean_absolute_error": "minimize",
+    "mean_squared_error": "minimize",
+}
+"""The metrics a study may name, with the direction in which each is better."""
+_MINIMIZED = ("loss", "gradient_norm", "update_norm")
+"""What else a trial reports: all of it is better small."""
+LOSSES = {
+    "classification": ("sparse_categorical_crossentropy",),
+    "regression": ("mean_squared_error", "mean_absolute_error", "huber"),
+}
+"""The Keras losses a study may name, by task; the first is the default."""
+TASK_METRICS = {
+    "classification": ("accuracy",),
+    "regression": ("mean_absolute_error", "mean_squared_error"),
+}
+"""The metrics that fit a task."""
+DEFAULT_METRIC = {task: metrics[0] for task, metrics in TASK_METRICS.items()}
+SHIPPED_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+LABEL = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$"
+"""An optimizer's name is its label by default, those of Keras and of users included."""
+RESERVED_NAME = "latest"
+"""What the command line calls the newest run, so that nothing else may be called it."""
+MOST = 1_000_000_000
+"""The largest count of anything: far beyond what ends, and far within 64 bits."""
+
+
+def _not_reserved(name: str) -> str:
+    if name == RESERVED_NAME:
+        raise RuleError(
+            f"a name must differ from {RESERVED_NAME!r}, which stands for the newest run",
+            repr(name),
+            "Take another name.",
+        )
+    return name
+
+
+Name = Annotated[str, Field(pattern=SHIPPED_NAME), AfterValidator(_not_reserved)]
+Label = Annotated[str, Field(pattern=LABEL), AfterValidator(_not_reserved)]
+Count = Annotated[int, Field(le=MOST)]
+
+
+class Compared(Section):
+    """An entry of ``compare`` with a label of its own.
+
+    Args:
+        label: the row it gets in every table, and its table ``[search.<label>]``.
+        optimizer: which optimizer it is.
+        schedule: its learning-rate schedule; empty means that of ``[training]``.
+        scaling: how its inputs are scaled; nothing means as ``[problem.preprocessing]`` says.
+    """
+
+    label: Label
+    optimizer: str
+    schedule: str = ""
+    scaling: Scaling | None = None
+
+
+def _as_compared(value: Any) -> Any:
+    """Let a bare optimizer name stand for an entry labelled by that name."""
+    return {"label": value, "optimizer": value} if isinstance(value, str) else value
+
+
+class SplitSection(Section):
+    """``[problem.split]``: shares of the three parts of the dataset."""
+
+    train: float = Field(0.6, gt=0, lt=1)
+    validation: float = Field(0.2, gt=0, lt=1)
+    test: float = Field(0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not math.isclose(self.train + self.validation + self.test, 1.0, abs_tol=1e-9):
+            shares = (self.train, self.validation, self.test)
+            raise RuleError(
+                "train + validation + test must be 1",
+                " + ".join(str(share) for share in shares) + f" = {sum(shares):.10g}",
+                "Give all three, for instance 0.6, 0.2 and 0.2.",
+            )
+        return self
+
+
+class PreprocessingSection(Section):
+    """``[problem.preprocessing]``: how inputs are scaled, fitted on the training part."""
+
+    scaling: Scaling = "standard"
+
+
+class ModelSection(Section):
+    """``[problem.model]``: a model by name and its structural options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    name: str = "multilayer_perceptron"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class ProblemSection(Section):
+    """``[problem]``: a dataset with a model, or a closed-form function."""
+
+    dataset: str = ""
+    function: str = ""
+    options: dict[str, NumberOrName] = Field(default_factory=dict)
+    split: SplitSection = SplitSection()
+    preprocessing: PreprocessingSection = PreprocessingSection()
+    model: ModelSection = ModelSection()
+    loss: str = ""
+    metric: str = ""
+    objective: str = ""
+
+    @model_validator(mode="after")
+    def _dataset_or_function(self) -> Self:
+        if bool(self.dataset) == bool(self.function):
+            raise RuleError(
+                "a problem must name exactly one of dataset and function",
+                f"{self.dataset!r} and {self.function!r}" if self.dataset else "neither",
+                "Remove one of them." if self.dataset else "Add one of them.",
+            )
+        return self
+
+
+class TrainingSection(Section):
+    """``[training]``: what every trial shares.
+
+    Args:
+        epochs: passes over the training part.
+        sampling: how mini-batches are drawn.
+        schedule: the learning-rate schedule.
+        evaluation_epochs: after which epochs loss and metric of the training and the
+            validation part are taken, beside the start and the end; by default after each.
+            Judging a small network took a quarter of its time.
+    """
+
+    epochs: Count = Field(20, ge=1)
+    evaluation_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
+    sampling: Sampling = "shuffle"
+    schedule: str = "constant"
+
+
+class BudgetSection(Section):
+    """``[budget]``: how much is spent on each compared optimizer."""
+
+    trials: Count = Field(20, ge=1)
+    replicates: Count = Field(3, ge=0)
+    sampler: SamplerName = "tpe"
+    pruner: PrunerName = "none"
+    warmup_epochs: Count = Field(3, ge=0)
+
+
+class TargetSection(Section):
+    """``[target]``: the value of a metric that counts as solved."""
+
+    metric: str
+    value: Number
+
+
+class CurvatureSection(Section):
+    """``[curvature]``: what curvature to measure, in which trials, after which epochs.
+
+    Args:
+        trials: the phases whose trials are diagnosed.
+        epochs: after which; by default the start and the end.
+        exact_limit: the largest number of parameters whose full Hessian is formed.
+        lanczos_steps: products beyond that size.
+        samples: how many training examples the Hessian is taken over; 0 means all.
+        diagnosed: trials of each optimizer that are diagnosed after the search, by rank.
+        tracking: whether the curvature of every trial of the search is followed on a probe;
+            by default, unless ``trials`` is ``"none"``.
+        tracking_epochs: after which epochs; by default 0, 1, 4, 16 … and the last; 0, 1, 2,
+            4, 8 … and the last where that is one epoch in eight at most.
+        probe: how many training examples the probe has; with 64 following took a fifth of the
+            time of training a digits network for 15 epochs.
+        gradient_norm: after which epochs the norm of the gradient of the whole training loss
+            is taken, which costs twice as much as the loss; by default after
+            ``tracking_epochs``, and never where curvature is not followed.
+    """
+
+    trials: Literal["none", "replicate", "search", "all"] = "replicate"
+    epochs: list[Annotated[Count, Field(ge=0)]] | None = None
+    exact_limit: Count = Field(1000, ge=0)
+    lanczos_steps: Count = Field(40, ge=2)
+    samples: Count = Field(0, ge=0)
+    diagnosed: list[Rank] = Field(default_factory=list)
+    tracking: bool | None = None
+    tracking_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
+    probe: Count = Field(64, ge=1)
+    gradient_norm: GradientNorm | None = None
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether the curvature of every trial of the search is followed."""
+        return self.trials != "none" if self.tracking is None else self.tracking
+
+    @property
+    def gradient_norm_taken(self) -> GradientNorm:
+        """When the norm of the gradient of the whole training loss is taken."""
+        return self.gradient_norm or ("tracking_epochs" if self.is_tracked else "never")
+
+
+class Study(Section):
+    """One question, and how it is answered.
+
+    Args:
+        name: the file's name without ending.
+        question: the question in a sentence.
+        compare: the optimizers compared: names, or tables of ``label`` and ``optimizer``,
+            and ``schedule`` or ``scaling`` where it differs from that of all.
+        seed: the seed from which every other seed is derived, < 2⁶³: the results keep it as
+            a 64-bit integer.
+        search: search spaces: ``common`` and one by the label of each compared optimizer.
+    """
+
+    name: Name = "study"
+    question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    compare: list[Annotated[Compared, BeforeValidator(_as_compared)]] = Field(min_length=1)
+    seed: int = Field(0, ge=0, lt=2**63)
+    problem: ProblemSection
+    training: TrainingSection = TrainingSection()
+    search: dict[str, Space] = Field(default_factory=dict)
+    budget: BudgetSection = BudgetSection()
+    target: TargetSection | None = None
+    curvature: CurvatureSection = CurvatureSection()
+
+    def schedule(self, label: str) -> str:
+        """The learning-rate schedule of one compared optimizer."""
+        own = {entry.label: entry.schedule for entry in self.compare}
+        return own.get(label) or self.training.schedule
+
+    def scaling(self, label: str) -> Scaling:
+        """How the inputs of one compared optimizer are scaled."""
+        own = {entry.label: entry.scaling for entry in self.compare}
+        return own.get(label) or self.problem.preprocessing.scaling
+
+    def space(self, label: str) -> dict[str, Dimension]:
+        """The search space of one compared optimizer: its own over the common one."""
+        given = self._given(label).items()
+        return {name: one for name, one in given if one.option is None and not one.theory}
+
+    def options(self, label: str) -> dict[str, bool | str]:
+        """The structural options of one compared optimizer: its own over the common ones."""
+        given = self._given(label).items()
+        return {name: one.option for name, one in given if one.option is not None}
+
+    def theory(self, label: str) -> dict[str, str]:
+        """The numbers of one compared optimizer that theory gives, with the tuning of each."""
+        return {name: one.theory for name, one in self._given(label).items() if one.theory}
+
+    def _given(self, label: str) -> dict[str, Dimension]:
+        return {**self.search.get("common", {}), **self.search.get(label, {})}
+
+
+def direction_of(objective: str) -> Literal["minimize", "maximize"]:
+    """Return in which direction a reported metric is better.
+
+    Args:
+        objective: a name of :class:`benchmark.trial.Report`'s metrics.
+
+    Raises:
+        ValueError: the name is none of them.
+
+    Example:
+        >>> direction_of("validation_accuracy"), direction_of("train_loss")
+        ('maximize', 'minimize')
+    """
+    part, _, quantity = objective.partition("_")
+    name = quantity if part in ("train", "validation") else objective
+    if name in METRICS:
+        return METRICS[name]
+    if name in _MINIMIZED:
+        return "minimize"
+    known = ", ".join((*_MINIMIZED, *METRICS))
+    raise ValueError(
+        f"the objective must be one of {known}, where it fits after train_ or validation_. "
+        f"Received {objective!r} at problem.objective. Name a metric that a trial reports."
+    )

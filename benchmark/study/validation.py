@@ -1,0 +1,208 @@
+"""The checks of a study that the schema alone cannot make: names and ranges.
+
+They are made against a :class:`Catalogue` that the caller hands over, so that this
+module needs neither Keras nor scikit-learn.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmark.errors import did_you_mean
+from benchmark.study.catalogue import Catalogue, training_rows
+from benchmark.study.messages import Mistake
+from benchmark.study.schema import DEFAULT_METRIC, LOSSES, METRICS, TASK_METRICS, Study
+from benchmark.study.spaces import check_space
+
+
+def check_study(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    """Yield every mistake that needs the catalogue to be seen, each once."""
+    seen: set[tuple[str, str]] = set()
+    for mistake in _all_mistakes(study, catalogue):
+        # A common table is checked for every compared optimizer; its mistakes are told once.
+        mark = (mistake.key, repr(mistake.received))
+        if mistake.key.split(".")[:2] == ["search", "common"] and mark in seen:
+            continue
+        seen.add(mark)
+        yield mistake
+
+
+def _all_mistakes(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    yield from _check_function(study, catalogue)
+    yield from _check_dataset(study, catalogue)
+    yield from _check_compare(study, catalogue)
+    yield from _check_schedules(study, catalogue)
+    known = [entry for entry in study.compare if entry.optimizer in catalogue.optimizers]
+    for entry in known:
+        yield from check_space(study, entry, catalogue)
+    yield from _check_target(study, catalogue)
+    yield from _check_evaluation(study)
+    yield from _check_curvature(study)
+
+
+def _check_function(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    problem = study.problem
+    if not problem.function:
+        return
+    if problem.function not in catalogue.problems:
+        yield unknown("problem.function", problem.function, catalogue.problems)
+    else:
+        try:
+            catalogue.check_problem(problem.function, problem.options)
+        except ValueError as error:
+            yield Mistake("problem.options", sentence=str(error))
+    for name in ("split", "preprocessing", "model", "loss", "metric"):
+        if name in problem.model_fields_set:
+            rule = f"{name} must stand with a dataset; a closed-form function has none"
+            yield Mistake(f"problem.{name}", rule, name, "Remove it.")
+    for index, entry in enumerate(study.compare):
+        if entry.scaling:
+            rule = "scaling must stand with a dataset; a closed-form function has no inputs"
+            yield Mistake(f"compare[{index}].scaling", rule, entry.scaling, "Remove it.")
+    yield from _check_objective(study, catalogue)
+
+
+def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    problem = study.problem
+    if problem.function:
+        return
+    if problem.options:
+        rule = "options must stand with a function; those of a model stand in [problem.model]"
+        yield Mistake("problem.options", rule, dict(problem.options), "Move or remove them.")
+    if problem.dataset not in catalogue.datasets:
+        yield unknown("problem.dataset", problem.dataset, catalogue.datasets)
+    else:
+        try:
+            training_rows(study, catalogue)
+        except ValueError as error:
+            yield Mistake("problem.split", sentence=str(error))
+    if problem.model.name not in catalogue.models:
+        yield unknown("problem.model.name", problem.model.name, catalogue.models)
+    else:
+        try:
+            facts = catalogue.datasets.get(problem.dataset)
+            features = facts.features if facts else None
+            catalogue.check_model(problem.model.name, problem.model.options, features)
+        except ValueError as error:
+            yield Mistake("problem.model", sentence=str(error))
+    yield from _check_measures(study, catalogue)
+    yield from _check_objective(study, catalogue)
+
+
+def _check_measures(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    """Metric and loss must fit the dataset's task."""
+    problem = study.problem
+    facts = catalogue.datasets.get(problem.dataset)
+    if problem.metric and problem.metric not in METRICS:
+        yield unknown("problem.metric", problem.metric, METRICS)
+    elif facts and problem.metric and problem.metric not in TASK_METRICS[facts.task]:
+        fitting = " or ".join(TASK_METRICS[facts.task])
+        rule = f"the metric of a {facts.task} must be {fitting}"
+        remedy = "Write that, or remove the line."
+        yield Mistake("problem.metric", rule, problem.metric, remedy)
+    if facts and problem.loss and problem.loss not in LOSSES[facts.task]:
+        yield unknown("problem.loss", problem.loss, LOSSES[facts.task])
+
+
+def _check_objective(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    names = metric_names(study, catalogue)
+    if study.problem.objective and study.problem.objective not in names:
+        yield unknown("problem.objective", study.problem.objective, names)
+
+
+def metric_names(study: Study, catalogue: Catalogue) -> list[str]:
+    """The names of the curves that a trial of this study reports and may be ranked by."""
+    if study.problem.function:
+        return ["train_loss"]
+    metric = metric_of(study, catalogue)
+    return [f"{part}_{name}" for part in ("train", "validation") for name in ("loss", metric)]
+
+
+def metric_of(study: Study, catalogue: Catalogue) -> str:
+    """The metric besides the loss: the study's, or the usual one of the dataset's task."""
+    facts = catalogue.datasets.get(study.problem.dataset)
+    usual = DEFAULT_METRIC[facts.task] if facts else "accuracy"
+    return study.problem.metric or usual
+
+
+def loss_of(study: Study, catalogue: Catalogue) -> str:
+    """The Keras loss: the study's, or the usual one of the dataset's task."""
+    facts = catalogue.datasets.get(study.problem.dataset)
+    usual = LOSSES[facts.task][0] if facts else ""
+    return study.problem.loss or usual
+
+
+def unknown(key: str, value: object, known: Sequence[str] | Mapping[str, Any]) -> Mistake:
+    """The mistake of naming something that is not there."""
+    rule = f"{key.rsplit('.', 1)[-1]} must be one of {', '.join(sorted(known))}"
+    return Mistake(key, rule, value, did_you_mean(str(value), known) or "Take one of them.")
+
+
+def _check_compare(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    labels = [entry.label for entry in study.compare]
+    for index, entry in enumerate(study.compare):
+        if entry.optimizer not in catalogue.optimizers:
+            yield _unknown_optimizer(f"compare[{index}]", entry.optimizer, catalogue)
+        if entry.label == "common" or entry.label in labels[:index]:
+            yield Mistake(
+                f"compare[{index}]",
+                "labels must differ from each other and from 'common'",
+                entry.label,
+                'Give a label: { label = "…", optimizer = "…" }.',
+            )
+    for label in study.search:
+        if label not in (*labels, "common"):
+            yield unknown(f"search.{label}", label, [*labels, "common"])
+
+
+def _check_schedules(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    if study.training.schedule not in catalogue.schedules:
+        yield unknown("training.schedule", study.training.schedule, catalogue.schedules)
+    for index, entry in enumerate(study.compare):
+        if entry.schedule and entry.schedule not in catalogue.schedules:
+            yield unknown(f"compare[{index}].schedule", entry.schedule, catalogue.schedules)
+
+
+def _unknown_optimizer(key: str, name: str, catalogue: Catalogue) -> Mistake:
+    if ":" in name:
+        try:
+            catalogue.check_optimizer(name)
+        except ValueError as error:
+            return Mistake(key, sentence=str(error))
+    return unknown(key, name, catalogue.optimizers)
+
+
+def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
+    target, names = study.target, metric_names(study, catalogue)
+    if target is None:
+        return
+    if target.metric not in names:
+        yield unknown("target.metric", target.metric, names)
+    elif target.metric.endswith("_accuracy") and not 0 < target.value <= 1:
+        rule = "value must be > 0 and <= 1 for an accuracy, which is a share"
+        yield Mistake("target.value", rule, target.value, "Write for instance 0.95.")
+    elif study.problem.dataset and target.value < 0:
+        rule = f"value must be >= 0 for {target.metric}, which is never below"
+        yield Mistake("target.value", rule, target.value, "Write for instance 0.1.")
+
+
+def _check_evaluation(study: Study) -> Iterator[Mistake]:
+    epochs = study.training.evaluation_epochs
+    if epochs is not None and study.budget.pruner != "none":
+        rule = "evaluation_epochs must be left out with a pruner, which looks at every epoch"
+        remedy = 'Remove it, or write pruner = "none" in [budget].'
+        yield Mistake("training.evaluation_epochs", rule, epochs, remedy)
+
+
+def _check_curvature(study: Study) -> Iterator[Mistake]:
+    section, last = study.curvature, study.training.epochs
+    asked = (
+        ("epochs", section.epochs, section.trials != "none", 'trials = "none"'),
+        ("tracking_epochs", section.tracking_epochs, section.is_tracked, "tracking = false"),
+    )
+    for name, epochs, is_measured, off in asked:
+        # Some beyond the last are let pass, so that a study can be tried with fewer epochs.
+        if is_measured and epochs is not None and min(epochs, default=last + 1) > last:
+            rule = f"one of {name} must be <= {last}, the epochs of training"
+            rule += ", or nothing is measured"
+            remedy = f"Write for instance {name} = [0], or {off}."
+            yield Mistake(f"curvature.{name}", rule, epochs, remedy)

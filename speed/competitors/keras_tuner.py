@@ -1,0 +1,140 @@
+"""KerasTuner's random search, with the batch size tuned as its guide shows.
+
+In the clock: ``tuner.search`` from its first to its last trial, with a new model, its
+tracing, validation after each epoch and the checkpoints that KerasTuner writes by default.
+Out of it: imports and a first search of one trial of one epoch. Less work than ours: no
+metrics of the whole training part, no tracking. It draws its own settings
+from the same ranges; ``facts`` say which batch sizes came.
+
+Source: KerasTuner's guides "Getting started" and "Tune hyperparameters in your custom
+training loop" (``HyperModel.fit``).
+"""
+
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from speed.competitors.network import compiled_model
+from speed.competitors.proof import Done, WorkNotDoneError, check_work
+from speed.measurement import Measurement, NotAvailableError
+from speed.workloads import (
+    BATCH_SIZES,
+    EPOCHS,
+    GLOBAL_CLIPNORM,
+    LEARNING_RATE,
+    MOMENTUM,
+    SEED,
+    WORKLOADS,
+    Workload,
+    arrays,
+)
+
+
+def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measurement]:
+    """Measure the seconds of each trial.
+
+    Args:
+        folder: an empty folder.
+        workload: a name in ``WORKLOADS``.
+        trials: how many are counted.
+        epochs: passes over the training part.
+
+    Raises:
+        NotAvailableError: KerasTuner is not installed.
+        WorkNotDoneError: a trial failed, or was not trained to its end.
+    """
+    chosen = WORKLOADS[workload]
+    _search(folder, "first", chosen, 1, 1)
+    seconds, done = _search(folder, "counted", chosen, trials, epochs)
+    proof = check_work(done, chosen, trials, epochs)
+    return [
+        Measurement(
+            f"keras_tuner/{workload}",
+            f"KerasTuner random search, {chosen.title}",
+            tuple(seconds),
+            facts={
+                "trials": trials,
+                "batch_sizes": [one.settings["batch_size"] for one in done],
+                "compiling": "in the clock, in each trial",
+                **proof,
+            },
+        )
+    ]
+
+
+def _search(
+    folder: Path, name: str, workload: Workload, trials: int, epochs: int
+) -> tuple[list[float], list[Done]]:
+    try:
+        import keras_tuner
+    except ModuleNotFoundError:
+        raise NotAvailableError(
+            "not installed: pip install 'kappabench[speed]' brings KerasTuner"
+        ) from None
+    data = arrays()
+    ends: list[float] = []
+    done: list[Done] = []
+
+    class Digits(keras_tuner.HyperModel):
+        """The network and how it is fitted."""
+
+        def build(self, hp: Any) -> Any:
+            low, high = LEARNING_RATE
+            return compiled_model(
+                workload,
+                {
+                    "learning_rate": hp.Float("learning_rate", low, high, sampling="log"),
+                    "momentum": hp.Float("momentum", *MOMENTUM),
+                    "global_clipnorm": hp.Float(
+                        "global_clipnorm", *GLOBAL_CLIPNORM, sampling="log"
+                    ),
+                },
+            )
+
+        def fit(self, hp: Any, model: Any, *args: Any, **options: Any) -> Any:
+            size = hp.Choice("batch_size", list(BATCH_SIZES))
+            history = model.fit(*args, batch_size=size, **options)
+            loss = float(history.history["val_loss"][-1])
+            done.append(Done(dict(hp.values), len(history.epoch), loss))
+            return history
+
+    class Clocked(keras_tuner.RandomSearch):
+        """Random search that notes when a trial ends."""
+
+        def on_trial_end(self, trial: Any) -> None:
+            _check_status(trial)
+            super().on_trial_end(trial)
+            ends.append(time.perf_counter())
+
+    tuner = Clocked(
+        Digits(),
+        objective="val_loss",
+        max_trials=trials,
+        seed=SEED,
+        directory=str(folder),
+        project_name=name,
+        overwrite=True,
+    )
+    ends.append(time.perf_counter())
+    tuner.search(
+        data.train.x,
+        data.train.y,
+        epochs=epochs,
+        validation_data=(data.validation.x, data.validation.y),
+        verbose=0,
+    )
+    return [end - start for start, end in pairwise(ends)], done
+
+
+def _check_status(trial: Any) -> None:
+    """Refuse a trial that failed, after which KerasTuner goes on: it would look very fast.
+
+    The first failures of a trial have the status INVALID.
+    """
+    if trial.status != "COMPLETED":
+        said = [line for line in str(trial.message).splitlines() if line.strip()]
+        raise WorkNotDoneError(
+            f"a measured trial must have the status COMPLETED. Received {trial.status}: "
+            f"{said[-1].strip() if said else 'no message'}."
+        )

@@ -1,0 +1,175 @@
+"""The vectorised step of every optimizer, against plain SGD on the same network.
+
+In the clock: one compiled call that trains four trials of the digits MLP for some epochs of
+batches of 32: gradients, step, and what keeps inactive slots as they are. Out of it: imports,
+compiling, a first call. Own calls and calls of SGD take turns, so that what else the machine
+does meets both; a ratio is that of two neighbouring calls.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from benchmark.optimizers import OPTIMIZERS
+from benchmark.optimizers.entries.adaptive import ADAPTIVE
+from benchmark.optimizers.entries.classical import CLASSICAL
+from speed.measurement import Measurement
+
+PARTNER = "sgd"
+WIDTH, BATCH_SIZE, EPOCHS = 4, 32, 3
+LIMITS = {"classical": 1.15, "adaptive": 1.5}
+"""How many times as long as SGD's a step of the family may take."""
+SECANT = frozenset({"barzilai_borwein"})
+"""Classical, but not of SGD's family: the step size comes of inner products over two whole vectors
+that are kept, which cannot be had in the time of a sum of gradients."""
+Call = Callable[[], Any]
+
+
+def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Measurement]:
+    """Measure the seconds of one update of one trial, and count what an optimizer keeps.
+
+    Args:
+        repetitions: calls that are measured, each between two of SGD.
+        optimizers: names; all of ours by default.
+    """
+    from benchmark import backend
+
+    names = list(optimizers or OPTIMIZERS)
+    prepared = {name: _prepared(name) for name in dict.fromkeys([PARTNER, *names])}
+    programs = [one[0] for one in prepared.values() if not isinstance(one, str)]
+    with ThreadPoolExecutor(backend.computing_threads()) as pool:
+        list(pool.map(lambda program: program.warm_up(), programs))
+    partner = prepared[PARTNER]
+    assert not isinstance(partner, str), "SGD is ours"
+    found = []
+    for name in names:
+        one = prepared[name]
+        title = f"{name}, {backend.name()}"
+        key = f"optimizers/{backend.name()}/{name}"
+        if isinstance(one, str):
+            found.append(Measurement(key, title, missing=one))
+            continue
+        own, ratios = _measured(one[1], partner[1], repetitions)
+        facts = {
+            "ratios": ratios,
+            "limit": LIMITS.get(family(name)),
+            "numbers_a_weight": numbers_a_weight(one[0]),
+            "backend": backend.name(),
+        }
+        updates = one[2] * WIDTH
+        values = tuple(seconds / updates for seconds in own)
+        found.append(Measurement(key, title, values, unit="s/update", facts=facts))
+    return found
+
+
+def family(name: str) -> str:
+    """The family of an optimizer that has a limit; empty for the others.
+
+    Example:
+        >>> family("momentum"), family("adam"), family("keras:Adam")
+        ('classical', 'adaptive', '')
+    """
+    if name in CLASSICAL and name not in SECANT:
+        return "classical"
+    return "adaptive" if name in ADAPTIVE else ""
+
+
+def numbers_a_weight(program: Any) -> float:
+    """What the built optimizer keeps besides single numbers, for each weight of the model."""
+    kept = sum(one.size for one in program.states if one.ndim)
+    return float(kept / sum(one.size for one in program.weights))
+
+
+def _prepared(name: str) -> tuple[Any, Call, int] | str:
+    """A program, a call of it, and the updates of a trial in one call; or why there is none."""
+    from benchmark import backend
+    from benchmark.engine.batches import Plan, layout_of, steps_of, together
+    from benchmark.engine.programs import PROGRAMS
+    from benchmark.engine.structure import optimizer_numbers
+    from benchmark.engine.task import starting_state, starting_weights
+    from benchmark.engine.tiles import Shape
+    from benchmark.optimizers import AdaptationError
+
+    trial = _trial(name)
+    shape = Shape(tiles=1, width=WIDTH)
+    shared = PROGRAMS.model(trial, shape)
+    # The mini-batches of SGD also for what is meant for all examples: compared is the step.
+    batches = _trial(PARTNER)
+    layout = layout_of(batches, shared.rows, large=shared.is_large, exact=False)
+    try:
+        program = PROGRAMS.training(trial, shared, layout)
+    except (AdaptationError, NotImplementedError) as error:
+        return f"not measured: {error}"
+    state = program.optimizer_state(optimizer_numbers(trial))
+    parts = (starting_weights(shared.task, trial), state, starting_state(shared.task, trial))
+    carried = [[_tensor(shape.repeated(one)) for one in part] for part in parts]
+    rounds: list[list[Plan]] = []
+    updates = 0
+    for epoch in range(1, EPOCHS + 1):
+        steps = steps_of(batches, shared.rows, epoch, layout.size)
+        rates = np.full(steps.updates, np.nan, program.dtype)  # the optimizer's own
+        plans = together(
+            dict.fromkeys(range(WIDTH), steps),
+            dict.fromkeys(range(WIDTH), rates),
+            WIDTH,
+            layout,
+            program.length,
+            program.dtype,
+        )
+        rounds += [[plan] for plan in plans]
+        updates += steps.updates
+
+    def call() -> None:
+        backend.wait_for(program.train(carried, 1, rounds))
+
+    return program, call, updates
+
+
+def _measured(own: Call, partner: Call, repetitions: int) -> tuple[list[float], list[float]]:
+    own(), partner()
+    seconds, ratios = [], []
+    for _ in range(repetitions):
+        first, mine, second = _seconds(partner), _seconds(own), _seconds(partner)
+        seconds.append(mine)
+        ratios.append(2 * mine / (first + second))
+    return seconds, ratios
+
+
+def _seconds(call: Call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def _tensor(array: Any) -> Any:
+    from keras import ops
+
+    return ops.convert_to_tensor(array)
+
+
+def _trial(name: str) -> Any:
+    from benchmark.trial import DatasetProblem, Settings, Trial, named_seed
+    from speed.workloads import SEED, WORKLOADS
+
+    workload = WORKLOADS["digits_mlp"]
+    return Trial(
+        number=0,
+        phase="search",
+        problem=DatasetProblem(
+            "digits",
+            loss="sparse_categorical_crossentropy",
+            metric="accuracy",
+            split_seed=named_seed(SEED, "split"),
+        ),
+        model=workload.model,
+        model_options=Settings(workload.options),
+        label=name,
+        optimizer=name,
+        hyperparameters=Settings(batch_size=BATCH_SIZE),
+        options=Settings(sampling="shuffle", schedule="constant"),
+        epochs=1,
+        seed=SEED,
+    )

@@ -1,0 +1,196 @@
+"""What is trained: a few networks on digits, as studies and as made-up settings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from speed.measurement import NotAvailableError
+
+EPOCHS = 20
+BATCH_SIZES = (16, 32, 64, 128)
+LEARNING_RATE = (1e-3, 1e-1)
+MOMENTUM = (0.0, 0.9)
+GLOBAL_CLIPNORM = (0.1, 10.0)
+SEED = 2026
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A network on digits: 1078 training rows of 64 inputs, 10 classes, momentum SGD.
+
+    The searched ranges are such that no trial diverges: one that ends early would cost
+    less than its competitor's.
+
+    Args:
+        name: what measurements are called by.
+        title: what it is, for people.
+        model: a name in ``benchmark.models.MODELS``.
+        hidden: widths of the hidden layers of a multilayer perceptron; nothing for the
+            other models, which take their defaults.
+    """
+
+    name: str
+    title: str
+    model: str
+    hidden: tuple[int, ...] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the model."""
+        return {"hidden": self.hidden} if self.hidden else {}
+
+    @property
+    def is_available(self) -> bool:
+        """Whether this version of the project has the model."""
+        from benchmark.models import MODELS
+
+        return self.model in MODELS
+
+    def require(self) -> None:
+        """Refuse to go on where this version of the project lacks the model.
+
+        Raises:
+            NotAvailableError: it does.
+        """
+        if not self.is_available:
+            raise NotAvailableError(f"not available: this version has no model {self.model}")
+
+
+WORKLOADS = {
+    one.name: one
+    for one in (
+        Workload("digits_mlp", "digits MLP 64-64-10", "multilayer_perceptron", (64,)),
+        Workload("wide_mlp", "wide MLP 64-512-512-10", "multilayer_perceptron", (512, 512)),
+        Workload("small_cnn", "small CNN on digits", "convolutional_network"),
+    )
+}
+
+
+def study_text(
+    workload: Workload,
+    trials: int,
+    *,
+    sampler: str = "random",
+    pruner: str = "none",
+    epochs: int = EPOCHS,
+    batch_sizes: tuple[int, ...] = BATCH_SIZES,
+) -> str:
+    """Write the study that searches a workload.
+
+    Args:
+        workload: what is trained.
+        trials: how many trials, ≥ 1.
+        sampler: a name in ``benchmark.search.SAMPLERS``.
+        pruner: a name in ``benchmark.search.PRUNERS``.
+        epochs: passes over the training part.
+        batch_sizes: what the batch size is chosen from.
+    """
+    hidden = f"hidden = {list(workload.hidden)}\n" if workload.hidden else ""
+    return f"""question = "How fast is a study of the {workload.title}?"
+compare = ["momentum"]
+seed = {SEED}
+
+[problem]
+dataset = "digits"
+
+[problem.model]
+name = "{workload.model}"
+{hidden}
+[training]
+epochs = {epochs}
+
+[search.momentum]
+learning_rate = {{ low = {LEARNING_RATE[0]}, high = {LEARNING_RATE[1]}, log = true }}
+momentum = {{ low = {MOMENTUM[0]}, high = {MOMENTUM[1]} }}
+global_clipnorm = {{ low = {GLOBAL_CLIPNORM[0]}, high = {GLOBAL_CLIPNORM[1]}, log = true }}
+batch_size = {{ choices = {list(batch_sizes)} }}
+
+[budget]
+trials = {trials}
+replicates = 0
+sampler = "{sampler}"
+pruner = "{pruner}"
+
+[curvature]
+trials = "none"
+"""
+
+
+def made_up_settings(
+    count: int, batch_sizes: tuple[int, ...] = BATCH_SIZES, seed: int = SEED
+) -> list[dict[str, Any]]:
+    """Draw hyperparameters for some trials; batch sizes take turns, so that few trials are fair.
+
+    Args:
+        count: how many trials.
+        batch_sizes: what the batch sizes go round in.
+        seed: of the draws.
+
+    Example:
+        >>> [one["batch_size"] for one in made_up_settings(5)]
+        [16, 32, 64, 128, 16]
+        >>> made_up_settings(2) == made_up_settings(5)[:2]
+        True
+    """
+    generator = np.random.default_rng(seed)
+
+    def uniform(low: float, high: float) -> float:
+        return float(generator.uniform(low, high))
+
+    def log_uniform(low: float, high: float) -> float:
+        return float(np.exp(generator.uniform(np.log(low), np.log(high))))
+
+    return [
+        {
+            "learning_rate": log_uniform(*LEARNING_RATE),
+            "momentum": uniform(*MOMENTUM),
+            "global_clipnorm": log_uniform(*GLOBAL_CLIPNORM),
+            "batch_size": batch_sizes[index % len(batch_sizes)],
+        }
+        for index in range(count)
+    ]
+
+
+def open_study(text: str) -> Any:
+    """Read and check the text of a workload's study."""
+    from benchmark.study.catalogue import catalogue
+    from benchmark.study.loading import checked_study
+
+    return checked_study(text, "the speed command", "speed", catalogue())
+
+
+def made_up_trials(
+    workload: Workload, count: int, batch_sizes: tuple[int, ...] = BATCH_SIZES, epochs: int = EPOCHS
+) -> list[Any]:
+    """Make trials as a search of the workload would ask for them, without a search.
+
+    Args:
+        workload: what is trained.
+        count: how many trials.
+        batch_sizes: what the batch sizes go round in.
+        epochs: passes over the training part.
+    """
+    from benchmark.search import build_trial, settings_of
+
+    study = open_study(study_text(workload, count, epochs=epochs))
+    settings = settings_of(study, "sparse_categorical_crossentropy", "accuracy")
+    made_up = made_up_settings(count, batch_sizes)
+    return [
+        build_trial(study, settings, "momentum", number, one) for number, one in enumerate(made_up)
+    ]
+
+
+def arrays() -> Any:
+    """The prepared rows of digits, the same split that the studies of a workload train on."""
+    from benchmark.data import prepare
+    from benchmark.trial import named_seed
+
+    return prepare("digits", split_seed=named_seed(SEED, "split"))
+
+
+def new_model(workload: Workload) -> Any:
+    """Build the workload's network with fresh initial weights; imports Keras."""
+    from benchmark.models import build_model
+
+    return build_model(workload.model, (64,), 10, workload.options)
