@@ -30,7 +30,7 @@ clock; the norm of the whole gradient is not taken, as in none of the others. Wh
 "judged at start and end", `training.evaluation_epochs = []` is set: MLPClassifier judges nothing
 between either, and that row is compared with it.
 The usual way is measured on few trials and taken to cost the same in each of many.
-What is in and out of each clock stands in the modules of `benchmark/speed/`.
+What is in and out of each clock stands in the modules of `speed/`.
 
 The rate of the machine is a large float32 matrix product on all cores (NumPy). The work of a
 trial is counted from its model: 6 floating-point operations for each weight in a matrix and

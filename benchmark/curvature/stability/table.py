@@ -37,7 +37,7 @@ _FOREIGN = (
 )
 _FORGOTTEN = (
     "No stability limit is known for {}: the table of limits has no row for this built-in "
-    "optimizer. Add one to STABILITY in benchmark/optimizers/stability/table.py."
+    "optimizer. Add one to STABILITY in benchmark/curvature/stability/table.py."
 )
 _NO_STEP = "{} has made no step yet, and what limits η·λmax is made by its steps."
 _NOT_KEPT = (
