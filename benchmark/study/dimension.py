@@ -60,8 +60,8 @@ class Dimension(Section):
         low: lower end, included.
         high: upper end, included.
         log: search on a logarithmic scale; needs ``low > 0``.
-        step: the distance between grid points, at most ``MOST_POINTS`` of them; not
-            together with ``log``.
+        step: the distance between grid points, at most 100,000 of them; not together with
+            ``log``.
         choices: the numbers to choose from.
         option: true, false or a text: a structural option, which is fixed.
         theory: the tuning by which theory gives the number, see :mod:`benchmark.problems.theory`.

@@ -93,7 +93,13 @@ def _as_compared(value: Any) -> Any:
 
 
 class SplitSection(Section):
-    """``[problem.split]``: shares of the three parts of the dataset."""
+    """``[problem.split]``: shares of the three parts of the dataset; their sum is 1.
+
+    Args:
+        train: the share that is trained on.
+        validation: the share that the search compares trials by.
+        test: the share that each trial is evaluated on once, at its end.
+    """
 
     train: float = Field(0.6, gt=0, lt=1)
     validation: float = Field(0.2, gt=0, lt=1)
@@ -112,13 +118,21 @@ class SplitSection(Section):
 
 
 class PreprocessingSection(Section):
-    """``[problem.preprocessing]``: how inputs are scaled, fitted on the training part."""
+    """``[problem.preprocessing]``: how inputs are scaled, fitted on the training part.
+
+    Args:
+        scaling: to mean 0 and deviation 1, to the range from 0 to 1, or not at all.
+    """
 
     scaling: Scaling = "standard"
 
 
 class ModelSection(Section):
-    """``[problem.model]``: a model by name and its structural options."""
+    """``[problem.model]``: a model by name and its structural options.
+
+    Args:
+        name: one of ``kappabench list models``, which also shows the options of each.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
@@ -131,7 +145,24 @@ class ModelSection(Section):
 
 
 class ProblemSection(Section):
-    """``[problem]``: a dataset with a model, or a closed-form function."""
+    """``[problem]``: a dataset with a model, or a closed-form function.
+
+    Args:
+        dataset: one of ``kappabench list datasets``; either this or ``function``.
+        function: one of ``kappabench list problems``; of two dimensions, the report draws paths.
+        options: the options of the function.
+        split: the table ``[problem.split]``.
+        preprocessing: the table ``[problem.preprocessing]``.
+        model: the table ``[problem.model]``.
+        loss: the training loss; by default ``sparse_categorical_crossentropy`` for classes and
+            ``mean_squared_error`` for numbers, which also has ``mean_absolute_error`` and
+            ``huber``.
+        metric: what is measured beside the loss: ``accuracy`` for classes,
+            ``mean_absolute_error`` (the default) or ``mean_squared_error`` for numbers.
+        objective: what the search optimizes; ``validation_loss`` by default, or
+            ``train_loss``, ``train_<metric>`` or ``validation_<metric>``; of a function
+            ``train_loss``.
+    """
 
     dataset: str = ""
     function: str = ""
@@ -160,10 +191,10 @@ class TrainingSection(Section):
     Args:
         epochs: passes over the training part.
         sampling: how mini-batches are drawn.
-        schedule: the learning-rate schedule.
+        schedule: the learning-rate schedule, one of ``kappabench list schedules``.
         evaluation_epochs: after which epochs loss and metric of the training and the
             validation part are taken, beside the start and the end; by default after each.
-            Judging a small network took a quarter of its time.
+            With a pruner it must be left out.
     """
 
     epochs: Count = Field(20, ge=1)
@@ -173,7 +204,15 @@ class TrainingSection(Section):
 
 
 class BudgetSection(Section):
-    """``[budget]``: how much is spent on each compared optimizer."""
+    """``[budget]``: how much is spent on each compared optimizer.
+
+    Args:
+        trials: trials of the search.
+        replicates: how often the best setting is trained again with new seeds.
+        sampler: what proposes the settings, by Optuna.
+        pruner: what stops bad trials early, by Optuna.
+        warmup_epochs: epochs before the pruner may stop a trial.
+    """
 
     trials: Count = Field(20, ge=1)
     replicates: Count = Field(3, ge=0)
@@ -183,7 +222,12 @@ class BudgetSection(Section):
 
 
 class TargetSection(Section):
-    """``[target]``: the value of a metric that counts as solved."""
+    """``[target]``: the value of a metric that counts as solved.
+
+    Args:
+        metric: a metric that trials report, such as ``validation_accuracy``.
+        value: the value that counts as solved.
+    """
 
     metric: str
     value: Number
@@ -242,7 +286,13 @@ class Study(Section):
             and ``schedule`` or ``scaling`` where it differs from that of all.
         seed: the seed from which every other seed is derived, < 2⁶³: the results keep it as
             a 64-bit integer.
-        search: search spaces: ``common`` and one by the label of each compared optimizer.
+        problem: the table ``[problem]``.
+        training: the table ``[training]``.
+        search: search spaces: the table ``common`` and one by the label of each compared
+            optimizer, which maps the name of a hyperparameter to a dimension.
+        budget: the table ``[budget]``.
+        target: the table ``[target]``.
+        curvature: the table ``[curvature]``.
     """
 
     name: Name = "study"

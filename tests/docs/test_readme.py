@@ -1,4 +1,4 @@
-"""Every command that README.md shows, run for real, in its order.
+"""Every command that README.md and the guides under docs/ show, run for real, in their order.
 
 The fenced blocks marked ``bash`` run in one copy of the project (an unpacked sdist) with
 one new virtual environment, as a reader would run them. A comment on the line above a
@@ -27,20 +27,18 @@ import pytest
 
 from tests.source_tree import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = ("README.md", "docs/hyperparameters.md", "docs/backends.md", "docs/mlflow.md")
+TEXT = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in GUIDES)
 BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>serves|not run|file): (?P<remark>[^>]+?) -->\n)?"
     r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
-# This test runs inside tox; a command that runs tox would run this test again. The speed
-# command has a test of its own, and shares the machine with others here. Studies of twenty
+# This test runs inside tox; a command that runs tox would run this test again. Studies of twenty
 # optimizers train for minutes.
 NOT_RUN = {
     "pip install tox && tox",
-    'pip install -c constraints.txt ".[jax,speed]" && python -m speed --output speed.md',
     "kappabench study optimizers_digits optimizers_quadratic",
-    "kappabench curvature --model model.keras --dataset digits --matrix gauss_newton",
 }
 LEFT_OUT = {"KERAS_BACKEND", "MLFLOW_TRACKING_URI", "PIP_CONSTRAINT", "PYTHONPATH"}
 INSTALL_AND_STUDY_SECONDS = 1500
@@ -82,7 +80,7 @@ class Checkout:
 def blocks() -> list[Block]:
     return [
         Block(found["text"].strip(), found["mark"] or "", found["remark"] or "")
-        for found in BLOCK.finditer(README)
+        for found in BLOCK.finditer(TEXT)
         if found["language"] == "bash" or found["mark"] == "file"
     ]
 
