@@ -164,7 +164,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("optimizer", OTHERS)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("prodigy", "sam", "lamb")))
+        for name in OTHERS
+    ],
+)
 def test_a_network_of_any_optimizer_has_a_limit_or_a_reason(optimizer):
     iris = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
     *_, last = reports_of(trial(optimizer, iris, epochs=1, batch_size=50))
@@ -176,7 +182,14 @@ def test_a_network_of_any_optimizer_has_a_limit_or_a_reason(optimizer):
         assert 0 < last.curvature["stability_limit"] < np.inf
 
 
-@pytest.mark.parametrize("optimizer", ["soap", "prodigy", "schedule_free_adamw"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "prodigy",
+        pytest.param("soap", marks=pytest.mark.slow),
+        pytest.param("schedule_free_adamw", marks=pytest.mark.slow),
+    ],
+)
 def test_both_engines_read_the_same_state(optimizer):
     iris = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
     found = [

@@ -305,11 +305,20 @@ FROZEN: dict[str, dict[str, float]] = {
     "dog": {"epsilon": 1e8, "initial_movement": 1e3},
 }
 LIVELY = 120
+# One for each form of the recurrence and of its preconditioner; the others are slow.
+REPRESENTATIVES = ("sgd", "nesterov", "adam", "rmsprop", "schedule_free_sgd")
 
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("factor", [0.98, 1.02])
-@pytest.mark.parametrize("name", [name for name in KNOWN if name != "sam"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in REPRESENTATIVES))
+        for name in KNOWN
+        if name != "sam"
+    ],
+)
 def test_an_optimizer_contracts_below_its_limit_and_diverges_above(name, factor):
     numbers = {"learning_rate": 1.0, **NUMBERS.get(name, {}), **FROZEN.get(name, {})}
     numbers |= {"weight_decay": 0.0} if OPTIMIZERS[name].weight_decay else {}

@@ -65,7 +65,7 @@ def test_unreachable_storage_is_named_without_its_password(url: str, words: str)
     with pytest.raises(SearchError, match=words) as caught:
         open_search(study(), url)
     assert "secret" not in str(caught.value)
-    assert "--resume RUN" in str(caught.value)
+    assert "then start the study again" in str(caught.value)
 
 
 def test_a_url_that_cannot_be_read_for_certain_is_refused() -> None:
