@@ -280,7 +280,7 @@ class Execution:
             if status.is_final:
                 result = self._engine.stop(number, status, reason)
                 kept = self._failures.take((result, running.pop(number)))
-                # At once: the next report is judged by what is known of this trial.
+                # At once: the next report is evaluated by what is known of this trial.
                 self._learn([result for result, _ in kept], search)
                 ended += kept
         return ended

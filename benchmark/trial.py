@@ -214,7 +214,7 @@ class Trial:
         curvature: what curvature to measure, and when.
         objective: the metric of the last report that the search optimizes.
         direction: ``"minimize"`` or ``"maximize"``.
-        evaluation_epochs: the epochs after which the trial is judged and reported on, beside
+        evaluation_epochs: the epochs after which the trial is evaluated and reported on, beside
             the start, the last one and those at which curvature is due. Nothing means all.
     """
 
@@ -307,7 +307,7 @@ class TrialResult:
             ``test_loss`` and ``test_<metric>``, computed once at the end.
         seconds: wall-clock seconds by clock (``compile``, ``train``, ``evaluate``,
             ``curvature``); not part of the result's identity.
-        weights: the final weights, at which the trial was judged, one array a trainable
+        weights: the final weights, at which the trial was evaluated, one array a trainable
             variable, then the model's other float variables (moving averages); or nothing.
     """
 

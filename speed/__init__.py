@@ -9,7 +9,7 @@ The rules of the comparison:
 * Everyone trains the same network in float32 on the same rows, as many epochs, with batches
   of the same sizes; what is compared is the cost of a trial, not what it reaches.
 * Each competitor is written as its own documentation shows it. Where it does less work than
-  we do (no clipping, no judging after each epoch) it keeps that advantage.
+  we do (no clipping, no evaluating after each epoch) it keeps that advantage.
 * Compiling is left out of our clock and shown beside it, since a structure is compiled once
   for any number of trials. It stays in the clock of a program that compiles anew in each
   trial. Imports and a first, unmeasured piece of work are left out of every clock.

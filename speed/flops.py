@@ -61,8 +61,8 @@ def training_flops(per_sample: int, samples: int) -> int:
     return FORWARD_AND_BACKWARD * per_sample * samples
 
 
-def evaluation_flops(per_sample: int, sizes: tuple[int, int, int], judged: int) -> int:
-    """Floating-point operations of judging a trial as our engines do.
+def evaluation_flops(per_sample: int, sizes: tuple[int, int, int], evaluated: int) -> int:
+    """Floating-point operations of evaluating a trial as our engines do.
 
     Each time, as a rule at the start and after each epoch: loss and metric on the training and
     the validation part (2 M a row). At the end once: the test part. The norm of the gradient of
@@ -72,11 +72,11 @@ def evaluation_flops(per_sample: int, sizes: tuple[int, int, int], judged: int) 
     Args:
         per_sample: M, multiply-adds of one sample.
         sizes: rows of the training, validation and test part.
-        judged: how often, before the final test.
+        evaluated: how often, before the final test.
 
     Example:
-        >>> evaluation_flops(1, (10, 5, 3), judged=3)
+        >>> evaluation_flops(1, (10, 5, 3), evaluated=3)
         96
     """
     train, validation, test = sizes
-    return per_sample * FORWARD * (judged * (train + validation) + test)
+    return per_sample * FORWARD * (evaluated * (train + validation) + test)

@@ -24,18 +24,18 @@ Each row was measured in a process of its own, one after another, on the same ma
 same run. All train the same network in float32 on the same 1078 rows of digits for 20 epochs,
 with momentum SGD and, where the batch size is not named, with batches of 16, 32, 64 and 128
 in turn. Imports, a first unmeasured piece of work and our compiling are out of the clock; the
-compiling is shown. Programs that compile anew in each trial keep that in theirs. Ours judges
+compiling is shown. Programs that compile anew in each trial keep that in theirs. Ours evaluates
 every trial after each epoch, loss and metric on the whole training and validation part, in the
 clock; the norm of the whole gradient is not taken, as in none of the others. Where a row says
-"judged at start and end", `training.evaluation_epochs = []` is set: MLPClassifier judges nothing
-between either, and that row is compared with it.
+"evaluated at start and end", `training.evaluation_epochs = []` is set: MLPClassifier evaluates
+nothing between either, and that row is compared with it.
 The usual way is measured on few trials and taken to cost the same in each of many.
 What is in and out of each clock stands in the modules of `speed/`.
 
 The rate of the machine is a large float32 matrix product on all cores (NumPy). The work of a
 trial is counted from its model: 6 floating-point operations for each weight in a matrix and
-each sample trained, 2 for each sample judged. The target and the first share count training
-alone, over a clock that holds the judging too; the second share counts both.
+each sample trained, 2 for each sample evaluated. The target and the first share count training
+alone, over a clock that holds the evaluating too; the second share counts both.
 """
 CURVATURE_RULES = """## How it was measured
 

@@ -243,7 +243,7 @@ def _alone(workload: str, backend: str, trials: int, repetitions: int, **more: A
     title = f"ours, {engine} engine alone, {backend}, {WORKLOADS[workload].title}"
     title += f", batch {more['batch_sizes'][0]}" if "batch_sizes" in more else ""
     title += f", {more['workers']} workers" if more.get("workers") else ""
-    title += ", judged at start and end" if more.get("ends_only") else ""
+    title += ", evaluated at start and end" if more.get("ends_only") else ""
     arguments = {"workload": workload, "trials": trials, "repetitions": repetitions, **more}
     arguments = {key: value for key, value in arguments.items() if value is not None}
     return Task(engine, name.partition("/")[2], title, backend, arguments)

@@ -154,7 +154,7 @@ def share_table(measured: Measured) -> Table:
                 f"{significant(both.median)} % ({bounds(both)})",
             )
             rows.append(row)
-    columns = ("what", "GFLOP training", "GFLOP judging", "share, training", "share, both")
+    columns = ("what", "GFLOP training", "GFLOP evaluating", "share, training", "share, both")
     return Table("Share of the machine's matrix-product rate", columns, tuple(rows))
 
 

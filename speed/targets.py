@@ -109,7 +109,7 @@ def _whole_study(measured: Measured) -> tuple[Spread, str] | None:
 def _against_scikit_learn(measured: Measured) -> tuple[Spread, str] | None:
     partners = [_spread(measured, f"scikit_learn/digits_mlp/{way}") for way in ("one", "all")]
     known = [one for one in partners if one]
-    # Trials that are judged at their ends only are as much work as scikit-learn's.
+    # Trials that are evaluated at their ends only are as much work as scikit-learn's.
     same_work = list(_alone(measured, ENDS_ONLY)) or _alone(measured, "batch_32")
     ours = min(same_work, key=_median, default=None)
     # Where several processes gain nothing, one is what its user would take.

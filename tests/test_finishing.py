@@ -18,7 +18,7 @@ import benchmark.engine
 import benchmark.report.page
 import benchmark.session.finishing
 from benchmark.errors import UserError
-from benchmark.report.material import Material
+from benchmark.report.run_data import RunData
 from benchmark.results import is_finished, is_trained, read_run
 from benchmark.run import app
 from benchmark.session.finishing import complete_run
@@ -162,7 +162,7 @@ def test_a_run_that_ends_between_any_two_files_is_completed(
     *,
     draws: bool,
 ) -> None:
-    drawn = SECTIONS(Material.read(uninterrupted)) if draws else []
+    drawn = SECTIONS(RunData.read(uninterrupted)) if draws else []
     monkeypatch.setattr(benchmark.report.page, "_sections", lambda _: drawn)
     step, was_killed = 0, True
     while was_killed:

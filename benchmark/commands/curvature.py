@@ -17,7 +17,7 @@ from benchmark.errors import UserError, did_you_mean
 from benchmark.optimizers.foreign import check_permission
 
 if TYPE_CHECKING:
-    from benchmark.curvature.report import Portrait
+    from benchmark.curvature.results import CurvatureReport
     from benchmark.inspection.subject import Watch
 
 
@@ -61,18 +61,18 @@ def run_curvature(request: CurvatureCommand) -> None:
     _check(request)
     with _progress() as (watch, announce):
         of = _of_model if request.model else _of_run
-        portrait, folder = of(request, watch, announce)
+        curvature_report, folder = of(request, watch, announce)
         watch("page", 0.0)
         from benchmark.report.curvature_page import document, write_curvature
 
-        files = write_curvature(portrait, folder)
+        files = write_curvature(curvature_report, folder)
     if request.as_json:
         from benchmark.commands.views import print_json
 
-        print_json({**document(portrait), "files": [str(file) for file in files]})
+        print_json({**document(curvature_report), "files": [str(file) for file in files]})
         return
     console = terminal()
-    console.print(curvature_view(portrait))
+    console.print(curvature_view(curvature_report))
     console.print(f"page: {files[0]}", highlight=False, soft_wrap=True)
 
 
@@ -102,7 +102,7 @@ def _check(request: CurvatureCommand) -> None:
 
 def _of_run(
     request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
-) -> "tuple[Portrait, Path]":
+) -> "tuple[CurvatureReport, Path]":
     from benchmark.commands.runs import opened_run
 
     with opened_run(request.results, str(request.run), trust=request.trust) as path:
@@ -111,7 +111,7 @@ def _of_run(
 
 def _of_trial(
     path: Path, request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
-) -> "tuple[Portrait, Path]":
+) -> "tuple[CurvatureReport, Path]":
     from benchmark.inspection import Settings
     from benchmark.inspection.settings import recorded_trial
     from benchmark.results import read_environment
@@ -137,7 +137,7 @@ def _of_trial(
 
 def _of_model(
     request: CurvatureCommand, watch: "Watch", announce: Callable[[str], None]
-) -> "tuple[Portrait, Path]":
+) -> "tuple[CurvatureReport, Path]":
     assert request.model is not None, "checked"
     assert request.dataset is not None, "checked"
     from benchmark.data import load_card
@@ -176,29 +176,35 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def curvature_view(portrait: "Portrait") -> RenderableType:
-    """Return what the terminal shows of a portrait.
+def curvature_view(curvature_report: "CurvatureReport") -> RenderableType:
+    """Return what the terminal shows of a curvature_report.
 
     Args:
-        portrait: what was measured.
+        curvature_report: what was measured.
     """
     heading = Text.assemble(
-        (portrait.title, "bold"),
-        f"\n{portrait.size} parameters; {portrait.matrix}: {portrait.definiteness}; verdict: ",
-        (portrait.verdict, "bold"),
+        (curvature_report.title, "bold"),
+        f"\n{curvature_report.size} parameters; {curvature_report.matrix}: "
+        f"{curvature_report.definiteness}; verdict: ",
+        (curvature_report.verdict, "bold"),
     )
-    findings = [Text(f"• {sentence}") for sentence in portrait.sentences]
-    notes = [Text(note, style="dim") for note in portrait.notes]
+    findings = [Text(f"• {sentence}") for sentence in curvature_report.sentences]
+    notes = [Text(note, style="dim") for note in curvature_report.notes]
     return Group(
-        heading, *findings, *notes, _eigenvalues(portrait), _sums(portrait), _quantities(portrait)
+        heading,
+        *findings,
+        *notes,
+        _eigenvalues(curvature_report),
+        _sums(curvature_report),
+        _quantities(curvature_report),
     )
 
 
-def _eigenvalues(portrait: "Portrait") -> Table:
+def _eigenvalues(curvature_report: "CurvatureReport") -> Table:
     table = _table("Extreme eigenvalues", "end", "eigenvalue", "error at most", "")
-    for index, one in enumerate(portrait.extremes):
-        is_upper = index < portrait.largest
-        rank = index + 1 if is_upper else index - portrait.largest + 1
+    for index, one in enumerate(curvature_report.extremes):
+        is_upper = index < curvature_report.largest
+        rank = index + 1 if is_upper else index - curvature_report.largest + 1
         table.add_row(
             f"{'largest' if is_upper else 'smallest'}, {rank}",
             f"{one.value:.6g}",
@@ -208,9 +214,9 @@ def _eigenvalues(portrait: "Portrait") -> Table:
     return table
 
 
-def _sums(portrait: "Portrait") -> Table:
+def _sums(curvature_report: "CurvatureReport") -> Table:
     table = _table("Sums over the spectrum", "sum", "value", "standard error", "95 % interval")
-    for one in portrait.sums:
+    for one in curvature_report.sums:
         is_exact = one.standard_error == 0
         error = "exact" if is_exact else f"{one.standard_error:.2g}"
         ends = "" if is_exact else f"{one.low:.4g} to {one.high:.4g}"
@@ -218,9 +224,9 @@ def _sums(portrait: "Portrait") -> Table:
     return table
 
 
-def _quantities(portrait: "Portrait") -> Table:
+def _quantities(curvature_report: "CurvatureReport") -> Table:
     table = _table("Quantities", "quantity", "value")
-    for name, value in portrait.quantities.items():
+    for name, value in curvature_report.quantities.items():
         table.add_row(name, f"{value:.4g}")
     return table
 

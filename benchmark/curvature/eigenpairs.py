@@ -262,7 +262,7 @@ def extreme_eigenvalues(
             is_last or basis.is_full or basis.dimension >= due
         ):
             continue
-        # Each judgement takes as long as a cheap product or two.
+        # Each evaluation takes as long as a cheap product or two.
         due = basis.dimension + max(1, basis.dimension // 8)
         values, weights = basis.ritz()
         ends = _ends(values.size, *wanted)

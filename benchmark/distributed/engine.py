@@ -138,7 +138,7 @@ class DistributedEngine:
         Raises:
             KeyError: the trial is not running here.
             ValueError: the status is usable, but the trial has not come to its own end,
-                so that nobody has judged it on the test part.
+                so that nobody has evaluated it on the test part.
         """
         remote = next((one for one in self._remotes if number in one.trials), None)
         if remote is None:

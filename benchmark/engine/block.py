@@ -26,18 +26,18 @@ class Block:
     depend on how fast the threads are.
 
     A trial that has ended rests in its slot until it is stopped. Within the epoch in which
-    a trial diverges its non-finite numbers stay in its own row, and are judged at the end
-    as the sequential engine judges them.
+    a trial diverges its non-finite numbers stay in its own row, and are evaluated at the end
+    as the sequential engine evaluates them.
 
     Args:
         program: trains the trials of the structure.
-        shared: judges them, follows their curvature, and diagnoses it one trial at a time.
+        shared: evaluates them, follows their curvature, and diagnoses it one trial at a time.
     """
 
     def __init__(self, program: TrainingProgram, shared: ModelPrograms) -> None:
         self._program = program
         self._shared = shared
-        self._judging = shared.judging
+        self._evaluation_program = shared.evaluation_program
         self._rows = shared.rows
         self._shape = program.shape
         self._stacked = StackedRows.repeated(self._shape, program.values)
@@ -70,12 +70,12 @@ class Block:
         self._admitted += self._waiting
         self._waiting = []
 
-    def free(self, slot: Slot, *, judge: bool) -> tuple[list[Array], dict[str, float]]:
+    def free(self, slot: Slot, *, evaluate: bool) -> tuple[list[Array], dict[str, float]]:
         """Free the slot of a trial.
 
         Args:
             slot: the trial.
-            judge: whether its weights and its metrics on the test part are wanted.
+            evaluate: whether its weights and its metrics on the test part are wanted.
 
         Returns:
             The final weights and the test metrics, or nothing of both.
@@ -87,12 +87,12 @@ class Block:
                     rows.remove(row)
                     return [], {}
         place = next(place for place, one in self._slots.items() if one is slot)
-        if judge and place not in self._ended:
+        if evaluate and place not in self._ended:
             self._end([place])
         found = self._ended.pop(place, None)
         self._over.discard(place)
         del self._slots[place]
-        return found if judge and found else ([], {})
+        return found if evaluate and found else ([], {})
 
     def leave(self) -> list[Row]:
         """Let all trials go that have not ended; returns them with their rows."""
@@ -123,13 +123,13 @@ class Block:
     def _advance(self) -> list[Report]:
         self._settle()
         new = [place for place in self._running() if self._slots[place].epoch == 0]
-        reports = self._judge(new, self._judged()) if new else []
+        reports = self._evaluate(new, self._evaluated()) if new else []
         running = self._running()
         if running:
-            before = self._judged()
+            before = self._evaluated()
             self._train(running)
-            judged = [place for place in running if self._slots[place].needs_evaluation()]
-            reports += self._judge(judged, before) if judged else []
+            evaluated = [place for place in running if self._slots[place].needs_evaluation()]
+            reports += self._evaluate(evaluated, before) if evaluated else []
         return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
 
     def fail(self, reason: str) -> list[Report]:
@@ -186,7 +186,7 @@ class Block:
                 rates[place] = rates_of(slot, self._rows, slot.step, one.updates)
             rounds = self._program.rounds(steps, rates)
             found = self._program.train(self._stacked.parts, tiles, rounds)
-            backend.wait_for(found)  # or the clock of judging would show it
+            backend.wait_for(found)  # or the clock of evaluating would show it
         self._stacked = StackedRows(self._shape, *found)
         for place, slot in slots.items():
             slot.epoch += 1
@@ -203,18 +203,18 @@ class Block:
             return None
         return int(np.asarray(self._stacked.states[index])[self._shape.place(place)])
 
-    def _judge(self, places: Sequence[int], before: Tensors) -> list[Report]:
+    def _evaluate(self, places: Sequence[int], before: Tensors) -> list[Report]:
         """Report on the trials in some places after an epoch, or at their start."""
         slots = [self._slots[place] for place in places]
         with Clock("evaluate", *slots):
-            weights, states = self._judged(), self._stacked.model_states
-            found = self._judging.evaluate(weights, states, before, places)
+            weights, states = self._evaluated(), self._stacked.model_states
+            found = self._evaluation_program.evaluate(weights, states, before, places)
             due = [p for p in places if self._slots[p].needs_gradient_norm(found[p])]
             if due:
-                norms = self._judging.gradient_norms(weights, states, due)
+                norms = self._evaluation_program.gradient_norms(weights, states, due)
                 for place, norm in norms.items():
                     found[place]["gradient_norm"] = norm
-        verdicts = {place: self._slots[place].judge(found[place]) for place in places}
+        verdicts = {place: self._slots[place].evaluate(found[place]) for place in places}
         tracked = self._track([p for p in places if self._slots[p].needs_tracking(verdicts[p][0])])
         reports = {
             place: self._report(
@@ -232,12 +232,12 @@ class Block:
             return {}
         slots = [self._slots[place] for place in places]
         with Clock("curvature", *slots):
-            judged, states = (
+            evaluated, states = (
                 [np.asarray(tensor) for tensor in stacked]
-                for stacked in (self._judged(), self._stacked.model_states)
+                for stacked in (self._evaluated(), self._stacked.model_states)
             )
             at = [self._shape.place(place) for place in places]
-            rows = [([one[p] for one in judged], [one[p] for one in states]) for p in at]
+            rows = [([one[p] for one in evaluated], [one[p] for one in states]) for p in at]
             found = self._shared.follow(slots, rows)
         return dict(zip(places, found, strict=True))
 
@@ -255,7 +255,7 @@ class Block:
             return slot.report(metrics, status, reason, tracked=tracked)
         try:
             with Clock("curvature", slot):
-                weights, states = self._judged_row(place)
+                weights, states = self._evaluated_row(place)
                 memory = self._program.memory(self._shape.row(self._stacked.states, place))
                 found = self._shared.evaluation.curvature(
                     weights,
@@ -278,20 +278,22 @@ class Block:
         if not places:
             return
         with Clock("evaluate", *(self._slots[place] for place in places)):
-            found = self._judging.test(self._judged(), self._stacked.model_states, places)
+            found = self._evaluation_program.test(
+                self._evaluated(), self._stacked.model_states, places
+            )
         for place in places:
-            weights, states = self._judged_row(place)
+            weights, states = self._evaluated_row(place)
             kept = [*weights, *(state for state in states if state.dtype.kind == "f")]
             self._ended[place] = (kept, found[place])
 
-    def _judged(self) -> Tensors:
-        """The weights at which the trials are judged, after the last epoch."""
+    def _evaluated(self) -> Tensors:
+        """The weights at which the trials are evaluated, after the last epoch."""
         return self._program.evaluation_weights(self._stacked.parts)
 
-    def _judged_row(self, place: int) -> tuple[list[Array], list[Array]]:
+    def _evaluated_row(self, place: int) -> tuple[list[Array], list[Array]]:
         """The same of the trial in a place, and what its model keeps besides."""
-        judged, states = self._judged(), self._stacked.model_states
-        return self._shape.row(judged, place), self._shape.row(states, place)
+        evaluated, states = self._evaluated(), self._stacked.model_states
+        return self._shape.row(evaluated, place), self._shape.row(states, place)
 
     def _tiles(self) -> int:
         """How many tiles from the first have a trial."""

@@ -43,7 +43,7 @@ class Evaluation:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._loss = model_loss(task.model, task.loss, "float32")
-        self._judge = backend.compile(self._values)
+        self._evaluate = backend.compile(self._values)
         self._gradient_norm = backend.compile(self._norm_of_gradient)
         self._hessian: HessianProgram | None = None
         self._depth = Depth(task)
@@ -65,7 +65,7 @@ class Evaluation:
             part = self._task.parts.get(name)
             if part is None:
                 continue
-            loss, metric = self._judge(list(weights), self._state(state), part.x, part.y)
+            loss, metric = self._evaluate(list(weights), self._state(state), part.x, part.y)
             found[f"{name}_loss"] = float(loss)
             if self._task.metric:
                 found[f"{name}_{self._task.metric}"] = float(metric)

@@ -32,9 +32,9 @@ class Group:
 
     def warm_up(self, slot: Slot, warming: Warming) -> None:
         """Note what must be compiled before a trial can advance."""
-        judging, evaluation = self.shared.judging, self.shared.evaluation
+        evaluation_program, evaluation = self.shared.evaluation_program, self.shared.evaluation
         warming.add(id(self.program), self.program.warm_up, slot)
-        warming.add(id(judging), judging.warm_up, slot)
+        warming.add(id(evaluation_program), evaluation_program.warm_up, slot)
         request = slot.trial.curvature
         if request.epochs:
             key = (id(evaluation), request.samples, request.exact_limit)

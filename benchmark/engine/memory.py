@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark import backend
 from benchmark.engine.batches import Layout
-from benchmark.engine.judging import CHUNK_ROWS
+from benchmark.engine.evaluation_program import CHUNK_ROWS
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import default_shape

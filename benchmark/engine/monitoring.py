@@ -10,7 +10,7 @@ from keras import ops
 from benchmark import backend
 from benchmark.curvature import Subspace, join, split
 from benchmark.engine.evaluation import values_of
-from benchmark.engine.judging import chunks_of, loss_of_chunk
+from benchmark.engine.evaluation_program import chunks_of, loss_of_chunk
 from benchmark.engine.regularization import UNPENALISED, Regularization
 from benchmark.engine.task import Array, Part, Task, state_of
 from benchmark.engine.tiles import Shape
@@ -34,7 +34,7 @@ class Tracked:
     """Where the curvature of a trial is followed, or what was found there.
 
     Args:
-        weights: at which the trial is judged.
+        weights: at which the trial is evaluated.
         states: what its model keeps besides.
         direction: what the last measurement found, a flat float32 vector; nothing before.
         regularization: whose penalties are part of the loss.

@@ -70,7 +70,7 @@ class TrainingProgram:
         self._data = (ops.convert_to_tensor(train.x), ops.convert_to_tensor(train.y))
         self._is_warm = False
         self._train = backend.compile(over_tiles(self._epoch, parts=3))
-        self._judged = (
+        self._evaluated = (
             backend.compile(self._evaluation_weights)
             if getattr(optimizer, "has_evaluation_weights", False)
             else None
@@ -92,7 +92,7 @@ class TrainingProgram:
     @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""
-        return self._train.compilations + (self._judged.compilations if self._judged else 0)
+        return self._train.compilations + (self._evaluated.compilations if self._evaluated else 0)
 
     @property
     def dtype(self) -> str:
@@ -152,13 +152,13 @@ class TrainingProgram:
         return [list(part) for part in found]
 
     def evaluation_weights(self, carried: Sequence[Tensors]) -> Tensors:
-        """Return the weights at which the trials are judged, those themselves as a rule.
+        """Return the weights at which the trials are evaluated, those themselves as a rule.
 
         Args:
             carried: weights, optimizer states and model states of all slots.
         """
         weights, states, _ = carried
-        return list(self._judged(states, weights)) if self._judged else list(weights)
+        return list(self._evaluated(states, weights)) if self._evaluated else list(weights)
 
     def warm_up(self) -> None:
         """Compile everything once, so that the clocks of training do not show it."""

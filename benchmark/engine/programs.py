@@ -13,7 +13,7 @@ import keras
 from benchmark import backend
 from benchmark.engine.batches import Layout
 from benchmark.engine.evaluation import Evaluation
-from benchmark.engine.judging import JudgingProgram
+from benchmark.engine.evaluation_program import EvaluationProgram
 from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.regularization import regularization_of
@@ -25,7 +25,7 @@ from benchmark.trial import Trial
 
 Value = TypeVar("Value")
 MOST_MODELS = 16
-"""Models whose programs are kept, of judging and of curvature."""
+"""Models whose programs are kept, of evaluating and of curvature."""
 
 
 class Recent(Generic[Value]):
@@ -99,16 +99,16 @@ class ModelPrograms:
         self.task = task
         self.is_large = task.model.count_params() > LARGE
         self.shape = shape_for_large(shape) if self.is_large else shape
-        self.judging = JudgingProgram(task, self.shape)
+        self.evaluation_program = EvaluationProgram(task, self.shape)
         self.evaluation = Evaluation(task)
         self.rows = len(task.parts["train"].x)
         self._tracking: dict[tuple[int, int], TrackingProgram] = {}
 
     @property
     def compilations(self) -> int:
-        """How often the programs of judging and tracking have been compiled so far."""
+        """How often the programs of evaluating and tracking have been compiled so far."""
         tracking = sum(program.compilations for program in self._tracking.values())
-        return self.judging.compilations + tracking
+        return self.evaluation_program.compilations + tracking
 
     def follow(
         self, slots: Sequence[Slot], rows: Sequence[tuple[list[Array], list[Array]]]
@@ -117,7 +117,7 @@ class ModelPrograms:
 
         Args:
             slots: as many as a block has at most.
-            rows: the weights of each at which it is judged, and its model's state.
+            rows: the weights of each at which it is evaluated, and its model's state.
         """
         found: dict[int, dict[str, float]] = {}
         programs = [self.tracking(slot.trial) for slot in slots]
@@ -159,7 +159,7 @@ class Programs:
         self._training: Recent[TrainingProgram] = Recent(MOST_PROGRAMS)
 
     def model(self, trial: Trial, shape: Shape) -> ModelPrograms:
-        """What judges trials of a model; built at the first one."""
+        """What evaluates trials of a model; built at the first one."""
         key = (*model_key(trial), keras.config.floatx(), shape)
         return self._models.get(key, lambda: ModelPrograms(key, build_task(trial), shape))
 

@@ -74,7 +74,7 @@ class SequentialEngine:
     ‖W after the epoch − W before it‖; on the full batch, where an epoch is one step,
     that is the ‖W(t+1) − W(t)‖ of the lecture's stopping rule. A trial with a
     ``tolerance`` has converged when its update norm falls below it. W are the weights at
-    which the trial is judged: the average, where its optimizer makes one.
+    which the trial is evaluated: the average, where its optimizer makes one.
     """
 
     capacity = 1
@@ -112,7 +112,7 @@ class SequentialEngine:
         """Train one epoch; the first call also reports the starting point as epoch 0.
 
         Returns:
-            Its reports, or none after an epoch at which the trial is not judged.
+            Its reports, or none after an epoch at which the trial is not evaluated.
         """
         slot = self._slot
         if slot is None:
@@ -134,7 +134,7 @@ class SequentialEngine:
         return reports
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
-        """Free the slot; a usable trial is judged on the test part, once.
+        """Free the slot; a usable trial is evaluated on the test part, once.
 
         Raises:
             KeyError: the trial is not running here.
@@ -156,7 +156,7 @@ class SequentialEngine:
         """Copy what would be kept of the running trial if it ended now.
 
         Returns:
-            The weights at which it is judged, then the model's other float variables; nothing
+            The weights at which it is evaluated, then the model's other float variables; nothing
             where no trial runs, or it failed to start.
         """
         return [] if self._slot is None or self._error else self._kept()
@@ -205,7 +205,7 @@ class SequentialEngine:
         takes = takes_objective(trial.optimizer)
         trained = with_objective(task.model) if takes else task.model
         trained.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
-        # Judging needs the model alone, so all optimizers share its compiled programs.
+        # Evaluating needs the model alone, so all optimizers share its compiled programs.
         evaluation = self._evaluations.get(model_key(trial), lambda: Evaluation(task))
         return Structure(task, trained, optimizer, evaluation, is_plain)
 
@@ -251,7 +251,7 @@ class SequentialEngine:
                 metrics |= zip(coordinates, map(float, weights[0]), strict=True)
             if slot.needs_gradient_norm(metrics):
                 metrics["gradient_norm"] = evaluation.gradient_norm(weights, state)
-        status, reason = slot.judge(metrics)
+        status, reason = slot.evaluate(metrics)
         tracked = self._track(slot, weights, state) if slot.needs_tracking(status) else {}
         if not slot.needs_curvature(status):
             return slot.report(metrics, status, reason, tracked=tracked)
@@ -287,7 +287,7 @@ class SequentialEngine:
         return memory_of(optimizer, [np.asarray(one.value) for one in optimizer.variables])
 
     def _weights(self) -> list[Array]:
-        """The weights at which the trial is judged: those of the model, as a rule."""
+        """The weights at which the trial is evaluated: those of the model, as a rule."""
         weights, optimizer = values_of(self._structure.task.model), self._structure.optimizer
         if not getattr(optimizer, "has_evaluation_weights", False):
             return weights
@@ -295,9 +295,9 @@ class SequentialEngine:
         return [np.array(one) for one in optimizer.evaluation_weights(state, weights)]
 
     def _kept(self) -> list[Array]:
-        judged = self._weights()
-        others = kept_variables(self._structure.task.model)[len(judged) :]
-        return [*judged, *(np.asarray(variable.value).copy() for variable in others)]
+        evaluated = self._weights()
+        others = kept_variables(self._structure.task.model)[len(evaluated) :]
+        return [*evaluated, *(np.asarray(variable.value).copy() for variable in others)]
 
     @property
     def _structure(self) -> Structure:
@@ -305,7 +305,7 @@ class SequentialEngine:
         return self._structure_of_slot
 
 
-class Alone:
+class SequentialFallback:
     """A queue in front of the sequential engine, which takes its turn like a block.
 
     One thread runs :meth:`advance`; another may meanwhile call :meth:`take` only.

@@ -34,7 +34,7 @@ class Slot:
         metrics: those of the last report that had not diverged.
         seconds: wall-clock seconds by clock.
         plateau: what the schedule ``reduce_on_plateau`` remembers.
-        learning_rate: of the last update; the engine sets it before it judges.
+        learning_rate: of the last update; the engine sets it before it evaluates.
         counted: evaluations of the objective, where the optimizer counts them itself.
         direction: the sharpest direction that was found last, where curvature is followed.
     """
@@ -82,7 +82,7 @@ class Slot:
         numbers = {**optimizer_constants(self.trial), **optimizer_numbers(self.trial)}
         return float(numbers.get("learning_rate", math.nan))
 
-    def judge(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
+    def evaluate(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
         """Whether the trial has diverged, converged, spent its epochs, or goes on.
 
         Args:
@@ -90,7 +90,7 @@ class Slot:
         """
         if self.epoch == 0:
             self.initial_loss = metrics["train_loss"]
-        status, reason = self._judge(metrics)
+        status, reason = self._evaluate(metrics)
         if status is not Status.DIVERGED:
             self.metrics = dict(metrics)
         if status is Status.RUNNING and self.epoch > 0 and self.schedule == "reduce_on_plateau":
@@ -99,7 +99,7 @@ class Slot:
         return status, reason
 
     @cached_property
-    def _is_always_judged(self) -> bool:
+    def _is_always_evaluated(self) -> bool:
         """Whether something depends on the metrics after each epoch."""
         return (
             self.trial.evaluation_epochs is None
@@ -108,9 +108,9 @@ class Slot:
         )
 
     def needs_evaluation(self) -> bool:
-        """Whether the trial is judged and reported on after this epoch."""
+        """Whether the trial is evaluated and reported on after this epoch."""
         trial, epoch = self.trial, self.epoch
-        if self._is_always_judged or epoch == 0 or epoch >= trial.epochs:
+        if self._is_always_evaluated or epoch == 0 or epoch >= trial.epochs:
             return True
         curvature = trial.curvature
         due = (
@@ -173,7 +173,7 @@ class Slot:
 
         Args:
             metrics: those after the epoch.
-            status: as :meth:`judge` found.
+            status: as :meth:`evaluate` found.
             reason: a sentence on a final status.
             found: the curvature, where it was due.
             tracked: that on the probe, likewise.
@@ -231,7 +231,7 @@ class Slot:
             return {}
         return {"learning_rate": self.learning_rate}
 
-    def _judge(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
+    def _evaluate(self, metrics: Mapping[str, float]) -> tuple[Status, str]:
         trial, loss = self.trial, metrics["train_loss"]
         broken = [name for name, value in metrics.items() if not math.isfinite(value)]
         if broken:

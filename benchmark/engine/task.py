@@ -31,7 +31,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """A model with what it is trained and judged on.
+    """A model with what it is trained and evaluated on.
 
     Args:
         model: built and uncompiled; its weights are set by the engine.

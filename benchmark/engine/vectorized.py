@@ -10,28 +10,28 @@ from benchmark.engine.block import Block
 from benchmark.engine.groups import Group, Groups
 from benchmark.engine.memory import SHARE, is_out_of_memory
 from benchmark.engine.programs import Warming
-from benchmark.engine.sequential import Alone
+from benchmark.engine.sequential import SequentialFallback
 from benchmark.engine.slots import Clock, Slot
 from benchmark.engine.tiles import Row, Shape, SlotEpochs, default_shape
 from benchmark.errors import failure_reason
 from benchmark.optimizers import AdaptationError
 from benchmark.trial import Report, Status, Trial, TrialResult
 
-Home = Block | Alone
+Executor = Block | SequentialFallback
 """Where a trial is trained."""
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
+class PendingEpoch:
     """An epoch that a thread computes, or has computed.
 
     Args:
-        home: whose.
+        executor: whose.
         reports: what it will return.
         stopped: the trials that were stopped meanwhile, whose reports nobody wants.
     """
 
-    home: Home
+    executor: Executor
     reports: Future[list[Report]]
     stopped: set[int] = field(default_factory=set)
 
@@ -87,15 +87,15 @@ class VectorizedEngine:
         self._notify = notify
         self._told: set[str] = set()
         self._groups = Groups(capacity, shape or default_shape(capacity), memory, self._tell)
-        self._alone: Alone | None = None
-        self._homes: list[Home] = []
-        self._running: dict[int, tuple[Slot, Home | None]] = {}
+        self._fallback: SequentialFallback | None = None
+        self._executors: list[Executor] = []
+        self._running: dict[int, tuple[Slot, Executor | None]] = {}
         self._parked: deque[Row] = deque()
         self._errors: dict[int, str] = {}
         self._warming = Warming()
         self._slot_epochs = SlotEpochs()
         self._pool = ThreadPoolExecutor(backend.computing_threads(), "training")
-        self._computing: deque[Turn] = deque()
+        self._computing: deque[PendingEpoch] = deque()
 
     @property
     def capacity(self) -> int:
@@ -160,35 +160,35 @@ class VectorizedEngine:
             ]
         if not self._computing:
             return []
-        turn = self._computing.popleft()
+        pending = self._computing.popleft()
         try:
-            return turn.wanted()
+            return pending.wanted()
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error) and self.capacity > 1:
                 return self._shrink()
-            assert isinstance(turn.home, Block), "the sequential engine reports its failures"
-            return turn.home.fail(failure_reason(error))
+            assert isinstance(pending.executor, Block), "the sequential engine reports its failures"
+            return pending.executor.fail(failure_reason(error))
 
     def stop(self, number: int, status: Status, reason: str) -> TrialResult:
-        """Free the slot; a usable trial is judged on the test part, once.
+        """Free the slot; a usable trial is evaluated on the test part, once.
 
         Raises:
             KeyError: the trial is not running here.
         """
         if number not in self._running:
             raise KeyError(f"a stopped trial must be running. Received {number}.")
-        slot, home = self._running.pop(number)
+        slot, executor = self._running.pop(number)
         self._errors.pop(number, None)
-        for turn in self._computing:
-            if turn.home is home:
-                turn.reports.exception()  # waits: a block is not touched while it is computed
-                turn.stopped.add(number)
-        if isinstance(home, Alone):
-            return home.stop(slot.trial, status, reason)
-        if home is None:
+        for pending in self._computing:
+            if pending.executor is executor:
+                pending.reports.exception()  # waits: a block is not touched while it is computed
+                pending.stopped.add(number)
+        if isinstance(executor, SequentialFallback):
+            return executor.stop(slot.trial, status, reason)
+        if executor is None:
             self._parked = deque(row for row in self._parked if row.slot is not slot)
             return slot.result(status, reason)
-        weights, test = home.free(slot, judge=status.is_usable)
+        weights, test = executor.free(slot, evaluate=status.is_usable)
         return slot.result(status, reason, weights, test)
 
     def seconds(self, number: int) -> dict[str, float]:
@@ -209,11 +209,11 @@ class VectorizedEngine:
             row = group.first_row(slot)
         except (NotImplementedError, AdaptationError) as error:
             self._tell(f"{error} Such trials are trained one after the other.")
-            if self._alone is None:
-                self._alone = Alone()
-                self._homes.append(self._alone)
-            self._alone.take(trial)
-            self._running[trial.number] = (slot, self._alone)
+            if self._fallback is None:
+                self._fallback = SequentialFallback()
+                self._executors.append(self._fallback)
+            self._fallback.take(trial)
+            self._running[trial.number] = (slot, self._fallback)
             return
         if self._placed >= self.capacity:
             self._parked.append(row)
@@ -237,8 +237,8 @@ class VectorizedEngine:
 
     def _take(self, group: Group, row: Row) -> None:
         block = group.take(row)
-        if block not in self._homes:
-            self._homes.append(block)
+        if block not in self._executors:
+            self._executors.append(block)
         self._running[row.slot.trial.number] = (row.slot, block)
 
     # Computing.
@@ -249,27 +249,27 @@ class VectorizedEngine:
             if is_out_of_memory(error) and self.capacity > 1:
                 raise error
         for number, error in failed.items():
-            slot, home = self._running.get(number, (None, None))
-            if slot is not None and isinstance(home, Block):
-                home.free(slot, judge=False)
+            slot, executor = self._running.get(number, (None, None))
+            if slot is not None and isinstance(executor, Block):
+                executor.free(slot, evaluate=False)
                 self._running[number] = (slot, None)
                 self._errors[number] = failure_reason(error)
 
     def _compute(self) -> None:
         """Hand every block that has trials and is not computing yet to the threads."""
-        computing = {id(turn.home) for turn in self._computing}
-        for home in [home for home in self._homes if id(home) not in computing]:
-            if isinstance(home, Block):
-                self._merge(home)
-                if not home.count:
-                    self._leave(home)
-            if home.count:
-                home.admit()
-                self._computing.append(Turn(home, self._pool.submit(home.advance)))
+        computing = {id(pending.executor) for pending in self._computing}
+        for executor in [executor for executor in self._executors if id(executor) not in computing]:
+            if isinstance(executor, Block):
+                self._merge(executor)
+                if not executor.count:
+                    self._leave(executor)
+            if executor.count:
+                executor.admit()
+                self._computing.append(PendingEpoch(executor, self._pool.submit(executor.advance)))
 
     @property
     def _placed(self) -> int:
-        return sum(home is not None for _, home in self._running.values())
+        return sum(executor is not None for _, executor in self._running.values())
 
     def _merge(self, block: Block) -> None:
         """Let the trials of a block go on in others of its structure, where all have room."""
@@ -281,7 +281,7 @@ class VectorizedEngine:
     def _leave(self, block: Block) -> None:
         """Drop an empty block, so that its memory is free."""
         self._slot_epochs += block.slot_epochs
-        self._homes.remove(block)
+        self._executors.remove(block)
         group = self._groups.of_block(block)
         if group:
             group.blocks.remove(block)
@@ -293,26 +293,28 @@ class VectorizedEngine:
             The reports of blocks that were computed.
         """
         reports: list[Report] = []
-        for turn in self._computing:
-            if turn.reports.exception() is None:
-                reports += turn.wanted()
+        for pending in self._computing:
+            if pending.reports.exception() is None:
+                reports += pending.wanted()
         self._computing.clear()
         self._groups.halve()
         self._tell(
             f"Memory is exhausted: the capacity is lowered to {self.capacity}. "
             "Trials go on from their last epoch."
         )
-        blocks = [home for home in self._homes if isinstance(home, Block)]
+        blocks = [executor for executor in self._executors if isinstance(executor, Block)]
         self._slot_epochs = self._counted()
         rows = [row for block in blocks for row in block.leave()]
-        self._homes = [home for home in self._homes if isinstance(home, Alone)]
+        self._executors = [
+            executor for executor in self._executors if isinstance(executor, SequentialFallback)
+        ]
         for row in sorted(rows, key=lambda row: row.slot.trial.number):
             self._running[row.slot.trial.number] = (row.slot, None)
             self._parked.append(row)
         return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
 
     def _counted(self) -> SlotEpochs:
-        blocks = (home for home in self._homes if isinstance(home, Block))
+        blocks = (executor for executor in self._executors if isinstance(executor, Block))
         return sum((block.slot_epochs for block in blocks), start=self._slot_epochs)
 
     def _tell(self, text: str) -> None:

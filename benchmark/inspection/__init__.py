@@ -1,7 +1,7 @@
 """The curvature at one point: of a recorded trial, or of any saved Keras model.
 
     subject = trial_subject(path, number)        or model_subject(file, dataset, …)
-    portrait = examine(subject, settings)        plain values, for the page and the terminal
+    curvature_report = examine(subject, settings)        plain values, for the page and the terminal
 
 Importing this package imports no framework; its modules do.
 """

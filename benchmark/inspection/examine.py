@@ -1,4 +1,4 @@
-"""From a subject to its portrait: diagnosis, eigenvalues, sums, density, way and plane."""
+"""From a subject to its curvature_report: diagnosis, eigenvalues, sums, density, way and plane."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from benchmark.curvature import (
     estimate_moments,
     spectral_density,
 )
-from benchmark.curvature.report import Portrait, Sum
+from benchmark.curvature.results import CurvatureReport, Sum
 from benchmark.inspection.quantities import (
     cost_of,
     density_curve,
@@ -64,7 +64,7 @@ class Point:
 
 def examine(
     subject: Subject, settings: Settings, watch: Watch, announce: Callable[[str], object] = len
-) -> Portrait:
+) -> CurvatureReport:
     """Measure the curvature of a subject.
 
     Args:
@@ -92,7 +92,7 @@ def examine(
 
 def _examined(
     subject: Subject, settings: Settings, watch: Watch, announce: Callable[[str], object]
-) -> Portrait:
+) -> CurvatureReport:
     kind = {"hessian": HessianProgram, "gauss_newton": GaussNewtonProgram}[settings.matrix]
     point = Point(subject, settings, kind(subject.loss))
     watch("cost", 0.0)
@@ -119,7 +119,7 @@ def _examined(
     epochs, spectra = _along_the_way(point, watch)
     plane = plane_of(subject, settings, pairs, watch) if settings.grid else None
     count = int(min(settings.eigenvalues, subject.size))
-    return Portrait(
+    return CurvatureReport(
         title=subject.title,
         source=subject.source,
         matrix=MATRICES[settings.matrix],

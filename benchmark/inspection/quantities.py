@@ -17,7 +17,7 @@ from benchmark.curvature import (
 )
 from benchmark.curvature.exact import top_eigenpairs
 from benchmark.curvature.operators import epsilon_of
-from benchmark.curvature.report import DensityCurve, Extreme, Plane
+from benchmark.curvature.results import DensityCurve, Extreme, Plane
 from benchmark.curvature.slices import SliceProgram, projected
 from benchmark.curvature.symlog import DENSITY_DECADES, edges, linear_until, symlog
 from benchmark.inspection.settings import MATRICES, Settings

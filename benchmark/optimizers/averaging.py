@@ -1,4 +1,4 @@
-"""The base of optimizers that are judged at an average of their iterates."""
+"""The base of optimizers that are evaluated at an average of their iterates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -68,10 +68,10 @@ def polynomial_share(step: Tensor, power: Tensor) -> Tensor:
 
 
 class Averaging(Optimizer):
-    """An optimizer whose weights are trained in one place and judged in another.
+    """An optimizer whose weights are trained in one place and evaluated in another.
 
     A subclass moves a sequence z and averages it into x, by :func:`interpolated`. The
-    model's weights while it trains are y = (1 − β) z + β x; what it is judged by is x
+    model's weights while it trains are y = (1 − β) z + β x; what it is evaluated by is x
     (``evaluation_weights``). In ``fit`` Keras puts x in their place after the last epoch,
     and an optimizer that goes on from there goes on from z = y = x. With ``use_ema`` the
     average of Keras counts instead, as in Keras.
@@ -88,13 +88,13 @@ class Averaging(Optimizer):
         return 0.0
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
-        """Put the weights where the model is judged; Keras calls it at the end of ``fit``."""
+        """Put the weights where the model is evaluated; Keras calls it at the end of ``fit``."""
         if self.use_ema:
             super().finalize_variable_values(var_list)
             return
         for variable in var_list:
             displacement = self._slots[self._get_variable_index(variable)]["displacement"]
             share = 1 - ops.cast(self.interpolation, displacement.dtype)
-            judged = ops.cast(variable, displacement.dtype) - share * displacement
-            variable.assign(ops.cast(judged, variable.dtype))
+            evaluated = ops.cast(variable, displacement.dtype) - share * displacement
+            variable.assign(ops.cast(evaluated, variable.dtype))
             displacement.assign(ops.zeros_like(displacement.value))

@@ -140,7 +140,7 @@ class Mechanics(keras.optimizers.Optimizer):
 
     @property
     def has_evaluation_weights(self) -> bool:
-        """Whether the model is judged at other weights than those that are trained; structural."""
+        """Whether the model is evaluated at other weights than the trained ones; structural."""
         own, usual = type(self), keras.optimizers.Optimizer
         finalizes = own.finalize_variable_values is not usual.finalize_variable_values
         return bool(self.use_ema) or finalizes
@@ -148,7 +148,7 @@ class Mechanics(keras.optimizers.Optimizer):
     def evaluation_weights(
         self, optimizer_variables: Sequence[Tensor], trainable_variables: Sequence[Tensor]
     ) -> list[Tensor]:
-        """Return the weights at which the model is judged; a pure function on every backend.
+        """Return the weights at which the model is evaluated; a pure function on every backend.
 
         They are what Keras's hook ``finalize_variable_values`` makes of the weights, which
         ``fit`` calls at its end: the moving average with ``use_ema``, the weights themselves

@@ -7,8 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from benchmark.report.formatting import listed, number, words
-from benchmark.report.material import Material
 from benchmark.report.rendering import Figure
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import axis_of, finished, height_with, scale_of
 from benchmark.statistics import (
     budget_values,
@@ -26,28 +26,28 @@ DEEPEST = 1e-16
 """How far below its largest value the axis of a curve may go; float32 needs no more."""
 
 
-def convergence(material: Material, metric: str) -> Figure | None:
+def convergence(run_data: RunData, metric: str) -> Figure | None:
     """Draw a metric by epoch for each label: replicates, or the best trial, and the median.
 
     Args:
-        material: the run.
+        run_data: the run.
         metric: a metric of its curves.
     """
-    curves = material.run.curves[material.run.curves["metric"] == metric]
+    curves = run_data.run.curves[run_data.run.curves["metric"] == metric]
     plot, seen, ends = go.Figure(), [], []
-    crowded = len(material.labels) > MOST_BANDS
-    for label in material.labels:
-        trials, kind = material.shown_trials(label)
+    crowded = len(run_data.labels) > MOST_BANDS
+    for label in run_data.labels:
+        trials, kind = run_data.shown_trials(label)
         table = _by_epoch(curves, trials)
         if not len(table):
             continue
         median = table.median(axis=1)
         if not crowded:
-            _add_band(plot, material, label, table)
-        _add_line(plot, material, label, median, kind, is_dashed=crowded)
+            _add_band(plot, run_data, label, table)
+        _add_line(plot, run_data, label, median, kind, is_dashed=crowded)
         seen.append(table.to_numpy().ravel())
         if not crowded:
-            seen.append(_add_search_median(plot, material, label, curves))
+            seen.append(_add_search_median(plot, run_data, label, curves))
         ends.append(f"{label} ends at {number(float(median.iloc[-1]))}")
     if not seen:
         return None
@@ -58,7 +58,7 @@ def convergence(material: Material, metric: str) -> Figure | None:
         f"convergence-{metric.replace('_', '-')}",
         f"{words(metric).capitalize()} by epoch. {_how(crowded)}{below}",
         f"Line chart of {words(metric)} by epoch, {scale} scale. " + "; ".join(ends) + ".",
-        finished(plot, height_with(420, material.labels), hovermode=_hover(crowded)),
+        finished(plot, height_with(420, run_data.labels), hovermode=_hover(crowded)),
     )
 
 
@@ -104,7 +104,7 @@ def _by_epoch(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     return own.pivot_table(index="epoch", columns="trial", values="value")
 
 
-def _add_band(plot: go.Figure, material: Material, label: str, table: pd.DataFrame) -> None:
+def _add_band(plot: go.Figure, run_data: RunData, label: str, table: pd.DataFrame) -> None:
     if table.shape[1] < 2:
         return
     epochs = table.index.to_numpy()
@@ -116,7 +116,7 @@ def _add_band(plot: go.Figure, material: Material, label: str, table: pd.DataFra
         y=np.concatenate([table.max(axis=1), lowest[::-1]]),
         mode="lines",
         fill="toself",
-        fillcolor=material.styles[label].faint(0.18),
+        fillcolor=run_data.styles[label].faint(0.18),
         line={"width": 0},
         hoverinfo="skip",
         legendgroup=label,
@@ -126,14 +126,14 @@ def _add_band(plot: go.Figure, material: Material, label: str, table: pd.DataFra
 
 def _add_line(
     plot: go.Figure,
-    material: Material,
+    run_data: RunData,
     label: str,
     values: "pd.Series[Any]",
     kind: str,
     *,
     is_dashed: bool,
 ) -> None:
-    style = material.styles[label]
+    style = run_data.styles[label]
     plot.add_scatter(
         x=values.index,
         y=values,
@@ -148,9 +148,9 @@ def _add_line(
 
 
 def _add_search_median(
-    plot: go.Figure, material: Material, label: str, curves: pd.DataFrame
+    plot: go.Figure, run_data: RunData, label: str, curves: pd.DataFrame
 ) -> "np.ndarray[Any, Any]":
-    search = usable(material.trials[material.trials["label"] == label], "search")
+    search = usable(run_data.trials[run_data.trials["label"] == label], "search")
     median = _by_epoch(curves, search).median(axis=1)
     if len(search) < 3:
         return np.empty(0)
@@ -161,7 +161,7 @@ def _add_search_median(
         legendgroup=label,
         showlegend=False,  # the caption says it; two names a label would fill a phone
         mode="lines",
-        line={"color": material.styles[label].faint(0.75), "width": 1.2, "dash": "dot"},
+        line={"color": run_data.styles[label].faint(0.75), "width": 1.2, "dash": "dot"},
         hovertemplate="%{y:.4g}",
     )
     return np.asarray(median, dtype=float)
@@ -175,24 +175,24 @@ _BAND = (
 )
 
 
-def best_by_budget(material: Material) -> Figure | None:
+def best_by_budget(run_data: RunData) -> Figure | None:
     """Draw the expected best objective of k trials for each label.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
     plot, ends, seen = go.Figure(), [], []
-    crowded = len(material.labels) > MOST_BANDS
-    for label in material.labels:
-        values = budget_values(material.trials, label)
+    crowded = len(run_data.labels) > MOST_BANDS
+    for label in run_data.labels:
+        values = budget_values(run_data.trials, label)
         if len(values) < 2:
             continue
         budgets = np.arange(1, len(values) + 1)
-        best = expected_best(values, budgets, material.direction)
-        style = material.styles[label]
+        best = expected_best(values, budgets, run_data.direction)
+        style = run_data.styles[label]
         held = budgets[: len(values) // BAND_UP_TO]
         if not crowded and len(held):
-            low, high = expected_best_band(values, held, material.direction)
+            low, high = expected_best_band(values, held, run_data.direction)
             seen += [low, high]
             plot.add_scatter(
                 x=np.concatenate([held, held[::-1]]),
@@ -221,37 +221,37 @@ def best_by_budget(material: Material) -> Figure | None:
     # Plotly would put ticks at halves of a trial.
     few = max(len(trace.x) for trace in plot.data) <= 2 * FEW_TRIALS
     plot.update_xaxes(title="trials of the search", dtick=1 if few else None)
-    plot.update_yaxes(title=f"expected best {words(material.objective)}")
+    plot.update_yaxes(title=f"expected best {words(run_data.objective)}")
     values = np.concatenate(seen)
     plot.update_yaxes(axis_of(values, scale_of(values)))
     return Figure(
         "best-by-budget",
-        f"The best {words(material.objective)} to be expected of the first k trials, in closed "
+        f"The best {words(run_data.objective)} to be expected of the first k trials, in closed "
         f"form by order statistics{'' if crowded else _BAND}. "
         "Trials are taken as drawn independently; a trial that diverged counts as the worst "
         "finite one.",
         f"Line chart of the expected best objective by number of trials: {listed(ends)}.",
-        finished(plot, height_with(380, material.labels), hovermode=_hover(crowded)),
+        finished(plot, height_with(380, run_data.labels), hovermode=_hover(crowded)),
     )
 
 
-def target_reached(material: Material) -> Figure | None:
+def target_reached(run_data: RunData) -> Figure | None:
     """Draw which share of each label's trials reached the target by a given cost.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    target = material.study.target
-    if target is None or not len(material.search):
+    target = run_data.study.target
+    if target is None or not len(run_data.search):
         return None
     better = direction_of(target.metric)
     times = time_to_target(
-        material.search, material.run.curves, target.metric, target.value, better
+        run_data.search, run_data.run.curves, target.metric, target.value, better
     )
     plot, ends = go.Figure(), []
-    longest = float(material.search["gradient_evaluations"].max())
+    longest = float(run_data.search["gradient_evaluations"].max())
     for label, own in times.groupby("label", sort=False):
-        style = material.styles[str(label)]
+        style = run_data.styles[str(label)]
         costs = np.sort(own["gradient_evaluations"].dropna().to_numpy(float))
         shares = np.arange(1, costs.size + 1) / len(own)
         reached = costs.size / len(own)

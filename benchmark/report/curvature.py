@@ -11,9 +11,9 @@ from plotly.subplots import make_subplots
 from benchmark.curvature.symlog import edges, linear_until, symlog
 from benchmark.report.axes import symlog_ticks
 from benchmark.report.formatting import listed, number
-from benchmark.report.material import Material
 from benchmark.report.quantities import trials_by_label
 from benchmark.report.rendering import Figure
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import axis_of, finished, log_ticks, scale_of
 
 DRAWN = ("lambda_max", "condition_number", "condition_number_lower_bound")
@@ -46,29 +46,29 @@ class CurvatureRow:
     step: str
 
 
-def shown_curvature(material: Material) -> pd.DataFrame:
+def shown_curvature(run_data: RunData) -> pd.DataFrame:
     """Return the curvature of the trials whose course is shown, a column a quantity.
 
     Where a label's shown trials were not measured, those of its trials that were stand in.
 
     Args:
-        material: the run.
+        run_data: the run.
 
     Returns:
         A row a trial and epoch with ``label``, ``trial``, ``epoch`` and the quantities.
     """
-    measured = material.run.curvature
+    measured = run_data.run.curvature
     # What was followed on a probe is the curvature of another function.
     measured = measured[~measured["quantity"].str.startswith("probe_")]
     if not len(measured):
         return pd.DataFrame()
     wide = measured.pivot_table(index=["trial", "epoch"], columns="quantity", values="value")
     wide = wide.reset_index()
-    wide["label"] = wide["trial"].map(material.trials.set_index("number")["label"])
+    wide["label"] = wide["trial"].map(run_data.trials.set_index("number")["label"])
     parts = []
-    for label in material.labels:
+    for label in run_data.labels:
         own = wide[wide["label"] == label]
-        shown = own[own["trial"].isin(material.shown_trials(label)[0]["number"])]
+        shown = own[own["trial"].isin(run_data.shown_trials(label)[0]["number"])]
         parts.append(shown if len(shown) else own)
     return pd.concat(parts, ignore_index=True)
 
@@ -133,11 +133,11 @@ def _condition_numbers(own: pd.DataFrame) -> tuple["np.ndarray[Any, Any]", "np.n
     return np.where(is_bound, bound, exact), is_bound
 
 
-def curvature_by_epoch(material: Material, table: pd.DataFrame) -> Figure | None:
+def curvature_by_epoch(run_data: RunData, table: pd.DataFrame) -> Figure | None:
     """Draw the largest eigenvalue and the condition number by epoch.
 
     Args:
-        material: the run.
+        run_data: the run.
         table: what :func:`shown_curvature` returned.
     """
     if not len(table) or table["epoch"].nunique() < 2 or "lambda_max" not in table:
@@ -149,7 +149,7 @@ def curvature_by_epoch(material: Material, table: pd.DataFrame) -> Figure | None
         own = own.assign(kappa=kappa, is_bound=is_bound)  # noqa: PLW2901  # the same rows, wider
         median = own.groupby("epoch")[["lambda_max", "kappa"]].median()
         open_markers = own.groupby("epoch")["is_bound"].any().to_numpy()
-        style = material.styles[str(label)]
+        style = run_data.styles[str(label)]
         for column, name in enumerate(("lambda_max", "kappa"), start=1):
             symbols = [
                 f"{style.symbol}-open" if is_open and name == "kappa" else style.symbol
@@ -189,17 +189,17 @@ def curvature_by_epoch(material: Material, table: pd.DataFrame) -> Figure | None
     )
 
 
-def followed_spectra(material: Material) -> dict[str, pd.DataFrame]:
+def followed_spectra(run_data: RunData) -> dict[str, pd.DataFrame]:
     """Return the spectra of one trial of each label that has any: a shown one if possible.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    spectra = material.run.spectra
+    spectra = run_data.run.spectra
     chosen: dict[str, pd.DataFrame] = {}
-    for label in material.labels:
-        own = material.trials[material.trials["label"] == label]["number"]
-        shown = material.shown_trials(label)[0]["number"]
+    for label in run_data.labels:
+        own = run_data.trials[run_data.trials["label"] == label]["number"]
+        shown = run_data.shown_trials(label)[0]["number"]
         for numbers in (shown, own):
             measured = spectra[spectra["trial"].isin(numbers)]
             if len(measured):
@@ -208,13 +208,13 @@ def followed_spectra(material: Material) -> dict[str, pd.DataFrame]:
     return chosen
 
 
-def spectrum(material: Material) -> Figure | None:
+def spectrum(run_data: RunData) -> Figure | None:
     """Draw a histogram of Hessian eigenvalues for one trial of each label.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    chosen = followed_spectra(material)
+    chosen = followed_spectra(run_data)
     if not chosen:
         return None
     plot = make_subplots(
@@ -229,13 +229,13 @@ def spectrum(material: Material) -> Figure | None:
     unit = linear_until(values)
     bins = edges(values, unit)
     for row, (label, table) in enumerate(chosen.items(), start=1):
-        _draw_spectrum(plot, material, label, table, scale=(bins, unit), row=row)
+        _draw_spectrum(plot, run_data, label, table, scale=(bins, unit), row=row)
     places, text = symlog_ticks(bins, unit)
     half = float(bins[1] - bins[0])
     plot.update_xaxes(tickvals=places, ticktext=text, range=[bins[0] - half, bins[-1] + half])
     plot.update_xaxes(title="eigenvalue (symmetric logarithm)", row=len(chosen), col=1)
     trials = listed(
-        [material.named_trial(label, int(t["trial"].iloc[0])) for label, t in chosen.items()]
+        [run_data.named_trial(label, int(t["trial"].iloc[0])) for label, t in chosen.items()]
     )
     return Figure(
         "spectrum",
@@ -257,7 +257,7 @@ def _measured_at(label: str, table: pd.DataFrame) -> str:
 
 def _draw_spectrum(
     plot: go.Figure,
-    material: Material,
+    run_data: RunData,
     label: str,
     table: pd.DataFrame,
     *,
@@ -265,7 +265,7 @@ def _draw_spectrum(
     row: int,
 ) -> None:
     bins, unit = scale
-    style = material.styles[label]
+    style = run_data.styles[label]
     epochs = sorted({int(table["epoch"].min()), int(table["epoch"].max())})
     highest = 1.0
     for epoch in epochs[::-1]:

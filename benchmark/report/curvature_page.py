@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from benchmark.curvature.report import Extreme, Plane, Portrait, Sum
+from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog
 from benchmark.report.eigenvalues import density_figure, eigenvalues_by_epoch
 from benchmark.report.formatting import number
@@ -23,13 +23,13 @@ WHOLE = 0.995
 """The share of the squared distance from which a way counts as lying in the plane."""
 
 
-def loss_plane(portrait: Portrait) -> Figure | None:
+def loss_plane(curvature_report: CurvatureReport) -> Figure | None:
     """Draw the loss around a point as contour lines, and the projected way of its training.
 
     Args:
-        portrait: what was measured.
+        curvature_report: what was measured.
     """
-    plane = portrait.plane
+    plane = curvature_report.plane
     if plane is None:
         return None
     plot = go.Figure(_contour(plane))
@@ -54,7 +54,8 @@ def loss_plane(portrait: Portrait) -> Figure | None:
         ends = [float(steps[0]), float(steps[-1])]
         update(title=title, **{**axis_of(ends, "linear", 0.0), "range": ends})
     caption = (
-        f"The loss on the plane of the two sharpest directions of the {portrait.matrix}, through "
+        f"The loss on the plane of the two sharpest directions of the {curvature_report.matrix}, "
+        "through "
         "the weights examined; lines are evenly spaced in the logarithm of the height above the "
         "lowest point of the grid."
     )
@@ -130,11 +131,11 @@ PAGE, NUMBERS = "curvature.html", "curvature.json"
 TABLES = ("spectrum", "quantities", "spectra", "density", "plane", "path")
 
 
-def write_curvature(portrait: Portrait, folder: Path) -> list[Path]:
-    """Write the page and the numbers of a portrait.
+def write_curvature(curvature_report: CurvatureReport, folder: Path) -> list[Path]:
+    """Write the page and the numbers of a curvature_report.
 
     Args:
-        portrait: what was measured.
+        curvature_report: what was measured.
         folder: where; it is made.
 
     Returns:
@@ -145,13 +146,13 @@ def write_curvature(portrait: Portrait, folder: Path) -> list[Path]:
     former = _former_tables(folder)
     page = render(
         "curvature.html.jinja",
-        portrait=portrait,
-        tables=tables(portrait),
-        figures=figures(portrait),
+        curvature_report=curvature_report,
+        tables=tables(curvature_report),
+        figures=figures(curvature_report),
     )
     write_text(folder / PAGE, page)
-    filled = {name: table for name, table in _tables(portrait).items() if len(table)}
-    write_json(folder / NUMBERS, document(portrait))
+    filled = {name: table for name, table in _tables(curvature_report).items() if len(table)}
+    write_json(folder / NUMBERS, document(curvature_report))
     written = [folder / PAGE, folder / NUMBERS]
     for name, table in filled.items():
         file = folder / f"{name}.parquet"
@@ -173,82 +174,92 @@ def _former_tables(folder: Path) -> set[str]:
     return {name for name in TABLES if isinstance(names, list | tuple) and name in names}
 
 
-def document(portrait: Portrait) -> dict[str, Any]:
-    """Return the numbers of a portrait as plain values.
+def document(curvature_report: CurvatureReport) -> dict[str, Any]:
+    """Return the numbers of a curvature_report as plain values.
 
     Args:
-        portrait: what was measured.
+        curvature_report: what was measured.
     """
     return strict(
         {
-            "title": portrait.title,
-            "source": portrait.source,
-            "matrix": portrait.matrix,
-            "parameters": portrait.size,
-            "verdict": portrait.verdict,
-            "definiteness": portrait.definiteness,
-            "sentences": portrait.sentences,
-            "notes": portrait.notes,
-            "facts": dict(portrait.facts),
-            "quantities": portrait.quantities,
-            "tables": [name for name, table in _tables(portrait).items() if len(table)],
-            "largest_eigenvalues": [_extreme(one) for one in _upper(portrait)],
-            "smallest_eigenvalues": [_extreme(one) for one in _lower(portrait)],
+            "title": curvature_report.title,
+            "source": curvature_report.source,
+            "matrix": curvature_report.matrix,
+            "parameters": curvature_report.size,
+            "verdict": curvature_report.verdict,
+            "definiteness": curvature_report.definiteness,
+            "sentences": curvature_report.sentences,
+            "notes": curvature_report.notes,
+            "facts": dict(curvature_report.facts),
+            "quantities": curvature_report.quantities,
+            "tables": [name for name, table in _tables(curvature_report).items() if len(table)],
+            "largest_eigenvalues": [_extreme(one) for one in _upper(curvature_report)],
+            "smallest_eigenvalues": [_extreme(one) for one in _lower(curvature_report)],
             "sums": {
                 one.name: {
                     "value": one.value,
                     "standard_error": one.standard_error,
                     "interval_95": [one.low, one.high],
                 }
-                for one in portrait.sums
+                for one in curvature_report.sums
             },
         }
     )
 
 
-def figures(portrait: Portrait) -> list[Figure]:
+def figures(curvature_report: CurvatureReport) -> list[Figure]:
     """Return the figures that there are numbers for."""
     one = styles(["trained again"])
     found = [
-        density_figure(portrait),
-        loss_plane(portrait),
-        eigenvalues_by_epoch({"trained again": portrait.spectra}, one),
-        quantities_by_epoch(_wide(portrait.epochs), one),
+        density_figure(curvature_report),
+        loss_plane(curvature_report),
+        eigenvalues_by_epoch({"trained again": curvature_report.spectra}, one),
+        quantities_by_epoch(_wide(curvature_report.epochs), one),
     ]
     return [figure for figure in found if figure is not None]
 
 
-def tables(portrait: Portrait) -> list[Table]:
+def tables(curvature_report: CurvatureReport) -> list[Table]:
     """Return the tables: extreme eigenvalues, sums over all of them, and every quantity."""
     return [
         Table(
-            f"The eigenvalues of the {portrait.matrix} at both ends, of {portrait.size}. An "
+            f"The eigenvalues of the {curvature_report.matrix} at both ends, of "
+            f"{curvature_report.size}. An "
             "eigenvalue lies within the bound of each; as many as are listed are there.",
             ("end", "eigenvalue", "error at most", ""),
-            [_cells(f"largest, {i}", one) for i, one in enumerate(_upper(portrait), start=1)]
-            + [_cells(f"smallest, {i}", one) for i, one in enumerate(_lower(portrait), start=1)],
+            [
+                _cells(f"largest, {i}", one)
+                for i, one in enumerate(_upper(curvature_report), start=1)
+            ]
+            + [
+                _cells(f"smallest, {i}", one)
+                for i, one in enumerate(_lower(curvature_report), start=1)
+            ],
         ),
         Table(
             "Sums over all eigenvalues, with standard errors and 95 % intervals where they are "
             "estimates from random vectors.",
             ("sum", "value", "standard error", "95 % interval"),
-            [_sum(one) for one in portrait.sums],
+            [_sum(one) for one in curvature_report.sums],
         ),
         Table(
             "Every quantity of the diagnosis.",
             ("quantity", "in words", "value"),
-            [(name, title_of(name), number(value)) for name, value in portrait.quantities.items()],
+            [
+                (name, title_of(name), number(value))
+                for name, value in curvature_report.quantities.items()
+            ],
             text_columns=2,
         ),
     ]
 
 
-def _upper(portrait: Portrait) -> list[Extreme]:
-    return portrait.extremes[: portrait.largest]
+def _upper(curvature_report: CurvatureReport) -> list[Extreme]:
+    return curvature_report.extremes[: curvature_report.largest]
 
 
-def _lower(portrait: Portrait) -> list[Extreme]:
-    return portrait.extremes[portrait.largest :]
+def _lower(curvature_report: CurvatureReport) -> list[Extreme]:
+    return curvature_report.extremes[curvature_report.largest :]
 
 
 def _cells(name: str, one: Extreme) -> tuple[str, ...]:
@@ -274,14 +285,14 @@ def _wide(epochs: pd.DataFrame) -> pd.DataFrame:
     return wide.assign(label="trained again")
 
 
-def _tables(portrait: Portrait) -> dict[str, pd.DataFrame]:
-    kind = "eigenvalue" if portrait.is_exact else "ritz_value"
+def _tables(curvature_report: CurvatureReport) -> dict[str, pd.DataFrame]:
+    kind = "eigenvalue" if curvature_report.is_exact else "ritz_value"
     found = {name: pd.DataFrame() for name in TABLES} | {
-        "spectrum": pd.DataFrame({kind: portrait.eigenvalues}),
-        "quantities": portrait.epochs,
-        "spectra": portrait.spectra,
+        "spectrum": pd.DataFrame({kind: curvature_report.eigenvalues}),
+        "quantities": curvature_report.epochs,
+        "spectra": curvature_report.spectra,
     }
-    curve, plane = portrait.density, portrait.plane
+    curve, plane = curvature_report.density, curvature_report.plane
     if curve is not None:
         found["density"] = pd.DataFrame(
             {

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from benchmark.curvature.report import Portrait
+from benchmark.curvature.results import CurvatureReport
 from benchmark.curvature.symlog import DENSITY_DECADES, edges, inverse_symlog, linear_until, symlog
 from benchmark.report.axes import symlog_ticks
 from benchmark.report.formatting import listed, number
@@ -105,26 +105,26 @@ def _ends(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def density_figure(portrait: Portrait) -> Figure | None:
+def density_figure(curvature_report: CurvatureReport) -> Figure | None:
     """Draw the histogram of all known eigenvalues and the estimated density.
 
     Args:
-        portrait: what was measured.
+        curvature_report: what was measured.
     """
-    curve, values = portrait.density, portrait.eigenvalues
-    if curve is None and not portrait.is_exact:
+    curve, values = curvature_report.density, curvature_report.eigenvalues
+    if curve is None and not curvature_report.is_exact:
         return None
     unit = curve.unit if curve else linear_until(values, DENSITY_DECADES)
-    found = [one.value for one in portrait.extremes]
+    found = [one.value for one in curvature_report.extremes]
     bins = edges([*values, *found], unit)
     if curve is not None:
         bins = np.linspace(min(bins[0], curve.places[0]), max(bins[-1], curve.places[-1]), 81)
     plot, highest = go.Figure(), 1.0
-    if portrait.is_exact:
+    if curvature_report.is_exact:
         highest = _add_histogram(plot, symlog(values, unit), bins)
     if curve is not None:
         highest = max(highest, float(curve.estimate.max()))
-        _add_band(plot, portrait)
+        _add_band(plot, curvature_report)
     _add_rug(plot, found, unit)
     places, text = symlog_ticks(bins, unit, DENSITY_DECADES)
     limits = [np.log10(LEAST), np.log10(2 * highest)]
@@ -133,7 +133,7 @@ def density_figure(portrait: Portrait) -> Figure | None:
     ticks = log_ticks(LEAST, 2 * highest)
     plot.update_yaxes(title="eigenvalues per decade", type="log", range=limits, tickvals=ticks)
     parts = ["The spectrum: how many eigenvalues lie where."]
-    if portrait.is_exact:
+    if curvature_report.is_exact:
         parts.append(f"Bars: all {values.size} eigenvalues, counted.")
     if curve is not None:
         parts.append(
@@ -167,8 +167,8 @@ def _add_histogram(plot: go.Figure, places: Any, bins: Any) -> float:
     return float(heights.max())
 
 
-def _add_band(plot: go.Figure, portrait: Portrait) -> None:
-    curve = portrait.density
+def _add_band(plot: go.Figure, curvature_report: CurvatureReport) -> None:
+    curve = curvature_report.density
     assert curve is not None, "asked for only where there is one"
     style = Style("#D55E00", "solid", "circle")
     low, middle, high = (np.maximum(x, LEAST / 10) for x in (curve.low, curve.estimate, curve.high))

@@ -5,8 +5,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmark.report.formatting import listed, number, typeset, words
-from benchmark.report.material import Material
 from benchmark.report.rendering import Figure, Table
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK, axis_of, finished, height_with
 from benchmark.report.tracked import axis_around, clipped
 
@@ -31,19 +31,19 @@ MOST_ROWS = 120
 """A longer table is folded away: it would be most of the page."""
 
 
-def finding_table(material: Material) -> Table | None:
+def finding_table(run_data: RunData) -> Table | None:
     """Return the sentences on one trial of each label, at its first and last measured epoch.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
     rows: list[tuple[str, str, str, str]] = []
     trials: list[str] = []
-    for label in material.labels:
-        own = _of_first_trial(material, material.run.findings, label)
+    for label in run_data.labels:
+        own = _of_first_trial(run_data, run_data.run.findings, label)
         if not len(own):
             continue
-        trials.append(material.named_trial(label, int(own["trial"].iloc[0])))
+        trials.append(run_data.named_trial(label, int(own["trial"].iloc[0])))
         epochs = dict.fromkeys([own["epoch"].min(), own["epoch"].max()])
         for epoch in epochs:
             said = own[own["epoch"] == epoch].set_index("topic")["sentence"]
@@ -52,7 +52,7 @@ def finding_table(material: Material) -> Table | None:
                 for topic, name in TOPICS.items()
                 if topic in said
             ]
-        rows += _trajectory(material, label)
+        rows += _trajectory(run_data, label)
     if not rows:
         return None
     return Table(
@@ -65,9 +65,9 @@ def finding_table(material: Material) -> Table | None:
     )
 
 
-def _trajectory(material: Material, label: str) -> list[tuple[str, str, str, str]]:
+def _trajectory(run_data: RunData, label: str) -> list[tuple[str, str, str, str]]:
     """How the sharpness went along the epochs of the same trial."""
-    own = _of_first_trial(material, material.run.curvature, label)
+    own = _of_first_trial(run_data, run_data.run.curvature, label)
     own = own[own["quantity"] == "lambda_max"].sort_values("epoch")
     if len(own) < 2:
         return []
@@ -82,33 +82,33 @@ def _trajectory(material: Material, label: str) -> list[tuple[str, str, str, str
     return [(label, f"{epochs[0]} to {epochs[-1]}", "sharpness along the way", sentence)]
 
 
-def _of_first_trial(material: Material, table: pd.DataFrame, label: str) -> pd.DataFrame:
+def _of_first_trial(run_data: RunData, table: pd.DataFrame, label: str) -> pd.DataFrame:
     """The rows of the first measured trial of a label, of those shown where there are any."""
-    own = material.trials[material.trials["label"] == label]["number"]
-    for numbers in (material.shown_trials(label)[0]["number"], own):
+    own = run_data.trials[run_data.trials["label"] == label]["number"]
+    for numbers in (run_data.shown_trials(label)[0]["number"], own):
         found = table[table["trial"].isin(numbers)]
         if len(found):
             return found[found["trial"] == found["trial"].min()]
     return table.iloc[:0]
 
 
-def layer_figure(material: Material) -> Figure | None:
+def layer_figure(run_data: RunData) -> Figure | None:
     """Draw gradient norms and update ratios by layer, at the first and last measured epoch.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
     quantities = ("gradient_norm", "update_ratio")
     plot = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
     drawn: dict[str, list[float]] = {name: [] for name in quantities}
     names: dict[int, str] = {}
     said = []
-    for label in material.labels:
-        layers = _layers(_of_first_trial(material, material.run.curvature, label))
+    for label in run_data.labels:
+        layers = _layers(_of_first_trial(run_data, run_data.run.curvature, label))
         if not len(layers):
             continue
         names |= dict(zip(layers["place"], layers["layer"], strict=True))
-        style = material.styles[label]
+        style = run_data.styles[label]
         for column, quantity in enumerate(quantities, start=1):
             own = layers[(layers["name"] == quantity) & (layers["value"] > 0)]
             epochs = list(dict.fromkeys([own["epoch"].min(), own["epoch"].max()]))
@@ -167,36 +167,36 @@ def _layers(table: pd.DataFrame) -> pd.DataFrame:
 SHARPNESS, LIMIT = "scaled_sharpness", "stability_limit"
 
 
-def stability_ratios(material: Material) -> pd.DataFrame:
+def stability_ratios(run_data: RunData) -> pd.DataFrame:
     """Return η·λmax over its limit wherever both were measured.
 
     For an optimizer that divides by a matrix P, λmax is that of P⁻¹H, and the limit its own.
 
     Args:
-        material: the run.
+        run_data: the run.
 
     Returns:
         ``label``, ``trial``, ``epoch`` and ``ratio`` > 0, a row a diagnosis.
     """
-    measured = material.run.curvature
+    measured = run_data.run.curvature
     measured = measured[measured["quantity"].isin([SHARPNESS, LIMIT])]
     wide = measured.pivot_table(index=["trial", "epoch"], columns="quantity", values="value")
     wide = wide.reindex(columns=[SHARPNESS, LIMIT]).reset_index()
     wide["ratio"] = wide[SHARPNESS] / wide[LIMIT]
-    labels = material.trials.drop_duplicates("number").set_index("number")["label"]
+    labels = run_data.trials.drop_duplicates("number").set_index("number")["label"]
     wide["label"] = wide["trial"].map(labels)
     found = wide[(wide["ratio"] > 0) & wide["label"].notna()]
     return found[["label", "trial", "epoch", "ratio"]]
 
 
-def stability_figure(material: Material) -> Figure | None:
+def stability_figure(run_data: RunData) -> Figure | None:
     """Draw for each optimizer how much of its limit η·λmax took in the diagnosed trials.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    ratios = stability_ratios(material)
-    labels = [label for label in material.labels if (ratios["label"] == label).any()]
+    ratios = stability_ratios(run_data)
+    labels = [label for label in run_data.labels if (ratios["label"] == label).any()]
     if not labels:
         return None
     plot, said = go.Figure(), []
@@ -205,12 +205,12 @@ def stability_figure(material: Material) -> Figure | None:
         own = ratios[ratios["label"] == label]
         last = own["epoch"] == own.groupby("trial")["epoch"].transform("max")
         for is_last, rows in ((False, own[~last]), (True, own[last])):
-            _draw(plot, material, label, clipped(rows["ratio"], axis), rows, is_last=is_last)
+            _draw(plot, run_data, label, clipped(rows["ratio"], axis), rows, is_last=is_last)
         said.append(f"{label} {number(float(own[last]['ratio'].median()), 3)}")
     plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"})
     plot.update_xaxes(title="η·λmax / limit", **axis)
     plot.update_yaxes(categoryorder="array", categoryarray=labels[::-1])
-    missing = [label for label in material.labels if label not in labels]
+    missing = [label for label in run_data.labels if label not in labels]
     return Figure(
         "stability",
         "The edge of stability in the diagnosed trials: η·λmax over the largest value at which "
@@ -227,14 +227,14 @@ def stability_figure(material: Material) -> Figure | None:
 
 def _draw(
     plot: go.Figure,
-    material: Material,
+    run_data: RunData,
     label: str,
     places: object,
     rows: pd.DataFrame,
     *,
     is_last: bool,
 ) -> None:
-    style = material.styles[label]
+    style = run_data.styles[label]
     plot.add_scatter(
         x=places,
         y=[label] * len(rows),

@@ -11,8 +11,8 @@ from plotly.subplots import make_subplots
 
 from benchmark.report.axes import LOOKS, ObjectiveAxis, draw_points
 from benchmark.report.formatting import listed, number, words
-from benchmark.report.material import Material
 from benchmark.report.rendering import Figure
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK, finished, height_with, scale_of
 from benchmark.statistics import importance_of
 
@@ -20,34 +20,34 @@ MOST_AXES = 7
 """More hyperparameters would print their names into each other."""
 
 
-def parallel_coordinates(material: Material) -> Figure | None:
+def parallel_coordinates(run_data: RunData) -> Figure | None:
     """Draw every trial of the search as a line over all searched hyperparameters.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    names, left_out = _axes(material)
-    worst = material.worst_finite()
-    if len(names) < 2 or len(material.search) < 2 or math.isnan(worst):
+    names, left_out = _axes(run_data)
+    worst = run_data.worst_finite()
+    if len(names) < 2 or len(run_data.search) < 2 or math.isnan(worst):
         return None
-    objectives = material.search["objective"]
+    objectives = run_data.search["objective"]
     objectives = objectives.where(np.isfinite(objectives), worst)
     is_log = scale_of(objectives) == "log"
     colour = np.log10(objectives) if is_log else objectives
-    codes = material.search["label"].map({name: i for i, name in enumerate(material.labels)})
+    codes = run_data.search["label"].map({name: i for i, name in enumerate(run_data.labels)})
     dimensions = [
         {
             "label": "optimizer",
             "values": codes,
-            "tickvals": list(range(len(material.labels))),
-            "ticktext": material.labels,
-            "range": [-0.2, len(material.labels) - 0.8],
+            "tickvals": list(range(len(run_data.labels))),
+            "ticktext": run_data.labels,
+            "range": [-0.2, len(run_data.labels) - 0.8],
         },
-        *(_dimension(material.search[f"hp.{name}"], name, material.is_log(name)) for name in names),
-        _dimension(objectives, words(material.objective), is_log),
+        *(_dimension(run_data.search[f"hp.{name}"], name, run_data.is_log(name)) for name in names),
+        _dimension(objectives, words(run_data.objective), is_log),
     ]
-    left = max(70, 8 * max(map(len, material.labels)))
-    minimize = material.direction == "minimize"
+    left = max(70, 8 * max(map(len, run_data.labels)))
+    minimize = run_data.direction == "minimize"
     plot = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
@@ -66,8 +66,8 @@ def parallel_coordinates(material: Material) -> Figure | None:
         "scales; the brighter, the better. Drag along an axis to keep the trials that pass there. "
         "A dash at the foot of an axis: the optimizer has no such hyperparameter. A trial without "
         f"a finite objective counts as the worst finite one.{left_out}",
-        f"Parallel coordinates of {len(material.search)} trials over "
-        f"{listed(names)} and {words(material.objective)}.",
+        f"Parallel coordinates of {len(run_data.search)} trials over "
+        f"{listed(names)} and {words(run_data.objective)}.",
         finished(
             plot,
             440,
@@ -77,10 +77,10 @@ def parallel_coordinates(material: Material) -> Figure | None:
     )
 
 
-def _axes(material: Material) -> tuple[list[str], str]:
+def _axes(run_data: RunData) -> tuple[list[str], str]:
     """The hyperparameters that find room, those of most labels first, and a word on the others."""
-    every = material.all_searched()
-    searched = [material.searched(label) for label in material.labels]
+    every = run_data.all_searched()
+    searched = [run_data.searched(label) for label in run_data.labels]
     shared = {name: sum(name in own for own in searched) for name in every}
     first = sorted(every, key=lambda name: -shared[name])[:MOST_AXES]
     names = [name for name in every if name in first]
@@ -124,18 +124,18 @@ def _ticks(present: "np.ndarray[Any, Any]", is_log: bool) -> "np.ndarray[Any, An
     return np.linspace(present[0], present[-1], 5)
 
 
-def importances(material: Material) -> tuple[Figure | None, list[str]]:
+def importances(run_data: RunData) -> tuple[Figure | None, list[str]]:
     """Draw the importance of each searched hyperparameter.
 
     Args:
-        material: the run.
+        run_data: the run.
 
     Returns:
         The figure, if any label has enough trials, and why the other labels are missing.
     """
     found = {
-        label: importance_of(material.trials, label, material.spaces[label])
-        for label in material.labels
+        label: importance_of(run_data.trials, label, run_data.spaces[label])
+        for label in run_data.labels
     }
     missing = _missing({label: item.reason for label, item in found.items() if item.reason})
     shown = {label: item for label, item in found.items() if item.values}
@@ -149,7 +149,7 @@ def importances(material: Material) -> tuple[Figure | None, list[str]]:
             y=names,
             orientation="h",
             name=label,
-            marker={"color": material.styles[label].colour},
+            marker={"color": run_data.styles[label].colour},
             hovertemplate="%{y}: %{x:.0%}",
         )
         ends.append(f"for {label} mostly {names[-1]} ({item.values[names[-1]]:.0%})")
@@ -176,39 +176,39 @@ def _missing(reasons: Mapping[str, str]) -> list[str]:
     return [f"No importance for {listed(labels)}: {why}." for why, labels in by_reason.items()]
 
 
-def learning_rate_slice(material: Material) -> Figure | None:
+def learning_rate_slice(run_data: RunData) -> Figure | None:
     """Draw the objective by learning rate.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    if "learning_rate" not in material.all_searched() or not len(material.search):
+    if "learning_rate" not in run_data.all_searched() or not len(run_data.search):
         return None
     plot = make_subplots(rows=1, cols=1)
-    _draw_slices(plot, material, ["learning_rate"], columns=1)
+    _draw_slices(plot, run_data, ["learning_rate"], columns=1)
     best = [
         f"{row.label} {number(row.configuration['learning_rate'])}"
-        for row in material.summaries
+        for row in run_data.summaries
         if "learning_rate" in row.configuration
     ]
     shown = f" The best trials lie at {listed(best)}." if best else ""
     return Figure(
         "learning-rate",
-        f"{words(material.objective).capitalize()} of every trial of the search by its learning "
+        f"{words(run_data.objective).capitalize()} of every trial of the search by its learning "
         f"rate. {LOOKS}",
-        f"Scatter chart of {words(material.objective)} by learning rate.{shown}",
-        finished(plot, height_with(420, material.labels)),
+        f"Scatter chart of {words(run_data.objective)} by learning rate.{shown}",
+        finished(plot, height_with(420, run_data.labels)),
     )
 
 
-def other_slices(material: Material) -> Figure | None:
+def other_slices(run_data: RunData) -> Figure | None:
     """Draw the objective by every other searched hyperparameter.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    names = [name for name in material.all_searched() if name != "learning_rate"]
-    if not names or not len(material.search):
+    names = [name for name in run_data.all_searched() if name != "learning_rate"]
+    if not names or not len(run_data.search):
         return None
     columns = min(2, len(names))
     rows = math.ceil(len(names) / columns)
@@ -219,32 +219,32 @@ def other_slices(material: Material) -> Figure | None:
         horizontal_spacing=0.04,
         vertical_spacing=0.3 / rows,
     )
-    _draw_slices(plot, material, names, columns)
-    has_first = "learning_rate" in material.all_searched()
+    _draw_slices(plot, run_data, names, columns)
+    has_first = "learning_rate" in run_data.all_searched()
     others, end = ("other ", ", ") if has_first else ("", ". ")
     drawn = "drawn as above. " if has_first else f"{LOOKS} "
     return Figure(
         "other-hyperparameters",
-        f"{words(material.objective).capitalize()} by the {others}searched hyperparameters{end}"
+        f"{words(run_data.objective).capitalize()} by the {others}searched hyperparameters{end}"
         f"{drawn}The other dimensions vary from point to point.",
-        f"Scatter charts of {words(material.objective)} by {listed(names)}.",
+        f"Scatter charts of {words(run_data.objective)} by {listed(names)}.",
         finished(plot, 60 + 270 * rows),
         wide=columns > 1,
     )
 
 
-def _draw_slices(plot: go.Figure, material: Material, names: list[str], columns: int) -> None:
-    axis = ObjectiveAxis.of(material.search["objective"], material.direction)
+def _draw_slices(plot: go.Figure, run_data: RunData, names: list[str], columns: int) -> None:
+    axis = ObjectiveAxis.of(run_data.search["objective"], run_data.direction)
     named: set[str] = set()
     for index, name in enumerate(names):
         place = {"row": index // columns + 1, "col": index % columns + 1}
-        plot.update_xaxes(title=name, **material.hyperparameter_axis(name), **place)
-        title = words(material.objective) if place["col"] == 1 else None
+        plot.update_xaxes(title=name, **run_data.hyperparameter_axis(name), **place)
+        title = words(run_data.objective) if place["col"] == 1 else None
         plot.update_yaxes(title=title, **axis.layout, **place)
         axis.draw_shelf(plot, place)
-        for label in material.labels:
-            own = material.search[material.search["label"] == label]
-            style = material.styles[label]
+        for label in run_data.labels:
+            own = run_data.search[run_data.search["label"] == label]
+            style = run_data.styles[label]
             first = label not in named and bool(own[f"hp.{name}"].notna().any())
             named |= {label} if first else set()
             draw_points(

@@ -26,11 +26,11 @@ from benchmark.report.hyperparameters import (
     other_slices,
     parallel_coordinates,
 )
-from benchmark.report.material import Material
 from benchmark.report.paths import paths
 from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.rates import rate_figure, rate_table, rates
 from benchmark.report.rendering import Figure, Table, render
+from benchmark.report.run_data import RunData
 from benchmark.report.sentences import answer, caveats
 from benchmark.report.tables import (
     comparison_rows,
@@ -86,15 +86,15 @@ def write_report(run_path: str | Path) -> Path:
         LinkError: ``figures`` is a link.
     """
     path = Path(run_path)
-    material = Material.read(path)
-    sections = _sections(material)
+    run_data = RunData.read(path)
+    sections = _sections(run_data)
     figures = [figure for section in sections for figure in section.figures]
     page = render(
         "page.html.jinja",
-        material=material,
+        run_data=run_data,
         sections=sections,
         numbers={figure.name: index for index, figure in enumerate(figures, start=1)},
-        **_words(material),
+        **_words(run_data),
     )
     folder = subfolder(path, "figures")  # before anything is written
     write_text(path / "report.html", page)
@@ -102,41 +102,41 @@ def write_report(run_path: str | Path) -> Path:
     return path / "report.html"
 
 
-def _sections(material: Material) -> list[Section]:
-    metrics = dict.fromkeys([material.objective, "validation_loss", "train_loss"])
-    importance, missing = importances(material)
-    curvature = shown_curvature(material)
-    tracked = tracked_table(material)
-    found_rates = rates(material)
-    tables, closing = {"rates": [rate_table(found_rates)]}, {"curvature": [finding_table(material)]}
+def _sections(run_data: RunData) -> list[Section]:
+    metrics = dict.fromkeys([run_data.objective, "validation_loss", "train_loss"])
+    importance, missing = importances(run_data)
+    curvature = shown_curvature(run_data)
+    tracked = tracked_table(run_data)
+    found_rates = rates(run_data)
+    tables, closing = {"rates": [rate_table(found_rates)]}, {"curvature": [finding_table(run_data)]}
     sections = [
-        ("rates", "Rates of convergence", [rate_figure(material, found_rates)], []),
-        ("convergence", "Convergence", [convergence(material, name) for name in metrics], []),
-        ("paths", "Paths", [paths(material)], []),
-        ("learning-rate", "Learning rate", [learning_rate_slice(material)], []),
+        ("rates", "Rates of convergence", [rate_figure(run_data, found_rates)], []),
+        ("convergence", "Convergence", [convergence(run_data, name) for name in metrics], []),
+        ("paths", "Paths", [paths(run_data)], []),
+        ("learning-rate", "Learning rate", [learning_rate_slice(run_data)], []),
         (
             "search-space",
             "The search space",
-            [parallel_coordinates(material), other_slices(material)],
+            [parallel_coordinates(run_data), other_slices(run_data)],
             [],
         ),
         ("importance", "Which hyperparameters mattered", [importance], missing),
         (
             "budget",
             "Results by budget",
-            [best_by_budget(material), target_reached(material)],
+            [best_by_budget(run_data), target_reached(run_data)],
             [],
         ),
         (
             "curvature-of-trials",
             "Curvature in every trial",
-            [*tracked_figures(material, tracked), tracked_outcome(material, tracked)],
+            [*tracked_figures(run_data, tracked), tracked_outcome(run_data, tracked)],
             [],
         ),
         (
             "curvature",
             "Curvature",
-            _of_shown_trials(material, curvature),
+            _of_shown_trials(run_data, curvature),
             [],
         ),
     ]
@@ -165,35 +165,35 @@ def _sections(material: Material) -> list[Section]:
     ]
 
 
-def _of_shown_trials(material: Material, curvature: pd.DataFrame) -> list[Figure | None]:
+def _of_shown_trials(run_data: RunData, curvature: pd.DataFrame) -> list[Figure | None]:
     """The figures of the trials whose curvature was diagnosed."""
     return [
-        curvature_by_epoch(material, curvature),
-        eigenvalues_by_epoch(followed_spectra(material), material.styles),
-        spectrum(material),
-        stability_figure(material),
-        layer_figure(material),
-        quantities_by_epoch(curvature, material.styles, DRAWN),
+        curvature_by_epoch(run_data, curvature),
+        eigenvalues_by_epoch(followed_spectra(run_data), run_data.styles),
+        spectrum(run_data),
+        stability_figure(run_data),
+        layer_figure(run_data),
+        quantities_by_epoch(curvature, run_data.styles, DRAWN),
     ]
 
 
-def _words(material: Material) -> dict[str, Any]:
+def _words(run_data: RunData) -> dict[str, Any]:
     return {
-        "answer": answer(material),
-        "caveats": caveats(material),
-        "labels": label_rows(material),
-        "methods": interval_methods(material),
-        "comparisons": comparison_rows(material),
-        "no_comparison": no_comparison(material),
+        "answer": answer(run_data),
+        "caveats": caveats(run_data),
+        "labels": label_rows(run_data),
+        "methods": interval_methods(run_data),
+        "comparisons": comparison_rows(run_data),
+        "no_comparison": no_comparison(run_data),
         "most_pairs": MOST_PAIRS,
-        "curvature": curvature_rows(shown_curvature(material)),
-        "environment": environment_rows(material.run.environment),
-        "problem": problem_rows(material),
-        "objective": words(material.objective),
-        "test": words(material.judged_name) if material.judged != "objective" else "",
-        "judged": words(material.judged_name),
-        "any_failed": any(row.counts.get("failed") for row in material.summaries),
-        "better": "lower" if material.direction == "minimize" else "higher",
+        "curvature": curvature_rows(shown_curvature(run_data)),
+        "environment": environment_rows(run_data.run.environment),
+        "problem": problem_rows(run_data),
+        "objective": words(run_data.objective),
+        "test": words(run_data.compared_name) if run_data.compared != "objective" else "",
+        "compared": words(run_data.compared_name),
+        "any_failed": any(row.counts.get("failed") for row in run_data.summaries),
+        "better": "lower" if run_data.direction == "minimize" else "higher",
     }
 
 

@@ -10,8 +10,8 @@ from plotly.subplots import make_subplots
 
 from benchmark.problems.surfaces import Surface, surface
 from benchmark.report.formatting import listed, number, words
-from benchmark.report.material import Material
 from benchmark.report.rendering import Figure
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK, Style, axis_of, finished
 from benchmark.statistics import best_of
 
@@ -48,16 +48,16 @@ class Panel:
     ways: dict[str, Array]
 
 
-def paths(material: Material) -> Figure | None:
+def paths(run_data: RunData) -> Figure | None:
     """Draw the path of each label's best trial on the contour lines of its problem.
 
     Where the study sweeps an option of the problem, each of its values has a panel of its own,
     with the best trial of each label there.
 
     Args:
-        material: the run; nothing is drawn where its problem is no surface.
+        run_data: the run; nothing is drawn where its problem is no surface.
     """
-    panels = _panels(material)
+    panels = _panels(run_data)
     if not panels:
         return None
     count = len(panels)
@@ -65,11 +65,11 @@ def paths(material: Material) -> Figure | None:
     plot = make_subplots(rows=1, cols=count, subplot_titles=titles, horizontal_spacing=0.3 / count)
     plot.update_annotations(font_size=13)
     for column, panel in enumerate(panels, start=1):
-        _add_panel(plot, material, panel, column, 1.0 if count > 1 else LONGEST)
+        _add_panel(plot, run_data, panel, column, 1.0 if count > 1 else LONGEST)
     beside = "" if count == 1 else f" {count} problems, side by side."
     return Figure(
         "paths",
-        f"The path of each optimizer's best trial on {material.study.problem.function}; the large "
+        f"The path of each optimizer's best trial on {run_data.study.problem.function}; the large "
         f"marker is its end.{beside} Contour lines are evenly spaced in the logarithm of the "
         "height above the minimum.",
         "Contour plot with one path for each optimizer. They end: "
@@ -80,13 +80,13 @@ def paths(material: Material) -> Figure | None:
     )
 
 
-def _panels(material: Material) -> list[Panel]:
-    problem = material.study.problem
+def _panels(run_data: RunData) -> list[Panel]:
+    problem = run_data.study.problem
     if not problem.function:
         return []
-    swept = material.swept
+    swept = run_data.swept
     columns = [f"problem.{name}" for name in swept]
-    trials = material.trials
+    trials = run_data.trials
     rows: list[pd.Series[Any] | None] = [None]
     if swept:
         variants = trials[columns].drop_duplicates().sort_values(columns)
@@ -98,7 +98,7 @@ def _panels(material: Material) -> list[Panel]:
             own = trials[(trials[columns] == row).all(axis=1)]
             options |= {name: float(row[f"problem.{name}"]) for name in swept}
         drawn = surface(problem.function, options)
-        ways = {label: _path(material, own, label) for label in material.labels}
+        ways = {label: _path(run_data, own, label) for label in run_data.labels}
         ways = {label: path for label, path in ways.items() if len(path)}
         title = ", ".join(
             f"{SYMBOLS.get(name, words(name))} = {number(float(options[name]))}" for name in swept
@@ -109,14 +109,14 @@ def _panels(material: Material) -> list[Panel]:
 
 
 def _add_panel(
-    plot: go.Figure, material: Material, panel: Panel, column: int, longest: float
+    plot: go.Figure, run_data: RunData, panel: Panel, column: int, longest: float
 ) -> None:
     place = {"row": 1, "col": column}
     box = _box(panel.drawn, list(panel.ways.values()), longest)
     plot.add_trace(_contour(panel.drawn, box), **place)
     for label, path in panel.ways.items():
         is_first = not any(trace.legendgroup == label for trace in plot.data)
-        _add_path(plot, material.styles[label], label, path, {**place, "showlegend": is_first})
+        _add_path(plot, run_data.styles[label], label, path, {**place, "showlegend": is_first})
     _add_marks(plot, panel.drawn, {**place, "showlegend": column == 1})
     for update, (low, high), name in zip(
         (plot.update_xaxes, plot.update_yaxes), box.T, COORDINATES, strict=True
@@ -135,12 +135,12 @@ def _ends(panel: Panel) -> str:
     return f"{panel.title}: {listed(ends)}" if panel.title else listed(ends)
 
 
-def _path(material: Material, trials: pd.DataFrame, label: str) -> Array:
+def _path(run_data: RunData, trials: pd.DataFrame, label: str) -> Array:
     """The points of a label's best trial among some, shape (epochs, 2); none where it has none."""
     best = best_of(trials[trials["label"] == label])
     if best is None:
         return np.empty((0, 2))
-    curves = material.run.curves
+    curves = run_data.run.curves
     own = curves[(curves["trial"] == best["number"]) & curves["metric"].isin(COORDINATES)]
     if not len(own):
         return np.empty((0, 2))

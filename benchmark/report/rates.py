@@ -10,8 +10,8 @@ from plotly.subplots import make_subplots
 
 from benchmark.problems.theory import METHODS, contraction, theory_settings
 from benchmark.report.formatting import listed, number
-from benchmark.report.material import Material
 from benchmark.report.rendering import Figure, Table
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import axis_of, finished
 from benchmark.statistics import USABLE, measured_contraction
 
@@ -54,25 +54,25 @@ class Rate:
         return measured / -math.log(self.predicted) - 1
 
 
-def rates(material: Material) -> list[Rate]:
+def rates(run_data: RunData) -> list[Rate]:
     """Return the contraction of every trial that theory has a prediction for.
 
     Those are the trials of the search whose numbers the study left to theory; nothing is
     returned where there is none.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    own = material.search
+    own = run_data.search
     if KAPPA not in own:
         return []
     own = own[own["status"].isin(USABLE) & own["optimizer"].isin(list(METHODS))]
-    losses = material.run.curves[material.run.curves["metric"] == "train_loss"]
+    losses = run_data.run.curves[run_data.run.curves["metric"] == "train_loss"]
     by_trial = dict(iter(losses.groupby("trial")))
     found = []
-    for label in material.labels:
+    for label in run_data.labels:
         rows = own[own["label"] == label].sort_values(KAPPA, kind="stable")
-        tuning = _tuning(rows, list(material.study.theory(label).values()))
+        tuning = _tuning(rows, list(run_data.study.theory(label).values()))
         found += [
             _rate(row, by_trial[row["number"]], tuning) for _, row in rows.iterrows() if tuning
         ]
@@ -176,11 +176,11 @@ def rate_table(found: list[Rate]) -> Table | None:
     )
 
 
-def rate_figure(material: Material, found: list[Rate]) -> Figure | None:
+def rate_figure(run_data: RunData, found: list[Rate]) -> Figure | None:
     """Draw 1 − ρ over κ, measured on the lines of theory.
 
     Args:
-        material: the run.
+        run_data: the run.
         found: what :func:`rates` returned.
     """
     kappas = sorted({rate.kappa for rate in found})
@@ -189,11 +189,11 @@ def rate_figure(material: Material, found: list[Rate]) -> Figure | None:
     plot = make_subplots(rows=1, cols=1)
     line = np.geomspace(kappas[0], kappas[-1], 200)
     values = []
-    for label in material.labels:
+    for label in run_data.labels:
         own = [rate for rate in found if rate.label == label]
         if not own:
             continue
-        style, optimizer, tuning = material.styles[label], own[0].optimizer, own[0].tuning
+        style, optimizer, tuning = run_data.styles[label], own[0].optimizer, own[0].tuning
         theory = [1 - contraction(optimizer, kappa, tuning) for kappa in line]
         measured = [1 - rate.measured for rate in own]
         values += [*theory, *measured]

@@ -3,74 +3,74 @@
 import math
 
 from benchmark.report.formatting import counted, listed, number
-from benchmark.report.material import Material
 from benchmark.report.rates import rate_sentences, rates
+from benchmark.report.run_data import RunData
 from benchmark.report.verdicts import verdict_sentences
 from benchmark.statistics import LabelSummary, edge_warnings, failures
 
 FEW_REPLICATES = 5
 
 
-def answer(material: Material) -> list[str]:
+def answer(run_data: RunData) -> list[str]:
     """Return the answer to the study's question, in a few sentences.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    if material.swept and len(material.trials):
-        found = rates(material)
+    if run_data.swept and len(run_data.trials):
+        found = rates(run_data)
         if found:
             return rate_sentences(found)
-    return verdict_sentences(material.verdict)
+    return verdict_sentences(run_data.verdict)
 
 
-def ranking(material: Material) -> list[LabelSummary]:
+def ranking(run_data: RunData) -> list[LabelSummary]:
     """Return the labels with a result, the best first as in the answer.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    by_label = {row.label: row for row in material.summaries}
-    return [by_label[standing.label] for standing in material.verdict.standings]
+    by_label = {row.label: row for row in run_data.summaries}
+    return [by_label[standing.label] for standing in run_data.verdict.standings]
 
 
-def caveats(material: Material) -> list[str]:
+def caveats(run_data: RunData) -> list[str]:
     """Return what limits the answer, the gravest first.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
     return [
-        *_run_caveats(material),
-        *_status_caveats(material),
-        *_replicate_caveats(material),
-        *_space_caveats(material),
-        *_penalty_caveats(material),
-        *_data_caveats(material),
-        *_cost_caveats(material),
+        *_run_caveats(run_data),
+        *_status_caveats(run_data),
+        *_replicate_caveats(run_data),
+        *_space_caveats(run_data),
+        *_penalty_caveats(run_data),
+        *_data_caveats(run_data),
+        *_cost_caveats(run_data),
     ]
 
 
-def _run_caveats(material: Material) -> list[str]:
+def _run_caveats(run_data: RunData) -> list[str]:
     found = []
-    if material.run.study_edits:
+    if run_data.run.study_edits:
         found.append(
             "study.toml was edited after the run was started; this report is of the study as it "
             "was then."
         )
-    if not material.run.is_trained:
+    if not run_data.run.is_trained:
         found.append("The run is not finished: every number here may still change.")
-    missing = [row.label for row in material.summaries if math.isnan(row.best)]
-    if missing and len(material.trials):
+    missing = [row.label for row in run_data.summaries if math.isnan(row.best)]
+    if missing and len(run_data.trials):
         found.append(f"No trial of {listed(missing)} ran to its end with a finite value.")
-    counts = {row.label: row.trials for row in material.summaries}
+    counts = {row.label: row.trials for row in run_data.summaries}
     if len(set(counts.values())) > 1:
         each = listed([f"{label} {count}" for label, count in counts.items()])
         found.append(f"The optimizers did not get the same number of trials ({each}).")
     return found
 
 
-def _status_caveats(material: Material) -> list[str]:
+def _status_caveats(run_data: RunData) -> list[str]:
     sentences = {
         "diverged": "diverged; the medians leave them out",
         "pruned": "were pruned before their end; best and median leave them out",
@@ -79,19 +79,19 @@ def _status_caveats(material: Material) -> list[str]:
     for status, sentence in sentences.items():
         counts = [
             f"{row.counts[status]} of {row.trials} trials of {row.label}"
-            for row in material.summaries
+            for row in run_data.summaries
             if row.counts.get(status)
         ]
         if counts:
             found.append(f"{listed(counts)} {sentence}.")
-    found += [failure.sentence for failure in failures(material.trials)]
+    found += [failure.sentence for failure in failures(run_data.trials)]
     lost = [
-        f"{row.replicates_lost} of {row.label}" for row in material.summaries if row.replicates_lost
+        f"{row.replicates_lost} of {row.label}" for row in run_data.summaries if row.replicates_lost
     ]
-    if material.judged != "objective":
+    if run_data.compared != "objective":
         lost += [
             f"{row.replicates.count - row.test.count} of {row.label} (no finite test metric)"
-            for row in material.summaries
+            for row in run_data.summaries
             if row.test.count < row.replicates.count
         ]
     if lost:
@@ -103,15 +103,15 @@ def _status_caveats(material: Material) -> list[str]:
     return found
 
 
-def _replicate_caveats(material: Material) -> list[str]:
-    counts = [row.replicates.count for row in material.summaries if not math.isnan(row.best)]
+def _replicate_caveats(run_data: RunData) -> list[str]:
+    counts = [row.replicates.count for row in run_data.summaries if not math.isnan(row.best)]
     found = []
     if counts and min(counts) < FEW_REPLICATES:
         found.append(
             f"{_only(min(counts))} of the best settings: intervals are wide or missing. "
             f"{FEW_REPLICATES} or more are advisable."
         )
-    tested = sum(not pair.reason for pair in material.comparisons)
+    tested = sum(not pair.reason for pair in run_data.comparisons)
     if tested > 1:
         found.append(
             f"{tested} pairs are compared. Each interval holds at 95 % by itself, so some exclude "
@@ -124,23 +124,23 @@ def _only(count: int) -> str:
     return f"Only {counted(count, 'replicate')}" if count else "No replicates"
 
 
-def _space_caveats(material: Material) -> list[str]:
+def _space_caveats(run_data: RunData) -> list[str]:
     found = []
-    for label in material.labels:
-        fixed = _fixed(material, label)
+    for label in run_data.labels:
+        fixed = _fixed(run_data, label)
         if fixed:
             found.append(f"Fixed, not searched, for {label}: {listed(fixed)}.")
     found += [
         f"The best {edge.name} of {edge.label}, {number(edge.value)}, lies at the "
         f"{edge.end} end of its range ({number(edge.limit)}): a wider range might be better."
-        for edge in edge_warnings(material.trials, material.spaces)
-        if edge.name not in material.swept
+        for edge in edge_warnings(run_data.trials, run_data.spaces)
+        if edge.name not in run_data.swept
     ]
     return found
 
 
-def _penalty_caveats(material: Material) -> list[str]:
-    given = [name for name in ("l1", "l2") if f"hp.{name}" in material.trials]
+def _penalty_caveats(run_data: RunData) -> list[str]:
+    given = [name for name in ("l1", "l2") if f"hp.{name}" in run_data.trials]
     if not given:
         return []
     return [
@@ -150,10 +150,10 @@ def _penalty_caveats(material: Material) -> list[str]:
     ]
 
 
-def _fixed(material: Material, label: str) -> list[str]:
+def _fixed(run_data: RunData, label: str) -> list[str]:
     """Hyperparameters of a label with one value in all trials, with that value."""
-    own = material.search[material.search["label"] == label]
-    searched = material.searched(label)
+    own = run_data.search[run_data.search["label"] == label]
+    searched = run_data.searched(label)
     fixed = []
     for column in own.columns[own.columns.str.startswith("hp.")]:
         values = own[column].dropna().unique()
@@ -163,14 +163,14 @@ def _fixed(material: Material, label: str) -> list[str]:
     return fixed
 
 
-def _data_caveats(material: Material) -> list[str]:
-    if material.study.problem.function:
+def _data_caveats(run_data: RunData) -> list[str]:
+    if run_data.study.problem.function:
         return ["The problem is a closed-form function: nothing here is about generalization."]
     found = [
         "One dataset and one split: the intervals cover other initial weights and batch orders, "
         "not other data."
     ]
-    if material.judged != "objective":
+    if run_data.compared != "objective":
         found.insert(
             0,
             "Each trial was evaluated on the test part once, after training; no setting was "
@@ -179,15 +179,15 @@ def _data_caveats(material: Material) -> list[str]:
     return found
 
 
-def _cost_caveats(material: Material) -> list[str]:
+def _cost_caveats(run_data: RunData) -> list[str]:
     """What it cost to follow the curvature in the search, where that is known."""
-    trials, curvature = material.trials, material.study.curvature
+    trials, curvature = run_data.trials, run_data.study.curvature
     needed = {"seconds.curvature", "seconds.train"}
     # A trial of the search that was diagnosed too has one clock for both.
     is_apart = curvature.is_tracked and curvature.trials in ("none", "replicate")
     if not is_apart or not needed <= set(trials.columns):
         return []
-    search = material.search
+    search = run_data.search
     trained = float(search["seconds.train"].sum())
     if not trained:
         return []

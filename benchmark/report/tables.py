@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.report.formatting import interval, listed, number, words
-from benchmark.report.material import Material
+from benchmark.report.run_data import RunData
 from benchmark.report.sentences import ranking
 from benchmark.report.verdicts import comparison_sentence
 from benchmark.results import model_file
@@ -19,28 +19,28 @@ _NAMES = {
 }
 
 
-def label_rows(material: Material) -> list[dict[str, Any]]:
+def label_rows(run_data: RunData) -> list[dict[str, Any]]:
     """Return the main table, a row a label, the best first as in the answer.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    if material.swept:  # trials of different problems have no order
-        return [_label_row(material, row) for row in material.summaries]
-    ranked = ranking(material)
+    if run_data.swept:  # trials of different problems have no order
+        return [_label_row(run_data, row) for row in run_data.summaries]
+    ranked = ranking(run_data)
     placed = {row.label for row in ranked}
-    rest = [row for row in material.summaries if row.label not in placed]
-    return [_label_row(material, row) for row in [*ranked, *rest]]
+    rest = [row for row in run_data.summaries if row.label not in placed]
+    return [_label_row(run_data, row) for row in [*ranked, *rest]]
 
 
-def interval_methods(material: Material) -> list[str]:
+def interval_methods(run_data: RunData) -> list[str]:
     """Say how the intervals of the main table were found, once for all labels alike.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
     by_method: dict[str, list[str]] = {}
-    for row in material.summaries:
+    for row in run_data.summaries:
         if row.replicates.count > 1:
             by_method.setdefault(row.replicates.method, []).append(row.label)
     if len(by_method) == 1:
@@ -48,13 +48,13 @@ def interval_methods(material: Material) -> list[str]:
     return [f"Interval of {listed(labels)}: {method}." for method, labels in by_method.items()]
 
 
-def _label_row(material: Material, row: LabelSummary) -> dict[str, Any]:
+def _label_row(run_data: RunData, row: LabelSummary) -> dict[str, Any]:
     counts = row.counts
     settings = [f"{key} {number(value)}" for key, value in row.configuration.items()]
     return {
         "label": row.label,
         "optimizer": row.optimizer,
-        "colour": material.styles[row.label].colour,
+        "colour": run_data.styles[row.label].colour,
         "trials": row.trials,
         "best": number(row.best),
         "median": number(row.median),
@@ -68,13 +68,13 @@ def _label_row(material: Material, row: LabelSummary) -> dict[str, Any]:
         "test": _measured(row.test, row.replicates_lost + row.replicates.count - row.test.count),
         "settings": settings,
         "best_trial": row.best_trial,
-        "model": _model(material, row.label),
+        "model": _model(run_data, row.label),
     }
 
 
-def _model(material: Material, label: str) -> str:
+def _model(run_data: RunData, label: str) -> str:
     """Where in the run folder the model of a label's best trial is; empty where there is none."""
-    path = material.run.path
+    path = run_data.run.path
     file = model_file(path, label)
     return file.relative_to(path).as_posix() if file.is_file() else ""
 
@@ -89,16 +89,16 @@ def _measured(value: Interval, lost: int) -> dict[str, Any]:
     }
 
 
-def comparison_rows(material: Material) -> list[dict[str, Any]]:
+def comparison_rows(run_data: RunData) -> list[dict[str, Any]]:
     """Return the table of comparisons, a row a pair of labels.
 
     Args:
-        material: the run.
+        run_data: the run.
 
     Returns:
         The rows; ``is_leading`` is of the pairs of the label that came first.
     """
-    first = [row.label for row in ranking(material)][:1]
+    first = [row.label for row in ranking(run_data)][:1]
     return [
         {
             "is_leading": bool({pair.first, pair.second} & set(first)),
@@ -111,20 +111,20 @@ def comparison_rows(material: Material) -> list[dict[str, Any]]:
             "verdict": comparison_sentence(pair),
             "is_shown": bool(pair.better),
         }
-        for pair in material.comparisons
+        for pair in run_data.comparisons
     ]
 
 
 _UNSHOWN = ("study", "sequence")
 
 
-def no_comparison(material: Material) -> str:
+def no_comparison(run_data: RunData) -> str:
     """Return the reason for which no pair has a verdict; empty where some have, or they differ.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    reasons = {pair.reason for pair in material.comparisons}
+    reasons = {pair.reason for pair in run_data.comparisons}
     return reasons.pop() if len(reasons) == 1 else ""
 
 
@@ -155,13 +155,13 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def problem_rows(material: Material) -> list[tuple[str, str]]:
+def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
     """Return what was trained, as names and values.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    study, problem = material.study, material.study.problem
+    study, problem = run_data.study, run_data.study.problem
     rows = [("problem", problem.dataset or problem.function)]
     if problem.dataset:
         options = [f"{words(key)} {_text(value)}" for key, value in problem.model.options.items()]
@@ -181,7 +181,7 @@ def problem_rows(material: Material) -> list[tuple[str, str]]:
     budget = study.budget
     return [
         *rows,
-        ("objective", f"{material.direction} {words(material.objective)}"),
+        ("objective", f"{run_data.direction} {words(run_data.objective)}"),
         (
             "training",
             f"{study.training.epochs} epochs, {words(study.training.sampling)} sampling, "

@@ -10,8 +10,8 @@ from plotly.subplots import make_subplots
 from benchmark.curvature.stability import limit_without_state
 from benchmark.report.axes import LOOKS, ObjectiveAxis, draw_points
 from benchmark.report.formatting import counted, listed, number, words
-from benchmark.report.material import Material
 from benchmark.report.rendering import Figure
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK, axis_of, finished, height_with
 
 PREFIX = "probe_"
@@ -28,11 +28,11 @@ LEAST_SPAN = 4.0
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def tracked_table(material: Material) -> pd.DataFrame:
+def tracked_table(run_data: RunData) -> pd.DataFrame:
     """Return what was followed on the probe, a row a trial of the search and epoch.
 
     Args:
-        material: the run.
+        run_data: the run.
 
     Returns:
         ``trial``, ``epoch``, what the table of trials says of the trial, and the quantities
@@ -42,9 +42,9 @@ def tracked_table(material: Material) -> pd.DataFrame:
         not known; there is no row where nothing was followed.
     """
     names = [SHARPNESS, KAPPA, SCALED]
-    measured = material.run.curvature
+    measured = run_data.run.curvature
     measured = measured[measured["quantity"].isin([PREFIX + name for name in names])]
-    search = material.search.drop_duplicates("number").set_index("number")
+    search = run_data.search.drop_duplicates("number").set_index("number")
     measured = measured[measured["trial"].isin(search.index)]
     if not len(measured):
         return pd.DataFrame(columns=["trial", "epoch", *FACTS, *names, RELATIVE])
@@ -150,15 +150,15 @@ def _ended(trials: pd.DataFrame) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def probe_words(material: Material) -> str:
+def probe_words(run_data: RunData) -> str:
     """Say of which loss the curvature was followed.
 
     Args:
-        material: the run.
+        run_data: the run.
     """
-    if material.study.problem.function:
-        return f"of {material.study.problem.function}"
-    examples = material.study.curvature.probe
+    if run_data.study.problem.function:
+        return f"of {run_data.study.problem.function}"
+    examples = run_data.study.curvature.probe
     return f"of the loss over a probe of {counted(examples, 'training example')}"
 
 
@@ -170,11 +170,11 @@ TITLES = {
 }
 
 
-def tracked_outcome(material: Material, table: pd.DataFrame) -> Figure | None:
+def tracked_outcome(run_data: RunData, table: pd.DataFrame) -> Figure | None:
     """Draw the objective by sharpness, by κ's bound, and by the distance to the edge of stability.
 
     Args:
-        material: the run.
+        run_data: the run.
         table: what :func:`~benchmark.report.tracked.tracked_table` returned.
     """
     points = outcome_points(table)
@@ -184,18 +184,18 @@ def tracked_outcome(material: Material, table: pd.DataFrame) -> Figure | None:
     plot = make_subplots(
         rows=1, cols=len(names), shared_yaxes=True, horizontal_spacing=0.12 / len(names)
     )
-    objective = ObjectiveAxis.of(points["objective"], material.direction)
+    objective = ObjectiveAxis.of(points["objective"], run_data.direction)
     for column, name in enumerate(names, start=1):
         place = {"row": 1, "col": column}
         axis = axis_around([*points[name].dropna(), *([1.0] if name == RELATIVE else [])])
         plot.update_xaxes(title=TITLES[name], **_sparse(axis), **place)
-        title = words(material.objective) if column == 1 else None
+        title = words(run_data.objective) if column == 1 else None
         plot.update_yaxes(title=title, **objective.layout, **place)
         objective.draw_shelf(plot, place)
-        for label in material.labels:
+        for label in run_data.labels:
             own = points[points["label"] == label]
             own = own.assign(**{name: clipped(own[name], axis)})
-            style, first = material.styles[label], column == 1
+            style, first = run_data.styles[label], column == 1
             draw_points(
                 plot, own, name, label, style=style, axis=objective, place=place, legend=first
             )
@@ -203,14 +203,14 @@ def tracked_outcome(material: Material, table: pd.DataFrame) -> Figure | None:
             plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"}, **place)
     return Figure(
         "tracked-outcome",
-        f"{words(material.objective).capitalize()} of every trial of the search by its curvature: "
+        f"{words(run_data.objective).capitalize()} of every trial of the search by its curvature: "
         f"what the settings that converge have in common. {_panels(names)} λmax and κ are lower "
-        f"bounds, {probe_words(material)}; of a trial that diverged they are from before it did. "
+        f"bounds, {probe_words(run_data)}; of a trial that diverged they are from before it did. "
         "What lies far beyond all others stands at the edge. "
-        f"{_capital(counts(points, material.labels))}. {LOOKS}",
-        f"Scatter charts of {words(material.objective)} by "
+        f"{_capital(counts(points, run_data.labels))}. {LOOKS}",
+        f"Scatter charts of {words(run_data.objective)} by "
         f"{listed([TITLES[name] for name in names])}.",
-        finished(plot, height_with(420, material.labels)),
+        finished(plot, height_with(420, run_data.labels)),
         wide=len(names) > 1,
     )
 

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmark.report.formatting import listed, number
-from benchmark.report.material import Material
 from benchmark.report.rendering import Figure
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK, finished
 from benchmark.report.tracked import (
     KAPPA,
@@ -45,21 +45,21 @@ class Measure:
     name: str
     figure: str
     title: str
-    caption: Callable[[Material, pd.DataFrame], str]
+    caption: Callable[[RunData, pd.DataFrame], str]
     line: float | None = None
 
 
-def _sharpness(material: Material, table: pd.DataFrame) -> str:
+def _sharpness(run_data: RunData, table: pd.DataFrame) -> str:
     beyond = (
         ALL_DIRECTIONS
-        if material.study.problem.function
+        if run_data.study.problem.function
         else " and, since so few examples are sharper than all of them, good for comparing trials."
     )
     return (
-        f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(material)}. A line "
+        f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(run_data)}. A line "
         f"that rises is training that moves to where the loss bends more{_from_to(table)}. The "
         f"value is a lower bound from six products with the Hessian{beyond}"
-        + (" The trials are of different problems." if material.swept else "")
+        + (" The trials are of different problems." if run_data.swept else "")
     )
 
 
@@ -76,12 +76,12 @@ def _from_to(table: pd.DataFrame) -> str:
     return f" (medians, first to last: {listed(found)})" if 0 < len(found) <= MOST_NAMED else ""
 
 
-def _stability(material: Material, table: pd.DataFrame) -> str:
+def _stability(run_data: RunData, table: pd.DataFrame) -> str:
     drawn = known(table, RELATIVE)
     largest = drawn.groupby("trial")[RELATIVE].max()
     above = largest[largest > 1].index
     lost = drawn[drawn["trial"].isin(above) & (drawn["status"] == "diverged")]["trial"].nunique()
-    missing = [label for label in material.labels if not (drawn["label"] == label).any()]
+    missing = [label for label in run_data.labels if not (drawn["label"] == label).any()]
     missing = [label for label in missing if (table["label"] == label).any()]
     return (
         "The edge of stability: η·λmax, the learning rate times the sharpness above, over the "
@@ -103,10 +103,10 @@ def _not_drawn(labels: list[str]) -> str:
     )
 
 
-def _kappa(material: Material, table: pd.DataFrame) -> str:  # noqa: ARG001
+def _kappa(run_data: RunData, table: pd.DataFrame) -> str:  # noqa: ARG001
     beyond = (
         ALL_DIRECTIONS
-        if material.study.problem.function
+        if run_data.study.problem.function
         else ", for six products do not resolve the small eigenvalues: κ is mostly far larger."
     )
     return (
@@ -136,17 +136,17 @@ HOW = (
 """Said under the first of the figures; the others are drawn alike."""
 
 
-def tracked_figures(material: Material, table: pd.DataFrame) -> list[Figure]:
+def tracked_figures(run_data: RunData, table: pd.DataFrame) -> list[Figure]:
     """Draw each followed quantity by epoch, a panel a label.
 
     Args:
-        material: the run.
+        run_data: the run.
         table: what :func:`~benchmark.report.tracked.tracked_table` returned.
 
     Returns:
         The figures; none of a quantity that was not measured at two epochs.
     """
-    found = [_figure(material, table, measure) for measure in MEASURES]
+    found = [_figure(run_data, table, measure) for measure in MEASURES]
     figures = [figure for figure in found if figure is not None]
     return [
         replace(figure, caption=figure.caption + (HOW if index == 0 else " Drawn as above."))
@@ -154,9 +154,9 @@ def tracked_figures(material: Material, table: pd.DataFrame) -> list[Figure]:
     ]
 
 
-def _figure(material: Material, table: pd.DataFrame, measure: Measure) -> Figure | None:
+def _figure(run_data: RunData, table: pd.DataFrame, measure: Measure) -> Figure | None:
     drawn = known(table, measure.name)
-    labels = [label for label in material.labels if (drawn["label"] == label).any()]
+    labels = [label for label in run_data.labels if (drawn["label"] == label).any()]
     if not labels or drawn["epoch"].nunique() < 2:
         return None
     columns = 2 if len(labels) == 4 else min(MOST_COLUMNS, len(labels))
@@ -175,7 +175,7 @@ def _figure(material: Material, table: pd.DataFrame, measure: Measure) -> Figure
     axis = axis_around(values if measure.line is None else [*values, measure.line])
     for index, label in enumerate(labels):
         place = {"row": index // columns + 1, "col": index % columns + 1}
-        _draw_label(plot, material, label, drawn, measure=measure, axis=axis, place=place)
+        _draw_label(plot, run_data, label, drawn, measure=measure, axis=axis, place=place)
     if measure.line is not None:
         line = {"color": INK, "width": 1.4, "dash": "dot"}
         plot.add_hline(y=measure.line, line=line, row="all", col="all")
@@ -183,7 +183,7 @@ def _figure(material: Material, table: pd.DataFrame, measure: Measure) -> Figure
     left_out = len(table.dropna(subset=[measure.name])) - len(drawn)
     return Figure(
         measure.figure,
-        f"{measure.caption(material, table)}{_left_out(left_out)} "
+        f"{measure.caption(run_data, table)}{_left_out(left_out)} "
         f"{_sentence(counts(drawn, labels))}",
         f"Line charts of {measure.title} by epoch, logarithmic scale. Medians over the trials that "
         f"ran to their end, at the last epoch: {_last(drawn, labels, measure.name)}.",
@@ -248,7 +248,7 @@ def _ticks(epochs: list[int]) -> list[int]:
 
 def _draw_label(
     plot: go.Figure,
-    material: Material,
+    run_data: RunData,
     label: str,
     drawn: pd.DataFrame,
     *,
@@ -257,7 +257,7 @@ def _draw_label(
     place: dict[str, int],
 ) -> None:
     own = drawn[drawn["label"] == label].sort_values(["trial", "epoch"])
-    style, name = material.styles[label], measure.name
+    style, name = run_data.styles[label], measure.name
 
     def add(what: str, **trace: Any) -> None:
         shown = not any(one.legendgroup == what for one in plot.data)
@@ -284,7 +284,7 @@ def _draw_label(
         line = {"color": style.colour, "width": 2, "dash": "dash"}
         tip = "median: %{y:.4g}<extra></extra>"
         add("median", x=places, y=quartiles[0.5], mode="lines", line=line, hovertemplate=tip)
-    best = best_of(material.search[material.search["label"] == label])
+    best = best_of(run_data.search[run_data.search["label"] == label])
     if best is not None:
         rows = own[own["trial"] == best["number"]]
         add(

@@ -1,4 +1,4 @@
-"""Where a run ran: what must be known to judge and repeat it, and nothing personal."""
+"""Where a run ran: what must be known to evaluate and repeat it, and nothing personal."""
 
 import os
 import platform

@@ -24,7 +24,7 @@ class LabelSearch:
 
     Samplers and pruners work on an Optuna study in memory; the store is its durable
     record, from which the study is rebuilt. A trial that was in flight when a process
-    died is rebuilt with its parameters alone: run again, it is not judged by the
+    died is rebuilt with its parameters alone: run again, it is not evaluated by the
     epochs of its first run, so that its fate is the one it would have met.
 
     Args:
@@ -32,7 +32,7 @@ class LabelSearch:
         space: what is searched.
         direction: of the objective.
         make_sampler: the sampler that proposes trial k, fresh for each k.
-        pruner: judges the reports.
+        pruner: evaluates the reports.
         planned: how many trials this label gets.
         seed: names the study in memory; hyperband draws its brackets from that name,
             which therefore must hold neither the run nor the label.
@@ -222,7 +222,7 @@ class LabelSearch:
         before = self._attributes(trial)
         prune = trial.should_prune()
         after = self._attributes(trial)
-        # A rung of successive halving is part of what later trials are judged by.
+        # A rung of successive halving is part of what later trials are evaluated by.
         noted = {key: after[key] for key in after if before.get(key) != after[key]}
         self._store.annotate(k, noted)
         return prune

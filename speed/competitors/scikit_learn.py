@@ -1,7 +1,7 @@
 """scikit-learn's ``MLPClassifier``: alone on all cores, and searched by Optuna.
 
 Same network, float32 rows, epochs, batch size and momentum SGD; ``tol=0`` without patience
-keeps it from stopping early. It knows no clipping. Less work than ours: nothing is judged but
+keeps it from stopping early. It knows no clipping. Less work than ours: nothing is evaluated but
 the validation part, once at the end.
 
 Alone, trials run side by side, one a core, by scikit-learn's own ``Parallel``, and for

@@ -1,10 +1,10 @@
 """An engine without a search, storage or tracking: trials made up front, driven to their ends.
 
-In the clock: starting, training and judging every trial after each epoch (loss and metric on
+In the clock: starting, training and evaluating every trial after each epoch (loss and metric on
 the training and the validation part) and the final test. Out of it: imports, and a warm-up with
 trials of the same structure, whose compile seconds are shown beside. The share of the machine's
 rate counts the FLOPs of training alone over that whole clock; a second share counts those of
-judging too.
+evaluating too.
 """
 
 from dataclasses import replace
@@ -48,8 +48,8 @@ def measure(
         workers: processes, each with an engine; nothing means this process.
         batch_sizes: what the batch sizes go round in.
         epochs: passes over the training part.
-        ends_only: whether trials are judged at their start and end only, which is as much
-            as a program does that judges none between.
+        ends_only: whether trials are evaluated at their start and end only, which is as much
+            as a program does that evaluates none between.
 
     Raises:
         NotAvailableError: this version lacks the model or the workers.
@@ -76,13 +76,13 @@ def measure(
             "warm_up_seconds": warming.seconds,
             "compile_seconds": warming.clocks().get("compile", 0.0),
             "compiled_in_the_clock": None if before is None or after is None else after - before,
-            **work(chosen, driven, epochs, judged=2 if ends_only else epochs + 1),
+            **work(chosen, driven, epochs, evaluated=2 if ends_only else epochs + 1),
         }
     finally:
         close(built)
     where = f"{workers} workers" if workers else "one process"
     sizes = f"batch {batch_sizes[0]}" if len(batch_sizes) == 1 else "batches 16 to 128"
-    sizes += ", judged at start and end" if ends_only else ""
+    sizes += ", evaluated at start and end" if ends_only else ""
     alone = "sequential engine" if engine == "sequential" else "engine alone"
     return [
         Measurement(
@@ -101,14 +101,14 @@ def measure(
     ]
 
 
-def work(workload: Workload, driven: list[Driven], epochs: int, judged: int) -> dict[str, Any]:
+def work(workload: Workload, driven: list[Driven], epochs: int, evaluated: int) -> dict[str, Any]:
     """What a trial of some repetitions took: FLOPs, and seconds by clock.
 
     Args:
         workload: the network.
         driven: the repetitions, of equally many trials.
         epochs: that each trial was to train.
-        judged: how often each was judged before its final test.
+        evaluated: how often each was evaluated before its final test.
     """
     data = arrays()
     sizes = (len(data.train.x), len(data.validation.x), len(data.test.x))
@@ -123,6 +123,6 @@ def work(workload: Workload, driven: list[Driven], epochs: int, judged: int) -> 
         "epochs_trained": trained / (count * epochs),
         "multiply_adds": per_sample,
         "training_flops": training_flops(per_sample, sizes[0] * trained) / count,
-        "evaluation_flops": evaluation_flops(per_sample, sizes, judged),
+        "evaluation_flops": evaluation_flops(per_sample, sizes, evaluated),
         "clocks": clocks,
     }

@@ -20,7 +20,7 @@ def name_of(
         backend: the framework.
         workers: processes, or nothing for the measuring process itself.
         batch_sizes: of the trials; one alone is part of the name.
-        ends_only: whether trials are judged at their start and end only.
+        ends_only: whether trials are evaluated at their start and end only.
 
     Example:
         >>> name_of("vectorized", "digits_mlp", "jax", 2, (32,))

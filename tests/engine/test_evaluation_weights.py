@@ -1,4 +1,4 @@
-"""Trials are judged, kept and measured at the weights that their optimizer says."""
+"""Trials are evaluated, kept and measured at the weights that their optimizer says."""
 
 import numpy as np
 import pytest
@@ -74,8 +74,8 @@ def test_norm_of_the_update_and_curvature_are_those_of_the_judged_weights(engine
         assert reports[1].curvature["optimal_step"] == pytest.approx(step, rel=1e-4)
 
 
-def test_what_is_judged_elsewhere_is_structure() -> None:
-    judged = {"averaged_sgd", "schedule_free_sgd", "schedule_free_adamw", "dog"}
+def test_what_is_evaluated_elsewhere_is_structure() -> None:
+    evaluated = {"averaged_sgd", "schedule_free_sgd", "schedule_free_adamw", "dog"}
     found = {name for name in OPTIMIZERS if build_optimizer(name).has_evaluation_weights}
-    assert judged <= found
+    assert evaluated <= found
     assert not {"sgd", "momentum", "nesterov", "adam", "prodigy"} & found

@@ -79,7 +79,7 @@ def test_norms_of_neighbours_change_no_other_number(shape) -> None:
 def test_infinite_norm_is_divergence() -> None:
     slot = Slot(make_trial(), epoch=1, initial_loss=1.0)
     metrics = {"train_loss": 1.0, "update_norm": 1.0, "gradient_norm": np.inf}
-    status, reason = slot.judge(metrics)
+    status, reason = slot.evaluate(metrics)
     assert status is Status.DIVERGED
     assert reason == "gradient_norm was not finite after epoch 1"
 

@@ -75,7 +75,7 @@ def test_constants_and_options_are_structure_of_a_program(engine) -> None:
         for n, value in enumerate((False, True))
     ]
     vectorized = VectorizedEngine(6)
-    run(vectorized, make_trial(9, "sgd", hyperparameters=RATE))  # compiles what judges
+    run(vectorized, make_trial(9, "sgd", hyperparameters=RATE))  # compiles what evaluates
     before = vectorized.compilations
     together = run_all(vectorized, trials)
     assert vectorized.compilations == before + 5  # three momenta, two kinds of Adam

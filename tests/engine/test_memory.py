@@ -146,7 +146,7 @@ def test_a_study_goes_on_where_the_capacity_is_lowered_as_its_trials_start(monke
             marks=[pytest.mark.slow] * (isinstance(error, MemoryError) and place != "_end"),
             id=f"{place}-{type(error).__name__}",
         )
-        for place in ("_judge", "_end", "_settle", "_train")
+        for place in ("_evaluate", "_end", "_settle", "_train")
         for error in (MemoryError("no memory"), ArithmeticError("no unit"))
     ],
 )
@@ -190,4 +190,4 @@ def test_large_models_have_one_shape_for_training_and_judging(monkeypatch):
     monkeypatch.setattr("benchmark.engine.programs.LARGE", 10)
     shared = ModelPrograms("key", build_task(trial_of(0)), Shape(3, 2))
     assert shared.is_large
-    assert shared.shape == shared.judging.shape == Shape(1, 2)
+    assert shared.shape == shared.evaluation_program.shape == Shape(1, 2)

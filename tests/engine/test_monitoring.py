@@ -118,7 +118,7 @@ def test_a_small_problem_is_measured_exactly():
 
 
 def test_many_chunks_measure_the_same(task, program, monkeypatch):
-    monkeypatch.setattr("benchmark.engine.judging.CHUNK_ROWS", 16)
+    monkeypatch.setattr("benchmark.engine.evaluation_program.CHUNK_ROWS", 16)
     cut = TrackingProgram(task, SHAPE, PROBE, probe_seed(make_trial()))
     at = [Tracked(weights_of(task, 1), (), None)]
     ((whole, _),), ((parts, _),) = program.measure(at), cut.measure(at)

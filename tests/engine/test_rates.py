@@ -123,11 +123,11 @@ def test_a_plateau_lowers_the_rate_of_the_epochs_that_follow(engine):
 
 def test_a_plateau_is_one_of_the_validation_loss():
     slot = Slot(scheduled("reduce_on_plateau", schedule_patience=1))
-    slot.judge({"train_loss": 9.0, "validation_loss": 9.0, "update_norm": 0.0})
+    slot.evaluate({"train_loss": 9.0, "validation_loss": 9.0, "update_norm": 0.0})
     assert slot.plateau == Plateau()  # the starting point is no epoch
     for epoch, (train, validation) in enumerate([(5.0, 5.0), (4.0, 6.0)], start=1):
         slot.epoch = epoch
-        slot.judge({"train_loss": train, "validation_loss": validation, "update_norm": 1.0})
+        slot.evaluate({"train_loss": train, "validation_loss": validation, "update_norm": 1.0})
     assert slot.plateau == Plateau(0.1, 5.0, 0)
 
 

@@ -129,7 +129,7 @@ def test_dropout_drops_in_training_and_nothing_when_judged(engine):
 
 
 def test_optimizers_that_share_an_evaluation_have_their_own_averages(engine):
-    """The model of one structure is not judged with the averages of another's."""
+    """The model of one structure is not evaluated with the averages of another's."""
     run(engine, trial_of(optimizer="momentum", number=8))
     trial = trial_of(number=9)
     result, _ = run(engine, trial)
@@ -138,7 +138,7 @@ def test_optimizers_that_share_an_evaluation_have_their_own_averages(engine):
 
 
 def test_curvature_uses_the_averages_and_drops_nothing(engine):
-    """The gradient that curvature reports is the one of the judged loss."""
+    """The gradient that curvature reports is the one of the evaluated loss."""
     request = CurvatureRequest(epochs=(0, 2), exact_limit=0, lanczos_steps=4)
     _, reports = run(engine, trial_of(curvature=request))
     assert [bool(report.curvature) for report in reports] == [True, False, True]

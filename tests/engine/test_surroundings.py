@@ -101,7 +101,7 @@ def reports_of(one, engine=None):
     return reports
 
 
-def test_a_quadratic_gains_what_is_predicted_and_is_judged_by_its_limit():
+def test_a_quadratic_gains_what_is_predicted_and_is_evaluated_by_its_limit():
     first, *_, last = reports_of(trial(learning_rate=0.5, momentum=0.5))
     found = first.curvature
     # The weights are float32, the loss is taken in float64.
@@ -140,7 +140,7 @@ def vectorized():
 
 @pytest.mark.parametrize("make", [SequentialEngine, vectorized])
 @pytest.mark.parametrize("optimizer", ADAPTIVE)
-def test_an_adaptive_trial_is_judged_by_its_preconditioned_hessian(optimizer, make):
+def test_an_adaptive_trial_is_evaluated_by_its_preconditioned_hessian(optimizer, make):
     numbers, limit = ADAPTIVE[optimizer]
     first, last = reports_of(trial(optimizer, epochs=1, learning_rate=0.1, **numbers), make())
     assert "has made no step yet" in first.findings["stability"]

@@ -26,7 +26,7 @@ ENLARGED: Tolerance = {"rtol": 1e-10, "atol": 1e-10}
 # Both engines compute the gradient norm of a report in float32.
 REPORTED: Tolerance = {"rtol": 2e-6, "atol": 1e-7}
 
-# One for each kind of state: two and a count of steps, judged elsewhere, shared by all variables,
+# One for each kind of state: two and a count of steps, evaluated elsewhere, shared by all,
 # and a class of Keras. The others bring nothing new to the engines, are compared in float32 by
 # `test_vectorized`, or take long to compile: `test_matrix_optimizers` maps their rules alone.
 QUICK = {"adam", "schedule_free_sgd", "dog", "keras:RMSprop"}
@@ -156,5 +156,5 @@ def test_schedules_agree_in_float64_in_one_program(sequential, vectorized, sched
     ]
     before = vectorized.compilations
     assert_agree(sequential, vectorized, trials)
-    # Rates are values: judging of 4 epochs and training are compiled at the first schedule.
+    # Rates are values: evaluating of 4 epochs and training are compiled at the first schedule.
     assert vectorized.compilations == before or schedule == next(iter(SCHEDULES))

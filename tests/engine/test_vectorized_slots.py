@@ -81,7 +81,7 @@ def test_new_trials_of_a_structure_compile_nothing(vectorized, alone):
     trials += [network_trial(20, sampling="bernoulli"), network_trial(21, replicate=3)]
     assert all(result.status.is_usable for result, _ in run_all(vectorized, trials).values())
     assert vectorized.compilations == compiled
-    # Another kind of clipping is another program; judging is shared.
+    # Another kind of clipping is another program; evaluating is shared.
     clipped = make_trial(
         30,
         "adam",

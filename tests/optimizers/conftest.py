@@ -16,7 +16,7 @@ from tests.optimizers.cases.case import Array, Gradient
 
 HERE = Path(__file__).parent
 REPRESENTATIVES = {"sgd_momentum", "adam", "schedule_free_sgd", "dog", "adafactor"}
-"""One row for each kind of state: like the weights, judged elsewhere, shared, of other shapes."""
+"""One row for each kind of state: like the weights, evaluated elsewhere, shared, other shapes."""
 OF_THE_RULE = {
     "test_follows_the_numpy_loop_in_float64",
     "test_takes_the_steps_of_keras_in_float64",

@@ -1,4 +1,4 @@
-"""The weights at which a model is judged: oracles, Keras's hook, and what comes after it."""
+"""The weights at which a model is evaluated: oracles, Keras's hook, and what comes after it."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ from tests.optimizers.cases import CASES
 from tests.optimizers.cases.recent import schedule_free_sequences
 
 START = np.array([[1.5, -2.0, 0.3], [0.7, -0.1, 3.0]])
-AVERAGING = [row for row in CASES if row.judged is not None]
+AVERAGING = [row for row in CASES if row.evaluated is not None]
 
 
-def judged(optimizer: Any, weights: Any) -> Any:
+def evaluated(optimizer: Any, weights: Any) -> Any:
     state = [variable.value for variable in optimizer.variables]
     [found] = optimizer.evaluation_weights(state, [weights.value])
     return keras.ops.convert_to_numpy(found)
 
 
 def descend(optimizer: Any, weights: Any, steps: int, gradient: Any = None) -> list[Any]:
-    """Where the optimizer is judged after each step; J = W²/2 unless a gradient is given."""
+    """Where the optimizer is evaluated after each step; J = W²/2 unless a gradient is given."""
     found = []
     for t in range(steps):
         g = weights.value if gradient is None else gradient(weights.numpy(), t)
         optimizer.apply([keras.ops.cast(g, weights.dtype)], [weights])
-        found.append(judged(optimizer, weights))
+        found.append(evaluated(optimizer, weights))
     return found
 
 
@@ -36,10 +36,10 @@ def descend(optimizer: Any, weights: Any, steps: int, gradient: Any = None) -> l
 def test_follows_the_numpy_loop_in_float64(row: Any, bumpy: Any) -> None:
     weights, optimizer = keras.Variable(START, dtype="float64"), row.build()
     optimizer.build([weights])
-    np.testing.assert_array_equal(judged(optimizer, weights), START)
+    np.testing.assert_array_equal(evaluated(optimizer, weights), START)
     found = descend(optimizer, weights, 30, bumpy)
     # 30 steps of float64 rounding, in another order of operations.
-    np.testing.assert_allclose(found, row.judged(START, bumpy, 30), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(found, row.evaluated(START, bumpy, 30), rtol=1e-11, atol=1e-12)
     assert np.abs(found[-1] - weights.numpy()).max() > 0.01
 
 
@@ -62,7 +62,7 @@ def test_goes_on_from_the_judged_weights(name: str, bumpy: Any) -> None:
     assert (trained != last).any()
     optimizer.finalize_variable_values([weights])  # twice is once
     np.testing.assert_array_equal(weights.numpy(), last)
-    np.testing.assert_array_equal(judged(optimizer, weights), last)
+    np.testing.assert_array_equal(evaluated(optimizer, weights), last)
     if name == "averaged_sgd":  # the next step is that of SGD from there
         optimizer.apply([weights.value], [weights])
         np.testing.assert_allclose(weights.numpy(), last - 0.01 * last, rtol=1e-6)
@@ -97,7 +97,7 @@ def test_the_average_of_keras_counts_where_it_is_asked_for() -> None:
         weights = keras.Variable(START, dtype="float32")
         optimizer.build([weights])
         assert optimizer.has_evaluation_weights
-        np.testing.assert_array_equal(judged(optimizer, weights), weights.numpy())
+        np.testing.assert_array_equal(evaluated(optimizer, weights), weights.numpy())
         *_, last = descend(optimizer, weights, 3)
         np.testing.assert_allclose(last, expected.numpy(), rtol=1e-6)  # three roundings
         optimizer.finalize_variable_values([weights])

@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.report import write_report
 from benchmark.report.findings import TOPICS, finding_table, layer_figure
-from benchmark.report.material import Material
+from benchmark.report.run_data import RunData
 from benchmark.results import RunWriter, read_records, read_run
 from benchmark.trial import Settings
 
@@ -30,8 +30,8 @@ def run(make_run, tmp_path_factory):
     return writer.path
 
 
-def table_of(material):
-    table = finding_table(material)
+def table_of(run_data):
+    table = finding_table(run_data)
     assert table is not None
     return table
 
@@ -50,7 +50,7 @@ def with_layers(report):
 def test_what_was_found_is_kept_and_told_in_the_order_of_topics(run):
     kept = read_run(run).findings
     assert set(kept["topic"]) == set(SAID)
-    table = table_of(Material.read(run))
+    table = table_of(RunData.read(run))
     momentum = [row for row in table.rows if row[0] == "momentum"]
     first = min(row[1] for row in momentum if row[1].isdigit())
     told = [row for row in momentum if row[1] == first]
@@ -60,10 +60,10 @@ def test_what_was_found_is_kept_and_told_in_the_order_of_topics(run):
 
 
 def test_the_trajectory_is_that_of_the_recorded_sharpness(run):
-    material = Material.read(run)
-    row = next(r for r in table_of(material).rows if r[2] == "sharpness along the way")
-    trial = min(material.shown_trials(row[0])[0]["number"])
-    curve = material.run.curvature
+    run_data = RunData.read(run)
+    row = next(r for r in table_of(run_data).rows if r[2] == "sharpness along the way")
+    trial = min(run_data.shown_trials(row[0])[0]["number"])
+    curve = run_data.run.curvature
     own = curve[(curve["trial"] == trial) & (curve["quantity"] == "lambda_max")]
     values = own.sort_values("epoch")["value"].tolist()
     assert ("sharper" in row[3]) == (values[-1] > values[0])
@@ -71,7 +71,7 @@ def test_the_trajectory_is_that_of_the_recorded_sharpness(run):
 
 
 def test_layers_stand_in_the_order_in_which_signals_pass_them(run):
-    figure = layer_figure(Material.read(run))
+    figure = layer_figure(RunData.read(run))
     assert figure is not None
     assert "1 hidden_1, 2 hidden_2 and 10 hidden_10" in figure.caption
     trace = figure.plot.data[0]
@@ -86,6 +86,6 @@ def test_the_page_holds_both_and_escapes_what_was_said(run):
 
 
 def test_a_run_without_findings_has_no_table(closed_form_run):
-    material = Material.read(closed_form_run)
-    assert finding_table(material) is None
-    assert layer_figure(material) is None
+    run_data = RunData.read(closed_form_run)
+    assert finding_table(run_data) is None
+    assert layer_figure(run_data) is None

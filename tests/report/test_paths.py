@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.report.material import Material
 from benchmark.report.page import write_report
 from benchmark.report.paths import paths
+from benchmark.report.run_data import RunData
 from benchmark.results import RunWriter
 from benchmark.trial import ClosedFormProblem, Report, Settings, Status, Trial, TrialResult
 
@@ -69,7 +69,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_the_best_trials_are_drawn_on_the_contour(run: Path) -> None:
-    figure = paths(Material.read(run))
+    figure = paths(RunData.read(run))
     assert figure is not None
     contour, *ways, start, minimum = figure.plot.data
     assert [one.name for one in ways] == ["gradient_descent", "momentum"]
@@ -94,5 +94,5 @@ def test_it_is_on_the_page(run: Path) -> None:
 
 
 def test_other_problems_have_none(closed_form_run: Path, make_run: Callable[..., Path]) -> None:
-    assert paths(Material.read(closed_form_run)) is None
-    assert paths(Material.read(make_run(trials=2, replicates=0))) is None
+    assert paths(RunData.read(closed_form_run)) is None
+    assert paths(RunData.read(make_run(trials=2, replicates=0))) is None

@@ -11,14 +11,14 @@ from scipy import integrate
 from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature import spectral_density
-from benchmark.curvature.report import Extreme, Plane, Portrait, Sum
+from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog, symlog
 from benchmark.inspection.quantities import density_curve
 from benchmark.report.curvature_page import document, figures, write_curvature
 from benchmark.report.eigenvalues import eigenvalues_by_epoch
-from benchmark.report.material import Material
 from benchmark.report.paths import paths
 from benchmark.report.quantities import quantities_by_epoch
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import styles
 from benchmark.results import RunWriter
 from benchmark.trial import ClosedFormProblem, Report, Settings, Status, Trial, TrialResult
@@ -84,12 +84,12 @@ def test_a_density_counts_eigenvalues_and_its_band_holds_the_truth() -> None:
     assert inside[there].mean() > 0.8
 
 
-def portrait() -> Portrait:
-    """A portrait of a quadratic of three parameters."""
+def curvature_report() -> CurvatureReport:
+    """A curvature_report of a quadratic of three parameters."""
     across, along = np.linspace(-1, 1, 5), np.linspace(-2, 2, 3)
     values = 2 * across[None, :] ** 2 + along[:, None] ** 2 / 2
     path = np.array([[0.5, 1.0, 2.0], [0.0, 0.0, 0.0]])
-    return Portrait(
+    return CurvatureReport(
         title="A <bowl>",
         source="here",
         matrix="Hessian",
@@ -110,7 +110,7 @@ def portrait() -> Portrait:
 
 
 def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
-    files = write_curvature(portrait(), tmp_path / "new")
+    files = write_curvature(curvature_report(), tmp_path / "new")
     names = {file.name for file in files}
     assert names == {
         "curvature.html",
@@ -120,17 +120,17 @@ def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
         "path.parquet",
     }
     (tmp_path / "new" / "density.parquet").write_text("mine")
-    write_curvature(replace(portrait(), plane=None), tmp_path / "new")
+    write_curvature(replace(curvature_report(), plane=None), tmp_path / "new")
     left = {file.name for file in (tmp_path / "new").iterdir()}
     # Of two measurements into one folder the last one counts; what is not ours stays.
     assert left == names - {"plane.parquet", "path.parquet"} | {"density.parquet"}
-    write_curvature(portrait(), tmp_path / "new")
+    write_curvature(curvature_report(), tmp_path / "new")
     text = files[0].read_text(encoding="utf-8")
     assert "A &lt;bowl&gt;" in text
     assert "not converged" in text
     assert text.count("plotly.js v") == 1
     read = json.loads(files[1].read_text(encoding="utf-8"))
-    assert read == document(portrait())
+    assert read == document(curvature_report())
     assert read["smallest_eigenvalues"] == [
         {"value": 0.5, "error_bound": 1e-15, "converged": False}
     ]
@@ -138,7 +138,7 @@ def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
 
 
 def test_the_plane_is_drawn_with_the_way_and_its_share() -> None:
-    landscape = next(one for one in figures(portrait()) if one.name == "landscape")
+    landscape = next(one for one in figures(curvature_report()) if one.name == "landscape")
     contour, way, middle = landscape.plot.data
     assert contour.customdata[0][0] == pytest.approx(4.0)
     assert list(way.x) == [0.5, 0.0]
@@ -189,7 +189,7 @@ def swept_run(folder: Path) -> Path:
 
 
 def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> None:
-    figure = paths(Material.read(swept_run(tmp_path)))
+    figure = paths(RunData.read(swept_run(tmp_path)))
     assert figure is not None
     assert [one.text for one in figure.plot.layout.annotations] == ["κ = 2", "κ = 50"]
     ways = [one for one in figure.plot.data if one.name == "sgd"]
@@ -198,7 +198,7 @@ def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> N
 
 
 def test_a_surface_has_one_scale_and_panels_are_square(tmp_path: Path) -> None:
-    figure = paths(Material.read(swept_run(tmp_path)))
+    figure = paths(RunData.read(swept_run(tmp_path)))
     assert figure is not None
     layout = figure.plot.layout
     assert [layout.yaxis.scaleanchor, layout.yaxis2.scaleanchor] == ["x", "x2"]
@@ -210,6 +210,6 @@ def test_a_way_that_lies_in_the_plane_is_said_to() -> None:
     plane = Plane(np.linspace(-1, 1, 5), np.linspace(-2, 2, 3), np.ones((3, 5)), (4.0, 1.0), [0, 1])
     inside = replace(plane, path=np.array([[3.0, 4.0, 5.0], [0.0, 0.0, 0.0]]))
     landscape = next(
-        one for one in figures(replace(portrait(), plane=inside)) if one.name == "landscape"
+        one for one in figures(replace(curvature_report(), plane=inside)) if one.name == "landscape"
     )
     assert "The way from the start lies in it." in landscape.caption

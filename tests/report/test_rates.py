@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmark.report import write_report
-from benchmark.report.material import Material
 from benchmark.report.rates import rate_figure, rate_sentences, rate_table, rates
+from benchmark.report.run_data import RunData
 from benchmark.report.sentences import answer
 from benchmark.results import RunWriter
 from benchmark.search import build_trial
@@ -74,7 +74,7 @@ def run(tmp_path_factory):
 
 
 def test_every_measured_rate_is_within_one_per_cent_of_theory(run):
-    found = rates(Material.read(run))
+    found = rates(RunData.read(run))
     assert len(found) == 24
     assert {rate.kappa for rate in found} == {1.0, 10.0, 100.0, 1e3, 1e4, 1e5}
     for rate in found:
@@ -82,9 +82,9 @@ def test_every_measured_rate_is_within_one_per_cent_of_theory(run):
 
 
 def test_the_page_draws_and_tells_it(run):
-    material = Material.read(run)
-    found = rates(material)
-    figure, table = rate_figure(material, found), rate_table(found)
+    run_data = RunData.read(run)
+    found = rates(run_data)
+    figure, table = rate_figure(run_data, found), rate_table(found)
     assert figure is not None
     assert table is not None
     markers = [trace for trace in figure.plot.data if trace.mode == "markers"]
@@ -93,8 +93,8 @@ def test_the_page_draws_and_tells_it(run):
     names = [str(trace.name) for trace in figure.plot.data]
     assert "nesterov, theory (optimal): ρ = 1 − 2/√(3κ + 1)" in names
     assert "nesterov_standard, theory (standard): ρ = 1 − 1/√κ" in names
-    assert answer(material) == rate_sentences(found)
-    assert "agrees with theory to within 0." in answer(material)[0]
+    assert answer(run_data) == rate_sentences(found)
+    assert "agrees with theory to within 0." in answer(run_data)[0]
     page = write_report(run).read_text("utf-8")
     assert "Rates of convergence" in page
     assert "1 − ρ measured" in page
@@ -102,22 +102,22 @@ def test_the_page_draws_and_tells_it(run):
 
 
 def test_a_run_without_predictions_has_no_rates(closed_form_run):
-    material = Material.read(closed_form_run)
-    assert rates(material) == []
+    run_data = RunData.read(closed_form_run)
+    assert rates(run_data) == []
     assert rate_table([]) is None
-    assert rate_figure(material, []) is None
+    assert rate_figure(run_data, []) is None
 
 
 def test_a_run_of_an_older_version_is_laid_on_the_theory_that_it_was_trained_by(run):
-    material = Material.read(run)
-    trials = material.trials
+    run_data = RunData.read(run)
+    trials = run_data.trials
     old = trials[trials["label"] != "nesterov"].copy()
     # "optimal" used to give Nesterov its standard settings.
     old["label"] = old["label"].replace("nesterov_standard", "nesterov")
-    material.__dict__["trials"] = old
-    found = [rate for rate in rates(material) if rate.label == "nesterov"]
+    run_data.__dict__["trials"] = old
+    found = [rate for rate in rates(run_data) if rate.label == "nesterov"]
     assert {rate.tuning for rate in found} == {"standard"}
     assert max(abs(rate.deviation) for rate in found) < 0.01
-    material = Material.read(run)
-    material.__dict__["trials"] = old.assign(**{"hp.momentum": 0.5})
-    assert {rate.label for rate in rates(material)} == {"gradient_descent"}
+    run_data = RunData.read(run)
+    run_data.__dict__["trials"] = old.assign(**{"hp.momentum": 0.5})
+    assert {rate.label for rate in rates(run_data)} == {"gradient_descent"}

@@ -17,7 +17,7 @@ import pytest
 from benchmark.curvature.symlog import symlog
 from benchmark.report import write_report
 from benchmark.report.axes import symlog_ticks
-from benchmark.report.material import Material
+from benchmark.report.run_data import RunData
 from benchmark.report.sentences import answer, caveats
 from benchmark.results import RunWriter, find_run
 from benchmark.results.files import LinkError
@@ -109,14 +109,14 @@ def test_report_fetches_nothing_and_carries_plotly_once(page: Page, full_run: Pa
 
 
 def test_tables_say_what_statistics_found(page: Page, full_run: Path) -> None:
-    material = Material.read(full_run)
-    for row in summarize(material.trials):
+    run_data = RunData.read(full_run)
+    for row in summarize(run_data.trials):
         assert f"{row.best:.4g}" in page.text
         assert f"best setting (trial {row.best_trial})" in page.text
         assert f"{row.replicates.low:.4g} to {row.replicates.high:.4g}" in page.text
         assert row.replicates.count == 5
-    assert material.study.question in page.text
-    for sentence in (*answer(material), *caveats(material)):
+    assert run_data.study.question in page.text
+    for sentence in (*answer(run_data), *caveats(run_data)):
         assert sentence in page.text
 
 
@@ -130,14 +130,14 @@ def test_figures_can_be_read_without_seeing_them(page: Page) -> None:
 
 
 def test_learning_rate_slice_holds_every_trial(page: Page, full_run: Path) -> None:
-    material = Material.read(full_run)
+    run_data = RunData.read(full_run)
     plot = page.plots["plot-learning-rate"]
     numbers = [int(row[0]) for trace in plot["data"] for row in _array(trace.get("customdata", []))]
-    assert sorted(numbers) == sorted(material.search["number"])
+    assert sorted(numbers) == sorted(run_data.search["number"])
     assert plot["layout"]["xaxis"]["type"] == "log"
     top = plot["layout"]["yaxis"]["ticktext"][-1]
     assert top == "not finite"  # where diverged trials are marked, above all finite ones
-    finite = material.search["objective"][np.isfinite(material.search["objective"])]
+    finite = run_data.search["objective"][np.isfinite(run_data.search["objective"])]
     assert plot["layout"]["yaxis"]["tickvals"][-1] > finite.max()
 
 
@@ -279,17 +279,17 @@ def test_symmetric_logarithm_is_odd_and_grows() -> None:
 
 
 def test_a_penalty_is_said_not_to_be_in_the_losses(make_run: MakeRun) -> None:
-    material = Material.read(make_run(trials=2, replicates=1))
-    assert not any("penalty" in line for line in caveats(material))
-    material.__dict__["trials"] = material.trials.assign(**{"hp.l2": 0.1})
-    assert any(line.startswith("Trained with the penalty of l2;") for line in caveats(material))
+    run_data = RunData.read(make_run(trials=2, replicates=1))
+    assert not any("penalty" in line for line in caveats(run_data))
+    run_data.__dict__["trials"] = run_data.trials.assign(**{"hp.l2": 0.1})
+    assert any(line.startswith("Trained with the penalty of l2;") for line in caveats(run_data))
 
 
 def test_the_cost_of_following_curvature_is_stated(make_run: MakeRun) -> None:
-    material = Material.read(make_run(trials=2, replicates=1))
-    trials = material.trials.assign(**{"seconds.train": 2.0, "seconds.curvature": 0.5})
+    run_data = RunData.read(make_run(trials=2, replicates=1))
+    trials = run_data.trials.assign(**{"seconds.train": 2.0, "seconds.curvature": 0.5})
     # Replicates are diagnosed in full, which is no part of it.
     trials.loc[trials["phase"] != "search", "seconds.curvature"] = 100.0
-    material.__dict__["trials"] = trials
+    run_data.__dict__["trials"] = trials
     line = "Following the curvature of every trial of the search took 25% of the time"
-    assert any(one.startswith(line) for one in caveats(material))
+    assert any(one.startswith(line) for one in caveats(run_data))

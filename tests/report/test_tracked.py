@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.report import write_report
 from benchmark.report.findings import stability_figure, stability_ratios
-from benchmark.report.material import Material
+from benchmark.report.run_data import RunData
 from benchmark.report.tracked import (
     axis_around,
     counts,
@@ -83,7 +83,7 @@ def writer(tmp_path: Path) -> Any:
         yield found
 
 
-def mixed(writer: RunWriter) -> Material:
+def mixed(writer: RunWriter) -> RunData:
     """Three trials of SGD that end, one pruned and one diverged; one of momentum; one of Adam."""
     for number, value in enumerate((1.0, 2.0, 4.0)):
         record(writer, number, "sgd", Status.COMPLETED, flat(value))
@@ -91,7 +91,7 @@ def mixed(writer: RunWriter) -> Material:
     record(writer, 4, "sgd", Status.DIVERGED, {0: 10.0, 1: 50.0})
     record(writer, 5, "momentum", Status.COMPLETED, {0: 3.0, 1: 6.0, 2: 12.0, 4: 24.0})
     record(writer, 6, "adam", Status.COMPLETED, flat(5.0))
-    return Material.read(writer.path)
+    return RunData.read(writer.path)
 
 
 def test_sharpness_is_set_against_the_limit_of_its_trial(writer: RunWriter) -> None:
@@ -104,15 +104,15 @@ def test_sharpness_is_set_against_the_limit_of_its_trial(writer: RunWriter) -> N
 def test_a_limit_that_hyperparameters_give_is_found_for_others_too(writer: RunWriter) -> None:
     for number, label in enumerate(("averaged_sgd", "dampened_momentum", "rmsprop", "lion")):
         record(writer, number, label, Status.COMPLETED, flat(4.0))
-    found = tracked_table(Material.read(writer.path)).set_index("trial")["relative_sharpness"]
+    found = tracked_table(RunData.read(writer.path)).set_index("trial")["relative_sharpness"]
     assert found[0].iloc[0] == pytest.approx(0.4 / 2)
     assert found[1].iloc[0] == pytest.approx(0.4 / (3 / 0.5))
     assert found[[2, 3]].isna().all()
 
 
 def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> None:
-    material = mixed(writer)
-    figures = {one.name: one for one in tracked_figures(material, tracked_table(material))}
+    run_data = mixed(writer)
+    figures = {one.name: one for one in tracked_figures(run_data, tracked_table(run_data))}
     assert list(figures) == ["tracked-sharpness", "tracked-stability", "tracked-condition"]
     traces = [one for one in figures["tracked-sharpness"].plot.data if one.xaxis == "x"]
     by_name = {one.name: one for one in traces}
@@ -131,8 +131,8 @@ def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> N
 
 
 def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunWriter) -> None:
-    material = mixed(writer)
-    figure = tracked_figures(material, tracked_table(material))[1]
+    run_data = mixed(writer)
+    figure = tracked_figures(run_data, tracked_table(run_data))[1]
     assert {shape.y0 for shape in figure.plot.layout.shapes} == {1.0}
     assert [one.text for one in figure.plot.layout.annotations] == ["sgd", "momentum"]
     assert "1 of 6 trials were measured there at some epoch, and 1 of them" in figure.caption
@@ -140,13 +140,13 @@ def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunW
 
 
 def test_the_outcome_of_every_trial_stands_against_its_curvature(writer: RunWriter) -> None:
-    material = mixed(writer)
-    table = tracked_table(material)
+    run_data = mixed(writer)
+    table = tracked_table(run_data)
     points = outcome_points(table).set_index("trial")
     assert points.loc[5, "lambda_max"] == 24.0
     assert points.loc[5, "condition_number_lower_bound"] == 240.0
     assert points.loc[4, "relative_sharpness"] == pytest.approx(2.5)
-    figure = tracked_outcome(material, table)
+    figure = tracked_outcome(run_data, table)
     assert figure is not None
     crosses = [one for one in figure.plot.data if one.marker.symbol == "x-thin" and len(one.x)]
     assert [one.customdata[0][1] for one in crosses] == ["diverged"] * 3
@@ -158,13 +158,13 @@ def test_the_outcome_of_every_trial_stands_against_its_curvature(writer: RunWrit
 def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
     for number in range(2):
         record(writer, number, "sgd", Status.DIVERGED, {0: 10.0 + number, 1: 50.0})
-    material = Material.read(writer.path)
-    table = tracked_table(material)
-    figures = tracked_figures(material, table)
+    run_data = RunData.read(writer.path)
+    table = tracked_table(run_data)
+    figures = tracked_figures(run_data, table)
     assert {one.name for one in figures[0].plot.data} == {"a trial", "diverged"}
     assert "sgd has none" in figures[0].description
     assert "2 trials of sgd (2 diverged)" in figures[0].caption
-    outcome = tracked_outcome(material, table)
+    outcome = tracked_outcome(run_data, table)
     assert outcome is not None
     assert outcome.plot.layout.yaxis.ticktext == ("not finite",)
     assert "not finite" in write_report(writer.path).read_text(encoding="utf-8")
@@ -172,16 +172,16 @@ def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
 
 def test_one_trial_has_no_band(writer: RunWriter) -> None:
     record(writer, 0, "adam", Status.COMPLETED, flat(5.0))
-    material = Material.read(writer.path)
-    figures = tracked_figures(material, tracked_table(material))
+    run_data = RunData.read(writer.path)
+    figures = tracked_figures(run_data, tracked_table(run_data))
     assert [one.name for one in figures] == ["tracked-sharpness", "tracked-condition"]
     assert {one.name for one in figures[0].plot.data} == {"a trial", "best trial"}
 
 
 def test_what_is_missing_or_not_positive_is_left_out_and_said(writer: RunWriter) -> None:
     record(writer, 0, "sgd", Status.COMPLETED, {0: -2.0, 1: 1.0, 2: math.nan, 4: 1.0})
-    material = Material.read(writer.path)
-    figures = {one.name: one for one in tracked_figures(material, tracked_table(material))}
+    run_data = RunData.read(writer.path)
+    figures = {one.name: one for one in tracked_figures(run_data, tracked_table(run_data))}
     best = [one for one in figures["tracked-sharpness"].plot.data if one.name == "best trial"]
     np.testing.assert_allclose(best[0].x, np.log2([2, 5]))
     assert "1 value that is not positive has no place" in figures["tracked-sharpness"].caption
@@ -193,10 +193,10 @@ def test_nothing_is_drawn_by_epoch_where_nothing_was_followed(
 ) -> None:
     for number, course in enumerate(courses):
         record(writer, number, "sgd", Status.FAILED, course)
-    material = Material.read(writer.path)
-    table = tracked_table(material)
-    assert tracked_figures(material, table) == []
-    assert (tracked_outcome(material, table) is None) == (not any(courses))
+    run_data = RunData.read(writer.path)
+    table = tracked_table(run_data)
+    assert tracked_figures(run_data, table) == []
+    assert (tracked_outcome(run_data, table) is None) == (not any(courses))
 
 
 def test_many_labels_are_counted_together(writer: RunWriter) -> None:
@@ -236,10 +236,10 @@ def test_an_adaptive_optimizer_has_its_distance_to_its_own_limit(writer: RunWrit
     diagnose(writer, 0, "sgd", {0: 1.0, 4: 1.5}, 2.0)
     diagnose(writer, 1, "adam", {4: 57.0}, 38.0)  # (2 + 2 β₁) / (1 − β₁) at β₁ = 0.9
     record(writer, 2, "momentum", Status.COMPLETED, flat(1.0))
-    material = Material.read(writer.path)
-    found = stability_ratios(material).set_index(["label", "epoch"])["ratio"].to_dict()
+    run_data = RunData.read(writer.path)
+    found = stability_ratios(run_data).set_index(["label", "epoch"])["ratio"].to_dict()
     assert found == {("sgd", 0): 0.5, ("sgd", 4): 0.75, ("adam", 4): 1.5}
-    figure = stability_figure(material)
+    figure = stability_figure(run_data)
     assert figure is not None
     drawn = [
         (trace.y[0], float(trace.x[0]), str(trace.marker.symbol))

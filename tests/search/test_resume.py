@@ -145,7 +145,7 @@ def test_death_between_results_and_storage_is_repaired_for_all_that_ended_togeth
     for number, result in results.items():
         stored = states(place, LABELS[number % 2])[number // 2]
         assert stored.state.is_finished()
-        # What the pruner judges others by is there as well.
+        # What the pruner evaluates others by is there as well.
         pruned = result.status is Status.PRUNED
         assert len(stored.intermediate_values) == result.epochs - (0 if pruned else 1)
     resume_until_done(given, place, results)

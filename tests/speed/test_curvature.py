@@ -1,4 +1,4 @@
-"""What ``speed --curvature`` measures, judges and shows."""
+"""What ``speed --curvature`` measures, evaluates and shows."""
 
 import sys
 
@@ -73,7 +73,7 @@ def test_nothing_measured_is_nothing_met() -> None:
 
 
 @pytest.mark.parametrize("target", CURVATURE_TARGETS, ids=lambda target: target.name)
-def test_bounds_are_judged_from_their_side(target) -> None:
+def test_bounds_are_evaluated_from_their_side(target) -> None:
     better = 0.99 if target.smaller_is_better else 1.01
     worse = target.at_least / better
     assert target.verdict(Spread(worse, worse, worse)) == "not met"

@@ -48,13 +48,13 @@ def test_training_is_three_products_of_two_operations() -> None:
     assert flops.training_flops(100, 7) == 3 * 2 * 100 * 7
 
 
-def test_evaluation_counts_every_row_that_is_judged() -> None:
+def test_evaluation_counts_every_row_that_is_evaluated() -> None:
     total = 0
     for _epoch in range(3 + 1):  # the starting point too
         total += 10 * 2  # loss on the training part
         total += 4 * 2  # loss on the validation part
     total += 5 * 2  # the test part, once
-    assert flops.evaluation_flops(1, (10, 4, 5), judged=4) == total
+    assert flops.evaluation_flops(1, (10, 4, 5), evaluated=4) == total
 
 
 def test_workload_has_the_rows_of_the_issue() -> None:

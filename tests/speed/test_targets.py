@@ -37,7 +37,7 @@ def test_every_target_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_bounds_are_judged_from_their_side(target) -> None:
+def test_bounds_are_evaluated_from_their_side(target) -> None:
     def verdict(value):
         return target.verdict(Spread(value, value, value))
 
@@ -48,7 +48,7 @@ def test_bounds_are_judged_from_their_side(target) -> None:
     assert verdict(target.at_least / better) == "not met"
 
 
-def test_the_median_is_judged_not_the_luckiest_value() -> None:
+def test_the_median_is_evaluated_not_the_luckiest_value() -> None:
     target = TARGETS[0]
     assert target.verdict(Spread(target.at_least - 1, 1.0, target.aim * 10)) == "not met"
 
@@ -68,7 +68,7 @@ def test_scikit_learn_is_met_at_its_best() -> None:
 def test_scikit_learn_is_compared_with_as_much_work() -> None:
     name = "vectorized/digits_mlp/tensorflow/batch_32/ends_only"
     measured = whole_run() | by_name(measurement(name, 0.025, trials=8))
-    # Trials that are judged after each epoch would be faster here; they do more.
+    # Trials that are evaluated after each epoch would be faster here; they do more.
     found = found_of(measured, "engine alone against")
     assert found.spread is not None
     assert found.spread.median == pytest.approx(0.1 / 0.025)

@@ -337,7 +337,7 @@ def test_importance_says_why_there_is_none() -> None:
         ("batch_size", 32.0, None),
     ],
 )
-def test_edges_are_judged_on_the_dimensions_scale(name: str, value: float, end: str) -> None:
+def test_edges_are_evaluated_on_the_dimensions_scale(name: str, value: float, end: str) -> None:
     trials = table({"objective": 0.1, f"hp.{name}": value}, {"objective": 0.2, f"hp.{name}": 0.5})
     found = edge_warnings(trials, {"sgd": SPACE})
     assert [warning.end for warning in found] == ([end] if end else [])

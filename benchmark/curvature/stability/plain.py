@@ -5,7 +5,7 @@ import numpy as np
 from benchmark.curvature.stability.recurrence import AveragedIterates, Momentum
 from benchmark.curvature.stability.snapshot import Snapshot, Stepping, diagonal
 
-_AT_THE_AVERAGE = "H is that at the average of the weights, where the trial is judged."
+_AT_THE_AVERAGE = "H is that at the average of the weights, where the trial is evaluated."
 
 
 def descent(at: Snapshot) -> Stepping:

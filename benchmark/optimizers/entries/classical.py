@@ -75,7 +75,7 @@ CLASSICAL: dict[str, OptimizerEntry] = {
         "Bengio, Courville 2016, Deep Learning, section 11.4.1",
     ),
     "averaged_sgd": OptimizerEntry(
-        summary="SGD, judged at the running average of its iterates (Polyak–Ruppert)",
+        summary="SGD, evaluated at the running average of its iterates (Polyak–Ruppert)",
         target="benchmark.optimizers.rules.averaged_sgd:AveragedSGD",
         hyperparameters={
             "learning_rate": CONVENTIONAL_RATE,

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent judged at the average of its iterates."""
+"""Stochastic gradient descent evaluated at the average of its iterates."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def averaged_descent(
 
 @keras.saving.register_keras_serializable(package="kappabench")
 class AveragedSGD(Averaging):
-    """Polyak–Ruppert averaging: the weights walk, their running average is judged.
+    """Polyak–Ruppert averaging: the weights walk, their running average is evaluated.
 
         W ← W − α g                      α = ``learning_rate``, g of a mini-batch
         W̄ ← (1 − c) W̄ + c W              c = (η + 1) / (t + η),  η = ``averaging_power``

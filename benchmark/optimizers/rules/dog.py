@@ -26,7 +26,7 @@ class DoG(Averaging):
     with r_ε = ``initial_movement``, small enough that the first steps do no harm; the
     farther the weights get from their start W₀, the longer steps become. α is a factor that
     the authors advise to leave at 1. There is no decay of η, so that averaging is, in their
-    words, crucial: the model is judged at the average of W with the share
+    words, crucial: the model is evaluated at the average of W with the share
     (p + 1) / (t + p) of the newest, p = ``averaging_power``, see
     :class:`~benchmark.optimizers.averaging.Averaging`.
 

@@ -45,7 +45,7 @@ class ScheduleFreeAdamW(ScheduleFree):
         x ← (1 − c) x + c z                 c = γₜ² / Σᵢ γᵢ²
 
     x, y and z begin at the weights. The weights of the model are y while it trains, where
-    gradients are taken; it is judged at x, see
+    gradients are taken; it is evaluated at x, see
     :class:`~benchmark.optimizers.averaging.Averaging`. The averaging takes the place of
     the first moment of Adam.
 
@@ -54,7 +54,7 @@ class ScheduleFreeAdamW(ScheduleFree):
 
     - c weighs by γₜ², as the paper does, where Keras has 1 / t;
     - λ y moves z, as in the paper, where Keras lets y decay before the step;
-    - ``fit`` ends at x, and the engines judge at x, where Keras stays at y;
+    - ``fit`` ends at x, and the engines evaluate at x, where Keras stays at y;
     - ``beta_1`` may be 0: nothing is divided by it.
 
     Departure from the paper's first version: there √(1 − β₂ᵗ) is a factor of γₜ, and so

@@ -37,7 +37,7 @@ class ScheduleFreeSGD(ScheduleFree):
         x ← (1 − c) x + c z                 c = γₜ² / Σᵢ γᵢ²
 
     All three begin at the weights. The weights of the model are y while it trains, where
-    gradients are taken; it is judged at x, see
+    gradients are taken; it is evaluated at x, see
     :class:`~benchmark.optimizers.averaging.Averaging`. With β = 0 it is Polyak–Ruppert
     averaging, with β = 1 primal averaging. γ is best larger than that of SGD with a
     schedule.

@@ -25,7 +25,7 @@ class Case:
         points: the oracle: weights after each step.
         twin: Keras's own class with its arguments, if it has one.
         rate: a learning rate that suits the closed-form problems.
-        judged: an oracle of the weights at which the model is judged, after each step, where
+        evaluated: an oracle of the weights at which the model is evaluated, after each step, where
             these are not those that are trained.
         options: structural arguments.
         twin_rtol: how far the twin's float64 may be from ours.
@@ -39,7 +39,7 @@ class Case:
     twin: tuple[str, dict[str, Any]] | None
     rate: float
     options: dict[str, Any] = field(default_factory=dict)
-    judged: Callable[[Array, Gradient, int], list[Array]] | None = None
+    evaluated: Callable[[Array, Gradient, int], list[Array]] | None = None
     twin_rtol: float = 1e-11  # 20 steps of float64 rounding, in another order of operations
     reach: float = 2e-3  # without momentum (1 − 2⁻⁴)^100 = 0.0016 of the distance is left
 

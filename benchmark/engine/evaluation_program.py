@@ -1,4 +1,4 @@
-"""The compiled functions that judge many trials of one model at once."""
+"""The compiled functions that evaluate many trials of one model at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ On one CPU core the numbers of four digits networks over 256 examples stay in it
 """
 
 
-class JudgingProgram:
+class EvaluationProgram:
     """Loss, metric and gradient norm of several trials side by side, over whole parts.
 
     Every optimizer that trains the model shares it, since only the weights come in.
@@ -51,14 +51,14 @@ class JudgingProgram:
         """Return loss, metric and update norm by slot, and coordinates.
 
         Args:
-            weights: those at which the trials of all slots are judged.
+            weights: those at which the trials of all slots are evaluated.
             model_states: what the models keep besides.
             before: the same at the start of the epoch.
-            slots: that are judged; tiles behind the last of them are not computed.
+            slots: that are evaluated; tiles behind the last of them are not computed.
         """
-        judged = [part for name, part in self._parts.items() if name != "test"]
+        evaluated = [part for name, part in self._parts.items() if name != "test"]
         tiles = self._tiles(slots)
-        values = self._evaluate(weights, model_states, before, tiles, judged)
+        values = self._evaluate(weights, model_states, before, tiles, evaluated)
         names = [key for name in self._parts if name != "test" for key in self._metric_names(name)]
         names += ["update_norm", *self._task.coordinates]
         return _by_slot(names, values, slots)
@@ -72,7 +72,7 @@ class JudgingProgram:
         others, in the last bit, than beside trials whose norm is not.
 
         Args:
-            weights: those at which the trials of all slots are judged.
+            weights: those at which the trials of all slots are evaluated.
             model_states: what the models keep besides.
             slots: of which it is wanted; tiles behind the last of them are not computed.
         """
@@ -90,7 +90,7 @@ class JudgingProgram:
         return _by_slot(self._metric_names("test"), values, slots)
 
     def warm_up(self) -> None:
-        """Compile everything once, so that the clocks of judging do not show it."""
+        """Compile everything once, so that the clocks of evaluating do not show it."""
         if self._is_warm:
             return
         model, repeated = self._task.model, self.shape.repeated

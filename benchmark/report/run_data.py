@@ -27,7 +27,7 @@ from benchmark.study.schema import Study
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class RunData:
     """A run and its study; what follows from them is worked out when first asked for.
 
     Args:
@@ -39,7 +39,7 @@ class Material:
     study: Study
 
     @classmethod
-    def read(cls, path: Path) -> "Material":
+    def read(cls, path: Path) -> "RunData":
         """Read a run folder.
 
         Args:
@@ -101,14 +101,18 @@ class Material:
         return self.study.problem.objective or "validation_loss"
 
     @cached_property
-    def judged(self) -> str:
+    def compared(self) -> str:
         """The column by which labels are compared: on the test part where there is one."""
         return column_on_test(self.trials) or "objective"
 
     @cached_property
-    def judged_name(self) -> str:
-        """The name of the metric in :attr:`judged`."""
-        return self.judged.removeprefix("metric.") if self.judged != "objective" else self.objective
+    def compared_name(self) -> str:
+        """The name of the metric in :attr:`compared`."""
+        return (
+            self.compared.removeprefix("metric.")
+            if self.compared != "objective"
+            else self.objective
+        )
 
     @cached_property
     def verdict(self) -> Verdict:

@@ -84,7 +84,7 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Portrait:
+class CurvatureReport:
     """All that is known of the curvature at one point.
 
     Args:
