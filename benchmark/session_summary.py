@@ -53,6 +53,7 @@ def summary_of(
         "seconds": {clock: round(value, 3) for clock, value in sorted(clocks.items())},
         **({"diagnosed": diagnosed} if diagnosed else {}),
         **_tracking_cost(results),
+        **_diagnosis_cost(results),
     }
 
 
@@ -66,6 +67,22 @@ def _tracking_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
     if not trained:
         return {}
     return {"tracking": {"seconds": round(spent, 3), "share_of_training": spent / trained}}
+
+
+def _diagnosis_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
+    """What diagnosing took, beside the training of the same trials."""
+    diagnosed = [result for result in results if result.trial.curvature.epochs]
+    spent = sum(result.seconds.get("curvature", 0.0) for result in diagnosed)
+    trained = sum(result.seconds.get("train", 0.0) for result in diagnosed)
+    if not spent or not trained:
+        return {}
+    return {
+        "diagnosis": {
+            "trials": len(diagnosed),
+            "seconds": round(spent, 3),
+            "share_of_training": spent / trained,
+        }
+    }
 
 
 def _plain(result: TrialResult) -> dict[str, Any]:

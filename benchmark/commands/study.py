@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmark.catalogue import catalogue
 from benchmark.commands.interruption import Interruption
-from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.commands.progress import DiagnosisForecast, Mode, StudyProgress, duration
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
 from benchmark.engine import EngineChoice
 from benchmark.results import check_run_name, find_run, read_environment, read_summary
@@ -143,11 +143,12 @@ def _run_visibly(
 ) -> "Outcome":
     """Train while the progress is shown, until the end or until the user interrupts."""
     settings = session.search_settings
+    forecast = DiagnosisForecast(session.diagnoses_left, _teller(console, mode == "quiet"))
     with StudyProgress(
         console, session.totals(), settings.direction, settings.objective, mode
     ) as progress:
         progress.restore(session.finished)
-        return session.run([progress], lambda: interruption.requested)
+        return session.run([progress, forecast], lambda: interruption.requested)
 
 
 def _warn(console: Console, text: str) -> None:
@@ -193,9 +194,8 @@ def _tell_outcome(
 
         console.print(summary_table(summary))
     tell(f"{summary['trials']} trials in {duration(outcome.elapsed)} after the framework's import")
-    if "tracking" in summary:
-        share = summary["tracking"]["share_of_training"]
-        tell(f"following the curvature took {share:.0%} of the time of training")
+    for sentence in curvature_sentences(summary):
+        tell(sentence)
     tell(f"report    {outcome.report}")
     tell(f"results   {outcome.path}")
     if tracking_uri:
@@ -209,6 +209,29 @@ def _tell_outcome(
         sys.stderr.write("Every trial failed; the reasons stand in the report.\n")
         return FAILED
     return DONE
+
+
+def curvature_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Say what curvature took, followed and diagnosed apart, beside the training of its trials.
+
+    Example:
+        >>> curvature_sentences({"diagnosis": {"trials": 3, "seconds": 90.0,
+        ...                                    "share_of_training": 30.0}})
+        ['diagnosing 3 trials took 1 min 30 s, 30 × the time of training them']
+    """
+    sentences = []
+    if "tracking" in summary:
+        share = summary["tracking"]["share_of_training"]
+        sentences.append(f"following the curvature took {share:.0%} of the time of training")
+    if cost := summary.get("diagnosis"):
+        share = cost["share_of_training"]
+        shown = f"{share:.0%} of" if share < 2 else f"{share:.3g} ×"
+        noun = "trial" if cost["trials"] == 1 else "trials"
+        sentences.append(
+            f"diagnosing {cost['trials']} {noun} took {duration(cost['seconds'])}, "
+            f"{shown} the time of training them"
+        )
+    return sentences
 
 
 def command(*words: str | Path) -> str:

@@ -17,6 +17,7 @@ from benchmark.engine.slots import Slot, sentence
 from benchmark.engine.stepping import step_rule
 from benchmark.engine.task import Array
 from benchmark.engine.tiles import SlotEpochs
+from benchmark.engine.tracking import rows_seed
 from benchmark.trial import Report, Status
 
 
@@ -267,6 +268,7 @@ class Block:
                     rule=step_rule(slot, memory),
                     before=self._shape.row(before, place) if slot.epoch else None,
                     regularization=regularization_of(slot.trial),
+                    rows_seed=rows_seed(slot.trial),
                 )
         except Exception as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, sentence(error))

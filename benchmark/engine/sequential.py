@@ -33,7 +33,7 @@ from benchmark.engine.task import (
     state_of,
 )
 from benchmark.engine.tiles import Shape
-from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed
+from benchmark.engine.tracking import Tracked, TrackingProgram, probe_seed, rows_seed
 from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objective
 from benchmark.optimizers.objective_model import with_objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
@@ -262,6 +262,7 @@ class SequentialEngine:
                 step_rule(slot, self._memory()),
                 before,
                 regularization_of(slot.trial),
+                rows_seed(slot.trial),
             )
         return slot.report(metrics, status, reason, found, tracked)
 
