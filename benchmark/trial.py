@@ -10,7 +10,7 @@ import numpy as np
 
 Phase = Literal["search", "replicate", "diagnosis"]
 Direction = Literal["minimize", "maximize"]
-AXES = ("split", "initial_weights", "batches", "dropout", "sampler", "probe")
+AXES = ("split", "initial_weights", "batches", "dropout", "sampler", "probe", "diagnosis")
 
 
 class Status(StrEnum):

@@ -92,6 +92,7 @@ GOLDEN = {
     "dropout": (1842996703, 1988353980, 1565109131),
     "sampler": (608273276, 1955059659, 1602876832),
     "probe": (1039430863, 963330506, 2063453649),
+    "diagnosis": (1235561164, 1693596094, 2116679602),
 }
 
 
@@ -130,7 +131,7 @@ def test_streams_of_axes_and_replicates_are_uncorrelated() -> None:
 
 
 def test_unknown_axis_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"one of split, .*, probe. Received 'wheights'"):
+    with pytest.raises(ValueError, match=r"one of split, .*, diagnosis. Received 'wheights'"):
         named_seed(0, "wheights")
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -138,6 +138,36 @@ class StudyProgress:
         if result.trial.phase == "search" and result.status.is_usable and math.isfinite(value):
             best = self._best.get(label, self._sign * math.inf)
             self._best[label] = self._sign * min(self._sign * value, self._sign * best)
+
+
+class DiagnosisForecast:
+    """Says how long all diagnoses will take, as soon as the first trial with one has ended.
+
+    Args:
+        left: diagnoses of this execution, at most.
+        tell: prints a sentence.
+    """
+
+    def __init__(self, left: int, tell: Callable[[str], None]) -> None:
+        self._left = left
+        self._tell = tell
+        self._is_told = False
+
+    def trial_finished(self, result: TrialResult, reports: Sequence[Report]) -> None:
+        """Take the time of the first diagnoses for that of all others."""
+        request = result.trial.curvature
+        count = sum(bool(report.spectrum) for report in reports)
+        if self._is_told or not request.epochs or not count:
+            return
+        self._is_told = True
+        each, left = result.seconds.get("curvature", 0.0) / count, max(0, self._left - count)
+        if not left:
+            return
+        self._tell(
+            f"A diagnosis of the curvature took {each:.2g} s; the {left} still to come take about "
+            f"{duration(left * each)} of one core. Fewer rows (curvature.samples) or Lanczos "
+            "steps take less."
+        )
 
 
 def duration(seconds: float) -> str:

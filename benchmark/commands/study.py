@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from benchmark.commands.interruption import Interruption
-from benchmark.commands.progress import Mode, StudyProgress, duration
+from benchmark.commands.progress import DiagnosisForecast, Mode, StudyProgress, duration
 from benchmark.commands.runs import code_of_study, opened_run
 from benchmark.commands.terminal import Terminal, command, warn
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
@@ -252,12 +252,15 @@ def _run_visibly(
 ) -> "Outcome":
     """Train while the progress is shown, until the end or until the user interrupts."""
     settings = session.search_settings
+    forecast = DiagnosisForecast(session.diagnoses_left, _teller(console, mode == "quiet"))
     with StudyProgress(
         console, session.totals(), settings.direction, settings.objective, mode
     ) as progress:
         progress.restore(session.finished)
         return session.run(
-            [progress], lambda: interruption.requested, label_stopped=progress.label_stopped
+            [progress, forecast],
+            lambda: interruption.requested,
+            label_stopped=progress.label_stopped,
         )
 
 
@@ -309,9 +312,8 @@ def _tell_outcome(
         console.print(verdict_view(verdict(read_run(outcome.path).trials)))
     did = "completed" if is_completion else f"{summary['trials']} trials"
     tell(f"{did} in {duration(outcome.elapsed)} after the framework's import")
-    if "tracking" in summary:
-        share = summary["tracking"]["share_of_training"]
-        tell(f"following the curvature took {share:.0%} of the time of training")
+    for sentence in curvature_sentences(summary):
+        tell(sentence)
     _tell_files(outcome, request, tracking_uri, tell)
     return _tell_failures(outcome.path, summary, console)
 
@@ -354,6 +356,29 @@ def _tell_interruption(path: Path, request: StudyRequest) -> int:
     """Say how to go on; return the exit code."""
     warn(f"Interrupted; every finished trial is kept. Go on with:\n  {_resume(path, request)}")
     return INTERRUPTED
+
+
+def curvature_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Say what curvature took, followed and diagnosed apart, beside the training of its trials.
+
+    Example:
+        >>> curvature_sentences({"diagnosis": {"trials": 3, "seconds": 90.0,
+        ...                                    "share_of_training": 30.0}})
+        ['diagnosing 3 trials took 1 min 30 s, 30 × the time of training them']
+    """
+    sentences = []
+    if "tracking" in summary:
+        share = summary["tracking"]["share_of_training"]
+        sentences.append(f"following the curvature took {share:.0%} of the time of training")
+    if cost := summary.get("diagnosis"):
+        share = cost["share_of_training"]
+        shown = f"{share:.0%} of" if share < 2 else f"{share:.3g} ×"
+        noun = "trial" if cost["trials"] == 1 else "trials"
+        sentences.append(
+            f"diagnosing {cost['trials']} {noun} took {duration(cost['seconds'])}, "
+            f"{shown} the time of training them"
+        )
+    return sentences
 
 
 def _place(request: StudyRequest) -> list[str]:

@@ -47,8 +47,8 @@ class Curvature:
               or the outermost Ritz values, which lie inside the spectrum.
             - ``lambda_max_residual``, ``lambda_min_residual`` (Lanczos): an eigenvalue lies
               within this distance of the Ritz value, rounding included.
-            - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|, or
-              ``lambda_abs_min_upper_bound`` (Lanczos): an eigenvalue is that small.
+            - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|, or where that is
+              not resolved ``lambda_abs_min_upper_bound``: an eigenvalue is that small.
             - ``tolerance``: n × machine epsilon × ``lambda_abs_max``, within which an
               eigenvalue counts as zero.
             - ``condition_number``: κ = max |λ| / min |λ|, or where min |λ| is not resolved

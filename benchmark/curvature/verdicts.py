@@ -38,8 +38,11 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
     smallest = float(np.abs(values).min())
     negative, positive = int((values < -tolerance).sum()), int((values > tolerance).sum())
     zero = values.size - negative - positive
+    if smallest > tolerance:
+        quantities["lambda_abs_min"] = smallest
+    else:  # what rounding made of zero is no value
+        quantities["lambda_abs_min_upper_bound"] = smallest + tolerance
     quantities |= {
-        "lambda_abs_min": smallest,
         "negative": float(negative),
         "zero": float(zero),
         "positive": float(positive),
@@ -47,8 +50,9 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
     }
     definiteness = _definiteness(negative, zero, positive)
     findings = {
-        "extremes": f"λ_max = {values[-1]:.4g}, λ_min = {values[0]:.4g} and the smallest |λ| = "
-        f"{smallest:.3g}, from all {values.size} eigenvalues.",
+        "extremes": f"{_shown('λ_max', values[-1], tolerance)}, "
+        f"{_shown('λ_min', values[0], tolerance)} and the smallest "
+        f"{_shown('|λ|', smallest, tolerance, 3)}, from all {values.size} eigenvalues.",
         "definiteness": f"The Hessian is {definiteness}: {negative} negative, {zero} zero, "
         f"{positive} positive eigenvalues (zero: |λ| ≤ {tolerance:.2g}).",
     }
@@ -131,6 +135,18 @@ def _exact_condition(largest: float, smallest: float, tolerance: float) -> str:
         f"{sentence}; the smallest |λ| is hardly more than rounding, which allows κ from "
         f"{low:.2g} to {high:.2g}."
     )
+
+
+def _shown(name: str, value: float, tolerance: float, digits: int = 4) -> str:
+    """A value where it is resolved; elsewhere the bound, for its digits are noise.
+
+    Example:
+        >>> _shown("λ_min", 0.5, 1e-15), _shown("|λ|", 4e-18, 1e-15)
+        ('λ_min = 0.5', '|λ| ≤ 1e-15')
+    """
+    if abs(value) > tolerance:
+        return f"{name} = {value:.{digits}g}"
+    return f"{name if name.startswith('|') else f'|{name}|'} ≤ {tolerance:.2g}"
 
 
 def _extremes(values: Array, relative_tolerance: float) -> dict[str, float]:

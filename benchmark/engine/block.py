@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmark import backend
 from benchmark.engine.batches import Steps, steps_of, updates_of
+from benchmark.engine.monitoring import rows_seed
 from benchmark.engine.program import Tensors, TrainingProgram
 from benchmark.engine.programs import ModelPrograms
 from benchmark.engine.rates import rates as rates_of
@@ -265,6 +266,7 @@ class Block:
                     rule=step_rule(slot, memory),
                     before=self._shape.row(before, place) if slot.epoch else None,
                     regularization=regularization_of(slot.trial),
+                    rows_seed=rows_seed(slot.trial),
                 )
         except (
             Exception,

@@ -91,6 +91,7 @@ class Evaluation:
         rule: StepRule | str | None = None,
         before: Sequence[Array] | None = None,
         regularization: Regularization = UNPENALISED,
+        rows_seed: int = 0,
     ) -> Curvature:
         """Diagnose the Hessian of the training loss over the requested examples, and the layers.
 
@@ -104,13 +105,14 @@ class Evaluation:
         Args:
             weights: where it is taken.
             request: sizes and limits; ``samples`` draws that many training examples.
-            seed: of the drawn examples and of the Lanczos start vector.
+            seed: of the mini-batches and of the Lanczos start vector.
             state: as in :meth:`metrics`.
             rule: how the optimizer steps, or a sentence on why its limit is not known.
             before: the weights before the last epoch.
             regularization: the penalties of the trial, and what of it is no part of the loss.
+            rows_seed: of the drawn examples.
         """
-        part = self._sample(request.samples, seed)
+        part = self._sample(request.samples, rows_seed)
         own = self._state(state)
         state = [*own, *regularization.coefficients]
 
@@ -132,7 +134,12 @@ class Evaluation:
         return replace(
             found,
             quantities={**found.quantities, **quantities},
-            findings={**found.findings, **regularization.findings, **findings},
+            findings={
+                **found.findings,
+                **regularization.findings,
+                **findings,
+                **self._sample_finding(len(part.x)),
+            },
         )
 
     def warm_up(self, request: CurvatureRequest) -> None:
@@ -184,6 +191,15 @@ class Evaluation:
         # The training part is ordered as the dataset is, often by class: draw, do not cut.
         drawn = np.sort(np.random.default_rng(seed).permutation(len(train.x))[:rows])
         return Part(train.x[drawn], train.y[drawn])
+
+    def _sample_finding(self, rows: int) -> dict[str, str]:
+        total = len(self._task.parts["train"].x)
+        if rows == total:
+            return {}
+        return {
+            "sample": f"Taken over a drawn sample of {rows} of the {total} training examples: "
+            "eigenvalues are those of the sample."
+        }
 
     def _operator(
         self, weights: Sequence[Array], part: Part, state: Sequence[Array]

@@ -236,6 +236,11 @@ def probe_seed(trial: Trial) -> int:
     return named_seed(getattr(trial.problem, "split_seed", 0), "probe")
 
 
+def rows_seed(trial: Trial) -> int:
+    """What draws the rows of a diagnosis: the same for every trial of a split, see above."""
+    return named_seed(getattr(trial.problem, "split_seed", 0), "diagnosis")
+
+
 def _orthogonal(vectors: Tensor, basis: Tensor) -> Tensor:
     """Unit vectors orthogonal to a basis, or zeros where nothing is left but rounding.
 

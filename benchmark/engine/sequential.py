@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
-from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
+from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed, rows_seed
 from benchmark.engine.programs import MOST_MODELS, Recent
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
@@ -265,6 +265,7 @@ class SequentialEngine:
                 step_rule(slot, self._memory()),
                 before,
                 regularization_of(slot.trial),
+                rows_seed(slot.trial),
             )
         return slot.report(metrics, status, reason, found, tracked)
 

@@ -25,6 +25,7 @@ TOPICS = {
     "penalties": "penalties on the weights",
     "weight_decay": "weight decay",
     "exact": "exact spectrum",
+    "sample": "sample of rows",
 }
 """The topics in the order in which they are shown, in words."""
 MOST_ROWS = 120

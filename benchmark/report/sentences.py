@@ -183,16 +183,31 @@ def _cost_caveats(run_data: RunData) -> list[str]:
     """What it cost to follow the curvature in the search, where that is known."""
     trials, curvature = run_data.trials, run_data.study.curvature
     needed = {"seconds.curvature", "seconds.train"}
+    found = _diagnosis_caveats(run_data)
     # A trial of the search that was diagnosed too has one clock for both.
     is_apart = curvature.is_tracked and curvature.trials in ("none", "replicate")
     if not is_apart or not needed <= set(trials.columns):
-        return []
+        return found
     search = run_data.search
     trained = float(search["seconds.train"].sum())
     if not trained:
-        return []
+        return found
     share = float(search["seconds.curvature"].sum()) / trained
     return [
         f"Following the curvature of every trial of the search took {share:.0%} of the time that "
-        "it took to train them."
+        "it took to train them.",
+        *found,
+    ]
+
+
+def _diagnosis_caveats(run_data: RunData) -> list[str]:
+    """What diagnosing took, beside the training of the same trials."""
+    measured = run_data.run.findings["trial"].unique()
+    trials = run_data.trials[run_data.trials["number"].isin(measured)]
+    if not len(trials) or "seconds.curvature" not in trials or "seconds.train" not in trials:
+        return []
+    spent, trained = (float(trials[f"seconds.{name}"].sum()) for name in ("curvature", "train"))
+    return [
+        f"Diagnosing the curvature of {counted(len(trials), 'trial')} took {number(spent)} s, "
+        f"training them {number(trained)} s."
     ]

@@ -193,10 +193,23 @@ class Session:
         if section.trials == "none" and not section.diagnosed:
             return ""
         plan = exact_plan(limit)
+        rows = f"up to {section.samples}" if section.samples else "all"
         return (
             f"Curvature: the whole Hessian of a model of up to {limit} parameters, else "
-            f"{section.lanczos_steps} Lanczos steps. {plan.sentence}"
+            f"{section.lanczos_steps} Lanczos steps. {plan.sentence} Up to {self.diagnoses_left} "
+            f"diagnoses, each over {rows} training examples; the first tells how long they take."
         )
+
+    @property
+    def diagnoses_left(self) -> int:
+        """How many times the curvature of a trial will be diagnosed, at most."""
+        section, budget = self._study.curvature, self._study.budget
+        per_label = len(set(section.diagnosed))
+        per_label += budget.replicates if section.trials in ("replicate", "all") else 0
+        trials = per_label * len(self._search.totals)
+        trials += sum(self._search.totals.values()) if section.trials in ("search", "all") else 0
+        trials -= sum(bool(result.trial.curvature.epochs) for result in self.finished)
+        return max(0, trials) * (2 if section.epochs is None else len(section.epochs))
 
     @property
     def path(self) -> Path:

@@ -56,6 +56,7 @@ def summary_of(
         **({"diagnosed": diagnosed} if diagnosed else {}),
         **({"stopped": dict(stopped)} if stopped else {}),
         **_tracking_cost(results),
+        **_diagnosis_cost(results),
     }
 
 
@@ -69,6 +70,22 @@ def _tracking_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
     if not trained:
         return {}
     return {"tracking": {"seconds": round(spent, 3), "share_of_training": spent / trained}}
+
+
+def _diagnosis_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
+    """What diagnosing took, beside the training of the same trials."""
+    diagnosed = [result for result in results if result.trial.curvature.epochs]
+    spent = sum(result.seconds.get("curvature", 0.0) for result in diagnosed)
+    trained = sum(result.seconds.get("train", 0.0) for result in diagnosed)
+    if not spent or not trained:
+        return {}
+    return {
+        "diagnosis": {
+            "trials": len(diagnosed),
+            "seconds": round(spent, 3),
+            "share_of_training": spent / trained,
+        }
+    }
 
 
 def _plain(result: TrialResult) -> dict[str, Any]:

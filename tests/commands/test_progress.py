@@ -1,12 +1,21 @@
 """What a person sees while a study runs."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from benchmark.commands.progress import StudyProgress, duration
-from benchmark.trial import DatasetProblem, Settings, Status, Trial, TrialResult
+from benchmark.commands.progress import DiagnosisForecast, StudyProgress, duration
+from benchmark.trial import (
+    CurvatureRequest,
+    DatasetProblem,
+    Report,
+    Settings,
+    Status,
+    Trial,
+    TrialResult,
+)
 
 
 def result(number: int, objective: float, status=Status.COMPLETED, label="sgd", phase="search"):
@@ -137,3 +146,22 @@ def test_durations():
         "1 min 1 s",
         "1 h 59 min",
     ]
+
+
+def test_the_first_diagnosis_tells_how_long_the_others_take():
+    told: list[str] = []
+    forecast = DiagnosisForecast(6, told.append)
+    forecast.trial_finished(result(0, 0.5), [])
+    assert told == []
+    diagnosed = result(1, 0.5)
+    request = CurvatureRequest(epochs=(0, 1))
+    diagnosed = replace(
+        diagnosed,
+        trial=replace(diagnosed.trial, curvature=request),
+        seconds=Settings(curvature=20.0),
+    )
+    reports = [Report(1, epoch, 0, 0, 0, Settings(), spectrum=(1.0,)) for epoch in (0, 1)]
+    for _ in range(2):
+        forecast.trial_finished(diagnosed, reports)
+    [sentence] = told
+    assert "took 10 s; the 4 still to come take about 40 s of one core" in sentence

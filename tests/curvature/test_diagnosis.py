@@ -349,3 +349,14 @@ def test_a_hessian_that_does_not_fit_is_looked_at_by_lanczos(monkeypatch):
     assert found.quantities["exact"] == 0
     assert "does not fit" in found.findings["exact"]
     assert found.quantities["lambda_max"] == pytest.approx(50.0, rel=1e-2)  # 20 steps of 60
+
+
+def test_what_is_below_the_tolerance_is_said_as_a_bound():
+    """The digits of an eigenvalue that is zero to rounding are noise, not a value."""
+    half = np.random.default_rng(0).standard_normal((6, 3))
+    singular = verdicts.from_exact(exact_eigenvalues(aslinearoperator(half @ half.T)), 6 * 2.0**-52)
+    bound = singular.quantities["tolerance"]
+    assert "lambda_abs_min" not in singular.quantities
+    assert 0 < singular.quantities["lambda_abs_min_upper_bound"] <= 2 * bound
+    said = singular.findings["extremes"]
+    assert f"|λ_min| ≤ {bound:.2g} and the smallest |λ| ≤ {bound:.2g}" in said

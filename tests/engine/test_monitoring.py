@@ -1,10 +1,12 @@
 """Curvature that is followed in every trial, against a dense Hessian written in NumPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
-from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
+from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed, rows_seed
 from benchmark.engine.task import build_task, starting_weights
 from benchmark.engine.tiles import Shape
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings, Status
@@ -210,3 +212,22 @@ def test_the_probe_is_the_same_for_every_trial_of_a_split():
     assert len({probe_seed(trial) for trial in trials}) == 1
     other = make_trial(problem=DatasetProblem("iris", split_seed=1))
     assert probe_seed(other) != probe_seed(trials[0])
+
+
+@pytest.mark.parametrize("engine", [SequentialEngine, lambda: VectorizedEngine(2)])
+def test_a_diagnosis_of_some_rows_takes_the_same_ones_in_every_trial_and_says_so(engine):
+    request = CurvatureRequest(epochs=(0,), samples=50)
+    findings = []
+    for replicate in (0, 1):
+        trial = make_trial(replicate, epochs=1, curvature=request, replicate=replicate)
+        _, reports = run(engine(), trial)
+        findings.append(reports[0].findings["sample"])
+        assert len(reports[0].spectrum) == 15
+    assert set(findings) == {
+        "Taken over a drawn sample of 50 of the 90 training examples: eigenvalues are those of "
+        "the sample."
+    }
+    whole = make_trial(2, epochs=1, curvature=replace(request, samples=8192))
+    assert "sample" not in run(engine(), whole)[1][0].findings
+    one, other = (rows_seed(make_trial(replicate=replicate)) for replicate in (0, 1))
+    assert one == other
