@@ -211,11 +211,27 @@ def test_what_asks_whether_a_run_is_finished_asks_for_the_mark(
     assert set(document["models"]) == {"adam", "momentum"}
     assert {name: (path / f"{name}.parquet").read_bytes() for name in TABLES} == before
     assert json.loads(call("show", "small", "--json").stdout)["finished"]
-    # Whoever deletes the report afterwards is not told that it is there.
-    (path / "report.html").unlink()
-    again = json.loads(call("study", "--resume", "small", "--json").stdout)
-    assert again["report"] is None
-    assert not (path / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["report.html", "best/adam.keras", "trials.parquet"])
+def test_a_run_that_lost_a_promised_file_gets_it_again(
+    uninterrupted: Path, tmp_path: Path, quick_products: None, name: str
+) -> None:
+    path = tmp_path / "results" / "small" / "run"
+    shutil.copytree(uninterrupted, path)
+    (path / name).unlink()
+    assert not is_finished(path)
+    result = CliRunner().invoke(app, ["study", "--resume", str(path), "--no-tracking", "--json"])
+    assert result.exit_code == 0, result.output
+    assert Path(json.loads(result.stdout)["report"]).is_file()
+    assert_finished_like(path, uninterrupted)
+
+
+@pytest.mark.parametrize("mark", ["", "[]", "{", '{"files": []}', '{"files": [1]}', '{"files": 7}'])
+def test_an_edited_mark_promises_nothing(uninterrupted: Path, tmp_path: Path, mark: str) -> None:
+    shutil.copytree(uninterrupted, tmp_path / "run")
+    (tmp_path / "run" / "finished.json").write_text(mark)
+    assert not is_finished(tmp_path / "run")
 
 
 def test_a_full_disk_is_a_sentence_with_the_way_on(
@@ -260,6 +276,10 @@ def test_no_link_is_followed_to_save_a_model(
     (path / "best").symlink_to(elsewhere)
     with pytest.raises(UserError, match="may be a link"):
         complete_run(path, None, print)
+    # The same sentence alone, with the exit code of bad input: nothing is wrong with the disk.
+    result = CliRunner().invoke(app, ["study", "--resume", str(path), "--no-tracking"])
+    assert result.exit_code == 2 and "may be a link" in result.stderr
+    assert "Make room" not in result.stderr
     assert not list(elsewhere.iterdir()) and not is_finished(path)
 
 

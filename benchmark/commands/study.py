@@ -139,6 +139,8 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
             tell(f"Starting {choice.workers} workers, each of which imports the framework.")
         try:
             outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
+        except UserError:  # some are an OSError too, and say themselves what to do
+            raise
         except OSError as error:
             return _tell_failure(error, session.path, request)
         except KeyboardInterrupt:  # the second Ctrl-C
@@ -193,6 +195,8 @@ def _end_trained(
     started = time.perf_counter()
     try:
         products, unsent = complete_run(path, tracking_uri, lambda text: _warn(console, text))
+    except UserError:
+        raise
     except OSError as error:
         return _tell_failure(error, path, request)
     except KeyboardInterrupt:

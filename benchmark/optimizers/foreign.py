@@ -11,13 +11,17 @@ from types import ModuleType
 from typing import Any
 
 from benchmark import backend
-from benchmark.errors import did_you_mean, failure_reason
+from benchmark.errors import UserError, did_you_mean, failure_reason
 from benchmark.optimizers.constructor import required_of
 
 KERAS = "keras"
 permissions: list[Callable[[str], None]] = []
 """What is asked before a class is handed out; each raises where it may not be."""
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+class ForeignClassError(UserError, ValueError):
+    """A class that is not ours cannot be taken."""
 
 
 def is_foreign(name: str) -> bool:
@@ -39,7 +43,7 @@ def foreign_class(name: str) -> Any:
         name: ``"keras:Class"`` of ``keras.optimizers``, or ``"module:Class"``.
 
     Raises:
-        ValueError: there is no such class, its module cannot be imported, it is no Keras
+        ForeignClassError: there is no such class, its module cannot be imported, it is no Keras
             optimizer, it cannot be constructed without arguments, or one of
             :data:`permissions` refuses it; each in a sentence.
 
@@ -47,11 +51,12 @@ def foreign_class(name: str) -> Any:
         >>> foreign_class("keras:Adm")
         Traceback (most recent call last):
             ...
-        ValueError: the optimizer must be a class of keras.optimizers. Received 'keras:Adm'. \
+        benchmark.optimizers.foreign.ForeignClassError: the optimizer must be a class of \
+keras.optimizers. Received 'keras:Adm'. \
 Did you mean `keras:Adam`?
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(
+        raise ForeignClassError(
             "the optimizer must be written as keras:Class or package.module:Class. "
             f"Received {name!r}. Write for instance keras:Adam."
         )
@@ -79,16 +84,16 @@ def imported_class(name: str) -> Any:
     _check_class(name, found, module)
     required = required_of(found)
     if required:
-        raise ValueError(
+        raise ForeignClassError(
             "the optimizer must be constructible without arguments. "
             f"Received {name!r}, which requires {', '.join(required)}. Give them defaults."
         )
     try:
         found()
     except (Exception, SystemExit) as error:  # a class of anyone's
-        raise ValueError(
+        raise ForeignClassError(
             f"the optimizer must be constructible without arguments. Received {name!r}, which "
-            f"raises {failure_reason(error)}. Mend its defaults."
+            f"raises {failure_reason(error)}. Fix its defaults."
         ) from error
     return found
 
@@ -98,7 +103,7 @@ def _keras() -> Any:
         try:
             backend.select(os.environ.get("KERAS_BACKEND") or backend.BACKENDS[0])
         except (ImportError, RuntimeError) as error:
-            raise ValueError(str(error)) from error
+            raise ForeignClassError(str(error)) from error
     return importlib.import_module("keras")
 
 
@@ -118,19 +123,19 @@ def _module(name: str, place: str) -> ModuleType:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:
         if error.name and (place == error.name or place.startswith(f"{error.name}.")):
-            raise ValueError(
+            raise ForeignClassError(
                 f"the module of an optimizer must be there. Received {name!r}, and there is no "
                 f"{error.name}. Run from the folder that holds it, or install it."
             ) from error
-        raise ValueError(_import_sentence(name, error)) from error
+        raise ForeignClassError(_import_sentence(name, error)) from error
     except (Exception, SystemExit) as error:  # a module of anyone's
-        raise ValueError(_import_sentence(name, error)) from error
+        raise ForeignClassError(_import_sentence(name, error)) from error
 
 
 def _import_sentence(name: str, error: BaseException) -> str:
     return (
         f"the module of an optimizer must be importable. Received {name!r}, whose import raises "
-        f"{failure_reason(error)}. Mend that module."
+        f"{failure_reason(error)}. Fix that module."
     )
 
 
@@ -146,9 +151,9 @@ def _check_class(name: str, found: Any, module: ModuleType) -> None:
         ]
         near = did_you_mean(name.partition(":")[2], known).replace("`", f"`{place}:", 1)
         remedy = near or f" Its optimizers are {', '.join(sorted(known)) or 'none'}."
-        raise ValueError(f"the optimizer must be a class of {where}. Received {name!r}.{remedy}")
+        raise ForeignClassError(f"the optimizer must be a class of {where}. Received {name!r}.{remedy}")
     if not inspect.isclass(found) or not issubclass(found, base):
-        raise ValueError(
+        raise ForeignClassError(
             "the optimizer must be a subclass of keras.optimizers.Optimizer. "
             f"Received {name!r}, which is {_kind(found)}. Name a class of an optimizer."
         )

@@ -118,14 +118,22 @@ def is_trained(path: str | Path) -> bool:
 
 
 def is_finished(path: str | Path) -> bool:
-    """Whether a run is complete: it has the mark ``finished.json``.
+    """Whether a run is complete: it has the mark ``finished.json`` and every file named there.
 
-    The mark is written last of all, once everything that it names is on the disk.
+    The mark is written last of all, once everything that it names is on the disk. A file that
+    somebody deleted since makes the run one to be completed again.
 
     Args:
         path: the run folder.
     """
-    return (Path(path) / MARK).is_file()
+    folder = Path(path)
+    try:
+        files = read_json(folder / MARK).get("files")
+    except (OSError, ValueError):  # an edited mark promises nothing
+        return False
+    if not isinstance(files, list) or not files:
+        return False
+    return all(isinstance(name, str) and (folder / name).is_file() for name in files)
 
 
 def recorded_count(path: str | Path) -> int:

@@ -129,6 +129,12 @@ def test_a_class_is_imported_while_its_file_is_the_same_or_by_trust(project: Pat
     assert (project / "executed").exists()
 
 
+def test_trust_of_a_module_that_is_gone_is_a_sentence(project: Path) -> None:
+    (project / "mine_rules.py").unlink()
+    code, output = call("curvature", "--trust")
+    assert code == 2 and "there is no mine_rules" in output
+
+
 def test_a_run_that_recorded_no_file_is_refused_without_trust(project: Path) -> None:
     file = project / "results/small/y/environment.json"
     facts = json.loads(file.read_text())
