@@ -1,4 +1,4 @@
-"""What a user can mend: one base class, and the words that help."""
+"""Errors that a user can fix: one base class, and the words that help."""
 
 import difflib
 import re

@@ -78,7 +78,7 @@ def parse_toml(text: str, source: str, what: str) -> dict[str, Any]:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # Numbers of 4300 digits, lists in lists in …
         raise TomlError(
-            f"{what} must be valid TOML. Received: {error}, in {source}. Mend that line."
+            f"{what} must be valid TOML. Received: {error}, in {source}. Correct that line."
         ) from None
     depths = list(_depths(content))
     if depths and max(depths) > MOST_PARTS:

@@ -62,7 +62,7 @@ def run_speed(request: SpeedRequest) -> int:
         request: what the user asked for.
 
     Raises:
-        UserError: something that the user can mend.
+        UserError: something that the user can fix.
     """
     from speed.machine import machine
     from speed.record import Record

@@ -151,7 +151,7 @@ def accelerator_task(*, any_device: bool, capacities: Sequence[int], trials: int
     Args:
         any_device: whether a CPU will do.
         capacities: trials at once, one measurement each.
-        trials: at least so many a measurement, and at least two for each slot.
+        trials: the least number in a measurement, and at least two for each slot.
     """
     arguments = {"any_device": any_device, "capacities": list(capacities), "trials": trials}
     title = "digits trials on the accelerator, engine alone"

@@ -41,7 +41,7 @@ def cache_folder(framework: str, version: str, flags: str = "") -> Path | None:
 
 
 def trim(folder: Path, most: int) -> None:
-    """Delete the oldest files of a folder until the others take at most so many bytes."""
+    """Delete the oldest files of a folder until the others take at most a number of bytes."""
     files = []
     for path in folder.iterdir():
         with contextlib.suppress(OSError):  # another process may delete it just now

@@ -46,7 +46,7 @@ def run_check(request: CheckRequest) -> int:
     """Check, show and write; return the exit code.
 
     Raises:
-        UserError: something that the user can mend.
+        UserError: something that the user can fix.
     """
     from benchmark.commands.sections import check_output
     from benchmark.conformance.running import run_checks

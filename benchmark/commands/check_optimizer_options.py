@@ -37,7 +37,7 @@ def check_optimizer(
     """Check whether an optimizer class keeps to what every optimizer should.
 
     It steps on closed-form functions, is compiled, saved, resumed and trained in both engines;
-    about ten seconds each. What failed is said in words, and the exit code is 1 then.
+    about ten seconds each. If a check fails, the command prints what failed and exits with 1.
     """
     from benchmark.commands.check_optimizer import CheckRequest, run_check
 

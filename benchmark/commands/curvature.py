@@ -56,7 +56,7 @@ def run_curvature(request: CurvatureCommand) -> None:
     """Examine, show and write.
 
     Raises:
-        UserError: something that the user can mend.
+        UserError: something that the user can fix.
     """
     _check(request)
     with _progress() as (watch, announce):

@@ -23,7 +23,7 @@ class Check:
     Args:
         name: what it is.
         good: whether a study can rely on it.
-        found: what was found, or what is wrong and how to mend it.
+        found: what was found, or what is wrong and how to fix it.
     """
 
     name: str

@@ -60,7 +60,7 @@ def _cell(found: Mapping[str, Any], backends: Sequence[str], key: str) -> str:
 
 
 def _words(examinations: Sequence[Examination], outcome: Outcome) -> list[str]:
-    """Each different remark once, with those of whom it is said."""
+    """Each different remark once, with the optimizers that it is about."""
     said: dict[tuple[str, str], dict[str, list[str]]] = {}
     for one in examinations:
         for result in one.results:

@@ -118,7 +118,7 @@ class StudyProgress:
     def pace(self) -> str:
         """Trials per second of this execution, and the time left at that rate.
 
-        Nothing is said of the time left before a tenth of the trials: compiling, which comes
+        The time left is not shown before a tenth of the trials have ended: compiling, which comes
         first, would make hours of minutes.
         """
         done = sum(self._done.values())

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from benchmark.commands.outcome import DONE, INTERRUPTED, StudyRequest
 from benchmark.commands.runs import code_of_study
-from benchmark.commands.study import DONE, INTERRUPTED, StudyRequest, run_study
+from benchmark.commands.study import run_study
 from benchmark.commands.terminal import command, warn
 from benchmark.errors import UserError
 from benchmark.results import check_run_name
@@ -27,7 +28,7 @@ def run_studies(
         select_backend: as for :func:`~benchmark.commands.study.run_study`.
 
     Raises:
-        UserError: something that the user can mend.
+        UserError: something that the user can fix.
     """
     if len(names) == 1:
         return run_study(replace(request, name=names[0]), select_backend)

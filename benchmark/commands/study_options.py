@@ -88,8 +88,8 @@ def study(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study: search, train, record, report. Without NAME, the quickstart."""
+    from benchmark.commands.outcome import StudyRequest
     from benchmark.commands.studies import run_studies
-    from benchmark.commands.study import StudyRequest
 
     changes = _changes(override, seed, trials)
     if resume is not None:

@@ -122,7 +122,7 @@ def printable_json(text: str) -> str:
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turn what a user can mend into its sentence and exit code 2, without a traceback."""
+    """Turn what a user can fix into its sentence and exit code 2, without a traceback."""
     try:
         yield
     except UserError as error:

@@ -34,7 +34,7 @@ RATES = tuple(float(f"{10.0 ** (half / 2):.1e}") for half in range(-8, 7))
 FEW_RATES = (1e-1, 1e-2, 1e-3)
 """Those tried with a class that takes one step after the other in Python."""
 PART = 50
-"""After so many of those steps the function is looked at; so many are made among noise."""
+"""The number of steps after which the function is evaluated, and the number with noise."""
 SIZES = (1e-20, 1e-3, 1.0, 1e6)
 """Of the gradients among which steps stay finite."""
 SHARES = {PARABOLA: 0.01, QUADRATIC: 0.1}

@@ -66,7 +66,7 @@ class Subject:
         try:
             self.build()
         except AdaptationError as error:
-            # The sentence of the engines, whose rule and remedy are said there.
+            # The sentence of the engines, which has the rule and the remedy.
             return str(error).partition(f"Received {self.name}: ")[2].partition(". Train")[0]
         return ""
 

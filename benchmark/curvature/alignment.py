@@ -55,7 +55,7 @@ def exact_alignment(
 
 
 def _share(hessian: Array, gradient: Array, count: int) -> float:
-    """The share of ‖g‖² in the span of the eigenvectors of the so many largest eigenvalues."""
+    """The share of ‖g‖² in the span of the eigenvectors of the n largest eigenvalues."""
     size = len(gradient)
     if count == size:
         return 1.0

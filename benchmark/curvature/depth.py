@@ -198,7 +198,7 @@ def diagnose_depth(
            layer; otherwise it has grown on its way back: it explodes, at the layer of the largest.
         3. neither.
 
-    Nothing is said where the gradient is zero in every layer, or a number is not finite.
+    There is no verdict where the gradient is zero in every layer, or a number is not finite.
 
     Args:
         layers: from the input to the output, at least one.

@@ -222,7 +222,7 @@ def extreme_eigenvalues(
         smallest: how many at the lower end, ≥ 0.
         tolerance: relative, > 0.
         block_size: vectors multiplied at once, ≥ 1. An eigenvalue that occurs several times
-            is found up to so many times; further copies only by chance.
+            is found up to that many times; further copies only by chance.
         basis_size: the most vectors of n numbers that are kept; by default 2 k + 20 for k
             wanted values (at least three blocks more than k), as SciPy's ``eigsh`` takes.
             Smaller ones save memory and cost products.

@@ -196,10 +196,11 @@ def stability(
 ) -> Found:
     """Compare η·λmax with the limit of a method.
 
-    A Ritz value θ is no larger than λmax, and an eigenvalue lies within its residual r. So steps
-    are said to grow where θ is beyond the limit, and to be stable only where θ + r is below it;
-    between the two nothing is said. The limit is about directions in which the loss curves
-    upwards: along those of negative curvature steps grow whatever η is, as a descent should.
+    A Ritz value θ is no larger than λmax, and an eigenvalue lies within its residual r. So the
+    verdict is that steps grow where θ is beyond the limit, and that they are stable only where
+    θ + r is below it; between the two there is no verdict. The limit is about directions in which
+    the loss curves upwards: along those of negative curvature steps grow whatever η is, as a
+    descent should.
 
     Args:
         operator: the Hessian H.

@@ -125,7 +125,7 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
 
 
 def _exact_condition(largest: float, smallest: float, tolerance: float) -> str:
-    """Say κ, with the range that rounding leaves where that can be seen in what is said."""
+    """Say κ, with the range that rounding leaves where the digits shown would hide it."""
     sentence = f"κ = {largest / smallest:.3g}, from all eigenvalues"
     if tolerance < VISIBLE * smallest:
         return f"{sentence}."

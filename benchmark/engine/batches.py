@@ -22,7 +22,7 @@ def sampling_of(trial: Trial) -> str:
 
 
 def batch_size_of(trial: Trial, rows: int) -> int:
-    """The batch size of a trial on a training part of so many rows."""
+    """The batch size of a trial on a training part with a number of rows."""
     return int(trial.hyperparameters.get("batch_size", min(DEFAULT_BATCH_SIZE, rows)))
 
 

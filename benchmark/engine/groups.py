@@ -159,7 +159,7 @@ class Groups:
             self._compiled += program.compilations - before
 
     def _fit(self, group: Group) -> bool:
-        """Lower the capacity where so many trials would not fit into memory.
+        """Lower the capacity where its trials would not fit into memory.
 
         Returns:
             Whether blocks have another shape now.

@@ -46,7 +46,7 @@ class Shape:
         return divmod(slot, self.width)
 
     def tiles_of(self, trials: int) -> int:
-        """How many tiles so many trials need."""
+        """How many tiles a number of trials needs."""
         return -(-trials // self.width)
 
     def repeated(self, row: Array) -> Array:

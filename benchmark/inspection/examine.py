@@ -35,7 +35,7 @@ from benchmark.inspection.settings import MATRICES, InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, Watch
 
 NOISE_BATCHES, NOISE_BYTES = 32, 2**28
-"""At most so many mini-batches show the noise, and their gradients take no more memory."""
+"""The largest number of mini-batches that show the noise; their gradients take no more memory."""
 PROBES, STEPS = 10, 60
 MOMENT_PRODUCTS = 60
 BAND = (
@@ -285,5 +285,5 @@ def _sentences(found: Curvature, settings: Settings) -> list[str]:
         *sentences,
         "The Gauss-Newton matrix leaves out how the outputs themselves bend: with a loss that is "
         "convex in them it is never negative, and cannot tell a saddle from a minimum. λ, α* and "
-        "what is said of steps are those of a loss with this matrix for its Hessian.",
+        "the sentences about steps are those of a loss whose Hessian is this matrix.",
     ]

@@ -51,7 +51,7 @@ class Settings:
     seed: int = 0
 
     def wants_exact(self, size: int) -> bool:
-        """Whether all eigenvalues are asked for, of so many parameters.
+        """Whether all eigenvalues are asked for, given the number of parameters.
 
         Fewer than the products of Lanczos' method cost no more than it does.
 

@@ -21,7 +21,7 @@ from benchmark.results import load_weights
 from benchmark.trial import DatasetProblem, Status, Trial, TrialResult
 
 AGREEMENT = 0.01
-"""A relative difference of two losses beyond this is said not to be mere rounding."""
+"""A relative difference of two losses beyond this is reported as more than rounding."""
 
 
 def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Watch) -> Subject:

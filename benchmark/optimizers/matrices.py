@@ -40,7 +40,7 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def is_due(updates: Tensor, frequency: Tensor) -> Tensor:
-    """Return whether what is renewed every so many updates is to be renewed at the next one.
+    """Return whether what is renewed at intervals is to be renewed at the next update.
 
     Args:
         updates: made so far; counted by the optimizer itself, for Keras's iterations count

@@ -19,7 +19,7 @@ _SPACED: dict[str, Callable[[float, float, int], Array]] = {
     "linear": np.linspace,
 }
 _LARGE_SHARE = {"two_clusters": 2, "outliers": 10}
-"""One in so many eigenvalues is the largest."""
+"""One in this many eigenvalues is the largest."""
 
 
 def eigenvalues(spectrum: str, smallest: float, largest: float, dimension: int) -> Array:

@@ -45,7 +45,7 @@ from benchmark.report.tracked_epochs import tracked_figures
 from benchmark.results.files import subfolder, write_text
 
 MOST_PAIRS = 15
-"""Comparisons beyond so many are folded away, but for those of the label that came first."""
+"""Comparisons beyond this number are folded away, except those of the label that came first."""
 
 
 @dataclass(frozen=True, slots=True)

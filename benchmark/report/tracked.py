@@ -20,7 +20,7 @@ SCALED, RELATIVE = "scaled_sharpness", "relative_sharpness"
 FACTS = ("label", "phase", "status", "objective", "direction")
 """What the rows say of their trials."""
 NAMED_LABELS = 4
-"""Up to so many labels each is counted by itself in a caption."""
+"""Up to this number of labels, a caption counts each by itself."""
 BEYOND = 100.0
 """An axis leaves out what lies further than this factor beyond nine tenths of its values."""
 LEAST_SPAN = 4.0

@@ -26,7 +26,7 @@ from benchmark.report.tracked import (
 from benchmark.statistics import USABLE, best_of
 
 MOST_NAMED = 3
-"""Up to so many labels have their medians named in a caption."""
+"""Up to this number of labels, a caption names their medians."""
 ALL_DIRECTIONS = ", and the number itself where these reach every direction."
 
 

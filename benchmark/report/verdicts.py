@@ -141,7 +141,7 @@ def _in_brackets(mean: Interval) -> str:
 
 
 def _without_verdict(found: Verdict) -> list[str]:
-    """Say of whom the leading label cannot be told, and why."""
+    """Say from which labels the leading one cannot be told apart, and why."""
     leading = found.standings[0].label
     by_reason: dict[str, list[str]] = {}
     for pair in found.pairs_of(leading):

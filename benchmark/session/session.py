@@ -217,7 +217,7 @@ class Session:
         return self._writer.path
 
     def totals(self) -> dict[str, int]:
-        """Trials of all phases by label; of those diagnosed at most so many."""
+        """The largest number of trials of all phases, by label."""
         replicates = self._study.budget.replicates + len(set(self._study.curvature.diagnosed))
         return {label: count + replicates for label, count in self._search.totals.items()}
 

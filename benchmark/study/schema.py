@@ -55,7 +55,7 @@ RESERVED_NAME = "latest"
 DIAGNOSIS_ROWS = 8192
 """Most training examples that a diagnosis takes the Hessian over, unless the study says more.
 
-The largest eigenvalues over so many drawn rows of 60,000 differed by 0.5 to 3 % from those over
+The largest eigenvalues over this many drawn rows of 60,000 differed by 0.5 to 3 % from those over
 all, by 8 % where a network fits nearly every row (docs/curvature.md).
 """
 MOST = 1_000_000_000

@@ -1,4 +1,4 @@
-"""What is said of the cost of a matrix before it is formed."""
+"""The cost of a matrix, announced before it is formed."""
 
 import numpy as np
 import pytest

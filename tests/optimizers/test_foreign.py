@@ -62,7 +62,7 @@ REFUSALS = [
     ("good_rules:Other", "which is a class of dict"),
     ("good_rules:Needy", "which requires inner"),
     ("good_rules:Broken", "which raises RuntimeError: out of order"),
-    ("raising_rules:X", "import raises RuntimeError: boom and more (raising_rules.py:1). Mend"),
+    ("raising_rules:X", "import raises RuntimeError: boom and more (raising_rules.py:1). Fix"),
     ("leaving_rules:X", "whose import raises SystemExit: 3 (leaving_rules.py:1)."),
     ("missing_rules:X", "whose import raises ModuleNotFoundError: No module named 'nothing_of"),
     ("a:b:c", "must be written as keras:Class or package.module:Class. Received 'a:b:c'"),

@@ -49,7 +49,7 @@ def test_every_quantity_has_a_panel_and_bookkeeping_has_none() -> None:
     assert lines["sgd", "y2"] == [2.0, 0.2]  # medians
     assert lines["adam", "y2"] == [5.0, 0.5]
     assert figure.plot.layout.shapes[0].y0 == 2.0
-    # What never changes is said, not drawn; what is of one layer has a figure of its own.
+    # What never changes is written, not drawn; what is of one layer has a figure of its own.
     assert "The same throughout: zero eigenvalues 0." in figure.caption
     assert quantities_by_epoch(table[table["epoch"] == 0], STYLES) is None
 

@@ -1,4 +1,4 @@
-"""The cost of each optimizer's step: what is measured, and what is said of it."""
+"""The cost of each optimizer's step: what is measured, and what the page says."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""AdaBelief: Adam whose steps are long where the gradient is as its mean foretold."""
+"""AdaBelief: Adam whose steps are long where the gradient is as its mean predicted."""
 
 from typing import Any
 
