@@ -10,6 +10,8 @@ from typing import Any, Self
 from benchmark import backend
 from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
+from benchmark.engine.memory import TooLargeError
+from benchmark.errors import UserError
 from benchmark.execution import Engine, Execution, Observer
 from benchmark.mirroring import CLOSE_SECONDS, finish_tracker, start_tracker
 from benchmark.results import RunWriter, environment, read_environment, read_records
@@ -215,7 +217,7 @@ class Session:
                 the end.
 
         Raises:
-            UserError: the engine cannot be started.
+            UserError: the engine cannot be started, or a trial cannot fit into memory.
         """
         started = time.perf_counter()
         engines = ExitStack()
@@ -253,6 +255,9 @@ class Session:
                 )
                 if finished:
                     report = self._finish(summary)
+            except TooLargeError as error:
+                self._writer.abandon()  # keeps what has finished
+                raise UserError(f"{error} Received {self._study.name}.") from None
             finally:
                 if tracker is not None:
                     finish_tracker(tracker, self.path, execution.best.values(), report)

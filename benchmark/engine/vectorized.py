@@ -10,7 +10,7 @@ from benchmark.engine.block import Block
 from benchmark.engine.clock import Clock
 from benchmark.engine.group import Group
 from benchmark.engine.groups import Groups
-from benchmark.engine.memory import SHARE, is_out_of_memory
+from benchmark.engine.memory import SHARE, TooLargeError, is_out_of_memory
 from benchmark.engine.rows import Row
 from benchmark.engine.slots import Slot, sentence
 from benchmark.engine.tiles import Shape, SlotEpochs, default_shape
@@ -98,6 +98,7 @@ class VectorizedEngine:
 
         Raises:
             RuntimeError: all slots are taken, or the trial is running.
+            TooLargeError: not even this trial alone fits into memory.
         """
         # Who asked before the capacity was lowered waits for a place.
         if len(self._running) >= self._asked or trial.number in self._running:
@@ -111,6 +112,9 @@ class VectorizedEngine:
         try:
             with Clock("compile", slot):
                 self._place(slot)
+        except TooLargeError:  # known before anything is trained: for the caller to refuse
+            del self._running[trial.number]
+            raise
         except Exception as error:  # a failed trial is a status, never the end of a study
             self._errors[trial.number] = sentence(error)
 
