@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmark.engine import EngineChoice
+from benchmark.errors import UserError
 from benchmark.results import EditedStudyError, load_weights, read_records
 from benchmark.results.records import encode
 from benchmark.search import SearchError
@@ -351,3 +352,11 @@ def test_the_cost_of_whole_hessians_is_stated_where_any_is_asked_for(tmp_path):
         "All 2000 eigenvalues take 2000 products and 0.1 GB of memory"
     )
     assert open_session(tmp_path / "two", 'curvature.trials="none"').curvature_cost == ""
+
+
+def test_a_model_that_cannot_fit_into_memory_is_refused_and_leaves_no_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmark.backend.free_memory", lambda: 1_000_000)
+    session = open_session(tmp_path, engine=EngineChoice())
+    with pytest.raises(UserError, match=r"must fit into memory.*Take fewer or smaller layers"):
+        session.run([], lambda: False)
+    assert not session.path.exists()

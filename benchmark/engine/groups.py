@@ -4,11 +4,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from benchmark import backend
 from benchmark.engine.batches import layout_of, steps_of
 from benchmark.engine.block import Block
 from benchmark.engine.memory import Room, footprint
 from benchmark.engine.program import TrainingProgram
-from benchmark.engine.programs import MOST_PROGRAMS, PROGRAMS, ModelPrograms, Warming, compilations
+from benchmark.engine.programs import (
+    MOST_PROGRAMS,
+    PROGRAMS,
+    ModelPrograms,
+    Warming,
+    compilations,
+    shape_for_large,
+)
 from benchmark.engine.slots import Slot
 from benchmark.engine.structure import optimizer_numbers
 from benchmark.engine.task import starting_state, starting_weights
@@ -122,7 +130,7 @@ class Groups:
         key = id(program)
         if key not in self._groups:
             group = Group(shared, program)
-            if self._fit(group):
+            if self._fit(group, trial):
                 return self.of_trial(trial)  # in blocks of another shape
             for one in (shared, program):
                 self._used.setdefault(id(one), (one, one.compilations))
@@ -158,22 +166,40 @@ class Groups:
             program, before = self._used.pop(key)
             self._compiled += program.compilations - before
 
-    def _fit(self, group: Group) -> bool:
+    def _fit(self, group: Group, trial: Trial) -> bool:
         """Lower the capacity where its trials would not fit into memory.
 
         Returns:
             Whether blocks have another shape now.
+
+        Raises:
+            TooLargeError: not even one does.
         """
         if self._room.bytes is None:
             return False
-        need = footprint(group.program, group.shared.task.model)
-        fitting = self._room.fitting(need, self.capacity, self.shape.width)
+        shared = group.shared
+        need = footprint(group.program, shared.task.model, shared.rows, trial.curvature)
+        shape_of = self._block_shape(shared.is_large)
+        fitting = self._room.fitting(need, self.capacity, shape_of)
         if fitting >= self.capacity:
             return False
+        total = need.total(fitting, shape_of(fitting), backend.computing_threads())
         self._tell(
-            f"The capacity is lowered from {self.capacity} to {fitting}: each trial takes about "
-            f"{need.slot / 1e6:.3g} MB, and {self._room.bytes / 1e6:.3g} MB of memory may be taken."
+            f"The capacity is lowered from {self.capacity} to {fitting}: "
+            f"{'one trial takes' if fitting == 1 else f'{fitting} trials take'} about "
+            f"{total / 1e6:.3g} MB, and {self._room.bytes / 1e6:.3g} MB of memory may be taken."
         )
         self.capacity = fitting
         shape, self.shape = self.shape, default_shape(fitting, self.shape.width)
         return self.shape != shape
+
+    def _block_shape(self, is_large: bool) -> Callable[[int], Shape]:
+        """The shape that blocks have where so many trials run at once."""
+
+        def shape_of(slots: int) -> Shape:
+            shape = self.shape
+            if slots < self.capacity:
+                shape = default_shape(slots, shape.width)
+            return shape_for_large(shape) if is_large else shape
+
+        return shape_of

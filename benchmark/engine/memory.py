@@ -1,4 +1,8 @@
-"""How many trials fit into memory: reckoned before anything is made."""
+"""How many trials fit into memory: estimated before anything is made.
+
+The factors below are fitted to the peak memory of processes that trained networks of several
+shapes on both frameworks; `tests/engine/test_memory_growth.py` holds the estimate against it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,18 +12,36 @@ import keras
 import numpy as np
 
 from benchmark import backend
-from benchmark.engine.batches import Layout
+from benchmark.curvature import exact_plan
+from benchmark.engine.batches import Layout, whole_lines
+from benchmark.engine.evaluation import NOISE_BATCHES
 from benchmark.engine.evaluation_program import CHUNK_ROWS
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.task import Array
-from benchmark.engine.tiles import default_shape
+from benchmark.engine.tiles import Shape
+from benchmark.trial import CurvatureRequest
 
 SHARE = 0.5
-"""The share of the free memory that slots may take; the rest is for data and the system."""
-COPIES = 3
-"""Of each slot's values: before an epoch, after it, and one that a program works on."""
-PASSES = 4
-"""Of each layer's output: kept for the gradient, the gradient itself, and two temporaries."""
+"""The share of the free memory that training may take; the rest is for data and the system."""
+COPIES = {"tensorflow": 4, "jax": 3}
+"""Of each slot's values: before an epoch, after it, and those that a program works on."""
+PASSES = 3
+"""Of each layer's output, and of the weights: kept for the gradient, the gradient, a temporary."""
+COMPILED_BYTES = {"tensorflow": 120 * 10**6, "jax": 220 * 10**6}
+"""What compiling the programs of a structure leaves taken."""
+DIAGNOSIS_CHUNK, PRODUCTS_TOGETHER = 2048, 16
+"""Rows and vectors that a Hessian product takes at once, see ``HessianProgram``."""
+DIAGNOSIS_COMPILED_BYTES = {"tensorflow": 0, "jax": 220 * 10**6}
+"""What compiling the products of a diagnosis leaves taken besides."""
+TRACKING_BYTES = 220
+"""For each parameter, of a measurement on the probe: its directions and products in float32, both
+once more in float64, and copies."""
+TRACKING_PASSES = 7
+"""Of each layer's output over the probe, in a product with the Hessian."""
+
+
+class TooLargeError(ValueError):
+    """A single trial does not fit into the memory that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +49,54 @@ class Footprint:
     """What training takes of memory, in bytes.
 
     Args:
-        slot: each slot, taken or not.
-        place: each place of a tile, of which one is computed at a time, besides.
+        slot: each slot of a block, taken or not.
+        place: each place of a tile that is computed, besides.
+        fixed: once, for what is compiled.
+        diagnosis: each block that is computed, while a trial of it is diagnosed.
     """
 
     slot: int
     place: int
+    fixed: int = 0
+    diagnosis: int = 0
 
-    def fitting(self, capacity: int, places: Callable[[int], int], budget: int) -> int:
+    def total(self, slots: int, shape: Shape, threads: int) -> int:
+        """What so many trials take, in whole blocks of which some are computed at a time.
+
+        Args:
+            slots: trials at once.
+            shape: of a block.
+            threads: how many blocks are computed at a time at most.
+
+        Example:
+            >>> Footprint(slot=100, place=1000, fixed=5).total(3, Shape(1, 2), threads=2)
+            4405
+        """
+        blocks = -(-slots // shape.slots)
+        computed = min(blocks, threads)
+        each = shape.width * self.place + self.diagnosis
+        return self.fixed + blocks * shape.slots * self.slot + computed * each
+
+    def fitting(
+        self, capacity: int, shape_of: Callable[[int], Shape], threads: int, budget: int
+    ) -> int:
         """How many slots fit, at least one and at most ``capacity``.
 
         Args:
             capacity: as many as are wanted.
-            places: how many places are computed at a time, for a number of slots.
+            shape_of: the shape of blocks, for a number of slots.
+            threads: how many blocks are computed at a time at most.
             budget: bytes that they may take.
 
         Example:
-            >>> Footprint(slot=100, place=1000).fitting(64, lambda slots: 4, budget=5_000)
+            >>> need = Footprint(slot=100, place=1000)
+            >>> need.fitting(64, lambda slots: Shape(1, 2), threads=2, budget=5_000)
             10
         """
         fits, too_many = 1, capacity + 1
         while too_many - fits > 1:
             middle = (fits + too_many) // 2
-            if middle * self.slot + places(middle) * self.place <= budget:
+            if self.total(middle, shape_of(middle), threads) <= budget:
                 fits = middle
             else:
                 too_many = middle
@@ -57,7 +104,7 @@ class Footprint:
 
 
 class Room:
-    """The memory that slots may take.
+    """The memory that training may take.
 
     Args:
         share: of what is free.
@@ -67,38 +114,77 @@ class Room:
         self._share = share
 
     @cached_property  # asked for once: later our own blocks would count as taken
-    def bytes(self) -> int | None:
-        """How much it is; nothing where the device does not say what is free."""
-        free = backend.free_memory()
-        return None if free is None else int(self._share * free)
+    def free(self) -> int | None:
+        """What is free; nothing where the device does not say."""
+        return backend.free_memory()
 
-    def fitting(self, need: Footprint, capacity: int, width: int) -> int:
+    @property
+    def bytes(self) -> int | None:
+        """How much of it may be taken."""
+        return None if self.free is None else int(self._share * self.free)
+
+    def fitting(self, need: Footprint, capacity: int, shape_of: Callable[[int], Shape]) -> int:
         """How many slots fit into it, at least one and at most ``capacity``.
 
         Args:
             need: of each.
             capacity: as many as are wanted.
-            width: most slots of a tile; every thread computes one tile at a time.
+            shape_of: the shape of blocks, for a number of slots.
+
+        Raises:
+            TooLargeError: a single trial takes more than all that is free.
         """
-        if self.bytes is None:
+        if self.free is None or self.bytes is None:
             return capacity
         threads = backend.computing_threads()
-        return need.fitting(
-            capacity, lambda slots: threads * default_shape(slots, width).width, self.bytes
-        )
+        least = need.total(1, shape_of(1), threads)
+        if least > self.free:
+            raise TooLargeError(
+                f"a trial must fit into memory. It takes about {least / 1e9:.2g} GB, while "
+                f"{self.free / 1e9:.2g} GB are free. Take fewer or smaller layers, smaller "
+                "batches, or fewer curvature.lanczos_steps."
+            )
+        return need.fitting(capacity, shape_of, threads, self.bytes)
 
 
-def footprint(program: TrainingProgram, model: keras.Model) -> Footprint:
-    """Reckon what the trials of a program take.
+def footprint(
+    program: TrainingProgram, model: keras.Model, rows: int, request: CurvatureRequest
+) -> Footprint:
+    """Estimate what the trials of a program take.
 
     Args:
         program: made, not compiled.
         model: what it trains.
+        rows: of the training part.
+        request: what curvature its trials are asked for.
     """
+    framework = backend.name()
     parts = [_bytes(part) for part in program.values]
-    rows = max(_rows(program.layout), CHUNK_ROWS)
-    outputs = rows * _numbers_of_outputs(model) * np.dtype(program.dtype).itemsize
-    return Footprint(COPIES * sum(parts), PASSES * (outputs + parts[0]))
+    parameters = sum(array.size for array in program.weights)
+    numbers = _numbers_of_outputs(model)
+    item = np.dtype(program.dtype).itemsize
+    at_once = max(_rows(program.layout), min(CHUNK_ROWS, whole_lines(rows)))
+    place = PASSES * (at_once * numbers * item + parts[0])
+    if request.tracked_epochs:
+        probe = TRACKING_PASSES * min(request.probe, rows) * numbers * item
+        place = max(place, TRACKING_BYTES * parameters + probe)
+    fixed = COMPILED_BYTES[framework] + 2 * _bytes([np.asarray(one) for one in program.data])
+    diagnosis = 0
+    if request.epochs:
+        fixed += DIAGNOSIS_COMPILED_BYTES[framework]
+        diagnosis = _diagnosis_bytes(request, parameters, numbers, rows)
+    return Footprint(COPIES[framework] * sum(parts), place, fixed, diagnosis)
+
+
+def _diagnosis_bytes(request: CurvatureRequest, parameters: int, numbers: int, rows: int) -> int:
+    """What a diagnosis holds in float64: vectors of its method, and outputs of a chunk."""
+    taken = min(request.samples or rows, rows, DIAGNOSIS_CHUNK)
+    limit = max(request.exact_limit, request.lanczos_steps)
+    if parameters <= limit:
+        vectors, together = exact_plan(parameters).needed_bytes, PRODUCTS_TOGETHER
+    else:
+        vectors, together = 8 * parameters * (request.lanczos_steps + NOISE_BATCHES + 8), 1
+    return vectors + 8 * PASSES * taken * numbers * together
 
 
 def is_out_of_memory(error: BaseException) -> bool:

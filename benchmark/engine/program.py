@@ -90,6 +90,11 @@ class TrainingProgram:
         return self.weights, self.states, self.model_states
 
     @property
+    def data(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of the training part, on the device."""
+        return self._data
+
+    @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""
         return self._train.compilations + (self._evaluated.compilations if self._evaluated else 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from benchmark import backend
 from benchmark.engine.block import Block
 from benchmark.engine.groups import Group, Groups
-from benchmark.engine.memory import SHARE, is_out_of_memory
+from benchmark.engine.memory import SHARE, TooLargeError, is_out_of_memory
 from benchmark.engine.programs import Warming
 from benchmark.engine.sequential import SequentialFallback
 from benchmark.engine.slots import Clock, Slot
@@ -118,6 +118,7 @@ class VectorizedEngine:
 
         Raises:
             RuntimeError: all slots are taken, or the trial is running.
+            TooLargeError: not even this trial alone fits into memory.
         """
         # Who asked before the capacity was lowered waits for a place.
         if len(self._running) >= self._asked or trial.number in self._running:
@@ -131,6 +132,9 @@ class VectorizedEngine:
         try:
             with Clock("compile", slot):
                 self._place(slot)
+        except TooLargeError:  # known before anything is trained: for the caller to refuse
+            del self._running[trial.number]
+            raise
         except (
             Exception,
             SystemExit,

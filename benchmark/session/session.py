@@ -10,6 +10,8 @@ from typing import Any, Self
 from benchmark import backend
 from benchmark.curvature import exact_plan
 from benchmark.engine import EngineChoice
+from benchmark.engine.memory import TooLargeError
+from benchmark.errors import UserError
 from benchmark.execution import FIRST, Engine, Execution, Observer
 from benchmark.optimizers.provenance import recorded_sources
 from benchmark.results import (
@@ -239,7 +241,7 @@ class Session:
                 all failed.
 
         Raises:
-            UserError: the engine cannot be started.
+            UserError: the engine cannot be started, or a trial cannot fit into memory.
         """
 
         def stopped(label: str, reason: str) -> None:
@@ -285,6 +287,9 @@ class Session:
                 )
                 if finished:
                     products = self._finish(summary, execution.best.values())
+            except TooLargeError as error:
+                self._writer.abandon()  # keeps what has finished
+                raise UserError(f"{error} Received {self._study.name}.") from None
             finally:
                 if tracker is not None:
                     unsent = close_tracker(tracker, products, self._settings.notify)

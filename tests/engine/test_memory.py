@@ -1,18 +1,28 @@
 """What fits into memory, and what happens when it does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmark import backend
 from benchmark.backend.memory import free_system_memory
+from benchmark.curvature import exact_plan
 from benchmark.engine import VectorizedEngine
-from benchmark.engine.batches import Layout, layout_of
+from benchmark.engine.batches import layout_of
 from benchmark.engine.block import Block
-from benchmark.engine.memory import COPIES, SHARE, footprint
+from benchmark.engine.memory import (
+    COMPILED_BYTES,
+    COPIES,
+    PASSES,
+    SHARE,
+    TooLargeError,
+    footprint,
+)
 from benchmark.engine.programs import PROGRAMS, ModelPrograms
 from benchmark.engine.task import build_task
 from benchmark.engine.tiles import Shape, StackedRows
-from benchmark.trial import Status
+from benchmark.trial import CurvatureRequest, Status
 from tests.engine.trials import make_trial, run, run_all
 
 
@@ -22,22 +32,36 @@ def trial_of(number, rate=0.05):
     )
 
 
-def test_the_footprint_counts_the_values_of_a_slot():
-    trial = trial_of(0)
+def need_of(trial):
     shared = PROGRAMS.model(trial, Shape(1, 2))
-    program = PROGRAMS.training(trial, shared, Layout(32, False))
-    found = footprint(program, shared.task.model)
+    program = PROGRAMS.training(trial, shared, layout_of(trial, shared.rows))
+    return footprint(program, shared.task.model, shared.rows, trial.curvature), program
+
+
+def test_the_footprint_counts_the_values_of_a_slot():
+    found, program = need_of(trial_of(0))
     # Iris: 4 × 3 weights and 3 biases, velocities of both, and of the optimizer two
     # numbers in 4 bytes and a count of steps, which TensorFlow keeps in 8.
     [count] = [state.nbytes for state in program.states if state.dtype.kind == "i"]
-    assert found.slot == COPIES * (4 * (2 * 15 + 2) + count)
-    # 256 rows of 3 logits pass at once, and the weights' gradient.
-    assert found.place == 4 * (4 * 256 * 3 + 4 * 15)
-    room = 10 * found.slot + 2 * found.place
-    assert found.fitting(64, lambda _: 2, room) == 10
-    assert found.fitting(64, lambda slots: slots // 2, 10 * found.slot + 5 * found.place) == 10
-    assert found.fitting(4, lambda _: 2, room) == 4
-    assert found.fitting(4, lambda _: 2, 0) == 1
+    assert found.slot == COPIES[backend.name()] * (4 * (2 * 15 + 2) + count)
+    # 96 rows of 3 logits pass at once (90 in whole lines), and the weights' gradient.
+    assert found.place == PASSES * (4 * 96 * 3 + 4 * 15)
+    assert found.fixed == COMPILED_BYTES[backend.name()] + 2 * 90 * (4 * 4 + 4)
+    assert found.diagnosis == 0
+    # Blocks of two slots, two of which are computed at a time.
+    for slots, blocks, computed in ((1, 1, 1), (4, 2, 2), (9, 5, 2)):
+        total = found.total(slots, Shape(1, 2), threads=2)
+        assert total == found.fixed + 2 * blocks * found.slot + 2 * computed * found.place
+
+
+def test_the_footprint_counts_the_vectors_of_a_diagnosis():
+    trial = trial_of(0)
+    by_lanczos = CurvatureRequest((0,), exact_limit=0, lanczos_steps=14)
+    found, _ = need_of(replace(trial, curvature=by_lanczos))
+    # 14 vectors of the basis, 16 gradients of mini-batches and 8 temporaries, of 15 numbers.
+    assert found.diagnosis == 8 * 15 * (14 + 16 + 8) + 8 * PASSES * 90 * 3
+    exact, _ = need_of(replace(trial, curvature=CurvatureRequest((0,))))
+    assert exact.diagnosis == exact_plan(15).needed_bytes + 8 * PASSES * 90 * 3 * 16
 
 
 def test_the_capacity_is_lowered_with_a_message_before_memory_is_short(monkeypatch):
@@ -45,18 +69,27 @@ def test_the_capacity_is_lowered_with_a_message_before_memory_is_short(monkeypat
     engine = VectorizedEngine(capacity=8, shape=Shape(1, 2), notify=told.append)
     run(engine, trial_of(1))
     assert (engine.capacity, told) == (8, [])
-    shared = PROGRAMS.model(trial_of(1), Shape(1, 2))
-    program = PROGRAMS.training(trial_of(1), shared, layout_of(trial_of(1), shared.rows))
-    need = footprint(program, shared.task.model)
-    places = 2 * backend.computing_threads()
-    room = int((3 * need.slot + places * need.place) / SHARE) + 1
+    need, _ = need_of(trial_of(1))
+    threads = backend.computing_threads()
+    room = int(need.total(4, Shape(1, 2), threads) / SHARE) + 1
     monkeypatch.setattr("benchmark.backend.free_memory", lambda: room)
     engine = VectorizedEngine(capacity=8, shape=Shape(1, 2), notify=told.append)
     results = run_all(engine, [trial_of(n) for n in range(5)])
     assert all(result.status is Status.COMPLETED for result, _ in results.values())
-    assert engine.capacity == 3
+    assert engine.capacity == 4
     [text] = told
-    assert text.startswith("The capacity is lowered from 8 to 3: ")
+    assert text.startswith("The capacity is lowered from 8 to 4: 4 trials take about ")
+
+
+def test_a_trial_that_does_not_fit_alone_is_refused_before_training(monkeypatch):
+    need, _ = need_of(trial_of(0))
+    least = need.total(1, Shape(1, 1), backend.computing_threads())
+    monkeypatch.setattr("benchmark.backend.free_memory", lambda: least // 2)
+    engine = VectorizedEngine(capacity=8, shape=Shape(1, 2))
+    with pytest.raises(TooLargeError, match=r"must fit into memory\. It takes about .* GB"):
+        engine.start(trial_of(0))
+    assert engine.advance() == []
+    engine.close()
 
 
 def test_exhausted_memory_halves_the_capacity_and_trials_go_on(monkeypatch):
@@ -118,7 +151,9 @@ def test_the_free_memory_of_the_system_obeys_the_control_group(tmp_path, limit, 
 def test_a_study_goes_on_where_the_capacity_is_lowered_as_its_trials_start(monkeypatch):
     """The loop has asked for as many as there were places before; they wait for theirs."""
     told: list[str] = []
-    monkeypatch.setattr("benchmark.backend.free_memory", lambda: 0)
+    need, _ = need_of(trial_of(0))
+    least = need.total(1, Shape(1, 2), backend.computing_threads())
+    monkeypatch.setattr("benchmark.backend.free_memory", lambda: least)
     engine = VectorizedEngine(capacity=4, shape=Shape(1, 2), notify=told.append)
     for number in range(4):
         engine.start(trial_of(number))
