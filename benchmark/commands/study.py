@@ -20,6 +20,7 @@ from benchmark.errors import UserError
 from benchmark.results import (
     check_run_name,
     is_finished,
+    is_summary,
     model_file,
     read_environment,
     read_run,
@@ -140,8 +141,6 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
             tell(f"Starting {choice.workers} workers, each of which imports the framework.")
         try:
             outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
-        except UserError:  # some are an OSError too, and say themselves what to do
-            raise
         except OSError as error:
             return _tell_failure(error, session.path, request)
         except KeyboardInterrupt:  # the second Ctrl-C
@@ -150,10 +149,13 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
 
 
 def _summary_of_trained(path: Path) -> Mapping[str, Any]:
-    """The summary of a run with a record of every trial; a deleted record is made again."""
+    """The summary of a run with a record of every trial.
+
+    A deleted record is made again, and so is a summary that was edited.
+    """
     summary = read_summary(path)
-    trials = summary.get("trials")
-    return summary if trials == recorded_count(path) else {}
+    is_whole = is_summary(summary) and summary["trials"] == recorded_count(path)
+    return summary if is_whole else {}
 
 
 def _warn_of_edits(console: Console, path: Path) -> None:
@@ -196,8 +198,6 @@ def _end_trained(
     started = time.perf_counter()
     try:
         products, unsent = complete_run(path, tracking_uri, lambda text: _warn(console, text))
-    except UserError:
-        raise
     except OSError as error:
         return _tell_failure(error, path, request)
     except KeyboardInterrupt:
@@ -233,6 +233,8 @@ def _saved_models(path: Path, summary: Mapping[str, Any]) -> dict[str, Path]:
 
 def _tell_failure(error: OSError, path: Path, request: StudyRequest) -> int:
     """Say that a file could not be written, and how to go on; return the exit code."""
+    if isinstance(error, UserError):  # it names its own remedy
+        raise error
     warn(
         f"files must be readable and folders writable. Received: {error}. Every finished trial is "
         f"kept. Make room, or give access, and go on with:\n  {_resume(path, request)}"

@@ -151,7 +151,9 @@ def _check_class(name: str, found: Any, module: ModuleType) -> None:
         ]
         near = did_you_mean(name.partition(":")[2], known).replace("`", f"`{place}:", 1)
         remedy = near or f" Its optimizers are {', '.join(sorted(known)) or 'none'}."
-        raise ForeignClassError(f"the optimizer must be a class of {where}. Received {name!r}.{remedy}")
+        raise ForeignClassError(
+            f"the optimizer must be a class of {where}. Received {name!r}.{remedy}"
+        )
     if not inspect.isclass(found) or not issubclass(found, base):
         raise ForeignClassError(
             "the optimizer must be a subclass of keras.optimizers.Optimizer. "
