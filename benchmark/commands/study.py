@@ -314,7 +314,8 @@ def _tell_outcome(
 
         console.print(summary_table(summary))
         console.print(verdict_view(verdict(read_run(outcome.path).trials)))
-    did = "completed" if is_completion else f"{summary['trials']} trials"
+    trials = summary["trials"]
+    did = "completed" if is_completion else f"{trials} trial{'s' * (trials != 1)}"
     tell(f"{did} in {duration(outcome.elapsed)} after the framework's import")
     if "tracking" in summary:
         share = summary["tracking"]["share_of_training"]

@@ -47,8 +47,9 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
     }
     definiteness = _definiteness(negative, zero, positive)
     findings = {
-        "extremes": f"λ_max = {values[-1]:.4g}, λ_min = {values[0]:.4g} and the smallest |λ| = "
-        f"{smallest:.3g}, from all {values.size} eigenvalues.",
+        "extremes": f"{_said('λ_max', values[-1], tolerance)}, "
+        f"{_said('λ_min', values[0], tolerance)} and the smallest "
+        f"{_said('|λ|', smallest, tolerance, 3)}, from all {values.size} eigenvalues.",
         "definiteness": f"The Hessian is {definiteness}: {negative} negative, {zero} zero, "
         f"{positive} positive eigenvalues (zero: |λ| ≤ {tolerance:.2g}).",
     }
@@ -107,9 +108,9 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
     indefinite = negative > 0 and positive > 0
     counts = f"at least {negative} negative and {positive} positive eigenvalues"
     findings = {
-        "extremes": f"λ_max = {values[-1]:.4g} ± {residuals[-1]:.1g} and λ_min = {values[0]:.4g} "
-        f"± {residuals[0]:.1g}: an eigenvalue lies in each interval; one further out is "
-        f"improbable, but not excluded by {steps}.",
+        "extremes": f"{_said_within('λ_max', values[-1], residuals[-1], tolerance)} and "
+        f"{_said_within('λ_min', values[0], residuals[0], tolerance)}: an eigenvalue lies in each "
+        f"interval; one further out is improbable, but not excluded by {steps}.",
         "definiteness": f"The Hessian is indefinite: {counts} (zero: |λ| ≤ {tolerance:.2g})."
         if indefinite
         else f"{steps} found {counts}: definiteness cannot be determined.",
@@ -118,6 +119,20 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
     }
     definiteness = "indefinite" if indefinite else "undetermined"
     return Verdict(quantities, values, definiteness, findings)
+
+
+def _said(symbol: str, value: float, tolerance: float, digits: int = 4) -> str:
+    """A value, or that it is below the tolerance: its digits would be those of rounding."""
+    if abs(value) > tolerance or not tolerance:
+        return f"{symbol} = {value:.{digits}g}"
+    return f"|{symbol.strip('|')}| ≤ {tolerance:.2g}"
+
+
+def _said_within(symbol: str, value: float, residual: float, tolerance: float) -> str:
+    """A value with its residual, or a bound where the value itself is mere rounding."""
+    if abs(value) > tolerance or not tolerance:
+        return f"{symbol} = {value:.4g} ± {residual:.1g}"
+    return f"|{symbol}| ≤ {abs(value) + residual:.1g}"
 
 
 def _exact_condition(largest: float, smallest: float, tolerance: float) -> str:
