@@ -76,9 +76,12 @@ def parse_toml(text: str, source: str, what: str) -> dict[str, Any]:
         raise _too_much(f"{dots + 1} parts", deep, source, what)
     try:
         content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # Numbers of 4300 digits, lists in lists in …
+    except RecursionError:
+        received = "hundreds of lists or tables within each other"
+        raise _too_much(received, "have few lists within lists", source, what) from None
+    except ValueError as error:  # also of a number of 4300 digits
         raise TomlError(
-            f"{what} must be valid TOML. Received: {error}, in {source}. Correct that line."
+            f"{what} must be valid TOML. Received: {error}, in {source}. Fix that line."
         ) from None
     depths = list(_depths(content))
     if depths and max(depths) > MOST_PARTS:

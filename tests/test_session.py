@@ -14,7 +14,8 @@ from benchmark.results import EditedStudyError, load_weights, read_records
 from benchmark.results.records import encode
 from benchmark.search import SearchError
 from benchmark.session.session import Session
-from benchmark.study.loading import StudyError
+from benchmark.study.catalogue import catalogue
+from benchmark.study.loading import StudyError, changed_study
 from benchmark.trial import Status
 from tests import small_study
 from tests.small_study import (
@@ -24,6 +25,7 @@ from tests.small_study import (
     run_session,
     session_settings,
     tables_of,
+    write_study,
 )
 
 
@@ -289,11 +291,29 @@ def test_an_edited_study_is_not_resumed(tmp_path):
     (path / "study.toml").write_bytes(text.replace("\n", "\r\n").encode())
     Session.resume(path, session_settings(tmp_path))._writer.close()
     facts = json.loads((path / "environment.json").read_text())
+    # Who replaces a word in all files of a run leaves the checksum.
+    (path / "environment.json").write_text(json.dumps(facts).replace("iris", "wine"))
+    (path / "study.toml").write_text(text.replace('"iris"', '"wine"'), encoding="utf-8")
+    with pytest.raises(EditedStudyError, match=facts["study"]["sha256"]):
+        Session.resume(path, session_settings(tmp_path))
+    (path / "study.toml").write_text(text, encoding="utf-8")
+    Session.resume(path, session_settings(tmp_path))._writer.close()
     (path / "environment.json").write_text(json.dumps({**facts, "study": None}))
     said: list[str] = []
     settings = replace(session_settings(tmp_path), notify=said.append)
     Session.resume(path, settings)._writer.close()
     assert any("whether study.toml was edited" in sentence for sentence in said)
+
+
+def test_a_session_shows_a_sentence_once(tmp_path):
+    said: list[str] = []
+    changed = changed_study(str(write_study(tmp_path)), (), catalogue())
+    settings = replace(session_settings(tmp_path), notify=said.append)
+    session = Session.create(changed.text, changed.study, settings, None)
+    for sentence in ("one", "one", "two"):
+        session._settings.notify(sentence)
+    session._writer.close()
+    assert said == ["one", "two"]
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):

@@ -32,7 +32,8 @@ TOO_MUCH = {
     "many keys": ("".join(f"k{k} = 1\n" for k in range(MOST_KEYS + 1)), "2001 keys"),
     "many dotted keys": ("".join(f"a.b.c{k} = 1\n" for k in range(MOST_KEYS)), "2002 keys"),
     "a large text": ("# " + "x" * MOST_BYTES, "100002 characters"),
-    "lists without end": ("a = " + "[" * 5000, "valid TOML"),
+    "lists without end": ("a = " + "[" * 5000, "lists within lists"),
+    "lists within lists": ("a = " + "[" * 5000 + "]" * 5000, "lists within lists"),
 }
 
 

@@ -97,7 +97,7 @@ def _storage(storage: str | None) -> Check:
     from benchmark.tracking.check import within
 
     def ask() -> str:
-        close_storage(open_storage(storage))
+        close_storage(open_storage(storage, kept=False))
         return ""
 
     try:

@@ -10,6 +10,7 @@ from rich.console import Console
 from benchmark.commands.progress import duration
 from benchmark.commands.terminal import command, warn
 from benchmark.engine import EngineChoice
+from benchmark.errors import UserError
 from benchmark.results import (
     model_file,
     read_run,
@@ -81,6 +82,8 @@ def _saved_models(path: Path, summary: Mapping[str, Any]) -> dict[str, Path]:
 
 def tell_failure(error: OSError, path: Path, request: StudyRequest) -> int:
     """Say that a file could not be written, and how to go on; return the exit code."""
+    if isinstance(error, UserError):  # it names its own remedy
+        raise error
     warn(
         f"files must be readable and folders writable. Received: {error}. Every finished trial is "
         f"kept. Make room, or give access, and go on with:\n  {_resume(path, request)}"
@@ -127,7 +130,8 @@ def tell_outcome(
 
         console.print(summary_table(summary))
         console.print(verdict_view(verdict(read_run(outcome.path).trials)))
-    did = "completed" if is_completion else f"{summary['trials']} trials"
+    trials = summary["trials"]
+    did = "completed" if is_completion else f"{trials} trial{'s' * (trials != 1)}"
     tell(f"{did} in {duration(outcome.elapsed)} after the framework's import")
     for sentence in curvature_sentences(summary):
         tell(sentence)

@@ -27,6 +27,7 @@ from benchmark.errors import UserError
 from benchmark.results import (
     check_run_name,
     is_finished,
+    is_summary,
     read_environment,
     read_summary,
     recorded_count,
@@ -105,8 +106,6 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
         _introduce(session, choice, tell)
         try:
             outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
-        except UserError:  # some are an OSError too, and say themselves what to do
-            raise
         except OSError as error:
             return tell_failure(error, session.path, request)
         except KeyboardInterrupt:  # the second Ctrl-C
@@ -124,10 +123,13 @@ def _introduce(session: "Session", choice: EngineChoice, tell: Callable[[str], N
 
 
 def _summary_of_trained(path: Path) -> Mapping[str, Any]:
-    """The summary of a run with a record of every trial; a deleted record is made again."""
+    """The summary of a run with a record of every trial.
+
+    A deleted record is made again, and so is a summary that was edited.
+    """
     summary = read_summary(path)
-    trials = summary.get("trials")
-    return summary if trials == recorded_count(path) else {}
+    is_whole = is_summary(summary) and summary["trials"] == recorded_count(path)
+    return summary if is_whole else {}
 
 
 def _warn_of_edits(console: Console, path: Path) -> None:
@@ -170,8 +172,6 @@ def _end_trained(
     started = time.perf_counter()
     try:
         products, unsent = complete_run(path, tracking_uri, lambda text: warn_on(console, text))
-    except UserError:
-        raise
     except OSError as error:
         return tell_failure(error, path, request)
     except KeyboardInterrupt:

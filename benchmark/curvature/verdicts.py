@@ -111,9 +111,9 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
     indefinite = negative > 0 and positive > 0
     counts = f"at least {negative} negative and {positive} positive eigenvalues"
     findings = {
-        "extremes": f"λ_max = {values[-1]:.4g} ± {residuals[-1]:.1g} and λ_min = {values[0]:.4g} "
-        f"± {residuals[0]:.1g}: an eigenvalue lies in each interval; one further out is "
-        f"improbable, but not excluded by {steps}.",
+        "extremes": f"{_shown_within('λ_max', values[-1], residuals[-1], tolerance)} and "
+        f"{_shown_within('λ_min', values[0], residuals[0], tolerance)}: an eigenvalue lies in each "
+        f"interval; one further out is improbable, but not excluded by {steps}.",
         "definiteness": f"The Hessian is indefinite: {counts} (zero: |λ| ≤ {tolerance:.2g})."
         if indefinite
         else f"{steps} found {counts}: definiteness cannot be determined.",
@@ -122,6 +122,13 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
     }
     definiteness = "indefinite" if indefinite else "undetermined"
     return Verdict(quantities, values, definiteness, findings)
+
+
+def _shown_within(symbol: str, value: float, residual: float, tolerance: float) -> str:
+    """A value with its residual, or a bound where the value itself is mere rounding."""
+    if abs(value) > tolerance or not tolerance:
+        return f"{symbol} = {value:.4g} ± {residual:.1g}"
+    return f"|{symbol}| ≤ {abs(value) + residual:.1g}"
 
 
 def _exact_condition(largest: float, smallest: float, tolerance: float) -> str:

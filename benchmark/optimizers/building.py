@@ -123,7 +123,10 @@ def notices(
     """
     failure = _findings(name, options).failure if is_adapted(name) else ""
     if failure:
-        return [_failure_sentence(name, failure)] if vectorized else []
+        sentence = (
+            f"{_failure_sentence(name, failure)} Such trials are trained one after the other."
+        )
+        return [sentence] if vectorized else []
     return [
         f"{name} takes {number} as a constant: each value compiles a program of its own."
         for number in sorted(constant_hyperparameters(name, options) & set(searched))

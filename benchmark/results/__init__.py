@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.results.checking import is_summary
     from benchmark.results.files import LinkError, write_atomically
     from benchmark.results.lock import RunLockedError
     from benchmark.results.machine import environment
@@ -49,6 +50,7 @@ __all__ = [
     "environment",
     "find_run",
     "is_finished",
+    "is_summary",
     "is_trained",
     "list_runs",
     "load_weights",
@@ -86,6 +88,7 @@ _MODULES = {
     "read_records": "reader",
     "read_run": "reader",
     "is_finished": "reader",
+    "is_summary": "checking",
     "is_trained": "reader",
     "model_file": "names",
     "write_atomically": "files",

@@ -1,6 +1,6 @@
 """Whether values that were read back are what the program wrote: anybody may edit a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -84,6 +84,52 @@ def _fits_tuple(value: Any, parts: tuple[Any, ...]) -> bool:
         return False
     kinds = [parts[0]] * len(value) if parts[-1] is ... else list(parts)
     return len(kinds) == len(value) and all(map(fits, value, kinds))
+
+
+def is_summary(value: Mapping[str, Any]) -> bool:
+    """Return whether a summary holds what the commands take from it.
+
+    Args:
+        value: of ``summary.json``; one of an earlier release may lack what is not required.
+
+    Example:
+        >>> is_summary({"objective": "loss", "trials": 2, "best": {}})
+        True
+        >>> is_summary({"objective": "loss", "trials": 2, "best": {"adam": 7}})
+        False
+    """
+    required = {"objective": _is_text, "trials": is_count, "best": _are_best}
+    optional = {
+        "study": _is_text,
+        "question": _is_text,
+        "direction": lambda item: item in ("minimize", "maximize"),
+        "by_status": lambda item: _is_mapping(item, is_count),
+        "stopped": lambda item: _is_mapping(item, _is_text),
+        "tracking": lambda item: _is_mapping(item, is_number) and "share_of_training" in item,
+    }
+    return all(key in value and is_good(value[key]) for key, is_good in required.items()) and all(
+        is_good(value[key]) for key, is_good in optional.items() if key in value
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_mapping(value: Any, is_good: Callable[[Any], bool]) -> bool:
+    return isinstance(value, Mapping) and all(map(is_good, value.values()))
+
+
+def _are_best(value: Any) -> bool:
+    return _is_mapping(
+        value,
+        lambda entry: (
+            isinstance(entry, Mapping)
+            and is_count(entry.get("trial"))
+            and is_number(entry.get("objective"))
+            and _is_mapping(entry.get("hyperparameters"), is_number)
+        ),
+    )
 
 
 def _check_settings(name: str, settings: Settings, where: str) -> None:

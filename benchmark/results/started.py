@@ -99,11 +99,14 @@ def study_edits(path: str | Path) -> str:
         path: the run folder.
 
     Returns:
-        The lines of a diff; empty where nothing was edited, or nothing is known of the start.
+        The lines of a diff, or both checksums where the recorded text was edited too; empty where
+        nothing was edited, or nothing is known of the start.
     """
     recorded = _recorded_study(path)
     now = read_study(path)
-    if recorded is None or study_hash(recorded) == study_hash(now):
+    if recorded is None:
+        return _unexplained_edit(path, now)
+    if study_hash(recorded) == study_hash(now):
         return ""
     lines = "\n".join(
         unified_diff(
@@ -147,6 +150,17 @@ def _recorded_study(path: str | Path) -> str | None:
     text = recorded.get("text")
     is_whole = isinstance(text, str) and recorded.get("sha256") == study_hash(text)
     return text if is_whole else None
+
+
+def _unexplained_edit(path: str | Path, now: str) -> str:
+    """The checksums where they differ and there is no text to compare with."""
+    recorded = read_environment(path).get("study")
+    checksum = recorded.get("sha256") if isinstance(recorded, dict) else None
+    if not isinstance(checksum, str) or checksum == study_hash(now):
+        return ""
+    # Cut, and what is no digit left out: it goes to a terminal.
+    was = "".join(character for character in checksum if character.isalnum())[:64]
+    return f"-study.toml as the run was started: SHA-256 {was}\n+now: SHA-256 {study_hash(now)}"
 
 
 def study_hash(text: str) -> str:

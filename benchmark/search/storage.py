@@ -151,7 +151,12 @@ def open_storage(place: str | Path, *, kept: bool = True) -> BaseStorage:
     Raises:
         SearchError: the URL cannot be read, or the storage not be reached.
     """
-    url = str(place) if isinstance(place, str) and "://" in place else None
+    url = place if isinstance(place, str) else None
+    if url is not None and "://" not in url:
+        raise SearchError(
+            f"a search storage must be the URL of a database. Received {masked(url)}. Write for "
+            "instance sqlite:///studies.db, or leave --storage out to keep the search in the run."
+        )
     if url is not None and (mistake := unreadable(url)):
         raise SearchError(f"the search storage cannot be opened: {mistake}")
     remember(url)
@@ -239,7 +244,7 @@ def storage_errors(place: str | Path, doing: str, *, kept: bool = True) -> Itera
 
 
 def _remedy(place: str | Path, *, kept: bool) -> str:
-    if "://" not in str(place) and not Path(place).is_dir():
+    if isinstance(place, Path) and not place.is_dir():
         return "The run folder is gone, and with it the run: begin a new one."
     if not kept:
         return "Check that the folder or the database is there, then start the study again."

@@ -123,7 +123,8 @@ class Session:
         engine = settings.engine.suited(
             learns=learns_from_trials(study), device=backend.devices()[0]
         )
-        settings = replace(settings, engine=engine)
+        # The engine says again of a trial what the notices say of its optimizer.
+        settings = replace(settings, engine=engine, notify=_once(settings.notify))
         facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
@@ -335,3 +336,15 @@ class Session:
     def _finish(self, summary: Mapping[str, Any], best: Iterable[TrialResult]) -> Products:
         self._writer.finish(summary)
         return make_products(self.path, best, self._settings.notify)
+
+
+def _once(notify: Callable[[str], None]) -> Callable[[str], None]:
+    """Show each sentence the first time only."""
+    told: set[str] = set()
+
+    def show(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            notify(text)
+
+    return show

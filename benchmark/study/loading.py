@@ -193,7 +193,7 @@ def _document(text: str, source: str) -> tomlkit.TOMLDocument:
         raise StudyError([str(error)]) from None
     except (TOMLKitError, ValueError, RecursionError) as error:
         raise StudyError(
-            [f"a study must be valid TOML. Received: {error}, in {source}. Correct that line."]
+            [f"a study must be valid TOML. Received: {error}, in {source}. Fix that line."]
         ) from None
 
 

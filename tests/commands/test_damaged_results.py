@@ -215,6 +215,19 @@ def test_without_its_weights_a_trial_is_trained_again(project: Path) -> None:
     assert call("curvature", "small/y", *QUICK)[0] == 0  # as the refusal above says
 
 
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [(("best",), {"adam": 7}), (("best",), None), (("by_status",), 3), (("objective",), [])],
+)
+def test_an_edited_summary_is_made_again(project: Path, keys: tuple[str, ...], value: Any) -> None:
+    before = (project / RUN / "summary.json").read_text(encoding="utf-8")
+    json_value("summary.json", *keys, value=value)(project / RUN)
+    assert call("study", "--resume", "small/y", "--no-tracking", "--json")[0] == 0
+    summary = json.loads((project / RUN / "summary.json").read_text(encoding="utf-8"))
+    kept = ("trials", "by_status", "objective", "best")
+    assert {key: summary[key] for key in kept} == {key: json.loads(before)[key] for key in kept}
+
+
 @pytest.mark.slow  # with a session of its own in tests/test_session.py
 def test_after_the_damaged_line_is_deleted_its_trial_is_trained_again(project: Path) -> None:
     expected = call("show", "small/y")[1]

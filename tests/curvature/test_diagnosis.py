@@ -84,6 +84,21 @@ def test_a_singular_hessian_has_a_bound_and_no_condition_number():
     assert any(sentence.startswith("κ ≥") for sentence in curvature.sentences)
 
 
+@pytest.mark.parametrize("settings", [{}, {"exact_limit": 0, "lanczos_steps": 4}])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_digits_of_mere_rounding_are_shown(seed, settings):
+    curvature = diagnose(at([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0], seed=seed), **settings)
+    sentence = curvature.findings["extremes"]
+    assert "λ_max = 2" in sentence and "|λ_min| ≤ " in sentence
+    assert "λ_min =" not in sentence and "|λ| =" not in sentence
+    if not settings:  # the bound is the stated tolerance, whatever the rounding was
+        tolerance = f"{7 * 2.0**-52 * 2:.2g}"
+        assert sentence == (
+            f"λ_max = 2, |λ_min| ≤ {tolerance} and the smallest |λ| ≤ {tolerance}, "
+            "from all 7 eigenvalues."
+        )
+
+
 def test_the_bound_holds_just_below_the_tolerance():
     """An eigenvalue of half the tolerance: the true κ must not be below the bound."""
     half = 1.5 * 2.0**-52 * 4

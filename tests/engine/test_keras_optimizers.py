@@ -12,6 +12,7 @@ from benchmark.engine.structure import (
     optimizer_of,
     structure_of,
 )
+from benchmark.optimizers.building import notices
 from benchmark.trial import Settings, Status
 from tests.engine.trials import make_trial, run, run_all
 
@@ -61,6 +62,8 @@ def test_a_class_that_begins_with_the_weights_trains_one_trial_at_a_time(engine)
     [text] = told
     assert "must step as a pure function" in text
     assert text.endswith("Such trials are trained one after the other.")
+    # Word by word what a session says at the start, which shows no sentence twice.
+    assert told == notices("keras:ScheduleFreeAdamW", {}, [])
 
 
 @pytest.mark.slow

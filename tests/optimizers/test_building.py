@@ -55,6 +55,7 @@ def test_what_is_no_function_is_refused_adapted_and_trains_plain(tmp_path, monke
     assert constant_hyperparameters(name, {}) == {"learning_rate", "share"}
     [sentence] = notices(name, {}, [])
     assert "must step as a pure function to train in the vectorized engine" in sentence
+    assert sentence.endswith("Such trials are trained one after the other.")
     assert notices(name, {}, [], vectorized=False) == []
     plain = plain_optimizer(name, {"share": 0.25})
     variable = keras.Variable([1.0])

@@ -63,9 +63,15 @@ UNREACHABLE = [
 @pytest.mark.parametrize(("url", "words"), UNREACHABLE)
 def test_unreachable_storage_is_named_without_its_password(url: str, words: str) -> None:
     with pytest.raises(SearchError, match=words) as caught:
-        open_search(study(), url)
+        open_search(study(), url, resume=True)
     assert "secret" not in str(caught.value)
     assert "then start the study again" in str(caught.value)
+
+
+def test_no_message_offers_to_resume_a_run_that_was_not_begun() -> None:
+    with pytest.raises(SearchError, match="then start the study again") as caught:
+        open_search(study(), "sqlite:////no/such/folder/optuna.db")
+    assert "--resume" not in str(caught.value)
 
 
 def test_a_url_that_cannot_be_read_for_certain_is_refused() -> None:
@@ -160,3 +166,12 @@ def test_nothing_of_what_failed_together_is_recorded(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         fill_the_disk()
     assert states(tmp_path, "sgd")[0].state is RUNNING
+
+
+@pytest.mark.parametrize("place", ["nonsense", "studies.db", "weird:hunter2@h/d"])
+def test_a_storage_must_be_a_url(place: str) -> None:
+    with pytest.raises(
+        SearchError, match=r"must be the URL of a database.*leave --storage"
+    ) as told:
+        open_search(study(), place)
+    assert "hunter2" not in str(told.value)
