@@ -65,12 +65,12 @@ PROPERTIES: dict[str, Property] = {
     ),
     "one compilation": Property(
         "A compiled step serves other values of the hyperparameters without being compiled anew.",
-        f"{_HERE}.tensor_hyperparameters:compiles_once",
+        f"{_HERE}.tensors:compiles_once",
     ),
     "arrays as floats": Property(
         "Hyperparameters that are rows of an array give the steps that they give as floats, to "
         "a thousandth of the way.",
-        f"{_HERE}.tensor_hyperparameters:arrays_equal_floats",
+        f"{_HERE}.tensors:arrays_equal_floats",
     ),
     "compile and fit": Property(
         "model.compile and model.fit train with it: the loss stays finite and the weights move.",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Dataset": "dataset",
     "DatasetCard": "cards",
-    "DatasetError": "card_messages",
+    "DatasetError": "cards",
     "Part": "preparation",
     "Prepared": "preparation",
     "SAMPLINGS": "sampling",

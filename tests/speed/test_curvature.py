@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.run import app
 from speed import page as pages
 from speed import plan, runner
+from speed.__main__ import app
 from speed.curvature import competitors, ours, work
 from speed.curvature.targets import CURVATURE_TARGETS, curvature_table
 from speed.curvature.tasks import FULL, QUICK, curvature_tasks
@@ -114,11 +114,11 @@ def test_command_measures_and_shows(monkeypatch) -> None:
         return whole_run(), True
 
     monkeypatch.setattr(runner, "run_tasks", run_tasks)
-    done = CliRunner().invoke(app, ["speed", "--curvature", "--only", "curvature_exact"])
+    done = CliRunner().invoke(app, ["--curvature", "--only", "curvature_exact"])
     assert done.exit_code == 0, done.output
     assert set(asked) == {"curvature_exact"}
     assert "against PyHessian" in done.stdout.replace("\n", " ")
-    refused = CliRunner().invoke(app, ["speed", "--curvature", "--gpu"])
+    refused = CliRunner().invoke(app, ["--curvature", "--gpu"])
     assert refused.exit_code == 2
     assert "--gpu and --curvature exclude each other" in refused.stderr
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.run import app
 from speed import runner
+from speed.__main__ import app
 from speed.measurement import Measurement
 from speed.optimizer_cost import optimizer_table
 from speed.ours.optimizer_steps import measure
@@ -53,7 +53,7 @@ def test_the_command_writes_a_part_of_a_page(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(runner, "run_tasks", run_tasks)
     page = tmp_path / "optimizers.md"
     page.write_text("# By hand\n", encoding="utf-8")
-    done = CliRunner().invoke(app, ["speed", "--optimizers", "--output", str(page)])
+    done = CliRunner().invoke(app, ["--optimizers", "--output", str(page)])
     assert done.exit_code == 0, done.output
     assert asked == ["optimizers/tensorflow", "optimizers/jax"]
     assert "against SGD" in done.stdout
@@ -61,7 +61,7 @@ def test_the_command_writes_a_part_of_a_page(monkeypatch, tmp_path) -> None:
     assert text.startswith("# By hand\n")
     assert "| adam | 2 | 20 | 1.40 |" in text
     assert "lion, jax: not measured: no pure function" in text
-    done = CliRunner().invoke(app, ["speed", "--optimizers", "--json"])
+    done = CliRunner().invoke(app, ["--optimizers", "--json"])
     assert len(json.loads(done.stdout)["measurements"]) == len(ROWS)
 
 
