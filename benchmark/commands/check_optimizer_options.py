@@ -34,10 +34,10 @@ def check_optimizer(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check whether an optimizer class keeps to what every optimizer should.
+    """Check that an optimizer class meets the common requirements.
 
     It steps on closed-form functions, is compiled, saved, resumed and trained in both engines;
-    about ten seconds each. What failed is said in words, and the exit code is 1 then.
+    about ten seconds each. If it fails one, the command says which and ends with exit code 1.
     """
     from benchmark.commands.check_optimizer import CheckRequest, run_check
 
