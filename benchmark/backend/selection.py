@@ -29,7 +29,7 @@ def quiet_start() -> Iterator[None]:
 
     ``TF_CPP_MIN_LOG_LEVEL`` alone does not do it: TensorFlow writes about oneDNN and missing
     CUDA libraries before it reads that variable. Other lines on standard error are let
-    through at the end, and all of them if the block raises. Nothing is held back where
+    through at the end, and all of them if the block raises an error. Nothing is held back where
     ``TF_CPP_MIN_LOG_LEVEL`` is 0 or 1, which asks for notices.
     """
     # Level 3 leaves fatal errors; a missing GPU is reported as an error on every CPU machine.
@@ -47,6 +47,9 @@ def quiet_start() -> Iterator[None]:
         try:
             yield
             raised = False
+        except KeyboardInterrupt:  # Ctrl-C is no error, which the notices might explain
+            raised = False
+            raise
         finally:
             os.dup2(original, 2)
             os.close(original)

@@ -116,10 +116,12 @@ def _show(found: "Sequence[Examination]") -> None:
         console.print(table)
     for one in found:
         for result in one.failures:
+            # What is quoted from an exception may end without a full stop.
+            words = result.words if result.words.endswith((".", "!", "?")) else f"{result.words}."
             meaning = PROPERTIES[result.name].sentence
             console.print(
-                f"{one.optimizer} on {one.backend} fails “{result.name}”. {result.words} "
-                f"What is expected: {meaning}",
+                f"{one.optimizer} on {one.backend} fails “{result.name}”. {words} "
+                f"Expected: {meaning}",
                 style="red",
                 highlight=False,
                 soft_wrap=True,

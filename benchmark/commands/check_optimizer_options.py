@@ -34,7 +34,7 @@ def check_optimizer(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check whether an optimizer class keeps to what every optimizer should.
+    """Check that an optimizer class meets the common requirements.
 
     It steps on closed-form functions, is compiled, saved, resumed and trained in both engines;
     about ten seconds each. If a check fails, the command prints what failed and exits with 1.

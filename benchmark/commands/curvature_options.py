@@ -45,11 +45,11 @@ def curvature(
         bool,
         of_run(
             "--trajectory/--no-trajectory",
-            help="Train the trial again to show the way to its weights.",
+            help="Train the trial again to show the path to its weights.",
         ),
     ] = True,
     epochs: Annotated[
-        int, of_run(min=0, help="At how many epochs of the way curvature is measured.")
+        int, of_run(min=0, help="At how many epochs of the path curvature is measured.")
     ] = 8,
     results: Annotated[Path, of_run(help="The folder of all results.")] = RESULTS,
     model: Annotated[Path | None, of_model(metavar="FILE", help="What model.save wrote.")] = None,
@@ -101,7 +101,7 @@ def curvature(
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Examine the curvature of a trained model: spectrum, condition, way, pictures.
+    """Examine the curvature of a trained model: spectrum, condition, path, pictures.
 
     Of a recorded trial, at the weights that its run kept, or else after training it again; or of
     any saved Keras model on a dataset. Shows what is exact, estimated or only bounded, and

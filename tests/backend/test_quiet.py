@@ -31,6 +31,19 @@ def test_everything_is_shown_if_the_start_fails(capfd, monkeypatch):
     assert capfd.readouterr().err == NOTICE.decode()
 
 
+def interrupt_after_a_notice():
+    with quiet_start():
+        os.write(2, NOTICE)
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_shows_no_notice(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_after_a_notice()
+    assert not capfd.readouterr().err
+
+
 def test_nothing_is_held_back_where_notices_are_asked_for(capfd, monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     with quiet_start():

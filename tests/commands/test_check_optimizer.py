@@ -58,6 +58,14 @@ def checked(monkeypatch):
     return answer
 
 
+def test_sentences_end_before_the_next_one_begins(checked, monkeypatch):
+    checked("parabola")
+    for words in ("It raises SystemExit: bye (rule.py:7)", WORDS):
+        monkeypatch.setitem(globals(), "WORDS", words)
+        text = " ".join(invoke("adam").stdout.split())
+        assert f"fails “parabola”. {words.rstrip('.')}. Expected: At some" in text
+
+
 def test_all_is_well(checked) -> None:
     asked = checked()
     done = invoke("adam", "keras:Lion", "--backend", "jax")
