@@ -257,7 +257,7 @@ class Session:
                     report = self._finish(summary)
             except TooLargeError as error:
                 self._writer.abandon()  # keeps what has finished
-                raise UserError(f"{error} Received {self._study.name}.") from None
+                raise UserError(f"{error} The study is {self._study.name}.") from None
             finally:
                 if tracker is not None:
                     finish_tracker(tracker, self.path, execution.best.values(), report)
