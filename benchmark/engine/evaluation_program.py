@@ -136,11 +136,9 @@ class EvaluationProgram:
     def _evaluation(self, weights: Tensors, states: Tensors, before: Tensors, parts: Any) -> Tensor:
         """The metrics of the trials of a tile, in float64, in which the update norm is taken."""
         values = [value for part in parts for value in self._values(weights, states, part)]
-        moves = _squares(
-            [
-                ops.cast(new, "float64") - ops.cast(old, "float64")
-                for new, old in zip(weights, before, strict=True)
-            ]
+        moves = sum(
+            _square(ops.cast(new, "float64") - ops.cast(old, "float64"))
+            for new, old in zip(weights, before, strict=True)
         )
         values.append(ops.sqrt(moves))
         values += [weights[0][:, place] for place, _ in enumerate(self._task.coordinates)]
@@ -262,6 +260,16 @@ def chunks_of(part: Part) -> tuple[Tensor, Tensor, Tensor]:
 def _squares(tensors: Sequence[Tensor]) -> Tensor:
     """The sum of squares of each trial over all tensors."""
     return sum(ops.sum(ops.square(one), axis=tuple(range(1, len(one.shape)))) for one in tensors)
+
+
+def _square(tensor: Tensor) -> Tensor:
+    """The sum of squares of each trial over one tensor.
+
+    As a product of matrices: how XLA adds up within a larger loop depends on how many tiles the
+    loop has, and so on the number of workers.
+    """
+    rows = ops.reshape(tensor, (tensor.shape[0], 1, -1))
+    return ops.matmul(rows, ops.transpose(rows, (0, 2, 1)))[:, 0, 0]
 
 
 def _by_slot(

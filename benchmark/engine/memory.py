@@ -140,9 +140,9 @@ class Room:
         least = need.total(1, shape_of(1), threads)
         if least > self.free:
             raise TooLargeError(
-                f"a trial must fit into memory. It takes about {least / 1e9:.2g} GB, while "
-                f"{self.free / 1e9:.2g} GB are free. Take fewer or smaller layers, smaller "
-                "batches, or fewer curvature.lanczos_steps."
+                f"a trial must fit into memory, of which {self.free / 1e9:.2g} GB are free. "
+                f"Received one that takes about {least / 1e9:.2g} GB. Take fewer or smaller "
+                "layers, smaller batches, or fewer curvature.lanczos_steps."
             )
         return need.fitting(capacity, shape_of, threads, self.bytes)
 

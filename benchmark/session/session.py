@@ -290,7 +290,7 @@ class Session:
                     products = self._finish(summary, execution.best.values())
             except TooLargeError as error:
                 self._writer.abandon()  # keeps what has finished
-                raise UserError(f"{error} Received {self._study.name}.") from None
+                raise UserError(f"{error} The study is {self._study.name}.") from None
             finally:
                 if tracker is not None:
                     unsent = close_tracker(tracker, products, self._settings.notify)

@@ -183,3 +183,22 @@ def test_reports_come_in_the_same_order_whatever_the_threads_do(vectorized, alon
     first = order()
     assert sorted(first) == [(n, e) for n in range(20) for e in range(2 + n % 3)]
     assert order() == first
+
+
+def test_the_update_norm_does_not_depend_on_how_many_tiles_a_block_has():
+    """One worker has blocks of two tiles where two workers have blocks of one."""
+    trials = [
+        make_trial(
+            number,
+            epochs=4,
+            model="multilayer_perceptron",
+            model_options={"hidden": [16]},
+            hyperparameters={"learning_rate": 0.1 * (number + 1), "batch_size": 16},
+        )
+        for number in range(8)
+    ]
+    norms = []
+    for tiles in (1, 2):
+        found = run_all(VectorizedEngine(8, Shape(tiles, 4)), trials)
+        norms.append([report.metrics["update_norm"] for n in range(8) for report in found[n][1]])
+    assert norms[0] == norms[1]
