@@ -160,7 +160,8 @@ from benchmark.study.schema import Study
 from benchmark.trial import Report, Settings, Status, TrialResult
 
 study = Study.model_validate_json(sys.argv[1])
-search = Search(study, settings_of(study), sys.argv[2], run="run")
+place = sys.argv[2]
+search = Search(study, settings_of(study), place if "://" in place else Path(place), run="run")
 disk = os.open(sys.argv[3], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 while (trial := search.ask()) is not None:
     rate = trial.hyperparameters["learning_rate"]
