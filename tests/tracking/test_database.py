@@ -69,6 +69,7 @@ def test_a_database_that_refuses_us_is_a_sentence_within_seconds(driver: str) ->
 
 
 def test_a_database_that_never_answers_is_given_up(silent: int) -> None:
+    pytest.importorskip("psycopg")
     uri = f"postgresql+psycopg://ada:s3cret@127.0.0.1:{silent}/d?connect_timeout=2"
     started = time.perf_counter()
     with pytest.raises(TrackingError, match="timeout expired"):
