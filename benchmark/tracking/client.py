@@ -1,6 +1,7 @@
 """The one place where MLflow's client is imported and configured, and why it does not answer."""
 
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -108,6 +109,8 @@ def open_client(uri: str) -> "MlflowClient":
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     mlflow = import_module("mlflow")
+    # MLflow 3.9 lets Alembic report each look at the schema, whatever its own level is.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     file = sqlite_file(uri)
     if file is not None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
