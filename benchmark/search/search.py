@@ -49,6 +49,7 @@ class Search:
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from benchmark.search import settings_of
         >>> study = Study.model_validate({
         ...     "question": "Which one?", "compare": ["sgd", "adam"],
@@ -57,7 +58,7 @@ class Search:
         ...     "budget": {"trials": 2},
         ... })
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     search = Search(study, settings_of(study), folder, run="first")
+        ...     search = Search(study, settings_of(study), Path(folder), run="first")
         ...     [(trial.number, trial.label) for trial in iter(search.ask, None)]
         [(0, 'sgd'), (1, 'adam'), (2, 'sgd'), (3, 'adam')]
     """
