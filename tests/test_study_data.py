@@ -142,4 +142,5 @@ def test_validate_loads_data_without_a_framework():
         "assert not heavy, heavy\n"
         "assert CliRunner().invoke(app, ['validate', 'contours']).exit_code == 0\n"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ, check=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ, check=False)
+    assert done.returncode == 0

@@ -161,7 +161,7 @@ def test_who_works_below_a_folder_of_runs_has_code_of_their_own(
     (below / "below.py").write_text(CODE)
     monkeypatch.chdir(below)
     with only_recorded(project / RUN, forged("below:Mine")):
-        foreign.foreign_class("below:Mine")
+        assert foreign.foreign_class("below:Mine").__module__ == "below"
 
 
 def test_what_is_not_there_is_a_sentence() -> None:
