@@ -6,9 +6,18 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import importlib
+
 import pytest
 
 from benchmark import backend
+from benchmark.tracking.client import SETTINGS
+
+# The import of MLflow 3.9 closes every handler of the logging module. After TensorFlow's import
+# that would close the stream that pytest captures, so MLflow comes first, with a study's settings.
+for name, value in SETTINGS.items():
+    os.environ.setdefault(name, value)
+importlib.import_module("mlflow")
 
 # As every study does, so that no test depends on which one was the first to do it.
 backend.select(os.environ["KERAS_BACKEND"])

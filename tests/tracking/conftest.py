@@ -1,8 +1,6 @@
 """Trials to mirror, an empty store, and what is in a store by plain SQL."""
 
-import importlib
 import math
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,14 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.tracking.client import SETTINGS
 from benchmark.trial import DatasetProblem, Report, Settings, Status, Trial, TrialResult
-
-# MLflow's log writes to the error stream of its import. The first test that imports it may have
-# replaced that stream for a moment, so it is imported here, as quietly as a study does it.
-for name, value in SETTINGS.items():
-    os.environ.setdefault(name, value)
-importlib.import_module("mlflow")
 
 Record = tuple[TrialResult, list[Report]]
 Make = Callable[..., Record]
