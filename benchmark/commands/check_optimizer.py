@@ -132,7 +132,7 @@ def _show(found: "Sequence[Examination]") -> None:
 
 
 def _write(output: Path, found: "Sequence[Examination]") -> None:
-    from benchmark.commands.optimizer_page import properties_section
+    from benchmark.commands.optimizer_page import limits_section, properties_section
     from benchmark.commands.sections import write_section
     from benchmark.results import environment
 
@@ -141,6 +141,7 @@ def _write(output: Path, found: "Sequence[Examination]") -> None:
     versions = ", ".join(f"{k} {v}" for k, v in here["versions"].items() if k in names)
     command = shlex.join(["python", "-m", "benchmark.run", *sys.argv[1:]])
     text = properties_section(found, command, f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}, {versions}")
+    write_section(output, "limits", limits_section())
     write_section(output, "properties", text)
     warn(f"written: {output}")
 

@@ -1,13 +1,45 @@
-"""What ``docs/optimizers.md`` says of properties: a table of all, for all optimizers."""
+"""The parts of ``docs/optimizers.md`` that come from the optimizers: their limits and properties.
 
+``python -m benchmark.commands.optimizer_page docs/optimizers.md`` writes the limits alone, at once;
+``check-optimizer --all --output docs/optimizers.md`` writes both.
+"""
+
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from benchmark.commands.sections import write_section
 from benchmark.conformance.properties import PROPERTIES
 from benchmark.conformance.result import Examination, Outcome
+from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.stability import Stability
 
 SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.DOES_NOT_APPLY: "–"}
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
+
+
+def limits_section() -> str:
+    """Return the limit of η·λmax of every optimizer as a table, and why others have none."""
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    reasons = []
+    for name, entry in OPTIMIZERS.items():
+        stability = entry.stability
+        if isinstance(stability, Stability):
+            row = (stability.limit, stability.preconditioner, stability.rate)
+            rows.setdefault(row, []).append(name)
+        else:
+            reasons.append(f"- {(stability or '{} declares none.').format(f'**{name}**')}")
+    return "\n".join(
+        [
+            "| optimizer | limit | P | η |",
+            "|---|---|---|---|",
+            *(f"| {', '.join(names)} | {' | '.join(row)} |" for row, names in rows.items()),
+            "\nThe others have no limit of η·λmax:\n",
+            *reasons,
+            "- No limit is known for classes of Keras, nor for those of users that declare none.",
+        ]
+    )
 
 
 def properties_section(examinations: Sequence[Examination], command: str, where: str) -> str:
@@ -75,3 +107,7 @@ def _words(examinations: Sequence[Examination], outcome: Outcome) -> list[str]:
 
 def _of_whom(optimizer: str, backends: Sequence[str]) -> str:
     return f"{optimizer} ({' and '.join(backends)})"
+
+
+if __name__ == "__main__":
+    write_section(Path(sys.argv[1]), "limits", limits_section())

@@ -19,7 +19,7 @@ from benchmark.conformance.subject import (
     variables_of,
 )
 from benchmark.optimizers.constructor import parameters_of
-from benchmark.optimizers.tolerances import distance, tolerance
+from benchmark.optimizers.examination import distance, tolerance
 
 ROWS, STEPS = 12, 5
 # Read by the random generator of this module alone, so that every check sees the same.

@@ -13,7 +13,7 @@ from benchmark.conformance.state import require_same
 from benchmark.conformance.subject import Subject
 from benchmark.engine import SequentialEngine, VectorizedEngine
 from benchmark.engine.tiles import Shape
-from benchmark.optimizers.tolerances import distance, tolerance
+from benchmark.optimizers.examination import distance, tolerance
 from benchmark.trial import DatasetProblem, Settings, Trial, TrialResult
 
 EPOCHS = 2

@@ -19,7 +19,7 @@ from benchmark.conformance.subject import (
     take_steps,
     variables_of,
 )
-from benchmark.optimizers.tolerances import distance, tolerance
+from benchmark.optimizers.examination import distance, tolerance
 
 DTYPES = ("float32", "float64", "bfloat16")
 SIZES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 1), (2**20,), (256, 512))

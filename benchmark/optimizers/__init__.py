@@ -15,15 +15,14 @@ from benchmark.optimizers.building import (
 )
 from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.plateau import Plateau
 from benchmark.optimizers.registry import (
     OPTIMIZERS,
     load_optimizer,
     optimizer_entry,
     takes_objective,
 )
-from benchmark.optimizers.schedules import SCHEDULES, ScheduleEntry
-from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
+from benchmark.optimizers.schedules import SCHEDULES, Plateau, ScheduleEntry
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, REGULARIZATION
 
 __all__ = [
     "CLIPPING",

@@ -9,8 +9,8 @@ from keras import ops
 
 from benchmark.optimizers.constructor import read_constructor
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, REGULARIZATION
 from benchmark.optimizers.tensors import Tensor
-from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
 
 if TYPE_CHECKING:
     _Front = Mechanics

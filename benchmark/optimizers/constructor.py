@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.thresholds import CLIPPING, OF_KERAS, WEIGHT_DECAY
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, OF_KERAS, WEIGHT_DECAY
 
 Option = bool | str
 """A structural argument that a study may fix."""

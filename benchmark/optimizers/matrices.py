@@ -9,7 +9,6 @@ Every function takes the last two axes for a matrix and maps over those before t
 """
 
 import math
-from typing import Any
 
 from keras import ops
 from keras.backend import standardize_dtype
@@ -48,19 +47,6 @@ def is_due(updates: Tensor, frequency: Tensor) -> Tensor:
         frequency: a whole number ≥ 1.
     """
     return ops.equal(ops.mod(updates, frequency), 0)
-
-
-def check_size(name: str, value: Any, instance: int = 768) -> int:
-    """Return a structural size, or refuse it with a sentence.
-
-    Raises:
-        ValueError: it is no whole number ≥ 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"{name} must be a whole number >= 1. Received {value!r}. Give for instance {instance}."
-        )
-    return value
 
 
 def transposed(matrix: Tensor) -> Tensor:

@@ -10,9 +10,17 @@ from benchmark.errors import did_you_mean
 from benchmark.optimizers import clipping
 from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.penalties import with_penalties
-from benchmark.optimizers.tensors import State, Tensor, dense, plain_number, precision
-from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
-from benchmark.optimizers.variables import number_variable, state_variables
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, REGULARIZATION
+from benchmark.optimizers.tensors import (
+    State,
+    Tensor,
+    dense,
+    number_dtype,
+    number_variable,
+    plain_number,
+    precision,
+    state_variables,
+)
 
 _CLIP: dict[str, Callable[[Sequence[Tensor], Tensor], list[Tensor]]] = {
     "clipnorm": clipping.clip_by_norm,
@@ -266,8 +274,7 @@ class Mechanics(keras.optimizers.Optimizer):
 
 
 def _no_norms() -> State:
-    dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-    return {"gradient_norms": ops.zeros((clipping.HISTORY,), dtype)}
+    return {"gradient_norms": ops.zeros((clipping.HISTORY,), number_dtype())}
 
 
 def present(numbers: Mapping[str, float | None]) -> dict[str, float]:

@@ -53,7 +53,7 @@ def test_rules_take_a_leading_trial_axis(row: Any) -> None:
     # Slots of numbers that are possible: a mean of squares is no less than a squared mean.
     state = {
         name: rng.uniform(size=(3, 5 if slot.shape else 1)) + ("second" in name)
-        for name, slot in optimizer.initial_slots(keras.Variable(np.zeros(5))).items()
+        for name, slot in optimizer.initial_state(keras.Variable(np.zeros(5))).items()
     }
     shared = {"step": 3.0, "weights": None}
     slots, together = optimizer.rule({**state, **shared}, gradient, numbers)
@@ -77,7 +77,7 @@ def test_radam_knows_the_length_of_its_mean_in_float32(decay: str, follow: Any) 
     begun = []
     for t in range(1, 9):
         optimizer.apply([keras.ops.ones(3)], [weights])
-        (slots,) = optimizer._slots
+        (slots,) = optimizer._states
         length = 1 + 2 * float(slots["age_sum"].value) / float(slots["power_sum"].value)
         exact = longest - 2 * t * beta_2**t / (1 - beta_2**t)
         assert length == pytest.approx(float(exact), rel=1e-6)  # t roundings of 6e-8

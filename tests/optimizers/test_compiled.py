@@ -33,7 +33,9 @@ class Compiled:
     def slots(self) -> list[Any]:
         """What the optimizer keeps for each weight."""
         return [
-            np.array(slot.value) for slots in self.model.optimizer._slots for slot in slots.values()
+            np.array(slot.value)
+            for slots in self.model.optimizer._states
+            for slot in slots.values()
         ]
 
     def restart(self, numbers: dict[str, float]) -> None:

@@ -17,13 +17,13 @@ START = np.array([[1.5, -2.0, 0.3], [0.7, -0.1, 3.0]])
 
 def slots_of(optimizer: Any, *shapes: tuple[int, ...]) -> list[set[str]]:
     optimizer.build([keras.Variable(np.zeros(shape, "float32")) for shape in shapes])
-    return [set(slots) for slots in optimizer._slots]
+    return [set(slots) for slots in optimizer._states]
 
 
 def numbers_kept(optimizer: Any, shape: tuple[int, ...]) -> int:
     """How many numbers an optimizer keeps for one variable, apart from its count of updates."""
     slots_of(optimizer, shape)
-    [slots] = optimizer._slots
+    [slots] = optimizer._states
     return sum(int(np.prod(slot.shape)) for name, slot in slots.items() if name != "updates")
 
 
@@ -58,7 +58,7 @@ def test_muon_takes_matrices_by_shape_and_path() -> None:
         optimizer.build(model.trainable_variables)
         kept[label] = {
             variable.path: "velocity" in slots
-            for variable, slots in zip(model.trainable_variables, optimizer._slots, strict=True)
+            for variable, slots in zip(model.trainable_variables, optimizer._states, strict=True)
         }
         assert type(optimizer).from_config(optimizer.get_config()).get_config() == (
             optimizer.get_config()
@@ -188,7 +188,7 @@ def test_the_basis_of_soap_comes_to_the_eigenvectors(follow: Callable[..., Any])
     optimizer = build_optimizer("soap", {"beta_2": 0.99, "precondition_frequency": 1})
     gradients = (axes * [1.0, 9.0, 3.0, 27.0]) @ rng.normal(size=(30, 4, 6))
     follow(optimizer, np.zeros((4, 6)), lambda w, t: gradients[t], 30)
-    slots = optimizer._slots[0]
+    slots = optimizer._states[0]
     basis, statistics = slots["left_basis"].numpy(), slots["left_statistics"].numpy()
     within = basis.T @ statistics @ basis
     energies = np.diag(within)

@@ -46,7 +46,7 @@ def test_keeps_the_type_of_the_weights(case: Any, dtype: str) -> None:
     optimizer.apply([weights.value], [weights])
     assert keras.backend.standardize_dtype(weights.dtype) == dtype
     slot_type = "float64" if dtype == "float64" else "float32"
-    for slots in optimizer._slots:
+    for slots in optimizer._states:
         assert {keras.backend.standardize_dtype(slot.dtype) for slot in slots.values()} <= {
             slot_type
         }

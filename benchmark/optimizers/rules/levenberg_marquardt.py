@@ -5,13 +5,46 @@ from typing import Any
 import keras
 from keras import ops
 
-from benchmark.optimizers.conjugate_gradients import truncated_conjugate_gradient
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer, Point, Step
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.tensors import State
-from benchmark.optimizers.trust_region import ACCEPTED, GOOD, POOR, gain_ratio
+from benchmark.optimizers.shared_hyperparameters import CG_ITERATIONS, RELAXATION, forcing_term
+from benchmark.optimizers.stability import OWN_STEP
+from benchmark.optimizers.tensors import State, number_dtype
+from benchmark.optimizers.trust_region import (
+    ACCEPTED,
+    GOOD,
+    POOR,
+    gain_ratio,
+    truncated_conjugate_gradient,
+)
 from benchmark.optimizers.vectors import chosen, dot, moved, norm, scaled, zeros_like
+
+ENTRY = OptimizerEntry(
+    summary="(G + λ I) d = −g with the Gauss-Newton matrix G, λ damped by success",
+    hyperparameters={
+        "learning_rate": RELAXATION,
+        "damping": Hyperparameter(
+            default=0.01,
+            low=0.0,
+            space={"low": 1e-4, "high": 100.0, "log": True},
+            source="default: Marquardt 1963; space: our choice, up to Martens's 2010 start",
+        ),
+        "damping_factor": Hyperparameter(
+            default=10.0,
+            low=1.0,
+            space={"low": 1.5, "high": 10.0, "log": True},
+            source="default: Marquardt 1963; space: down to Martens's 2010 factor 3/2",
+        ),
+        "forcing_term": forcing_term(0.1, "our choice"),
+        "cg_iterations": CG_ITERATIONS,
+    },
+    constants=frozenset({"cg_iterations"}),
+    advice="Keep the defaults and take large mini-batches (Martens 2010, section 4.4).",
+    stability=OWN_STEP + "the damping that the last step called for.",
+)
+
 
 LEAST_DAMPING, MOST_DAMPING = 1e-10, 1e10
 FAR = 1e8
@@ -74,8 +107,8 @@ class LevenbergMarquardt(ObjectiveOptimizer):
         G = Jᵀ L J                     J the Jacobian of the model's outputs,
                                        L the Hessian of the loss in these
         (G + λ I) d = −g               by at most ``cg_iterations`` products G v
-        ρ = (f(W) − f(W + α d)) / (what gᵀd + dᵀGd/2 predicts)
-        W ← W + α d    where ρ > 0.0001                        α = ``learning_rate``
+        ρ = (f(W) − f(W + η d)) / (what gᵀd + dᵀGd/2 predicts)
+        W ← W + η d    where ρ > 0.0001                        η = ``learning_rate``
         λ ← λ ν        where ρ < 1/4;   λ / ν where ρ > 3/4    ν = ``damping_factor``
 
     For a sum of squares it is the method of that name; for cross-entropy it is the
@@ -90,11 +123,7 @@ class LevenbergMarquardt(ObjectiveOptimizer):
     All of it is of one mini-batch. Keeps nothing but λ, between 1e-10 and 1e10.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 1, the whole step.
-        damping: λ of the first step > 0. Default 0.01, Marquardt's.
-        damping_factor: ν > 1. Default 10, Marquardt's.
-        forcing_term: 0 < η < 1. Default 0.1, our choice.
-        cg_iterations: ≥ 1, structural. Default 20, our choice.
+        damping: λ of the first step.
         arguments: clipping, ``weight_decay``, ``name`` …, see
             :class:`~benchmark.optimizers.objective_optimizer.ObjectiveOptimizer`.
 
@@ -119,28 +148,11 @@ class LevenbergMarquardt(ObjectiveOptimizer):
         parameters, 1963. Schraudolph 2002. Martens 2010. Nocedal, Wright 2006, section 10.3.
     """
 
-    hyperparameter_table = OPTIMIZERS["levenberg_marquardt"].hyperparameters
-    constant_names = ("cg_iterations",)
-
-    def __init__(
-        self,
-        learning_rate: Any = 1.0,
-        damping: float = 0.01,
-        damping_factor: float = 10.0,
-        forcing_term: float = 0.1,
-        cg_iterations: int = 20,
-        **arguments: Any,
-    ) -> None:
-        numbers = {
-            "damping": damping,
-            "damping_factor": damping_factor,
-            "forcing_term": forcing_term,
-        }
-        super().__init__(learning_rate, numbers, {"cg_iterations": cg_iterations}, **arguments)
+    entry = ENTRY
 
     def initial_shared(self) -> State:
         """Return the state before the first step, which takes the damping that is given."""
-        return {**super().initial_shared(), "damping": ops.zeros((), dtype=self._adjustable_dtype)}
+        return {**super().initial_shared(), "damping": ops.zeros((), dtype=number_dtype())}
 
     def objective_rule(self, point: Point, hyperparameters: State, objective: Objective) -> Step:
         """Apply :func:`levenberg_marquardt`."""
