@@ -167,6 +167,9 @@ def test_published_limits_of_the_hessian_itself(name, numbers, limit):
 
 # The optimizers themselves.
 
+LIKE_ADAM = [
+    name for name in KNOWN if {"beta_1", "beta_2", "epsilon"} <= {*OPTIMIZERS[name].hyperparameters}
+]
 NUMBERS: dict[str, dict[str, float]] = {
     "momentum": {"momentum": 0.7},
     "dampened_momentum": {"momentum": 0.7},
@@ -174,10 +177,7 @@ NUMBERS: dict[str, dict[str, float]] = {
     "adagrad": {"initial_accumulator_value": 0.2, "epsilon": 1e-3},
     "adadelta": {"rho": 0.8, "epsilon": 1e-3},
     "rmsprop": {"rho": 0.8, "momentum": 0.0, "epsilon": 1e-3},
-    **{
-        name: {"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3}
-        for name in ("adam", "amsgrad", "adamw", "nadam", "adamax", "radam", "adabelief", "yogi")
-    },
+    **{name: {"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3} for name in LIKE_ADAM},
     "shampoo": {"momentum": 0.7, "epsilon": 1e-3},
     "soap": {"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3, "precondition_frequency": 5},
     "schedule_free_sgd": {"momentum": 0.7},
@@ -297,10 +297,7 @@ FROZEN: dict[str, dict[str, float]] = {
     "adagrad": {"initial_accumulator_value": 1e8},
     "adadelta": {"rho": 0.5, "epsilon": 1e8},
     "rmsprop": {"rho": 0.5, "momentum": 0.6, "epsilon": 1e8},
-    **{
-        name: {"beta_1": 0.6, "beta_2": 0.5, "epsilon": 1e4}
-        for name in ("adam", "amsgrad", "adamw", "nadam", "adamax", "adabelief", "yogi")
-    },
+    **{name: {"beta_1": 0.6, "beta_2": 0.5, "epsilon": 1e4} for name in LIKE_ADAM},
     "radam": {"beta_1": 0.6, "beta_2": 0.8, "epsilon": 1e4},
     "shampoo": {"momentum": 0.6, "epsilon": 1e8},
     "soap": {"beta_1": 0.6, "beta_2": 0.5, "epsilon": 1e4},
