@@ -17,7 +17,7 @@ from benchmark.commands.terminal import Terminal, terminal, text_column, warn
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
-    from benchmark.conformance.result import Examination
+    from benchmark.conformance.properties import Examination
 
 PASSED, FAILED = 0, 1
 STYLES = {"passed": "green", "failed": "bold red", "does not apply": "dim"}

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.commands.sections import write_section
-from benchmark.conformance.properties import PROPERTIES
-from benchmark.conformance.result import Examination, Outcome
+from benchmark.conformance.properties import PROPERTIES, Examination, Outcome
 from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.stability import Stability
 

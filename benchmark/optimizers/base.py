@@ -112,7 +112,7 @@ class Optimizer(Mechanics):
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Make table and constructor of a class that declares an entry."""
         super().__init_subclass__(**arguments)
-        if "slot_names" in cls.__dict__:  # its name until release 1.1
+        if "slot_names" in cls.__dict__:  # its former name, read for one release
             cls.state_names = cls.__dict__["slot_names"]
         entry = cls.__dict__.get("entry")
         if entry is None:

@@ -40,7 +40,7 @@ def distance(points: Sequence[Array], others: Sequence[Array]) -> float:
         3.0
     """
     pairs = zip(points, others, strict=True)
-    largest = max(float(np.max(np.abs(one - other))) for one, other in pairs)
+    largest = max(float(np.max(np.abs(point - reference))) for point, reference in pairs)
     return largest if np.isfinite(largest) else float("inf")
 
 
@@ -136,11 +136,11 @@ def verify(optimizer_class: Any, arguments: Arguments, findings: Findings) -> st
     trial = _Trial(optimizer_class, dict(arguments))
     try:
         optimizer = trial.adapted(findings.constants)
-        found = [rows[0] for rows in trial.steps(optimizer, [{}])]
-        own = trial.plain_steps({})
+        adapted = [rows[0] for rows in trial.steps(optimizer, [{}])]
+        plain = trial.plain_steps({})
     except (Exception, SystemExit) as error:  # a class of anyone's
         return failure_reason(error)
-    return "" if distance(found, own) <= trial.tolerance(own) else DIFFERENT
+    return "" if distance(adapted, plain) <= trial.tolerance(plain) else DIFFERENT
 
 
 class _Trial:
@@ -158,7 +158,7 @@ class _Trial:
         if "learning_rate" not in table:
             self.arguments.pop("learning_rate")
         self.table = table
-        present = {name for name, one in table.items() if one.default is not None}
+        present = {name for name, number in table.items() if number.default is not None}
         self.numbers = sorted(present | (set(arguments) & set(table)))
         random = np.random.default_rng(3)
         self.start = [random.uniform(0.2, 1, shape).astype("float32") for shape in SHAPES]
@@ -189,24 +189,24 @@ class _Trial:
         """
         optimizer = self.adapted(constants)
         usual = _variables_of(optimizer)
-        own = self.plain_steps({})
+        plain = self.plain_steps({})
         changed: dict[str, tuple[float, list[Array]]] = {}
         for name in (name for name in usual if name in self.numbers):
-            found = self._changed(name, usual[name], own)
-            if found is not None:
-                changed[name] = found
+            change = self._changed(name, usual[name], plain)
+            if change is not None:
+                changed[name] = change
         rows = [usual, *({**usual, name: value} for name, (value, _) in changed.items())]
         together = self.steps(optimizer, rows)
-        expected = [own, *(points for _, points in changed.values())]
+        expected = [plain, *(points for _, points in changed.values())]
         wrong = {name for name in usual if name in self.numbers and name not in changed}
-        for place, (name, points) in enumerate(zip(["", *changed], expected, strict=True)):
-            found_points = [stacked[place] for stacked in together]
+        for index, (name, points) in enumerate(zip(["", *changed], expected, strict=True)):
+            found_points = [stacked[index] for stacked in together]
             if distance(found_points, points) > self.tolerance(points):
                 wrong.add(name)
         return wrong
 
     def _changed(
-        self, name: str, usual: float, own: list[Array]
+        self, name: str, usual: float, plain: list[Array]
     ) -> tuple[float, list[Array]] | None:
         """Another value of a number, and where the class itself gets with it.
 
@@ -217,7 +217,7 @@ class _Trial:
                 points = self.plain_steps({name: value})
             except (Exception, SystemExit):  # noqa: S112 - a range that is not in the table
                 continue
-            if distance(points, own) > VISIBLE * distance(own, self.start):
+            if distance(points, plain) > VISIBLE * distance(plain, self.start):
                 return value, points
         return None
 
@@ -244,19 +244,19 @@ class _Trial:
         for numbers in rows:
             optimizer.set_hyperparameters(numbers)
             states.append([np.array(ops.convert_to_numpy(v.value)) for v in optimizer.variables])
-        own = [np.stack(values) for values in zip(*states, strict=True)]
-        return own, [np.stack([value] * len(rows)) for value in self.start]
+        values_of_rows = [np.stack(values) for values in zip(*states, strict=True)]
+        return values_of_rows, [np.stack([value] * len(rows)) for value in self.start]
 
-    def _traced(self, optimizer: Any, own: Any, weights: Any) -> Any:
+    def _traced(self, optimizer: Any, variables: Any, weights: Any) -> Any:
         step = backend.vectorize(optimizer.stateless_apply, (0, None, 0))
-        return backend.trace(step, own, self.gradients[0], weights)
+        return backend.trace(step, variables, self.gradients[0], weights)
 
     def steps(self, optimizer: Any, rows: Sequence[Mapping[str, float]]) -> list[Array]:
         """Where the adapted class gets as a pure function, with the numbers of each row."""
-        own, weights = self._states(optimizer, rows)
-        step = self._traced(optimizer, own, weights)
+        variables, weights = self._states(optimizer, rows)
+        step = self._traced(optimizer, variables, weights)
         for gradients in self.gradients:
-            weights, own = step(list(own), gradients, list(weights))
+            weights, variables = step(list(variables), gradients, list(weights))
         return [np.asarray(ops.convert_to_numpy(weight)) for weight in weights]
 
     def tolerance(self, points: list[Array]) -> float:

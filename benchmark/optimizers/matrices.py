@@ -162,10 +162,10 @@ def orthogonalized(
     """
     first, second, third = coefficients
     is_tall = matrix.shape[-2] > matrix.shape[-1]
-    found = transposed(matrix) if is_tall else matrix
-    norm = ops.sqrt(ops.sum(ops.square(found), axis=(-2, -1), keepdims=True))
-    found = found / (norm + 1e-7)
+    x = transposed(matrix) if is_tall else matrix
+    norm = ops.sqrt(ops.sum(ops.square(x), axis=(-2, -1), keepdims=True))
+    x = x / (norm + 1e-7)
     for _ in range(steps):
-        square = found @ transposed(found)
-        found = first * found + (second * square + third * (square @ square)) @ found
-    return transposed(found) if is_tall else found
+        square = x @ transposed(x)
+        x = first * x + (second * square + third * (square @ square)) @ x
+    return transposed(x) if is_tall else x

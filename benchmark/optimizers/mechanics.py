@@ -113,8 +113,8 @@ class Mechanics(keras.optimizers.Optimizer):
             return
         super().build(variables)
         if self._clipping_kind == "percentile_clipnorm":
-            found = state_variables(self, _no_norms)
-            self.__dict__["_gradient_norms"] = found["gradient_norms"]
+            variables_of_clipping = state_variables(self, _no_norms)
+            self.__dict__["_gradient_norms"] = variables_of_clipping["gradient_norms"]
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Make one step; Keras calls it with the gradients of a batch."""
@@ -149,8 +149,8 @@ class Mechanics(keras.optimizers.Optimizer):
     @property
     def has_evaluation_weights(self) -> bool:
         """Whether the model is evaluated at other weights than the trained ones; structural."""
-        own, usual = type(self), keras.optimizers.Optimizer
-        finalizes = own.finalize_variable_values is not usual.finalize_variable_values
+        optimizer_class, usual = type(self), keras.optimizers.Optimizer
+        finalizes = optimizer_class.finalize_variable_values is not usual.finalize_variable_values
         return bool(self.use_ema) or finalizes
 
     def evaluation_weights(

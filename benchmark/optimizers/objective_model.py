@@ -27,9 +27,9 @@ class ObjectiveModel(keras.Model):
             return super().train_step(*arguments)
         if keras.backend.backend() == "jax":
             return self._pure_step(*arguments)
-        own = self.optimizer
-        own.build(self.trainable_variables)
-        kinds = (self.trainable_variables, self.non_trainable_variables, own.variables)
+        optimizer = self.optimizer
+        optimizer.build(self.trainable_variables)
+        kinds = (self.trainable_variables, self.non_trainable_variables, optimizer.variables)
         values = [[variable.value for variable in kind] for kind in kinds]
         new, loss, outputs = self._new_values(values, _unpacked(arguments[0]))
         for kind, tensors in zip(kinds, new, strict=True):
@@ -47,7 +47,7 @@ class ObjectiveModel(keras.Model):
         return logs, (*new, metrics)
 
     def _measured(self, loss: Tensor, outputs: Tensor, x: Any, y: Any, sample_weight: Any) -> Any:
-        rows = next(size for one in keras.tree.flatten(x) for size in keras.ops.shape(one)[:1])
+        rows = next(size for array in keras.tree.flatten(x) for size in keras.ops.shape(array)[:1])
         self._loss_tracker.update_state(loss, sample_weight=rows)
         return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
 
@@ -63,10 +63,10 @@ class ObjectiveModel(keras.Model):
         (trainable, state, own), (x, y, sample_weight) = values, batch
 
         def outputs(weights: Sequence[Tensor]) -> tuple[Tensor, Vector, Vector]:
-            found, new, penalties = self.stateless_call(
+            predictions, new, penalties = self.stateless_call(
                 list(weights), list(state), x, training=True, return_losses=True
             )
-            return found, list(penalties), list(new)
+            return predictions, list(penalties), list(new)
 
         def loss(z: Tensor) -> Tensor:
             return self._compile_loss(y, z, sample_weight)
@@ -125,5 +125,5 @@ def with_objective(model: keras.Model) -> ObjectiveModel:
 
 
 def _unpacked(data: Any) -> tuple[Any, Any, Any]:
-    found: tuple[Any, Any, Any] = keras.utils.unpack_x_y_sample_weight(data)
-    return found
+    unpacked: tuple[Any, Any, Any] = keras.utils.unpack_x_y_sample_weight(data)
+    return unpacked

@@ -211,8 +211,8 @@ class ObjectiveOptimizer(Optimizer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values."""
         config = super().get_config()
-        kept = {name: value for name, value in config.items() if name not in _REFUSED}
-        return {**kept, **self.constants}
+        offered = {name: value for name, value in config.items() if name not in _REFUSED}
+        return {**offered, **self.constants}
 
     @property
     def _steps_apart(self) -> bool:
@@ -224,7 +224,9 @@ class ObjectiveOptimizer(Optimizer):
     ) -> None:
         given = self._given
         assert given is not None, "apply refuses to step without"
-        dtypes = [keras.backend.standardize_dtype(one.dtype) for one in trainable_variables]
+        dtypes = [
+            keras.backend.standardize_dtype(variable.dtype) for variable in trainable_variables
+        ]
         dtype = "float64" if "float64" in dtypes else "float32"
         names = self._states[0] if self._states else {}
         point = Point(
@@ -232,7 +234,9 @@ class ObjectiveOptimizer(Optimizer):
             value=self._penalized(ops.cast(given.value, dtype), given.weights),
             gradient=_cast(grads, dtype),
             states={n: _cast([state[n].value for state in self._states], dtype) for n in names},
-            shared={name: ops.cast(one.value, dtype) for name, one in self._shared.items()},
+            shared={
+                name: ops.cast(variable.value, dtype) for name, variable in self._shared.items()
+            },
             step=ops.cast(self.iterations + 1, dtype),
         )
         numbers = {**self._adjustable, "learning_rate": learning_rate}
@@ -259,22 +263,25 @@ class ObjectiveOptimizer(Optimizer):
         """The objective in the arithmetic of the rule, its gradients clipped as the first."""
 
         def native(vector: Sequence[Tensor]) -> Vector:
-            return [ops.cast(one, own) for one, own in zip(vector, dtypes, strict=True)]
+            return [
+                ops.cast(tensor, native_type)
+                for tensor, native_type in zip(vector, dtypes, strict=True)
+            ]
 
         def value(weights: Sequence[Tensor]) -> Tensor:
             return self._penalized(ops.cast(objective.value(native(weights)), dtype), weights)
 
         def value_and_gradient(weights: Sequence[Tensor]) -> tuple[Tensor, Vector]:
-            found, gradients = objective.value_and_gradient(native(weights))
+            loss, gradients = objective.value_and_gradient(native(weights))
             gradients = with_penalties(gradients, weights, self._penalties)
-            found = self._penalized(ops.cast(found, dtype), weights)
-            return found, _cast(self._clip_gradients(gradients), dtype)
+            loss = self._penalized(ops.cast(loss, dtype), weights)
+            return loss, _cast(self._clip_gradients(gradients), dtype)
 
         def product(name: str) -> Any:
-            own = getattr(objective, name)
+            unpenalized = getattr(objective, name)
 
             def penalized(weights: Sequence[Tensor], vectors: Sequence[Tensor]) -> Vector:
-                products = _cast(own(native(weights), native(vectors)), dtype)
+                products = _cast(unpenalized(native(weights), native(vectors)), dtype)
                 return with_penalty_products(products, vectors, self._penalties)
 
             return penalized
@@ -289,4 +296,4 @@ class ObjectiveOptimizer(Optimizer):
 
 
 def _cast(vector: Sequence[Tensor], dtype: str) -> Vector:
-    return [ops.cast(one, dtype) for one in vector]
+    return [ops.cast(tensor, dtype) for tensor in vector]

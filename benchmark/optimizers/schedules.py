@@ -101,7 +101,7 @@ Did you mean `cosine`?
     known = SCHEDULES[name].parameters
     for parameter in parameters:
         _refuse_unknown(f"a parameter of the schedule {name}", parameter, known)
-    values = {key: parameters.get(key, one.default) for key, one in known.items()}
+    values = {key: parameters.get(key, rule.default) for key, rule in known.items()}
     return {key: known[key].check(key, value) for key, value in values.items()}
 
 

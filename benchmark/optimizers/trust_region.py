@@ -83,14 +83,16 @@ def truncated_conjugate_gradient(
         length = ops.where(leaves, _to_boundary(d, p, radius), length)
         new = [moved(d, length, p), moved(r, length, ap), moved(ad, length, ap)]
         now = dot(new[1], new[1])
-        turned = moved([-one for one in new[1]], ratio(now, square), p)
-        kept = [chosen(done, old, one) for old, one in zip((d, r, ad), new, strict=True)]
+        turned = moved([-tensor for tensor in new[1]], ratio(now, square), p)
+        chosen_vectors = [
+            chosen(done, old, tensor) for old, tensor in zip((d, r, ad), new, strict=True)
+        ]
         ended = ops.logical_or(leaves, ops.sqrt(now) <= tolerance)
         return (
-            *kept[0],
-            *kept[1],
+            *chosen_vectors[0],
+            *chosen_vectors[1],
             *chosen(done, p, turned),
-            *kept[2],
+            *chosen_vectors[2],
             ops.where(done, square, now),
             ops.logical_or(done, ended),
             ops.logical_or(at_boundary, ops.logical_and(leaves, ops.logical_not(done))),
@@ -98,7 +100,7 @@ def truncated_conjugate_gradient(
         )
 
     square = dot(gradient, gradient)
-    downhill = [-one for one in gradient]
+    downhill = [-tensor for tensor in gradient]
     never = ops.zeros_like(square, dtype="bool")
     start = (
         *zeros_like(gradient),
@@ -110,8 +112,8 @@ def truncated_conjugate_gradient(
         never,
         ops.cast(never, "int32"),
     )
-    found = ops.fori_loop(0, rounds, body, start)
-    return Solution(list(found[:size]), list(found[3 * size : 4 * size]), found[-1], found[-2])
+    end = ops.fori_loop(0, rounds, body, start)
+    return Solution(list(end[:size]), list(end[3 * size : 4 * size]), end[-1], end[-2])
 
 
 def _to_boundary(d: Sequence[Tensor], p: Sequence[Tensor], radius: Tensor) -> Tensor:
@@ -148,8 +150,8 @@ def gain_ratio(before: Tensor, after: Tensor, predicted: Tensor) -> Tensor:
         Conn, Gould, Toint, Trust-Region Methods, 2000, section 17.4.2.
     """
     slack = rounding(before)
-    found = ratio(before - after + slack, predicted + slack)
+    gain = ratio(before - after + slack, predicted + slack)
     # At f = 0 there is no slack: nothing predicted and nothing gained is perfect too.
     is_nothing = ops.logical_and(ops.equal(predicted + slack, 0), ops.equal(before, after))
-    found = ops.where(is_nothing, ops.ones_like(found), found)
-    return ops.where(ops.isfinite(found), found, -ops.ones_like(found))
+    gain = ops.where(is_nothing, ops.ones_like(gain), gain)
+    return ops.where(ops.isfinite(gain), gain, -ops.ones_like(gain))

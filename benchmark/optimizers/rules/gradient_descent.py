@@ -73,8 +73,8 @@ def stop_when_still(
     # NaN < tolerance is false: a diverged run never counts as converged.
     converged = ops.logical_or(rests, norm < ops.cast(tolerance, norm.dtype))
     # `where`, not a product with the mask: 0 · NaN is NaN.
-    kept = [ops.where(rests, ops.zeros_like(update), update) for update in updates]
-    return {"converged": converged, "update_norm": norm}, kept
+    resting = [ops.where(rests, ops.zeros_like(update), update) for update in updates]
+    return {"converged": converged, "update_norm": norm}, resting
 
 
 def _refusal(argument: str) -> str:

@@ -54,10 +54,10 @@ def trust_ratio(weights: Tensor, update: Tensor) -> Tensor:
         >>> float(trust_ratio(weights, update)), float(trust_ratio(weights, 0 * update))
         (2.5, 1.0)
     """
-    own, step = ops.sqrt(ops.sum(ops.square(weights))), ops.sqrt(ops.sum(ops.square(update)))
-    usable = ops.logical_and(own > 0, step > 0)
-    ones = ops.ones_like(own)
-    return ops.where(usable, own / ops.where(step > 0, step, ones), ones)
+    size, step = ops.sqrt(ops.sum(ops.square(weights))), ops.sqrt(ops.sum(ops.square(update)))
+    usable = ops.logical_and(size > 0, step > 0)
+    ones = ops.ones_like(size)
+    return ops.where(usable, size / ops.where(step > 0, step, ones), ones)
 
 
 @keras.saving.register_keras_serializable(package="kappabench")

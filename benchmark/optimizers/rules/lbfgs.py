@@ -67,15 +67,15 @@ def two_loop_recursion(
     pairs = [([s[i] for s in steps], [y[i] for y in changes]) for i in range(count)]
     q = list(gradient)
     alphas: Vector = []
-    for place in reversed(range(count)):
-        s, y = pairs[place]
-        alpha = inverses[place] * dot(s, q)
+    for index in reversed(range(count)):
+        s, y = pairs[index]
+        alpha = inverses[index] * dot(s, q)
         q = moved(q, -alpha, y)
         alphas.insert(0, alpha)
     r = scaled(scale, q)
-    for place, (s, y) in enumerate(pairs):
-        beta = inverses[place] * dot(y, r)
-        r = moved(r, alphas[place] - beta, s)
+    for index, (s, y) in enumerate(pairs):
+        beta = inverses[index] * dot(y, r)
+        r = moved(r, alphas[index] - beta, s)
     return r
 
 
@@ -102,11 +102,11 @@ def limited_memory_bfgs(
     direction = scaled(-1, wanted)
     slope = dot(gradient, direction)
     line = Line(point.weights, direction, point.value, slope, gradient)
-    found = wolfe(objective, line, hyperparameters["learning_rate"], trials)
-    s = scaled(found.length, direction)
-    y = [new - old for new, old in zip(found.gradient, gradient, strict=True)]
-    new_state, shared = _remembered(point, s, y, found.length)
-    return Step(scaled(-1, s), found.evaluations, new_state, shared)
+    search = wolfe(objective, line, hyperparameters["learning_rate"], trials)
+    s = scaled(search.length, direction)
+    y = [new - old for new, old in zip(search.gradient, gradient, strict=True)]
+    new_state, shared = _remembered(point, s, y, search.length)
+    return Step(scaled(-1, s), search.evaluations, new_state, shared)
 
 
 def _remembered(

@@ -72,21 +72,21 @@ def levenberg_marquardt(
         products = objective.gauss_newton_vector_product(weights, vectors)
         return moved(products, damping, vectors)
 
-    found = truncated_conjugate_gradient(
+    solution = truncated_conjugate_gradient(
         damped,
         gradient,
         radius=ops.full_like(damping, FAR),
         tolerance=norm(gradient) * hyperparameters["forcing_term"],
         rounds=rounds,
     )
-    d, share = found.direction, hyperparameters["learning_rate"]
-    bent = dot(d, found.product) - damping * dot(d, d)
+    d, share = solution.direction, hyperparameters["learning_rate"]
+    bent = dot(d, solution.product) - damping * dot(d, d)
     predicted = -share * (dot(gradient, d) + share * bent / 2)
     after = objective.value(moved(weights, share, d))
     gain = gain_ratio(point.value, after, predicted)
     # At the boundary there is negative curvature, or nothing that bounds the step: f may go down
     # as predicted however far it goes, and a step of 1e8 would be the best of all.
-    is_lost = found.at_boundary
+    is_lost = solution.at_boundary
     factor = hyperparameters["damping_factor"]
     is_good = ops.logical_and(gain > GOOD, ops.logical_not(is_lost))
     damping = ops.where(is_good, damping / factor, damping)
@@ -95,7 +95,7 @@ def levenberg_marquardt(
     is_accepted = ops.logical_and(gain > ACCEPTED, ops.logical_not(is_lost))
     return Step(
         chosen(is_accepted, steps, zeros_like(steps)),
-        evaluations=found.products + 1,
+        evaluations=solution.products + 1,
         shared={"damping": ops.clip(damping, LEAST_DAMPING, MOST_DAMPING)},
     )
 

@@ -57,8 +57,8 @@ def lion(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State,
     """
     momentum = state["momentum"]
     ahead = momentum + (1 - hyperparameters["beta_1"]) * (gradient - momentum)
-    kept = momentum + (1 - hyperparameters["beta_2"]) * (gradient - momentum)
-    return {"momentum": kept}, hyperparameters["learning_rate"] * ops.sign(ahead)
+    new_momentum = momentum + (1 - hyperparameters["beta_2"]) * (gradient - momentum)
+    return {"momentum": new_momentum}, hyperparameters["learning_rate"] * ops.sign(ahead)
 
 
 @keras.saving.register_keras_serializable(package="kappabench")

@@ -61,7 +61,7 @@ def newton_cg(point: Point, hyperparameters: State, objective: Objective, rounds
     first = ops.minimum(hyperparameters["radius"], hyperparameters["maximum_radius"])
     radius = ops.where(point.step <= 1, first, point.shared["radius"])
     size = norm(gradient)
-    found = truncated_conjugate_gradient(
+    solution = truncated_conjugate_gradient(
         lambda vectors: objective.hessian_vector_product(weights, vectors),
         gradient,
         radius=radius,
@@ -70,18 +70,18 @@ def newton_cg(point: Point, hyperparameters: State, objective: Objective, rounds
     )
     share = hyperparameters["learning_rate"]
     predicted = -share * (
-        dot(gradient, found.direction) + share * dot(found.direction, found.product) / 2
+        dot(gradient, solution.direction) + share * dot(solution.direction, solution.product) / 2
     )
-    after = objective.value(moved(weights, share, found.direction))
+    after = objective.value(moved(weights, share, solution.direction))
     gain = gain_ratio(point.value, after, predicted)
     wider = ops.minimum(2 * radius, hyperparameters["maximum_radius"])
-    is_wider = ops.logical_and(gain > GOOD, found.at_boundary)
+    is_wider = ops.logical_and(gain > GOOD, solution.at_boundary)
     radius = ops.where(is_wider, wider, radius)
-    radius = ops.where(gain < POOR, norm(found.direction) / 4, radius)
-    steps = scaled(-share, found.direction)
+    radius = ops.where(gain < POOR, norm(solution.direction) / 4, radius)
+    steps = scaled(-share, solution.direction)
     return Step(
         chosen(gain > ACCEPTED, steps, zeros_like(steps)),
-        evaluations=found.products + 1,
+        evaluations=solution.products + 1,
         shared={"radius": radius},
     )
 

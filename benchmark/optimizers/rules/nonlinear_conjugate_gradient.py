@@ -61,11 +61,11 @@ def nonlinear_conjugate_gradient(
     first = hyperparameters["learning_rate"] * exact
     length, values = backtrack(objective, line, first, trials)
     # Where nothing went down the next step begins anew, from the gradient alone.
-    kept = chosen(length > 0, direction, zeros_like(direction))
+    remembered = chosen(length > 0, direction, zeros_like(direction))
     return Step(
         scaled(-length, direction),
         evaluations=1 + values,
-        states={"gradient": point.gradient, "direction": kept},
+        states={"gradient": point.gradient, "direction": remembered},
     )
 
 

@@ -174,8 +174,8 @@ class Prodigy(Optimizer):
         """Estimate d from the steps so far, and add the gradient's part to r."""
         numbers = in_type_of(gradients, {**hyperparameters, **shared})
         norm = absolute_sum([state["gradient_sum"] for state in states])
-        found = numbers["correlation"] / ops.where(norm > 0, norm, 1.0)
-        estimate = ops.where(norm > 0, numbers["distance_coefficient"] * found, 0.0)
+        quotient = numbers["correlation"] / ops.where(norm > 0, norm, 1.0)
+        estimate = ops.where(norm > 0, numbers["distance_coefficient"] * quotient, 0.0)
         is_first = states[0]["step"] == 1
         known = ops.where(is_first, numbers["initial_distance"], numbers["distance"])
         distance = ops.maximum(known, estimate)

@@ -107,7 +107,7 @@ def random_signs(seed: Tensor, step: Tensor, like: Sequence[Tensor]) -> Vector:
         "lowbias32".
     """
     key = _mixed(_mixed(_whole(seed)) + _whole(step))
-    found, offset = [], 0
+    signs, offset = [], 0
     for tensor in like:
         size = 1
         for length in tensor.shape:
@@ -115,9 +115,9 @@ def random_signs(seed: Tensor, step: Tensor, like: Sequence[Tensor]) -> Vector:
         places = ops.cast(ops.arange(offset, offset + size, dtype="int32"), "uint32")
         bits = _mixed(ops.bitwise_xor(_mixed(places * _constant(_GOLDEN_RATIO)), key))
         top = ops.cast(ops.right_shift(bits, _constant(31)), tensor.dtype)
-        found.append(ops.reshape(1 - 2 * top, tensor.shape))
+        signs.append(ops.reshape(1 - 2 * top, tensor.shape))
         offset += size
-    return found
+    return signs
 
 
 def _mixed(bits: Tensor) -> Tensor:
