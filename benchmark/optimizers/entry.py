@@ -1,6 +1,7 @@
 """What an optimizer's file declares of it."""
 
 import inspect
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,16 +67,20 @@ class OptimizerEntry:
             Descend.
             <BLANKLINE>
                 Hyperparameters:
-                    rate: > 0. Default 0.1. (default: ours)
+                    rate: > 0, 0.1 by default. Sources: default: ours.
         """
-        lines = [
-            f"        {name}: {number.rule}. Default {number.default:g}. ({number.source})"
+        meanings = {
+            name: f"{number.rule}, {number.default:g} by default. Sources: {number.source}."
             for name, number in self.hyperparameters.items()
             if number.default is not None
-        ]
-        lines += [f"        {name}: structural. Default {v!r}." for name, v in self.options.items()]
-        lines += [
-            f"        {name}: structural, >= 1. Default {v}." for name, v in self.sizes.items()
+        }
+        meanings |= {name: f"structural, {v!r} by default." for name, v in self.options.items()}
+        meanings |= {name: f"structural, >= 1, {v} by default." for name, v in self.sizes.items()}
+        lines = [
+            textwrap.fill(
+                f"{name}: {meaning}", 96, initial_indent=8 * " ", subsequent_indent=12 * " "
+            )
+            for name, meaning in meanings.items()
         ]
         section = "\n".join(["    Hyperparameters:", *lines])
         text, raises, rest = (docstring or "").rstrip().partition("\n    Raises:")

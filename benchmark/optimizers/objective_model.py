@@ -60,7 +60,7 @@ class ObjectiveModel(keras.Model):
             values: weights, what the model keeps besides, and the optimizer's variables.
             batch: examples, targets and sample weights.
         """
-        (trainable, state, own), (x, y, sample_weight) = values, batch
+        (trainable, state, optimizer_state), (x, y, sample_weight) = values, batch
 
         def outputs(weights: Sequence[Tensor]) -> tuple[Tensor, Vector, Vector]:
             predictions, new, penalties = self.stateless_call(
@@ -82,7 +82,7 @@ class ObjectiveModel(keras.Model):
 
         (value, (z, new)), gradients = backend.value_and_grad(first, has_aux=True)(trainable)
         weights, variables = self.optimizer.stateless_minimize(
-            own, list(trainable), value, list(gradients), objective
+            optimizer_state, list(trainable), value, list(gradients), objective
         )
         return (weights, list(new), variables), value, z
 

@@ -51,7 +51,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
 def test_its_file_and_its_line_are_enough(case: Case, follow: Any) -> None:
     entry = OPTIMIZERS[case.optimizer]
     assert entry.target == "benchmark.optimizers.rules.ademamix:AdEMAMix"
-    assert "beta_3: >= 0 and < 1. Default 0.9999." in load_optimizer(case.optimizer).__doc__
+    assert "beta_3: >= 0 and < 1, 0.9999 by default." in load_optimizer(case.optimizer).__doc__
     assert "no known limit" in str(stepping(case.optimizer, Snapshot(0.1, {}, 3)))
     start = np.array([1.5, -2.0, 0.3], "float32")
     points = follow(case.build(), start, lambda w, t: w, 5)
