@@ -207,8 +207,8 @@ def snapshot(name: str, optimizer: Any, step: int) -> Snapshot:
     values = [keras.ops.convert_to_numpy(variable.value) for variable in optimizer.variables]
     defaults = {key: one.default for key, one in OPTIMIZERS[name].hyperparameters.items()}
     numbers = {**defaults, **optimizer.hyperparameters}
-    slots, shared = optimizer.memory(values)
-    return Snapshot(numbers["learning_rate"], numbers, step, slots, shared)
+    states, shared = optimizer.memory(values)
+    return Snapshot(numbers["learning_rate"], numbers, step, states, shared)
 
 
 def read(name: str, optimizer: Any, step: int) -> Stepping:
@@ -282,11 +282,11 @@ def test_adadelta_divides_by_the_ratio_of_its_two_means():
     earlier, before = snapshot("adadelta", optimizer, 12), flat(weights)
     apply(optimizer, weights, GRADIENTS[-1])
     last = snapshot("adadelta", optimizer, 13)
-    slots = [
+    states = [
         {**new, "squared_update": old["squared_update"]}
         for new, old in zip(last.states, earlier.states, strict=True)
     ]
-    found = stepping("adadelta", Snapshot(0.1, last.numbers, 13, slots))
+    found = stepping("adadelta", Snapshot(0.1, last.numbers, 13, states))
     assert isinstance(found, Stepping)
     expected = 0.1 * preconditioned(found, flat(GRADIENTS[-1]))
     np.testing.assert_allclose(before - flat(weights), expected, rtol=1e-10)
@@ -466,8 +466,8 @@ def test_what_is_not_known_is_said():
     assert "no step yet" in reason("adam", Snapshot(0.1, numbers))
     assert "not kept with the weights" in reason("adam", Snapshot(0.1, numbers, 5))
     assert "it is not a built-in optimizer" in reason("keras:SGD", Snapshot(0.1, numbers, 5))
-    slots = [{"second_moment": np.array([np.inf, 1.0])}]
-    assert "not positive and finite" in reason("adam", Snapshot(0.1, numbers, 5, slots))
+    states = [{"second_moment": np.array([np.inf, 1.0])}]
+    assert "not positive and finite" in reason("adam", Snapshot(0.1, numbers, 5, states))
     decayed = reason("sgd", Snapshot(0.5, {"weight_decay": 5.0}))
     assert decayed == (
         "Weight decay alone multiplies the weights by 1 − 2.5 in a step of sgd, so that they grow "
