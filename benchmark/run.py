@@ -84,7 +84,7 @@ def validate(
     from benchmark.errors import UserError
     from benchmark.study.catalogue import catalogue
     from benchmark.study.data import check_data
-    from benchmark.study.loading import find_study, load_study
+    from benchmark.study.loading import find_study, load_study, old_names
 
     found: dict[str, list[str]] = {}
     notes: dict[str, list[str]] = {}
@@ -96,7 +96,7 @@ def validate(
                 with code_of_study(file, trust=trust):
                     study = load_study(file, facts)
                 check_data(study, warn)
-                notes[path] = default_spaces(study, facts)
+                notes[path] = [*old_names(file), *default_spaces(study, facts)]
                 found[path] = []
             except UserError as error:
                 found[path] = str(error).splitlines()

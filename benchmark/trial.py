@@ -172,7 +172,7 @@ class CurvatureRequest:
         exact_limit: the largest number of parameters whose full Hessian is formed.
         lanczos_steps: the number of Hessian-vector products beyond that size.
         samples: how many training examples the Hessian is taken over; 0 means all.
-        tracked_epochs: the epochs after which the curvature is followed by few products, on a
+        monitored_epochs: the epochs after which the curvature is followed by few products, on a
             fixed probe; the one with which a usable trial ends is always among them.
         probe: how many training examples that probe has, ≥ 1.
         gradient_norm_epochs: the epochs after which the norm of the gradient of the whole
@@ -184,7 +184,7 @@ class CurvatureRequest:
     exact_limit: int = 1000
     lanczos_steps: int = 40
     samples: int = 0
-    tracked_epochs: tuple[int, ...] = ()
+    monitored_epochs: tuple[int, ...] = ()
     probe: int = 64
     gradient_norm_epochs: tuple[int, ...] | None = None
 

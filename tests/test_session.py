@@ -358,7 +358,7 @@ def test_every_trial_of_the_search_is_followed_and_its_cost_stated(finished):
         if own["phase"].iloc[0] == "search":
             epochs = followed[followed["trial"] == number]["epoch"]
             assert epochs.tolist() == [0, 1, 3]
-    cost = json.loads((finished / "summary.json").read_text())["tracking"]
+    cost = json.loads((finished / "summary.json").read_text())["monitoring"]
     search = trials[trials["phase"] == "search"]
     assert cost["seconds"] == pytest.approx(search["seconds.curvature"].sum(), abs=1e-3)  # rounded
     share = search["seconds.curvature"].sum() / search["seconds.train"].sum()

@@ -188,9 +188,9 @@ def curvature_sentences(summary: Mapping[str, Any]) -> list[str]:
         ['diagnosing 3 trials took 1 min 30 s, 30 × the time of training them']
     """
     sentences = []
-    if "tracking" in summary:
-        share = summary["tracking"]["share_of_training"]
-        sentences.append(f"following the curvature took {share:.0%} of the time of training")
+    if "monitoring" in summary:
+        share = summary["monitoring"]["share_of_training"]
+        sentences.append(f"monitoring the curvature took {share:.0%} of the time of training")
     if cost := summary.get("diagnosis"):
         share = cost["share_of_training"]
         shown = f"{share:.0%} of" if share < 2 else f"{share:.3g} ×"

@@ -71,6 +71,8 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
         new = changed_study(request.name, request.changes, known)
+        for notice in new.notices:
+            warn_on(console, notice)
         check_run_name(request.results, new.study.name, request.run_name)
         study = new.study
     else:

@@ -216,10 +216,12 @@ class Block:
                 for place, norm in norms.items():
                     found[place]["gradient_norm"] = norm
         verdicts = {place: self._slots[place].evaluate(found[place]) for place in places}
-        tracked = self._track([p for p in places if self._slots[p].needs_tracking(verdicts[p][0])])
+        monitored = self._monitor(
+            [p for p in places if self._slots[p].needs_monitoring(verdicts[p][0])]
+        )
         reports = {
             place: self._report(
-                place, found[place], *verdicts[place], tracked.get(place, {}), before
+                place, found[place], *verdicts[place], monitored.get(place, {}), before
             )
             for place in places
         }
@@ -227,7 +229,7 @@ class Block:
         self._end([place for place, one in reports.items() if one.status.is_usable])
         return list(reports.values())
 
-    def _track(self, places: Sequence[int]) -> dict[int, dict[str, float]]:
+    def _monitor(self, places: Sequence[int]) -> dict[int, dict[str, float]]:
         """Follow the curvature of the trials in some places, side by side."""
         if not places:
             return {}
@@ -248,12 +250,12 @@ class Block:
         metrics: dict[str, float],
         status: Status,
         reason: str,
-        tracked: dict[str, float],
+        monitored: dict[str, float],
         before: Tensors,
     ) -> Report:
         slot = self._slots[place]
         if not slot.needs_curvature(status):
-            return slot.report(metrics, status, reason, tracked=tracked)
+            return slot.report(metrics, status, reason, monitored=monitored)
         try:
             with Clock("curvature", slot):
                 weights, states = self._evaluated_row(place)
@@ -273,7 +275,7 @@ class Block:
             SystemExit,
         ) as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, failure_reason(error))
-        return slot.report(metrics, status, reason, found, tracked)
+        return slot.report(metrics, status, reason, found, monitored)
 
     def _end(self, places: Sequence[int]) -> None:
         """Keep the weights of trials that came to their own end, and look at the test part."""

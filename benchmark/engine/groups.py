@@ -47,9 +47,9 @@ class Group:
         if request.epochs:
             key = (id(evaluation), request.samples, request.exact_limit)
             warming.add(key, lambda: evaluation.warm_up_curvature(request), slot)
-        if request.tracked_epochs:
-            tracking = self.shared.tracking(slot.trial)
-            warming.add(id(tracking), tracking.warm_up, slot)
+        if request.monitored_epochs:
+            monitoring = self.shared.monitoring_program(slot.trial)
+            warming.add(id(monitoring), monitoring.warm_up, slot)
 
     def first_row(self, slot: Slot) -> Row:
         """The values that a trial starts from.

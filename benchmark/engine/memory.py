@@ -33,10 +33,10 @@ DIAGNOSIS_CHUNK, PRODUCTS_TOGETHER = 2048, 16
 """Rows and vectors that a Hessian product takes at once, see ``HessianProgram``."""
 DIAGNOSIS_COMPILED_BYTES = {"tensorflow": 0, "jax": 220 * 10**6}
 """What compiling the products of a diagnosis leaves taken besides."""
-TRACKING_BYTES = 220
+MONITORING_BYTES = 220
 """For each parameter, of a measurement on the probe: its directions and products in float32, both
 once more in float64, and copies."""
-TRACKING_PASSES = 7
+MONITORING_PASSES = 7
 """Of each layer's output over the probe, in a product with the Hessian."""
 
 
@@ -165,9 +165,9 @@ def footprint(
     item = np.dtype(program.dtype).itemsize
     at_once = max(_rows(program.layout), min(CHUNK_ROWS, whole_lines(rows)))
     place = PASSES * (at_once * numbers * item + parts[0])
-    if request.tracked_epochs:
-        probe = TRACKING_PASSES * min(request.probe, rows) * numbers * item
-        place = max(place, TRACKING_BYTES * parameters + probe)
+    if request.monitored_epochs:
+        probe = MONITORING_PASSES * min(request.probe, rows) * numbers * item
+        place = max(place, MONITORING_BYTES * parameters + probe)
     fixed = COMPILED_BYTES[framework] + 2 * _bytes([np.asarray(one) for one in program.data])
     diagnosis = 0
     if request.epochs:

@@ -30,7 +30,7 @@ DEPENDENT = 1e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tracked:
+class MonitoredPoint:
     """Where the curvature of a trial is followed, or what was found there.
 
     Args:
@@ -51,7 +51,7 @@ class Tracked:
         return [*self.states, *(one.astype("float32") for one in self.regularization.coefficients)]
 
 
-class TrackingProgram:
+class MonitoringProgram:
     """Ends of the Hessian's spectrum and the best step of several trials side by side.
 
     H and g are those of the training loss, with its penalties, over a fixed *probe*, some drawn
@@ -98,7 +98,7 @@ class TrackingProgram:
         """How often it has been compiled so far."""
         return self._measure.compilations
 
-    def measure(self, trials: Sequence[Tracked]) -> list[tuple[dict[str, float], Array]]:
+    def measure(self, trials: Sequence[MonitoredPoint]) -> list[tuple[dict[str, float], Array]]:
         """Return the quantities of each trial, and the direction to start from next time.
 
         Args:
@@ -126,7 +126,7 @@ class TrackingProgram:
         if self._is_warm:
             return
         model = self._task.model
-        here = Tracked(values_of(model), state_of(model), None)
+        here = MonitoredPoint(values_of(model), state_of(model), None)
         weights, states = (
             [self.shape.repeated(one) for one in arrays] for arrays in (here.weights, here.inputs)
         )
@@ -134,7 +134,7 @@ class TrackingProgram:
         backend.wait_for(self._measure(weights, states, begin, np.int32(0), self._data))
         self._is_warm = True
 
-    def _direction(self, trial: Tracked) -> Array:
+    def _direction(self, trial: MonitoredPoint) -> Array:
         return self._start if trial.direction is None else trial.direction
 
     def _stacked(self, rows: Sequence[Array]) -> Array:

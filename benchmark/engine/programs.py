@@ -14,7 +14,7 @@ from benchmark import backend
 from benchmark.engine.batches import Layout
 from benchmark.engine.evaluation import Evaluation
 from benchmark.engine.evaluation_program import EvaluationProgram
-from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
+from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot
@@ -102,13 +102,13 @@ class ModelPrograms:
         self.evaluation_program = EvaluationProgram(task, self.shape)
         self.evaluation = Evaluation(task)
         self.rows = len(task.parts["train"].x)
-        self._tracking: dict[tuple[int, int], TrackingProgram] = {}
+        self._monitoring: dict[tuple[int, int], MonitoringProgram] = {}
 
     @property
     def compilations(self) -> int:
-        """How often the programs of evaluating and tracking have been compiled so far."""
-        tracking = sum(program.compilations for program in self._tracking.values())
-        return self.evaluation_program.compilations + tracking
+        """How often the programs of evaluating and monitoring have been compiled so far."""
+        monitoring = sum(program.compilations for program in self._monitoring.values())
+        return self.evaluation_program.compilations + monitoring
 
     def follow(
         self, slots: Sequence[Slot], rows: Sequence[tuple[list[Array], list[Array]]]
@@ -120,24 +120,26 @@ class ModelPrograms:
             rows: the weights of each at which it is evaluated, and its model's state.
         """
         found: dict[int, dict[str, float]] = {}
-        programs = [self.tracking(slot.trial) for slot in slots]
+        programs = [self.monitoring_program(slot.trial) for slot in slots]
         for program in dict.fromkeys(programs):
             own = [index for index, one in enumerate(programs) if one is program]
             trials = [
-                Tracked(*rows[index], slots[index].direction, regularization_of(slots[index].trial))
+                MonitoredPoint(
+                    *rows[index], slots[index].direction, regularization_of(slots[index].trial)
+                )
                 for index in own
             ]
             for index, (numbers, direction) in zip(own, program.measure(trials), strict=True):
                 slots[index].direction = direction
-                found[index] = slots[index].track(numbers)
+                found[index] = slots[index].monitor(numbers)
         return [found[index] for index in range(len(slots))]
 
-    def tracking(self, trial: Trial) -> TrackingProgram:
+    def monitoring_program(self, trial: Trial) -> MonitoringProgram:
         """What follows the curvature on the probe of a trial; made at the first one."""
         key = (trial.curvature.probe, probe_seed(trial))
-        if key not in self._tracking:
-            self._tracking[key] = TrackingProgram(self.task, self.shape, *key)
-        return self._tracking[key]
+        if key not in self._monitoring:
+            self._monitoring[key] = MonitoringProgram(self.task, self.shape, *key)
+        return self._monitoring[key]
 
 
 def shape_for_large(shape: Shape) -> Shape:

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
-from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed, rows_seed
+from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
 from benchmark.engine.programs import MOST_MODELS, Recent
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
@@ -82,7 +82,7 @@ class SequentialEngine:
     def __init__(self) -> None:
         self._structures: Recent[Structure] = Recent(MOST_STRUCTURES)
         self._evaluations: Recent[Evaluation] = Recent(MOST_MODELS)
-        self._tracking: Recent[TrackingProgram] = Recent(MOST_MODELS)
+        self._monitoring: Recent[MonitoringProgram] = Recent(MOST_MODELS)
         self._slot: Slot | None = None
         self._structure_of_slot: Structure | None = None
         self._error = ""
@@ -171,8 +171,8 @@ class SequentialEngine:
             if not structure.is_plain:
                 self._warm_up(structure, trial)
             structure.evaluation.warm_up(trial.curvature)
-            if trial.curvature.tracked_epochs:
-                self._tracking_of(trial, structure.task).warm_up()
+            if trial.curvature.monitored_epochs:
+                self._monitoring_of(trial, structure.task).warm_up()
             task = structure.task
             start = [*starting_weights(task, trial), *starting_state(task, trial)]
             model = task.model
@@ -252,9 +252,9 @@ class SequentialEngine:
             if slot.needs_gradient_norm(metrics):
                 metrics["gradient_norm"] = evaluation.gradient_norm(weights, state)
         status, reason = slot.evaluate(metrics)
-        tracked = self._track(slot, weights, state) if slot.needs_tracking(status) else {}
+        monitored = self._monitor(slot, weights, state) if slot.needs_monitoring(status) else {}
         if not slot.needs_curvature(status):
-            return slot.report(metrics, status, reason, tracked=tracked)
+            return slot.report(metrics, status, reason, monitored=monitored)
         with Clock("curvature", slot):
             seed = slot.trial.random_seed("initial_weights")
             found = evaluation.curvature(
@@ -267,21 +267,21 @@ class SequentialEngine:
                 regularization_of(slot.trial),
                 rows_seed(slot.trial),
             )
-        return slot.report(metrics, status, reason, found, tracked)
+        return slot.report(metrics, status, reason, found, monitored)
 
-    def _track(self, slot: Slot, weights: list[Array], state: list[Array]) -> dict[str, float]:
+    def _monitor(self, slot: Slot, weights: list[Array], state: list[Array]) -> dict[str, float]:
         with Clock("curvature", slot):
-            program = self._tracking_of(slot.trial, self._structure.task)
+            program = self._monitoring_of(slot.trial, self._structure.task)
             ((found, direction),) = program.measure(
-                [Tracked(weights, state, slot.direction, regularization_of(slot.trial))]
+                [MonitoredPoint(weights, state, slot.direction, regularization_of(slot.trial))]
             )
         slot.direction = direction
-        return slot.track(found)
+        return slot.monitor(found)
 
-    def _tracking_of(self, trial: Trial, task: Task) -> TrackingProgram:
+    def _monitoring_of(self, trial: Trial, task: Task) -> MonitoringProgram:
         """What follows curvature; the model of any structure will do, since weights come in."""
         key = (model_key(trial), trial.curvature.probe, probe_seed(trial))
-        return self._tracking.get(key, lambda: TrackingProgram(task, Shape(1, 1), *key[1:]))
+        return self._monitoring.get(key, lambda: MonitoringProgram(task, Shape(1, 1), *key[1:]))
 
     def _memory(self) -> Memory:
         optimizer = self._structure.optimizer

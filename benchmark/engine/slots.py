@@ -116,7 +116,7 @@ class Slot:
         due = (
             trial.evaluation_epochs,
             curvature.epochs,
-            curvature.tracked_epochs,
+            curvature.monitored_epochs,
             curvature.gradient_norm_epochs,
         )
         return any(epochs is not None and epoch in epochs for epochs in due)
@@ -137,13 +137,13 @@ class Slot:
         """Whether curvature is due at this epoch."""
         return status is not Status.DIVERGED and self.epoch in self.trial.curvature.epochs
 
-    def needs_tracking(self, status: Status) -> bool:
+    def needs_monitoring(self, status: Status) -> bool:
         """Whether the curvature on the probe is due at this epoch."""
-        due = self.trial.curvature.tracked_epochs
+        due = self.trial.curvature.monitored_epochs
         is_due = self.epoch in due or (bool(due) and status.is_usable)
         return is_due and status is not Status.DIVERGED
 
-    def track(self, quantities: Mapping[str, float]) -> dict[str, float]:
+    def monitor(self, quantities: Mapping[str, float]) -> dict[str, float]:
         """Name what was found on the probe, and set λmax against the learning rate η.
 
         Args:
@@ -167,7 +167,7 @@ class Slot:
         status: Status,
         reason: str,
         found: Any = None,
-        tracked: Mapping[str, float] | None = None,
+        monitored: Mapping[str, float] | None = None,
     ) -> Report:
         """Say how the trial stands.
 
@@ -176,7 +176,7 @@ class Slot:
             status: as :meth:`evaluate` found.
             reason: a sentence on a final status.
             found: the curvature, where it was due.
-            tracked: that on the probe, likewise.
+            monitored: that on the probe, likewise.
         """
         return Report(
             trial_number=self.trial.number,
@@ -187,7 +187,7 @@ class Slot:
             metrics=Settings({**metrics, **self._rate()} if metrics else metrics),
             status=status,
             reason=reason,
-            curvature=Settings({**(found.quantities if found else {}), **(tracked or {})}),
+            curvature=Settings({**(found.quantities if found else {}), **(monitored or {})}),
             spectrum=tuple(map(float, found.eigenvalues)) if found else (),
             findings=Settings(found.findings, verdict=found.verdict) if found else Settings(),
         )

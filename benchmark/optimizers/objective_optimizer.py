@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from benchmark.backend import keras_internals
 from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.penalties import penalty, with_penalties, with_penalty_products
@@ -162,7 +163,7 @@ class ObjectiveOptimizer(Optimizer):
                     "variables must be given at the first call of minimize. Received None."
                 )
             self.build(variables)
-        weights = [variable.value for variable in self._trainable_variables]
+        weights = [variable.value for variable in keras_internals.trained_variables(self)]
         value, gradients = objective.value_and_gradient(weights)
         self._given = _Given(objective, value, tuple(weights))
         try:
@@ -219,20 +220,18 @@ class ObjectiveOptimizer(Optimizer):
         """No: the rule sees the objective, a function of all variables."""
         return False
 
-    def _backend_update_step(
-        self, grads: Sequence[Tensor], trainable_variables: Sequence[Any], learning_rate: Tensor
+    def _update_all(
+        self, gradients: Sequence[Tensor], variables: Sequence[Any], learning_rate: Tensor
     ) -> None:
         given = self._given
         assert given is not None, "apply refuses to step without"
-        dtypes = [
-            keras.backend.standardize_dtype(variable.dtype) for variable in trainable_variables
-        ]
+        dtypes = [keras.backend.standardize_dtype(variable.dtype) for variable in variables]
         dtype = "float64" if "float64" in dtypes else "float32"
         names = self._states[0] if self._states else {}
         point = Point(
             weights=_cast(given.weights, dtype),
             value=self._penalized(ops.cast(given.value, dtype), given.weights),
-            gradient=_cast(grads, dtype),
+            gradient=_cast(gradients, dtype),
             states={n: _cast([state[n].value for state in self._states], dtype) for n in names},
             shared={
                 name: ops.cast(variable.value, dtype) for name, variable in self._shared.items()
@@ -250,7 +249,7 @@ class ObjectiveOptimizer(Optimizer):
         for name, values in step.states.items():
             for state, value in zip(self._states, values, strict=True):
                 assign_all(state, {name: value})
-        for variable, update in zip(trainable_variables, step.updates, strict=True):
+        for variable, update in zip(variables, step.updates, strict=True):
             new = ops.cast(variable, dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
 
@@ -275,7 +274,7 @@ class ObjectiveOptimizer(Optimizer):
             loss, gradients = objective.value_and_gradient(native(weights))
             gradients = with_penalties(gradients, weights, self._penalties)
             loss = self._penalized(ops.cast(loss, dtype), weights)
-            return loss, _cast(self._clip_gradients(gradients), dtype)
+            return loss, _cast(self._clip_all(gradients), dtype)
 
         def product(name: str) -> Any:
             unpenalized = getattr(objective, name)

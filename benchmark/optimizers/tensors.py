@@ -7,6 +7,8 @@ import keras
 from keras import ops
 from keras.backend import standardize_dtype
 
+from benchmark.backend import keras_internals
+
 Tensor = Any
 """A tensor of the backend in use: ``tf.Tensor`` or ``jax.Array``."""
 State = dict[str, Tensor]
@@ -108,7 +110,7 @@ def weight_state_variables(optimizer: Any, weights: Any, initial: Callable[[Any]
         optimizer,
         lambda: initial(weights),
         prefix=path.replace("/", "_").replace(":", "_") + "_",
-        layout=getattr(weights, "_layout", None),
+        layout=keras_internals.layout(weights),
         shape=tuple(weights.shape),
     )
 

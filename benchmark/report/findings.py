@@ -5,10 +5,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmark.report.formatting import listed, number, typeset, words
+from benchmark.report.monitoring import axis_around, clipped
 from benchmark.report.rendering import Figure, Table
 from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK, axis_of, finished, height_with
-from benchmark.report.tracked import axis_around, clipped
 
 TOPICS = {
     "critical_point": "kind of point",

@@ -26,6 +26,8 @@ from benchmark.report.hyperparameters import (
     other_slices,
     parallel_coordinates,
 )
+from benchmark.report.monitoring import monitoring_outcome, monitoring_table
+from benchmark.report.monitoring_figures import monitoring_figures
 from benchmark.report.paths import paths
 from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.rates import rate_figure, rate_table, rates
@@ -40,8 +42,6 @@ from benchmark.report.tables import (
     no_comparison,
     problem_rows,
 )
-from benchmark.report.tracked import tracked_outcome, tracked_table
-from benchmark.report.tracked_epochs import tracked_figures
 from benchmark.results.files import subfolder, write_text
 
 MOST_PAIRS = 15
@@ -106,7 +106,7 @@ def _sections(run_data: RunData) -> list[Section]:
     metrics = dict.fromkeys([run_data.objective, "validation_loss", "train_loss"])
     importance, missing = importances(run_data)
     curvature = shown_curvature(run_data)
-    tracked = tracked_table(run_data)
+    monitored = monitoring_table(run_data)
     found_rates = rates(run_data)
     tables, closing = {"rates": [rate_table(found_rates)]}, {"curvature": [finding_table(run_data)]}
     sections = [
@@ -130,7 +130,7 @@ def _sections(run_data: RunData) -> list[Section]:
         (
             "curvature-of-trials",
             "Curvature in every trial",
-            [*tracked_figures(run_data, tracked), tracked_outcome(run_data, tracked)],
+            [*monitoring_figures(run_data, monitored), monitoring_outcome(run_data, monitored)],
             [],
         ),
         (

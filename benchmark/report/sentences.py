@@ -185,7 +185,7 @@ def _cost_caveats(run_data: RunData) -> list[str]:
     needed = {"seconds.curvature", "seconds.train"}
     found = _diagnosis_caveats(run_data)
     # A trial of the search that was diagnosed too has one clock for both.
-    is_apart = curvature.is_tracked and curvature.trials in ("none", "replicate")
+    is_apart = curvature.is_monitored and curvature.trials in ("none", "replicate")
     if not is_apart or not needed <= set(trials.columns):
         return found
     search = run_data.search

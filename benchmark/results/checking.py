@@ -105,7 +105,7 @@ def is_summary(value: Mapping[str, Any]) -> bool:
         "direction": lambda item: item in ("minimize", "maximize"),
         "by_status": lambda item: _is_mapping(item, is_count),
         "stopped": lambda item: _is_mapping(item, _is_text),
-        "tracking": lambda item: _is_mapping(item, is_number) and "share_of_training" in item,
+        "monitoring": lambda item: _is_mapping(item, is_number) and "share_of_training" in item,
     }
     return all(key in value and is_good(value[key]) for key, is_good in required.items()) and all(
         is_good(value[key]) for key, is_good in optional.items() if key in value

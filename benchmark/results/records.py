@@ -171,7 +171,9 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_odd
 
 def _trial(plain: dict[str, Any]) -> Trial:
     settings = ("model_options", "hyperparameters", "options")
-    curvature = plain["curvature"]
+    curvature = dict(plain["curvature"])
+    if "tracked_epochs" in curvature:  # its name until curvature monitoring was called that
+        curvature["monitored_epochs"] = curvature.pop("tracked_epochs")
     return Trial(
         **{
             **plain,
@@ -182,7 +184,7 @@ def _trial(plain: dict[str, Any]) -> Trial:
                 **{
                     **curvature,
                     "epochs": tuple(curvature["epochs"]),
-                    "tracked_epochs": tuple(curvature.get("tracked_epochs", ())),
+                    "monitored_epochs": tuple(curvature.get("monitored_epochs", ())),
                     "gradient_norm_epochs": _epochs(curvature.get("gradient_norm_epochs")),
                 },
             ),

@@ -188,9 +188,9 @@ def _curvature(study: Study, phase: Phase) -> CurvatureRequest:
             samples=section.samples,
             gradient_norm_epochs=norms,
         )
-    if phase != "search" or not section.is_tracked:
+    if phase != "search" or not section.is_monitored:
         return request
-    return replace(request, tracked_epochs=_tracking_epochs(study), probe=section.probe)
+    return replace(request, monitored_epochs=_monitored_epochs(study), probe=section.probe)
 
 
 def _evaluation_epochs(study: Study) -> tuple[int, ...] | None:
@@ -198,8 +198,8 @@ def _evaluation_epochs(study: Study) -> tuple[int, ...] | None:
     return None if given is None else tuple(given)
 
 
-def _tracking_epochs(study: Study) -> tuple[int, ...]:
-    given = study.curvature.tracking_epochs
+def _monitored_epochs(study: Study) -> tuple[int, ...]:
+    given = study.curvature.monitor_epochs
     return log_spaced(study.training.epochs) if given is None else tuple(given)
 
 
@@ -208,8 +208,8 @@ def _gradient_norm_epochs(study: Study) -> tuple[int, ...] | None:
     match chosen:
         case "every_epoch":
             return None
-        case "tracking_epochs":
-            return _tracking_epochs(study)
+        case "monitor_epochs":
+            return _monitored_epochs(study)
         case "never":
             return ()
     assert_never(chosen)

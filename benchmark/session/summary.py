@@ -55,21 +55,21 @@ def summary_of(
         "seconds": {clock: round(value, 3) for clock, value in sorted(clocks.items())},
         **({"diagnosed": diagnosed} if diagnosed else {}),
         **({"stopped": dict(stopped)} if stopped else {}),
-        **_tracking_cost(results),
+        **_monitoring_cost(results),
         **_diagnosis_cost(results),
     }
 
 
-def _tracking_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
+def _monitoring_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
     """What following the curvature in the search took, beside the training it followed."""
     requests = [(result.seconds, result.trial.curvature) for result in results]
     # A trial that was diagnosed too has one clock for both.
-    tracked = [seconds for seconds, one in requests if one.tracked_epochs and not one.epochs]
-    spent = sum(seconds.get("curvature", 0.0) for seconds in tracked)
-    trained = sum(seconds.get("train", 0.0) for seconds in tracked)
+    monitored = [seconds for seconds, one in requests if one.monitored_epochs and not one.epochs]
+    spent = sum(seconds.get("curvature", 0.0) for seconds in monitored)
+    trained = sum(seconds.get("train", 0.0) for seconds in monitored)
     if not trained:
         return {}
-    return {"tracking": {"seconds": round(spent, 3), "share_of_training": spent / trained}}
+    return {"monitoring": {"seconds": round(spent, 3), "share_of_training": spent / trained}}
 
 
 def _diagnosis_cost(results: Iterable[TrialResult]) -> dict[str, Any]:

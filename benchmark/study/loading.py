@@ -14,6 +14,7 @@ from benchmark.errors import UserError, did_you_mean
 from benchmark.resources import shipped
 from benchmark.study.catalogue import Catalogue
 from benchmark.study.messages import mistakes_of
+from benchmark.study.renamed import use_new_names
 from benchmark.study.schema import Study
 from benchmark.study.spaces import missing_spaces
 from benchmark.study.validation import check_study
@@ -81,6 +82,7 @@ def parse_study(text: str, source: str, name: str = "study") -> Study:
         content = parse_toml(text, source, WHAT)
     except TomlError as error:
         raise StudyError([str(error)]) from None
+    use_new_names(content)
     try:
         return Study.model_validate({"name": name, **content})
     except ValidationError as error:
@@ -104,6 +106,15 @@ def read_text(path: Path) -> str:
                 "Save it as UTF-8 where you may read it."
             ]
         ) from None
+
+
+def old_names(path: Path) -> tuple[str, ...]:
+    """Return a sentence for each key that a study file gives under an old name.
+
+    Raises:
+        StudyError: the file cannot be read.
+    """
+    return use_new_names(_document(read_text(path), str(path)))
 
 
 def load_study(path: Path, catalogue: Catalogue) -> Study:
@@ -155,10 +166,12 @@ class ChangedStudy:
     Args:
         text: the TOML text that is frozen in the run folder, comments kept.
         study: what it says.
+        notices: a sentence for each key that the file gives under an old name.
     """
 
     text: str
     study: Study
+    notices: tuple[str, ...] = ()
 
 
 def changed_study(name: str, changes: Sequence[str], catalogue: Catalogue) -> ChangedStudy:
@@ -177,12 +190,13 @@ def changed_study(name: str, changes: Sequence[str], catalogue: Catalogue) -> Ch
     document = _document(read_text(path), str(path))
     for change in changes:
         _apply(document, change)
+    notices = use_new_names(document)
     # Checked and completed as changed: a change may add or fix what the file lacks.
     source = f"{path} with {', '.join(changes)}" if changes else str(path)
     study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
     _complete_spaces(document, study, catalogue)
     text = tomlkit.dumps(document)
-    return ChangedStudy(text, parse_study(text, source, path.stem))
+    return ChangedStudy(text, parse_study(text, source, path.stem), notices)
 
 
 def _document(text: str, source: str) -> tomlkit.TOMLDocument:

@@ -26,7 +26,7 @@ Sampling = Literal[
 Scaling = Literal["none", "standard", "min_max"]
 SamplerName = Literal["tpe", "random", "quasi_random", "grid"]
 Rank = Literal["best", "median", "worst"]
-GradientNorm = Literal["tracking_epochs", "every_epoch", "never"]
+GradientNorm = Literal["monitor_epochs", "every_epoch", "never"]
 PrunerName = Literal["none", "median", "successive_halving", "hyperband"]
 METRICS: dict[str, Literal["minimize", "maximize"]] = {
     "accuracy": "maximize",
@@ -250,15 +250,15 @@ class CurvatureSection(Section):
         samples: how many training examples a diagnosis takes the Hessian over at most, the same
             drawn ones in every trial; 0 means all.
         diagnosed: trials of each optimizer that are diagnosed after the search, by rank.
-        tracking: whether the curvature of every trial of the search is followed on a probe;
+        monitor: whether the curvature of every trial of the search is followed on a probe;
             by default, unless ``trials`` is ``"none"``.
-        tracking_epochs: after which epochs; by default 0, 1, 4, 16 … and the last; 0, 1, 2,
+        monitor_epochs: after which epochs; by default 0, 1, 4, 16 … and the last; 0, 1, 2,
             4, 8 … and the last where that is one epoch in eight at most.
         probe: how many training examples the probe has; with 64 following took a fifth of the
             time of training a digits network for 15 epochs.
         gradient_norm: after which epochs the norm of the gradient of the whole training loss
             is taken, which costs twice as much as the loss; by default after
-            ``tracking_epochs``, and never where curvature is not followed.
+            ``monitor_epochs``, and never where curvature is not followed.
     """
 
     trials: Literal["none", "replicate", "search", "all"] = "replicate"
@@ -267,20 +267,20 @@ class CurvatureSection(Section):
     lanczos_steps: Count = Field(40, ge=2)
     samples: Count = Field(DIAGNOSIS_ROWS, ge=0)
     diagnosed: list[Rank] = Field(default_factory=list)
-    tracking: bool | None = None
-    tracking_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
+    monitor: bool | None = None
+    monitor_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
     probe: Count = Field(64, ge=1)
     gradient_norm: GradientNorm | None = None
 
     @property
-    def is_tracked(self) -> bool:
+    def is_monitored(self) -> bool:
         """Whether the curvature of every trial of the search is followed."""
-        return self.trials != "none" if self.tracking is None else self.tracking
+        return self.trials != "none" if self.monitor is None else self.monitor
 
     @property
     def gradient_norm_taken(self) -> GradientNorm:
         """When the norm of the gradient of the whole training loss is taken."""
-        return self.gradient_norm or ("tracking_epochs" if self.is_tracked else "never")
+        return self.gradient_norm or ("monitor_epochs" if self.is_monitored else "never")
 
 
 class Study(Section):

@@ -197,7 +197,7 @@ def _check_curvature(study: Study) -> Iterator[Mistake]:
     section, last = study.curvature, study.training.epochs
     asked = (
         ("epochs", section.epochs, section.trials != "none", 'trials = "none"'),
-        ("tracking_epochs", section.tracking_epochs, section.is_tracked, "tracking = false"),
+        ("monitor_epochs", section.monitor_epochs, section.is_monitored, "monitor = false"),
     )
     for name, epochs, is_measured, off in asked:
         # Some beyond the last are let pass, so that a study can be tried with fewer epochs.

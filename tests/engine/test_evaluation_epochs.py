@@ -39,7 +39,7 @@ def test_trial_is_reported_on_at_its_epochs(make_engine, epochs, expected) -> No
 @pytest.mark.parametrize("make_engine", ENGINES)
 def test_curvature_that_is_due_is_reported(make_engine) -> None:
     request = CurvatureRequest(
-        epochs=(2,), tracked_epochs=(3,), gradient_norm_epochs=(4,), samples=32, probe=16
+        epochs=(2,), monitored_epochs=(3,), gradient_norm_epochs=(4,), samples=32, probe=16
     )
     _, reports = run(make_engine(), replace(evaluated_at(()), curvature=request))
     assert [report.epoch for report in reports] == [0, 2, 3, 4, 6]

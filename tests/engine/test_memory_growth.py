@@ -62,7 +62,7 @@ SHAPES = {
     "many plain trials": ("digits", MLP, {"hidden": [1024, 1024]}, "sgd", 8, 64, {}),
     "large batch": ("iris", MLP, {"hidden": [200_000]}, "adam", 4, 90, {}),
     "convolutional": ("digits", CONVOLUTIONAL, {"filters": [64, 64]}, "adam", 4, 64, {}),
-    "followed": ("iris", MLP, {"hidden": [200_000]}, "sgd", 2, 32, {"tracked_epochs": [0, 2]}),
+    "followed": ("iris", MLP, {"hidden": [200_000]}, "sgd", 2, 32, {"monitored_epochs": [0, 2]}),
     "diagnosed": ("iris", MLP, {"hidden": [200_000]}, "sgd", 1, 32, {"epochs": [0, 2]}),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
-from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed, rows_seed
+from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
 from benchmark.engine.task import build_task, starting_weights
 from benchmark.engine.tiles import Shape
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings, Status
@@ -14,7 +14,7 @@ from tests.engine.trials import make_trial, run, run_all
 
 SHAPE = Shape(tiles=2, width=2)
 PROBE = 40
-REQUEST = CurvatureRequest(tracked_epochs=(0, 1, 2), probe=PROBE)
+REQUEST = CurvatureRequest(monitored_epochs=(0, 1, 2), probe=PROBE)
 NAMES = {
     "probe_lambda_max",
     "probe_lambda_max_residual",
@@ -32,7 +32,7 @@ def task():
 
 @pytest.fixture(scope="module")
 def program(task):
-    return TrackingProgram(task, SHAPE, PROBE, probe_seed(make_trial()))
+    return MonitoringProgram(task, SHAPE, PROBE, probe_seed(make_trial()))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def dense(task, weights):
 
 def test_best_step_and_ends_are_those_of_the_dense_hessian(task, program):
     points = [weights_of(task, seed) for seed in range(3)]
-    found = program.measure([Tracked(weights, (), None) for weights in points])
+    found = program.measure([MonitoredPoint(weights, (), None) for weights in points])
     for weights, (numbers, direction) in zip(points, found, strict=True):
         gradient, hessian = dense(task, weights)
         values = np.linalg.eigvalsh(hessian)
@@ -100,7 +100,7 @@ def test_a_warm_start_goes_on_from_what_was_found(task, program):
     weights, direction, residuals = weights_of(task, 5), None, []
     largest = np.linalg.eigvalsh(dense(task, weights)[1])[-1]
     for _ in range(4):
-        ((numbers, direction),) = program.measure([Tracked(weights, (), direction)])
+        ((numbers, direction),) = program.measure([MonitoredPoint(weights, (), direction)])
         residuals.append(numbers["lambda_max_residual"])
     assert numbers["lambda_max"] == pytest.approx(largest, rel=1e-6)  # float32
     assert residuals[1] < residuals[0] / 3
@@ -111,8 +111,8 @@ def test_a_small_problem_is_measured_exactly():
     problem = ClosedFormProblem("quadratic", Settings(dimension=4, condition_number=50.0))
     trial = make_trial(problem=problem, model="", model_options={})
     task = build_task(trial)
-    program = TrackingProgram(task, Shape(1, 1), PROBE, probe_seed(trial))
-    ((numbers, _),) = program.measure([Tracked(starting_weights(task, trial), (), None)])
+    program = MonitoringProgram(task, Shape(1, 1), PROBE, probe_seed(trial))
+    ((numbers, _),) = program.measure([MonitoredPoint(starting_weights(task, trial), (), None)])
     ratio = numbers["lambda_max"] / numbers["lambda_min_upper_bound"]
     assert ratio == pytest.approx(50.0, rel=1e-4)  # λmin in float32, times κ
     assert numbers["condition_number_lower_bound"] == pytest.approx(50.0, rel=1e-3)  # less rounding
@@ -121,8 +121,8 @@ def test_a_small_problem_is_measured_exactly():
 
 def test_many_chunks_measure_the_same(task, program, monkeypatch):
     monkeypatch.setattr("benchmark.engine.evaluation_program.CHUNK_ROWS", 16)
-    cut = TrackingProgram(task, SHAPE, PROBE, probe_seed(make_trial()))
-    at = [Tracked(weights_of(task, 1), (), None)]
+    cut = MonitoringProgram(task, SHAPE, PROBE, probe_seed(make_trial()))
+    at = [MonitoredPoint(weights_of(task, 1), (), None)]
     ((whole, _),), ((parts, _),) = program.measure(at), cut.measure(at)
     assert cut._data[0].shape[0] > 1
     for name in ("lambda_max", "optimal_step"):
@@ -172,7 +172,7 @@ def test_a_diverged_trial_is_not_measured_and_the_clock_is_its_own(engines):
 
 
 def test_a_full_diagnosis_stands_beside_it(engines):
-    request = CurvatureRequest(epochs=(3,), tracked_epochs=(0,), probe=10_000)
+    request = CurvatureRequest(epochs=(3,), monitored_epochs=(0,), probe=10_000)
     for engine in engines:
         _, reports = run(engine, trial_of(0, curvature=request))
         last = reports[-1].curvature
@@ -190,7 +190,7 @@ def test_models_with_a_state_are_measured_in_inference_mode(engines, model):
     own = {"filters": [2], "hidden": [4]} if model == "convolutional_network" else {"hidden": [5]}
     options = {**own, "batch_normalization": True, "dropout": 0.4}
     request = CurvatureRequest(
-        epochs=(1,), exact_limit=0, lanczos_steps=12, tracked_epochs=(1,), probe=10_000
+        epochs=(1,), exact_limit=0, lanczos_steps=12, monitored_epochs=(1,), probe=10_000
     )
     trial = trial_of(
         0, 0.05, 250, epochs=1, problem=digits, model=model, model_options=options,

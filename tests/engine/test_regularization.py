@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
-from benchmark.engine.monitoring import Tracked, TrackingProgram, probe_seed
+from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed
 from benchmark.engine.regularization import Regularization, regularization_of
 from benchmark.engine.task import build_task, starting_weights
 from benchmark.engine.tiles import Shape
@@ -15,7 +15,7 @@ from tests.engine.trials import make_trial, run, run_all
 
 L1, L2 = 0.003, 0.05
 ALL_ROWS = 10_000
-REQUEST = CurvatureRequest(epochs=(0,), tracked_epochs=(0,), probe=ALL_ROWS)
+REQUEST = CurvatureRequest(epochs=(0,), monitored_epochs=(0,), probe=ALL_ROWS)
 
 
 def trial_with(number=0, optimizer="sgd", **numbers):
@@ -90,9 +90,9 @@ def test_the_measured_decrease_is_that_of_the_loss_with_its_penalties(start):
 
 def test_curvature_is_followed_with_the_penalties_of_each_trial(start):
     task, weights, train = start
-    program = TrackingProgram(task, Shape(2, 2), ALL_ROWS, probe_seed(trial_with()))
+    program = MonitoringProgram(task, Shape(2, 2), ALL_ROWS, probe_seed(trial_with()))
     cases = [Regularization(), Regularization(l2=L2), Regularization(l1=L1, l2=2.0)]
-    found = program.measure([Tracked(weights, (), None, case) for case in cases])
+    found = program.measure([MonitoredPoint(weights, (), None, case) for case in cases])
     for case, (numbers, _) in zip(cases, found, strict=True):
         gradient, hessian = dense(weights, train.x, train.y, case.l1, case.l2)
         step = gradient @ gradient / (gradient @ hessian @ gradient)

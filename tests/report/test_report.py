@@ -85,12 +85,12 @@ def test_report_has_every_part(page: Page) -> None:
         "importance", "budget", "curvature-of-trials", "curvature", "caveats", "setting",
     ]  # fmt: skip
     assert sorted(page.plots) == [
-        "plot-best-by-budget", "plot-convergence-train-loss", "plot-convergence-validation-loss",
-        "plot-curvature", "plot-curvature-quantities", "plot-eigenvalues", "plot-importance",
-            "plot-learning-rate", "plot-other-hyperparameters",
-        "plot-parallel-coordinates", "plot-spectrum", "plot-target-reached",
-        "plot-tracked-condition", "plot-tracked-outcome", "plot-tracked-sharpness",
-        "plot-tracked-stability",
+        "plot-best-by-budget", "plot-convergence-train-loss",
+        "plot-convergence-validation-loss", "plot-curvature", "plot-curvature-quantities",
+        "plot-eigenvalues", "plot-importance", "plot-learning-rate", "plot-monitored-condition",
+        "plot-monitored-outcome", "plot-monitored-sharpness", "plot-monitored-stability",
+        "plot-other-hyperparameters", "plot-parallel-coordinates", "plot-spectrum",
+        "plot-target-reached",
     ]  # fmt: skip
     links = {named["href"] for named in page.all("a") if named["href"].startswith("#")}
     assert links >= {f"#{section}" for section in sections}

@@ -259,22 +259,22 @@ def test_curvature_is_asked_in_the_phases_named(phase: Any, trials: str) -> None
     asked = replace(nothing, epochs=(0, 9), exact_limit=7, lanczos_steps=40, samples=32)
     expected = asked if trials in (phase, "all") else nothing
     if phase == "search" and trials != "none":
-        expected = replace(expected, tracked_epochs=(0, 1, 4, 9))
+        expected = replace(expected, monitored_epochs=(0, 1, 4, 9))
     assert trial.curvature == expected
 
 
 @pytest.mark.parametrize(
-    ("trials", "tracking", "tracked"),
-    [("none", {}, False), ("none", {"tracking": True}, True), ("all", {"tracking": False}, False)],
+    ("trials", "options", "is_monitored"),
+    [("none", {}, False), ("none", {"monitor": True}, True), ("all", {"monitor": False}, False)],
 )
 def test_curvature_is_followed_where_it_is_asked_for(
-    trials: str, tracking: dict[str, bool], tracked: bool
+    trials: str, options: dict[str, bool], is_monitored: bool
 ) -> None:
-    more = {"tracking_epochs": [2, 5], "probe": 77}
-    given = study(curvature={"trials": trials, **tracking, **more})
+    more = {"monitor_epochs": [2, 5], "probe": 77}
+    given = study(curvature={"trials": trials, **options, **more})
     trial = build_trial(given, settings_of(given), "adam", 0, {})
-    assert trial.curvature.tracked_epochs == ((2, 5) if tracked else ())
-    assert trial.curvature.probe == (77 if tracked else CurvatureRequest().probe)
+    assert trial.curvature.monitored_epochs == ((2, 5) if is_monitored else ())
+    assert trial.curvature.probe == (77 if is_monitored else CurvatureRequest().probe)
 
 
 @pytest.mark.parametrize("phase", ["search", "replicate"])
@@ -282,9 +282,9 @@ def test_curvature_is_followed_where_it_is_asked_for(
     ("section", "epochs"),
     [
         ({}, (0, 1, 4, 9)),
-        ({"tracking_epochs": [2, 5]}, (2, 5)),
-        ({"tracking": False}, ()),
-        ({"tracking": False, "gradient_norm": "tracking_epochs"}, (0, 1, 4, 9)),
+        ({"monitor_epochs": [2, 5]}, (2, 5)),
+        ({"monitor": False}, ()),
+        ({"monitor": False, "gradient_norm": "monitor_epochs"}, (0, 1, 4, 9)),
         ({"gradient_norm": "every_epoch"}, None),
         ({"gradient_norm": "never"}, ()),
         ({"trials": "none"}, ()),

@@ -121,12 +121,12 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
         ("[training]", "[curvature]\nepochs = [5, 7]\n[training]"),
         ["one of epochs must be <= 3", "Received [5, 7] at curvature.epochs in", "epochs = [0]"],
     ),
-    "tracking after the end": (
+    "monitoring after the end": (
         ("[training]", "[curvature]\ntracking_epochs = [5]\n[training]"),
         [
-            "one of tracking_epochs must be <= 3",
-            "Received [5] at curvature.tracking_epochs in",
-            "tracking_epochs = [0], or tracking = false",
+            "one of monitor_epochs must be <= 3",
+            "Received [5] at curvature.monitor_epochs in",
+            "monitor_epochs = [0], or monitor = false",
         ],
     ),
     "a pruner that would not see every epoch": (

@@ -10,10 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmark.report.formatting import listed, number
-from benchmark.report.rendering import Figure
-from benchmark.report.run_data import RunData
-from benchmark.report.theme import INK, finished
-from benchmark.report.tracked import (
+from benchmark.report.monitoring import (
     KAPPA,
     RELATIVE,
     SHARPNESS,
@@ -23,6 +20,9 @@ from benchmark.report.tracked import (
     known,
     probe_words,
 )
+from benchmark.report.rendering import Figure
+from benchmark.report.run_data import RunData
+from benchmark.report.theme import INK, finished
 from benchmark.statistics import USABLE, best_of
 
 MOST_NAMED = 3
@@ -117,9 +117,9 @@ def _kappa(run_data: RunData, table: pd.DataFrame) -> str:  # noqa: ARG001
 
 
 MEASURES = (
-    Measure(SHARPNESS, "tracked-sharpness", "λmax", _sharpness),
-    Measure(RELATIVE, "tracked-stability", "η·λmax / limit", _stability, 1.0),
-    Measure(KAPPA, "tracked-condition", "lower bound of κ", _kappa),
+    Measure(SHARPNESS, "monitored-sharpness", "λmax", _sharpness),
+    Measure(RELATIVE, "monitored-stability", "η·λmax / limit", _stability, 1.0),
+    Measure(KAPPA, "monitored-condition", "lower bound of κ", _kappa),
 )
 
 
@@ -136,12 +136,12 @@ HOW = (
 """Said under the first of the figures; the others are drawn alike."""
 
 
-def tracked_figures(run_data: RunData, table: pd.DataFrame) -> list[Figure]:
+def monitoring_figures(run_data: RunData, table: pd.DataFrame) -> list[Figure]:
     """Draw each followed quantity by epoch, a panel a label.
 
     Args:
         run_data: the run.
-        table: what :func:`~benchmark.report.tracked.tracked_table` returned.
+        table: what :func:`~benchmark.report.monitoring.monitoring_table` returned.
 
     Returns:
         The figures; none of a quantity that was not measured at two epochs.

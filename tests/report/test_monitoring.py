@@ -10,15 +10,15 @@ import pytest
 
 from benchmark.report import write_report
 from benchmark.report.findings import stability_figure, stability_ratios
-from benchmark.report.run_data import RunData
-from benchmark.report.tracked import (
+from benchmark.report.monitoring import (
     axis_around,
     counts,
+    monitoring_outcome,
+    monitoring_table,
     outcome_points,
-    tracked_outcome,
-    tracked_table,
 )
-from benchmark.report.tracked_epochs import tracked_figures
+from benchmark.report.monitoring_figures import monitoring_figures
+from benchmark.report.run_data import RunData
 from benchmark.results import RunWriter
 from benchmark.trial import DatasetProblem, Report, Settings, Status, Trial, TrialResult
 
@@ -95,7 +95,7 @@ def mixed(writer: RunWriter) -> RunData:
 
 
 def test_sharpness_is_set_against_the_limit_of_its_trial(writer: RunWriter) -> None:
-    table = tracked_table(mixed(writer)).set_index(["trial", "epoch"])["relative_sharpness"]
+    table = monitoring_table(mixed(writer)).set_index(["trial", "epoch"])["relative_sharpness"]
     assert table[4, 1] == pytest.approx(0.1 * 50 / 2)
     assert table[5, 4] == pytest.approx(0.1 * 24 / (2 + 2 * 0.5))
     assert math.isnan(table[6, 0])  # that of Adam is one of another matrix
@@ -104,7 +104,7 @@ def test_sharpness_is_set_against_the_limit_of_its_trial(writer: RunWriter) -> N
 def test_a_limit_that_hyperparameters_give_is_found_for_others_too(writer: RunWriter) -> None:
     for number, label in enumerate(("averaged_sgd", "dampened_momentum", "rmsprop", "lion")):
         record(writer, number, label, Status.COMPLETED, flat(4.0))
-    found = tracked_table(RunData.read(writer.path)).set_index("trial")["relative_sharpness"]
+    found = monitoring_table(RunData.read(writer.path)).set_index("trial")["relative_sharpness"]
     assert found[0].iloc[0] == pytest.approx(0.4 / 2)
     assert found[1].iloc[0] == pytest.approx(0.4 / (3 / 0.5))
     assert found[[2, 3]].isna().all()
@@ -112,9 +112,9 @@ def test_a_limit_that_hyperparameters_give_is_found_for_others_too(writer: RunWr
 
 def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> None:
     run_data = mixed(writer)
-    figures = {one.name: one for one in tracked_figures(run_data, tracked_table(run_data))}
-    assert list(figures) == ["tracked-sharpness", "tracked-stability", "tracked-condition"]
-    traces = [one for one in figures["tracked-sharpness"].plot.data if one.xaxis == "x"]
+    figures = {one.name: one for one in monitoring_figures(run_data, monitoring_table(run_data))}
+    assert list(figures) == ["monitored-sharpness", "monitored-stability", "monitored-condition"]
+    traces = [one for one in figures["monitored-sharpness"].plot.data if one.xaxis == "x"]
     by_name = {one.name: one for one in traces}
     # Quartiles of 1, 2 and 4; the pruned and the diverged trial are drawn, but not among them.
     assert list(by_name["median"].y) == [2.0] * 4
@@ -123,7 +123,7 @@ def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> N
     assert [value for value in by_name["a trial"].y if value is not None][-2:] == [10.0, 50.0]
     np.testing.assert_allclose(by_name["a trial"].x[:4], np.log2([1, 2, 3, 5]))
     assert (list(by_name["diverged"].x), by_name["diverged"].customdata[0][1]) == ([1.0], 50.0)
-    caption = figures["tracked-sharpness"].caption
+    caption = figures["monitored-sharpness"].caption
     assert "5 trials of sgd (1 pruned, 1 diverged), 1 trial of momentum" in caption
     assert "lower bound" in caption
     assert "64 training examples" in caption
@@ -132,7 +132,7 @@ def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> N
 
 def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunWriter) -> None:
     run_data = mixed(writer)
-    figure = tracked_figures(run_data, tracked_table(run_data))[1]
+    figure = monitoring_figures(run_data, monitoring_table(run_data))[1]
     assert {shape.y0 for shape in figure.plot.layout.shapes} == {1.0}
     assert [one.text for one in figure.plot.layout.annotations] == ["sgd", "momentum"]
     assert "1 of 6 trials were measured there at some epoch, and 1 of them" in figure.caption
@@ -141,12 +141,12 @@ def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunW
 
 def test_the_outcome_of_every_trial_stands_against_its_curvature(writer: RunWriter) -> None:
     run_data = mixed(writer)
-    table = tracked_table(run_data)
+    table = monitoring_table(run_data)
     points = outcome_points(table).set_index("trial")
     assert points.loc[5, "lambda_max"] == 24.0
     assert points.loc[5, "condition_number_lower_bound"] == 240.0
     assert points.loc[4, "relative_sharpness"] == pytest.approx(2.5)
-    figure = tracked_outcome(run_data, table)
+    figure = monitoring_outcome(run_data, table)
     assert figure is not None
     crosses = [one for one in figure.plot.data if one.marker.symbol == "x-thin" and len(one.x)]
     assert [one.customdata[0][1] for one in crosses] == ["diverged"] * 3
@@ -159,12 +159,12 @@ def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
     for number in range(2):
         record(writer, number, "sgd", Status.DIVERGED, {0: 10.0 + number, 1: 50.0})
     run_data = RunData.read(writer.path)
-    table = tracked_table(run_data)
-    figures = tracked_figures(run_data, table)
+    table = monitoring_table(run_data)
+    figures = monitoring_figures(run_data, table)
     assert {one.name for one in figures[0].plot.data} == {"a trial", "diverged"}
     assert "sgd has none" in figures[0].description
     assert "2 trials of sgd (2 diverged)" in figures[0].caption
-    outcome = tracked_outcome(run_data, table)
+    outcome = monitoring_outcome(run_data, table)
     assert outcome is not None
     assert outcome.plot.layout.yaxis.ticktext == ("not finite",)
     assert "not finite" in write_report(writer.path).read_text(encoding="utf-8")
@@ -173,18 +173,18 @@ def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
 def test_one_trial_has_no_band(writer: RunWriter) -> None:
     record(writer, 0, "adam", Status.COMPLETED, flat(5.0))
     run_data = RunData.read(writer.path)
-    figures = tracked_figures(run_data, tracked_table(run_data))
-    assert [one.name for one in figures] == ["tracked-sharpness", "tracked-condition"]
+    figures = monitoring_figures(run_data, monitoring_table(run_data))
+    assert [one.name for one in figures] == ["monitored-sharpness", "monitored-condition"]
     assert {one.name for one in figures[0].plot.data} == {"a trial", "best trial"}
 
 
 def test_what_is_missing_or_not_positive_is_left_out_and_said(writer: RunWriter) -> None:
     record(writer, 0, "sgd", Status.COMPLETED, {0: -2.0, 1: 1.0, 2: math.nan, 4: 1.0})
     run_data = RunData.read(writer.path)
-    figures = {one.name: one for one in tracked_figures(run_data, tracked_table(run_data))}
-    best = [one for one in figures["tracked-sharpness"].plot.data if one.name == "best trial"]
+    figures = {one.name: one for one in monitoring_figures(run_data, monitoring_table(run_data))}
+    best = [one for one in figures["monitored-sharpness"].plot.data if one.name == "best trial"]
     np.testing.assert_allclose(best[0].x, np.log2([2, 5]))
-    assert "1 value that is not positive has no place" in figures["tracked-sharpness"].caption
+    assert "1 value that is not positive has no place" in figures["monitored-sharpness"].caption
 
 
 @pytest.mark.parametrize("courses", [[], [{0: 1.0}], [{}]])
@@ -194,13 +194,13 @@ def test_nothing_is_drawn_by_epoch_where_nothing_was_followed(
     for number, course in enumerate(courses):
         record(writer, number, "sgd", Status.FAILED, course)
     run_data = RunData.read(writer.path)
-    table = tracked_table(run_data)
-    assert tracked_figures(run_data, table) == []
-    assert (tracked_outcome(run_data, table) is None) == (not any(courses))
+    table = monitoring_table(run_data)
+    assert monitoring_figures(run_data, table) == []
+    assert (monitoring_outcome(run_data, table) is None) == (not any(courses))
 
 
 def test_many_labels_are_counted_together(writer: RunWriter) -> None:
-    table = tracked_table(mixed(writer))
+    table = monitoring_table(mixed(writer))
     many = table.assign(label=table["trial"].astype(str))
     words = counts(many, [str(number) for number in range(7)])
     assert words == "7 trials of 7 optimizers (1 pruned, 1 diverged)"

@@ -28,7 +28,7 @@ LEAST_SPAN = 4.0
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def tracked_table(run_data: RunData) -> pd.DataFrame:
+def monitoring_table(run_data: RunData) -> pd.DataFrame:
     """Return what was followed on the probe, a row a trial of the search and epoch.
 
     Args:
@@ -76,7 +76,7 @@ def known(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows in which a quantity can stand on a logarithmic axis.
 
     Args:
-        table: what :func:`tracked_table` returned.
+        table: what :func:`monitoring_table` returned.
         name: the quantity.
     """
     return table[table[name] > 0]
@@ -115,7 +115,7 @@ def counts(table: pd.DataFrame, labels: list[str]) -> str:
     """Say how many trials there are, and how many of them did not run to their end.
 
     Args:
-        table: what :func:`tracked_table` returned, or some of its rows.
+        table: what :func:`monitoring_table` returned, or some of its rows.
         labels: in the order in which they are named.
 
     Example:
@@ -170,12 +170,12 @@ TITLES = {
 }
 
 
-def tracked_outcome(run_data: RunData, table: pd.DataFrame) -> Figure | None:
+def monitoring_outcome(run_data: RunData, table: pd.DataFrame) -> Figure | None:
     """Draw the objective by sharpness, by κ's bound, and by the distance to the edge of stability.
 
     Args:
         run_data: the run.
-        table: what :func:`~benchmark.report.tracked.tracked_table` returned.
+        table: what :func:`~benchmark.report.monitoring.monitoring_table` returned.
     """
     points = outcome_points(table)
     names = [name for name in TITLES if points[name].notna().any()]
@@ -202,7 +202,7 @@ def tracked_outcome(run_data: RunData, table: pd.DataFrame) -> Figure | None:
         if name == RELATIVE:
             plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"}, **place)
     return Figure(
-        "tracked-outcome",
+        "monitored-outcome",
         f"{words(run_data.objective).capitalize()} of every trial of the search by its curvature: "
         f"what the settings that converge have in common. {_panels(names)} λmax and κ are lower "
         f"bounds, {probe_words(run_data)}; of a trial that diverged they are from before it did. "
@@ -219,7 +219,7 @@ def outcome_points(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row a trial: its last λmax and κ's bound, and its largest η·λmax over the limit.
 
     Args:
-        table: what :func:`~benchmark.report.tracked.tracked_table` returned.
+        table: what :func:`~benchmark.report.monitoring.monitoring_table` returned.
     """
     own = table.sort_values("epoch")
     trials = own.groupby("trial").tail(1).set_index("trial")
