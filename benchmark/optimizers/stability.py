@@ -11,9 +11,9 @@ p(0) < 1 (the conditions of Jury). In every form here s ends that at z = −1: s
 side to the other and grow. So the limit is the s of p(−1) = 0, (1 + τ₀ + δ₀) / (τ₁ + δ₁).
 
 Each optimizer's file declares a :class:`Stability`: which recurrence its steps are, and what P is.
-Why this is declared, and not derived from the Jacobian of the rule at zero gradient, is said in
-:mod:`benchmark.curvature.stability`, which evaluates the declaration. Nothing here imports Keras:
-state variables come in as NumPy arrays and are read in float64.
+:mod:`benchmark.curvature.stability` evaluates the declaration, and explains why the limit is not
+derived from the Jacobian of the rule. Nothing here imports Keras: state variables come in as NumPy
+arrays and are read in float64.
 
 References:
     Jury, Theory and application of the z-transform method, 1964. Cohen et al., Gradient descent on

@@ -19,7 +19,7 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="Adam with the variance of the gradient around its mean for the mean of squares",
+    summary="Adam with the variance of the gradient in place of its mean square",
     hyperparameters={
         **ADAM,
         "epsilon": small_number(
@@ -31,8 +31,8 @@ ENTRY = OptimizerEntry(
             "1e-4 sums up to 0.1 at beta_2 = 0.999",
         ),
     },
-    advice="begin with adam's numbers; epsilon = 1e-8 where SGD does better than Adam "
-    "(Zhuang et al. 2020, notes of the authors' package)",
+    advice="Start with adam's values; epsilon = 1e-8 where SGD does better than Adam (Zhuang et "
+    "al. 2020, notes of the authors' package)",
     stability=Stability(stepping, RUNNING_MEAN, "(1 − β₁ᵗ) (√ŝ + ε)"),
 )
 
@@ -67,7 +67,7 @@ class AdaBelief(Optimizer):
     Adam divides by the size of the gradient, this by how far it strays from its own mean:
     where gradients agree steps are long, and where they contradict each other short.
 
-    Keeps two numbers a weight, m and s.
+    Stores two numbers per weight, m and s.
 
     Departure from the paper: none. (The authors' package also rectifies as
     :class:`~benchmark.optimizers.rules.radam.RAdam` does, unless told not to.) Keras has no such

@@ -26,7 +26,8 @@ ENTRY = OptimizerEntry(
         "rho": decay_rate(0.95, "Zeiler 2012, ADADELTA, section 4.1"),
         "epsilon": small_number(1e-7, "keras.optimizers.Adadelta"),
     },
-    advice="begin with learning_rate = 1, for which it was made, and epsilon = 1e-6 (Zeiler 2012)",
+    advice="Start with learning_rate = 1, for which it was designed, and epsilon = 1e-6 (Zeiler "
+    "2012)",
     stability=Stability(stepping, "2", "√(v + ε) / √(d + ε)"),
 )
 
@@ -59,7 +60,7 @@ class Adadelta(Optimizer):
     Δ has the units of the weights, so the paper needs no learning rate: its η is 1. The
     first steps have about the length √(ε / (1 − ρ)), and grow from there.
 
-    Keeps two numbers a weight, v and d.
+    Stores two numbers per weight, v and d.
 
     Departures from Keras: none but rounding.
 

@@ -50,7 +50,8 @@ ENTRY = OptimizerEntry(
         ),
     },
     options={"relative_step": True},
-    advice=f"a learning rate of 0.01, which is relative to the weights ({_ADAFACTOR}, algorithm 6)",
+    advice=f"Start with learning_rate = 0.01, which is relative to the weights ({_ADAFACTOR}, "
+    "algorithm 6)",
     stability="{} has no limit of η·λmax: it clips its steps at a root mean square, and scales "
     "them by that of the weights, so that they are not linear in the gradient.",
 )
@@ -114,7 +115,7 @@ class Adafactor(Optimizer):
 
     RMS is the root of the mean square over one variable. Rows and columns are the last two
     axes, so a convolution has such a pair for each place of its window; a vector keeps v
-    itself. It keeps r + c numbers for a matrix of r × c, and one a weight of a vector.
+    itself. It stores r + c numbers for a matrix of r × c, and one per weight of a vector.
 
     Departures from Keras: v of a matrix, which Keras keeps too though r and c give it, is not
     kept; where a row and a column never had a gradient, as of a dead input and a dead unit, √v

@@ -25,7 +25,7 @@ ENTRY = OptimizerEntry(
         "initial_accumulator_value": accumulator(0.1, "keras.optimizers.Adagrad"),
         "epsilon": small_number(1e-7, "keras.optimizers.Adagrad"),
     },
-    advice="for sparse gradients: learning_rate = 0.01 and a constant schedule, for the steps "
+    advice="For sparse gradients use learning_rate = 0.01 and a constant schedule: the steps "
     "shrink by themselves (Duchi, Hazan, Singer 2011; the rate is PyTorch's)",
     stability=Stability(stepping, "2", "√(A₀ + A + ε)"),
 )
@@ -57,7 +57,7 @@ class Adagrad(Optimizer):
     Weights with rare gradients keep long steps. A only grows, so all steps shrink, on a
     gradient of constant size like 1/√t.
 
-    Keeps one number a weight, A.
+    Stores one number per weight, A.
 
     Departure from Keras: the sum starts at zero, and A₀ is added in each step instead. The
     steps are the same, and A₀ is a number like any other: one program serves every value.

@@ -14,8 +14,7 @@ ENTRY = OptimizerEntry(
     summary="a step per weight, scaled by running means of the gradient and of its square",
     hyperparameters=ADAM,
     options={"amsgrad": False},
-    advice="begin with the defaults, and search learning_rate before all else "
-    "(Kingma, Ba 2015, algorithm 1)",
+    advice="Start with the defaults, and search learning_rate first (Kingma, Ba 2015, algorithm 1)",
     stability=Stability(adam_steps, RUNNING_MEAN, f"{ADAM_ROOT}; the largest v with `amsgrad`"),
 )
 
@@ -59,7 +58,7 @@ class Adam(Optimizer):
     the Python float. In float32 the two differ by 5e-5 of the second moment at t = 1 for
     β₂ = 0.999; here bias correction and mean agree with each other.
 
-    Keeps two numbers a weight, m and v; three with ``amsgrad``.
+    Stores two numbers per weight, m and v; three with ``amsgrad``.
 
     Args:
         epsilon: in units of the gradient.

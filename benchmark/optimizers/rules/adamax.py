@@ -18,14 +18,14 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="Adam with the largest recent gradient for the root of the mean square",
+    summary="Adam with the largest recent gradient in place of the root mean square",
     hyperparameters={
         **ADAM,
         "learning_rate": adam_rate(
             0.001, "keras.optimizers.Adamax (the paper has 0.002)", "that of Adam"
         ),
     },
-    advice="begin with learning_rate = 0.002, twice adam's (Kingma, Ba 2015, algorithm 2)",
+    advice="Start with learning_rate = 0.002, twice adam's (Kingma, Ba 2015, algorithm 2)",
     stability=Stability(stepping, RUNNING_MEAN, "(1 − β₁ᵗ) (u + ε)"),
 )
 
@@ -58,7 +58,7 @@ class Adamax(Optimizer):
 
     u needs no bias correction, and no step is longer than about η.
 
-    Keeps two numbers a weight, m and u.
+    Stores two numbers per weight, m and u.
 
     Departure from Keras: 1 − β₁ is computed from the stored β₁, as in
     :class:`~benchmark.optimizers.rules.adam.Adam`. Departure from the paper, Keras's: it has no

@@ -9,7 +9,7 @@ from benchmark.optimizers.shared_hyperparameters import ADAM
 from benchmark.optimizers.stability import ADAM_ROOT, RUNNING_MEAN, Stability, adam_steps
 
 ENTRY = OptimizerEntry(
-    summary="Adam with W ← W − learning_rate · weight_decay · W beside its step",
+    summary="Adam with decoupled weight decay: W ← W − learning_rate · weight_decay · W",
     hyperparameters={
         "learning_rate": ADAM["learning_rate"],
         "weight_decay": Hyperparameter(
@@ -23,7 +23,7 @@ ENTRY = OptimizerEntry(
         **{name: number for name, number in ADAM.items() if name != "learning_rate"},
     },
     options={"amsgrad": False},
-    advice="search learning_rate and weight_decay, with a schedule that ends near zero "
+    advice="Search learning_rate and weight_decay, with a schedule that ends near zero "
     "(Loshchilov, Hutter 2019)",
     stability=Stability(adam_steps, RUNNING_MEAN, f"{ADAM_ROOT}; the largest v with `amsgrad`"),
 )
@@ -39,7 +39,7 @@ class AdamW(Adam):
     The decay shortens every weight by the same share. An L2 penalty in the loss would reach
     W through m / √v instead, and spare the weights whose gradients are large.
 
-    Keeps two numbers a weight, m and v; three with ``amsgrad``.
+    Stores two numbers per weight, m and v; three with ``amsgrad``.
 
     Departures from Keras: those of :class:`~benchmark.optimizers.rules.adam.Adam`; and the decay
     is a number like any other, which may be set to 0. Departures from the paper: its

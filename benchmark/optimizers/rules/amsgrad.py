@@ -8,9 +8,10 @@ from benchmark.optimizers.shared_hyperparameters import ADAM
 from benchmark.optimizers.stability import ADAM_ROOT, RUNNING_MEAN, Stability, adam_steps
 
 ENTRY = OptimizerEntry(
-    summary="Adam with the largest mean of squares so far, so that no step per weight grows",
+    summary="Adam with the largest mean square so far, so that no step per weight grows",
     hyperparameters=ADAM,
-    advice="begin as with adam, where that wanders off late in training (Reddi, Kale, Kumar 2018)",
+    advice="Start as with adam; use it where adam drifts away late in training (Reddi, Kale, "
+    "Kumar 2018)",
     stability=Stability(adam_steps, RUNNING_MEAN, f"{ADAM_ROOT} with the largest v"),
 )
 
@@ -27,7 +28,7 @@ class AMSGrad(Adam):
     With v in place of u Adam forgets a large gradient after some 1 / (1 − β₂) steps, and
     may then take long steps in the wrong direction, even on convex problems.
 
-    Keeps three numbers a weight: m, v and u.
+    Stores three numbers per weight: m, v and u.
 
     Departure from the paper: algorithm 2 has neither bias correction nor ε; Keras's
     ``Adam(amsgrad=True)`` has both, and takes these steps.

@@ -27,8 +27,8 @@ ENTRY = OptimizerEntry(
         "learning_rate": CONVENTIONAL_RATE,
         "averaging_power": AVERAGING_POWER,
     },
-    advice="a large constant learning_rate; averaging_power = 3 where the start is far "
-    "(Shamir, Zhang 2013, section 4)",
+    advice="Use a large constant learning_rate, and averaging_power = 3 if the start is far from"
+    " the minimum (Shamir, Zhang 2013, section 4)",
     stability=Stability(stepping, "2", needs_state=False, is_of_hessian=True),
 )
 
@@ -64,7 +64,7 @@ class AveragedSGD(Averaging):
     :class:`~benchmark.optimizers.averaging.Averaging` for ``fit``.
 
     W̄ averages the iterates as the rule makes them, before constraints of the variables.
-    Weight decay is decoupled, as everywhere. Keeps one number a weight.
+    Weight decay is decoupled, as everywhere. Stores one number per weight.
 
     Args:
         averaging_power: p; 0 gives the mean of Polyak and Juditsky.

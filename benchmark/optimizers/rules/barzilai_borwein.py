@@ -34,7 +34,7 @@ _BOUNDS = {
 
 
 ENTRY = OptimizerEntry(
-    summary="gradient descent over all examples, its step size from the last step's curvature",
+    summary="gradient descent over all examples; the last step's curvature gives the step size",
     hyperparameters={
         "learning_rate": replace(
             CONVENTIONAL_RATE,
@@ -45,7 +45,7 @@ ENTRY = OptimizerEntry(
     },
     full_batch=True,
     options={"short_step": False},
-    advice="the long step; learning_rate hardly matters (Raydan 1997)",
+    advice="Use the long step; learning_rate hardly matters (Raydan 1997)",
     stability=OWN_STEP + "the change of the gradient in the step before.",
 )
 
@@ -96,7 +96,7 @@ class BarzilaiBorwein(Optimizer):
     The method is defined for the full gradient: give ``fit`` a ``batch_size`` of the whole
     training set. Of mini-batches y is mostly noise. ``learning_rate`` is η of the first step
     alone, so a schedule changes nothing else. g and y are taken after clipping. Weight decay
-    is decoupled, η λ W, and takes no part in y. Keeps two numbers a weight.
+    is decoupled, η λ W, and takes no part in y. Stores two numbers per weight.
 
     Args:
         learning_rate: η of the first step.

@@ -18,7 +18,7 @@ def stepping(at: Snapshot) -> Stepping:
 ENTRY = OptimizerEntry(
     summary="v ← momentum · v + (1 − momentum) · g, W ← W − learning_rate · v",
     hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
-    advice="momentum = 0.9, and the learning_rate of sgd, or more: steps do not grow with "
+    advice="Start with momentum = 0.9 and sgd's learning_rate, or more: steps do not grow with "
     "momentum (Goodfellow, Bengio, Courville 2016, section 8.3.2)",
     stability=Stability(stepping, "2 (1 + β) / (1 − β)", needs_state=False, is_of_hessian=True),
 )
@@ -60,7 +60,7 @@ class DampenedMomentum(Optimizer):
     and β, that number could only stretch η. Departure from PyTorch with ``dampening`` = β:
     there v begins with the first gradient, undampened.
 
-    Keeps one number a weight.
+    Stores one number per weight.
 
     Args:
         momentum: at 1 no gradient would ever count.

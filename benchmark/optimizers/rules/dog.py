@@ -42,7 +42,7 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="SGD with the distance gone over the root of all squared gradients for a rate",
+    summary="SGD whose learning rate is the distance moved over the root of all squared gradients",
     hyperparameters={
         "learning_rate": UNIT_RATE,
         "initial_movement": Hyperparameter(
@@ -59,7 +59,7 @@ ENTRY = OptimizerEntry(
             source=f"default: {_DOG}, section 4; space: up to twice that",
         ),
     },
-    advice="learning_rate = 1, given in its own table where search.common gives another; "
+    advice="Use learning_rate = 1, in its own table if search.common sets another, and "
     f"initial_movement = 1e-4 with batch normalization ({_DOG}, section 4)",
     stability=Stability(stepping, "2", rate="η r / √(G + ε)"),
 )
@@ -82,7 +82,7 @@ class DoG(Averaging):
     :class:`~benchmark.optimizers.averaging.Averaging`.
 
     Departure from the authors' code: weight decay is decoupled, W ← W − ηₜ (g + λ W), and
-    takes no part in G. Keeps two numbers a weight.
+    takes no part in G. Stores two numbers per weight.
 
     Args:
         initial_movement: a share of 1 + ‖W₀‖.

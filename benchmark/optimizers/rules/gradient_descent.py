@@ -29,8 +29,8 @@ ENTRY = OptimizerEntry(
     hyperparameters={"learning_rate": CONVENTIONAL_RATE, "tolerance": _TOLERANCE},
     full_batch=True,
     weight_decay=False,
-    advice="begin below 2 / λmax, from where on it diverges, with 1 / λmax: Nesterov 2004, "
-    "Introductory Lectures on Convex Optimization, section 1.2.3",
+    advice="Start with 1 / λmax; from 2 / λmax on it diverges (Nesterov 2004, Introductory "
+    "Lectures on Convex Optimization, section 1.2.3)",
     stability=Stability(descent, "2", needs_state=False, is_of_hessian=True),
 )
 
@@ -103,7 +103,7 @@ class GradientDescent(Optimizer):
     outside the rule (put it into the loss), and neither are accumulation and averaging.
     Clipping is, and then the clipped step is the one that is measured.
 
-    Keeps nothing for a weight.
+    Stores nothing per weight.
 
     Args:
         tolerance: in units of the weights; 0 never stops. Steps shorter than the default

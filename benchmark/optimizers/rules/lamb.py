@@ -15,7 +15,7 @@ _LAMB = "You et al. 2020, Large Batch Optimization for Deep Learning"
 
 
 ENTRY = OptimizerEntry(
-    summary="Adam's direction, each variable's step a share of its own norm",
+    summary="Adam's direction; each variable's step is a share of its own norm",
     hyperparameters={
         **ADAM,
         "learning_rate": replace(
@@ -23,7 +23,7 @@ ENTRY = OptimizerEntry(
             source=f"default: keras.optimizers.Lamb; space: {CROWDED_VALLEY}",
         ),
     },
-    advice=f"double the batch, multiply the learning rate by √2, and warm up ({_LAMB}, section 4)",
+    advice=f"Double the batch, multiply the learning rate by √2, and warm up ({_LAMB}, section 4)",
     stability="{} has no limit of η·λmax: the length of each step is a share of the norm of the "
     "weights, however small the gradient is.",
 )

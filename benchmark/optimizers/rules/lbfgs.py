@@ -26,15 +26,15 @@ _MEMORY = Hyperparameter(
 
 
 ENTRY = OptimizerEntry(
-    summary="quasi-Newton steps from the last changes of the gradient, with a line search",
+    summary="quasi-Newton steps from recent changes of the gradient, with a line search",
     hyperparameters={
         "learning_rate": RELAXATION,
         "memory": _MEMORY,
         "line_search_trials": LINE_SEARCH_TRIALS,
     },
     constants=frozenset({"memory", "line_search_trials"}),
-    advice="Keep learning_rate = 1 and take the full batch, or large mini-batches "
-    "(Nocedal, Wright 2006, section 7.2; Schraudolph et al. 2007).",
+    advice="Keep learning_rate = 1 and use the full batch, or large mini-batches (Nocedal, "
+    "Wright 2006, section 7.2; Schraudolph et al. 2007)",
     stability=OWN_STEP + "a line search.",
 )
 
@@ -148,7 +148,7 @@ class LBFGS(ObjectiveOptimizer):
     Both gradients of a pair are of the same mini-batch, so that y is curvature and not the
     difference of two mini-batches (Schraudolph et al.); on the full batch it is the plain
     method, for which one gradient a step is computed twice. A step takes one gradient and
-    one more in each trial. Keeps 2 m numbers a weight.
+    one more in each trial. Stores 2 m numbers per weight.
 
     Departure: a bisection in place of a strong-Wolfe search with interpolation, for a fixed
     number of trials.

@@ -22,7 +22,7 @@ from benchmark.optimizers.trust_region import (
 from benchmark.optimizers.vectors import chosen, dot, moved, norm, scaled, zeros_like
 
 ENTRY = OptimizerEntry(
-    summary="(G + λ I) d = −g with the Gauss-Newton matrix G, λ damped by success",
+    summary="(G + λ I) d = −g with the Gauss-Newton matrix G; success lowers the damping λ",
     hyperparameters={
         "learning_rate": RELAXATION,
         "damping": Hyperparameter(
@@ -41,7 +41,7 @@ ENTRY = OptimizerEntry(
         "cg_iterations": CG_ITERATIONS,
     },
     constants=frozenset({"cg_iterations"}),
-    advice="Keep the defaults and take large mini-batches (Martens 2010, section 4.4).",
+    advice="Keep the defaults and use large mini-batches (Martens 2010, section 4.4)",
     stability=OWN_STEP + "the damping that the last step called for.",
 )
 
@@ -120,7 +120,7 @@ class LevenbergMarquardt(ObjectiveOptimizer):
     Conjugate gradients end where the residual is below ``forcing_term`` · ‖g‖. On a linear
     least-squares problem one step with a small λ ends it. A step takes a gradient, a value
     and the products that it needs; one that is refused costs as much as one that is made.
-    All of it is of one mini-batch. Keeps nothing but λ, between 1e-10 and 1e10.
+    All of it is of one mini-batch. Stores nothing but λ, between 1e-10 and 1e10.
 
     Args:
         damping: λ of the first step.

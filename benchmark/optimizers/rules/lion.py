@@ -40,8 +40,8 @@ ENTRY = OptimizerEntry(
             "0.99 of the paper",
         ),
     },
-    advice="a third to a tenth of Adam's learning rate and three to ten times its weight "
-    f"decay ({_LION}, section 5)",
+    advice="Start with a third to a tenth of adam's learning_rate and three to ten times its "
+    f"weight_decay ({_LION}, section 5)",
     stability="{} has no limit of η·λmax: it steps by a sign, η in every weight however small the "
     "gradient is, so that on a quadratic it neither contracts nor diverges near the minimum.",
 )
@@ -73,7 +73,7 @@ class Lion(Optimizer):
     rounding, so where β₁ m + (1 − β₁) g is nearly zero two orders of summation may differ
     by a whole 2 η.
 
-    It keeps one number a weight. The paper's weight decay is the decoupled one of
+    It stores one number per weight. The paper's weight decay is the decoupled one of
     ``weight_decay``.
 
     Args:

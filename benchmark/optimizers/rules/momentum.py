@@ -17,9 +17,9 @@ def stepping(at: Snapshot) -> Stepping:
 ENTRY = OptimizerEntry(
     summary="v ← momentum · v + learning_rate · g, W ← W − v (heavy ball)",
     hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
-    advice="begin with momentum 0.9 and a tenth of the rate of sgd, for steps in one "
-    "direction add up to 1 / (1 − momentum) times: Goodfellow, Bengio, Courville 2016, Deep "
-    "Learning, section 8.3.2",
+    advice="Start with momentum = 0.9 and a tenth of sgd's learning_rate: steps in one direction"
+    " add up to 1 / (1 − momentum) times (Goodfellow, Bengio, Courville 2016, Deep "
+    "Learning, section 8.3.2)",
     stability=Stability(stepping, "2 (1 + β)", needs_state=False, is_of_hessian=True),
 )
 
@@ -58,7 +58,7 @@ class Momentum(Optimizer):
     - The dampened form, v ← β v + (1 − β) g and W ← W − η v, takes steps that are
       1 − β times as long: its η stands for (1 − β) η here.
 
-    Keeps one number a weight, v.
+    Stores one number per weight, v.
 
     Args:
         momentum: at 1 old steps would never fade.

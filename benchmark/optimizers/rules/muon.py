@@ -66,11 +66,11 @@ _HYPERPARAMETERS = {
 
 
 ENTRY = OptimizerEntry(
-    summary="the momentum of a matrix with equal singular values; AdamW for the rest",
+    summary="the momentum of a matrix with equal singular values; AdamW for all other variables",
     hyperparameters=_HYPERPARAMETERS,
     options={"exclude_layers": "", "exclude_embeddings": True, "nesterov": True},
-    advice='Adam\'s learning rate and weight decay; exclude_layers = "logits", the last '
-    f"layer ({_LIU}, section 2.2; {_JORDAN})",
+    advice='Start with adamw's learning_rate and weight_decay; exclude_layers = "logits" leaves '
+    f"out the last layer ({_LIU}, section 2.2; {_JORDAN})",
     stability="{} has no limit of η·λmax: it makes the singular values of each step equal, so that "
     "its length does not fall with the gradient.",
 )
@@ -137,7 +137,7 @@ class Muon(Optimizer):
     shape and path. The final layer had better be excluded (Jordan 2024):
     ``exclude_layers=["logits"]`` for the models of this project.
 
-    It keeps one number a weight of a matrix, and two of any other variable.
+    It stores one number per weight of a matrix, and two of any other variable.
 
     Departures from Keras: a text is taken for one pattern of ``exclude_layers``; those of
     :class:`~benchmark.optimizers.rules.adam.Adam`. Departures from Jordan's publication, which are

@@ -39,12 +39,12 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="Adam with Nesterov's look ahead",
+    summary="Adam with Nesterov's look-ahead",
     hyperparameters={
         **ADAM,
         "learning_rate": adam_rate(0.001, "keras.optimizers.Nadam (the paper has 0.002)"),
     },
-    advice="begin with adam's numbers (Dozat 2016)",
+    advice="Start with adam's values (Dozat 2016)",
     stability=Stability(
         stepping,
         "2 (1 + β₁) / ((1 − β₁) (1 + 2 β₁)) after its warm-up, exact before",
@@ -93,7 +93,7 @@ class Nadam(Optimizer):
     Where Adam steps along the mean of the gradients so far, this steps along what that mean
     will be after the next one, as Nesterov's momentum does.
 
-    Keeps two numbers a weight, m and v, and one a variable, π.
+    Stores two numbers per weight, m and v, and one per variable, π.
 
     Departure from Keras: π is kept for each variable, in the type of its step; Keras keeps
     one for all, in the type of the first. (On TensorFlow Keras also rounds 0.96 to float32.)

@@ -18,8 +18,9 @@ def stepping(at: Snapshot) -> Stepping:
 ENTRY = OptimizerEntry(
     summary="the heavy ball with the gradient taken one step ahead",
     hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
-    advice="begin as with momentum, and try 0.99 and above, which it bears better: Sutskever "
-    "et al. 2013, On the importance of initialization and momentum in deep learning, section 2",
+    advice="Start as with momentum, and try 0.99 and above, which it tolerates better (Sutskever"
+    " et al. 2013, On the importance of initialization and momentum in deep learning, "
+    "section 2)",
     stability=Stability(stepping, "2 (1 + β) / (1 + 2 β)", needs_state=False, is_of_hessian=True),
 )
 
@@ -53,7 +54,7 @@ class Nesterov(Optimizer):
     that point ahead, which is the only one ever stored, so g is the gradient at the
     weights as they are; the iterates x of the paper are W + β v.
 
-    Keeps one number a weight.
+    Stores one number per weight.
 
     Args:
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see

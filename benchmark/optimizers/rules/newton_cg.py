@@ -43,7 +43,7 @@ ENTRY = OptimizerEntry(
         "cg_iterations": CG_ITERATIONS,
     },
     constants=frozenset({"cg_iterations"}),
-    advice="Keep the defaults and take large mini-batches (Martens 2010, section 4.4).",
+    advice="Keep the defaults and use large mini-batches (Martens 2010, section 4.4)",
     stability=OWN_STEP + "a trust region.",
 )
 
@@ -100,7 +100,7 @@ class NewtonCG(ObjectiveOptimizer):
     negative curvature d goes to the boundary: so it leaves saddles, on a way as long as Δ
     however small g is. On a quadratic it ends in one step, where Δ and ``cg_iterations``
     allow. A step takes a gradient, a value and the products that it needs; a step that is
-    refused costs as much as one that is made. Keeps nothing but Δ.
+    refused costs as much as one that is made. Stores nothing but Δ.
 
     All of a step is of one mini-batch, f(W + d) too. A small one is fitted by Newton's step
     rather than learnt from: take large ones (Martens, section 4.4).

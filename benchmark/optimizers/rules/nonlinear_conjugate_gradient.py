@@ -22,7 +22,7 @@ ENTRY = OptimizerEntry(
     },
     full_batch=True,
     constants=frozenset({"line_search_trials"}),
-    advice="Keep learning_rate = 1, the exact step (Nocedal, Wright 2006, section 5.2).",
+    advice="Keep learning_rate = 1, the exact step (Nocedal, Wright 2006, section 5.2)",
     stability=OWN_STEP + "the curvature along its direction.",
 )
 
@@ -87,7 +87,7 @@ class NonlinearConjugateGradient(ObjectiveOptimizer):
 
     Directions are conjugate for one function only, so the method is defined for the full
     gradient: give ``fit`` a ``batch_size`` of the whole training set. A step takes a
-    gradient, a product with H and one value or more. Keeps two numbers a weight.
+    gradient, a product with H and one value or more. Stores two numbers per weight.
 
     Args:
         maximum_step: the bound on α*.

@@ -36,8 +36,8 @@ _HYPERPARAMETERS = {
 ENTRY = OptimizerEntry(
     summary="steps of (f − f_star) / (scaling · ‖g‖²), at most learning_rate",
     hyperparameters=_HYPERPARAMETERS,
-    advice="Set f_star to the least loss that can be reached, 0 where every example can be "
-    "fitted (Loizou et al. 2021, section 3).",
+    advice="Set f_star to the lowest loss that can be reached, 0 if the model can fit every "
+    "example (Loizou et al. 2021, section 3)",
     stability=OWN_STEP + "the loss and the gradient's norm.",
 )
 
@@ -69,7 +69,7 @@ class PolyakStep(ObjectiveOptimizer):
     Loizou et al.; on the full batch with c = 1 it is Polyak's own. f* is the least value
     that f can take: 0 for a model that can fit every example, the known optimum of a
     closed-form problem. Where f ≤ f* the weights rest: f* is too large. The value comes
-    with the gradient, so a step costs one evaluation. Keeps nothing.
+    with the gradient, so a step costs one evaluation. Stores nothing.
 
     Args:
         learning_rate: the longest step, the paper's γ_b: with 1 many networks still train.

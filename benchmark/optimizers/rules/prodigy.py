@@ -63,8 +63,8 @@ ENTRY = OptimizerEntry(
             source="default and space: the authors' code, which names 0.5 and 2",
         ),
     },
-    advice="learning_rate = 1, given in its own table where search.common gives another; "
-    f"tune distance_coefficient first ({_PRODIGY}, the authors' code)",
+    advice="Use learning_rate = 1, in its own table if search.common sets another; tune "
+    f"distance_coefficient first ({_PRODIGY}, the authors' code)",
     stability=Stability(stepping, RUNNING_MEAN, "√v / d + ε", "γ d"),
 )
 
@@ -120,7 +120,7 @@ class Prodigy(Optimizer):
     A step on some of the variables estimates d from these alone, and r remembers the others:
     let every variable take part in every step.
 
-    Keeps four numbers a weight.
+    Stores four numbers per weight.
 
     Args:
         epsilon: in units of the gradient.

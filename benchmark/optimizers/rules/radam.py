@@ -35,12 +35,12 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="Adam that takes steps of momentum until its mean of squares can be trusted",
+    summary="Adam that takes momentum steps until its mean square can be trusted",
     hyperparameters={
         **ADAM,
         "epsilon": small_number(1e-8, "the authors' program"),
     },
-    advice="begin with adam's numbers and schedule_warmup = 0, which it replaces (Liu et al. 2020)",
+    advice="Start with adam's values and schedule_warmup = 0, which it replaces (Liu et al. 2020)",
     stability=Stability(stepping, RUNNING_MEAN, "Adam's over r; 1 − β₁ᵗ while ρₜ ≤ 4"),
 )
 
@@ -106,7 +106,7 @@ class RAdam(Optimizer):
     S ← 1 + β₂ S and A ← β₂ (A + S): the formula above takes the difference of two numbers
     near 2000, in which float32 cannot tell ρ₄ = 3.9975 from 4.
 
-    Keeps two numbers a weight, m and v, and two a variable, S and A.
+    Stores two numbers per weight, m and v, and two per variable, S and A.
 
     Departure from the paper: it has no ε; the authors' program adds it there, and starts at
     ρₜ ≥ 5. Keras has no such class.

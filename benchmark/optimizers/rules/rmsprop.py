@@ -38,7 +38,7 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="the gradient divided by the root of the mean of its square, with momentum",
+    summary="the gradient divided by the root of its mean square, with momentum",
     hyperparameters={
         "learning_rate": adam_rate(0.001, "keras.optimizers.RMSprop"),
         "rho": decay_rate(0.9, "Tieleman, Hinton 2012, lecture 6.5"),
@@ -50,8 +50,8 @@ ENTRY = OptimizerEntry(
         "epsilon": small_number(1e-7, "keras.optimizers.RMSprop"),
     },
     options={"centered": False},
-    advice="begin with learning_rate = 0.001; momentum = 0 makes it plain RMSprop "
-    "(Tieleman, Hinton 2012)",
+    advice="Start with learning_rate = 0.001; momentum = 0 gives plain RMSprop (Tieleman, Hinton"
+    " 2012)",
     stability=Stability(stepping, "2 (1 + μ)", "√(v + ε); centered √(v − m² + ε)"),
 )
 
@@ -99,7 +99,7 @@ class RMSprop(Optimizer):
     At μ = 0 this is Hinton's RMSprop. ``centered`` divides by the deviation of the
     gradient instead of its size, and so takes longer steps where it hardly varies.
 
-    Keeps two numbers a weight, v and b; three where ``centered``.
+    Stores two numbers per weight, v and b; three where ``centered``.
 
     Departures from Keras: μ is a number like any other and may be set to 0 and back, for
     which b is always kept (Keras keeps it only where μ > 0 at construction); and a variance

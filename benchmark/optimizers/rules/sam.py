@@ -39,14 +39,14 @@ def stepping(at: Snapshot) -> Stepping | str:
 
 
 ENTRY = OptimizerEntry(
-    summary="the heavy ball with the gradient at the worst point within rho: flat minima",
+    summary="the heavy ball with the gradient at the worst point within rho: seeks flat minima",
     hyperparameters={
         "learning_rate": CONVENTIONAL_RATE,
         "momentum": MOMENTUM,
         "rho": _RHO,
     },
-    advice="Take the learning rate and momentum of SGD, rho = 0.05, and half of the epochs: "
-    "a step costs two gradients (Foret et al. 2021, section 3.1).",
+    advice="Use SGD's learning_rate and momentum, rho = 0.05 and half the epochs: a step costs "
+    "two gradients (Foret et al. 2021, section 3.1)",
     stability=Stability(
         stepping,
         "that of momentum, lowered by the ascent: `benchmark.curvature.steps.ascended`",
@@ -83,7 +83,7 @@ class SAM(ObjectiveOptimizer):
     It minimises, to first order, the largest loss within the distance ρ, so that it looks
     for minima that are flat. The norm is over all variables together, and both gradients
     are of the same mini-batch. Where g = 0, ε = 0. Each step takes two gradients, and
-    ``gradient_evaluations`` counts two. Keeps one number a weight.
+    ``gradient_evaluations`` counts two. Stores one number per weight.
 
     Departure from the paper: none; v holds η as in
     :class:`~benchmark.optimizers.rules.momentum.Momentum`. The moving statistics of

@@ -41,7 +41,7 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="AdamW with averaging for a schedule: gradients between iterate and average",
+    summary="AdamW with averaging instead of a schedule: gradients between iterate and average",
     hyperparameters={
         "learning_rate": Hyperparameter(
             default=0.0025,
@@ -58,7 +58,7 @@ ENTRY = OptimizerEntry(
         "epsilon": PAPER_EPSILON,
         "warmup_steps": WARMUP_STEPS,
     },
-    advice="one to ten times the learning_rate of adamw, beta_1 = 0.9 or more, no schedule "
+    advice="Use one to ten times adamw's learning_rate, beta_1 = 0.9 or more, and no schedule "
     f"({ROAD_LESS_SCHEDULED}, section 4)",
     stability=Stability(stepping, f"{AVERAGED_LIMIT}; β₁ for β", "√v̂ + ε", "γₜ"),
 )
@@ -113,7 +113,7 @@ class ScheduleFreeAdamW(ScheduleFree):
     Departure from the paper's first version: there √(1 − β₂ᵗ) is a factor of γₜ, and so
     enters c; here v is corrected instead, as in Keras and in the authors' code.
 
-    Keeps two numbers a weight.
+    Stores two numbers per weight.
 
     Args:
         epsilon: in units of the gradient.

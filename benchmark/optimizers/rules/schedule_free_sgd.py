@@ -26,7 +26,7 @@ def stepping(at: Snapshot) -> Stepping:
 
 
 ENTRY = OptimizerEntry(
-    summary="SGD with averaging for a schedule: gradients between iterate and average",
+    summary="SGD with averaging instead of a schedule: gradients between iterate and average",
     hyperparameters={
         "learning_rate": Hyperparameter(
             default=1.0,
@@ -43,7 +43,7 @@ ENTRY = OptimizerEntry(
         ),
         "warmup_steps": WARMUP_STEPS,
     },
-    advice="momentum = 0.9, a larger learning_rate than sgd, no schedule "
+    advice="Use momentum = 0.9, a larger learning_rate than sgd's, and no schedule "
     f"({ROAD_LESS_SCHEDULED}, section 4)",
     stability=Stability(stepping, AVERAGED_LIMIT, rate="γₜ"),
 )
@@ -82,7 +82,7 @@ class ScheduleFreeSGD(ScheduleFree):
     schedule.
 
     Departures: the authors' code weighs by the square of the largest rate so far, which is
-    γₜ² here unless a schedule lowers γ. Keeps one number a weight.
+    γₜ² here unless a schedule lowers γ. Stores one number per weight.
 
     Args:
         warmup_steps: a number of updates.

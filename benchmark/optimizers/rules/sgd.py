@@ -17,8 +17,8 @@ from benchmark.optimizers.tensors import State, Tensor
 ENTRY = OptimizerEntry(
     summary="W ← W − learning_rate · g, with the gradient g of a mini-batch",
     hyperparameters={"learning_rate": CONVENTIONAL_RATE},
-    advice="tune the learning rate before anything else, on a logarithmic scale: Goodfellow, "
-    "Bengio, Courville 2016, Deep Learning, section 11.4.1",
+    advice="Tune the learning rate before anything else, on a logarithmic scale (Goodfellow, "
+    "Bengio, Courville 2016, Deep Learning, section 11.4.1)",
     stability=Stability(descent, "2", needs_state=False, is_of_hessian=True),
 )
 
@@ -45,7 +45,7 @@ class SGD(Optimizer):
     velocity; and the velocity has the other sign. A search over β from 0 on takes
     ``Momentum``.
 
-    Keeps nothing; with momentum one number a weight.
+    Stores nothing; with momentum one number per weight.
 
     Args:
         momentum: β, 0 ≤ β ≤ 1. Default 0, as in Keras.

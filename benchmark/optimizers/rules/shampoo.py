@@ -93,7 +93,7 @@ ENTRY = OptimizerEntry(
     summary="a matrix preconditioner for each side of a matrix, by inverse fourth roots",
     hyperparameters=_HYPERPARAMETERS,
     sizes={"max_preconditioner_dim": 768},
-    advice="precondition_frequency = 1: roots that are renewed less often cost accuracy "
+    advice="Use precondition_frequency = 1: renewing the roots less often costs accuracy "
     f"({SOAP_PAPER}, abstract)",
     stability=Stability(stepping, "2 (1 + μ)", "the roots that it took last, of each side"),
 )

@@ -86,7 +86,8 @@ ENTRY = OptimizerEntry(
     summary="Adam in the eigenbasis of Shampoo's preconditioner",
     hyperparameters=_HYPERPARAMETERS,
     sizes={"max_preconditioner_dim": 10_000},
-    advice="a learning rate of 0.003 and both betas 0.95 (Vyas et al. 2024, the authors' program)",
+    advice="Start with learning_rate = 0.003 and both betas 0.95 (Vyas et al. 2024, the authors'"
+    " program)",
     stability=Stability(stepping, RUNNING_MEAN, "Adam's in its basis"),
 )
 
@@ -218,7 +219,7 @@ class SOAP(Optimizer):
     the vectorized engine, a power iteration is computed at every step and the old basis kept
     where none is due; otherwise it costs time only when it is due.
 
-    For a matrix of r × c it keeps 2 r·c + 2 r² + 2 c² numbers; two a weight of a vector.
+    For a matrix of r × c it stores 2 r·c + 2 r² + 2 c² numbers; two per weight of a vector.
 
     Departures from the authors' program: the first basis is the identity, so the first step
     is Adam's, where they take the eigenvectors of the first gradient's L and R and skip the

@@ -72,11 +72,11 @@ _HYPERPARAMETERS = {
 
 
 ENTRY = OptimizerEntry(
-    summary="momentum over a running diagonal of the Hessian, clipped element by element",
+    summary="momentum over a running Hessian diagonal, clipped element by element",
     hyperparameters=_HYPERPARAMETERS,
     options={"estimator": "hutchinson"},
-    advice="Choose gamma so that 10 to 50 % of the elements are not clipped, and a learning "
-    "rate a little below AdamW's (Liu et al. 2024, section 3.1).",
+    advice="Choose gamma so that 10 to 50 % of the elements are not clipped, and a learning_rate"
+    " a little below adamw's (Liu et al. 2024, section 3.1)",
     stability="{} has no known limit of η·λmax: it clips each weight's step at η, most of them by "
     "design, so that they are not linear in the gradient.",
 )
@@ -191,8 +191,8 @@ class Sophia(ObjectiveOptimizer):
     A step takes a gradient, and a product where one is due: 1 + 1/k evaluations a step in
     the long run. A compiled program computes the product in every step, since its trials
     are at different ones; wall-clock time does not show what an interval saves. The signs
-    are a hash of ``seed`` and step, so that every engine draws the same. Keeps two numbers
-    a weight.
+    are a hash of ``seed`` and step, so that every engine draws the same. Stores two numbers
+    per weight.
 
     Weight decay is decoupled, by ``weight_decay``.
 

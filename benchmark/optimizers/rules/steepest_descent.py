@@ -14,7 +14,7 @@ from benchmark.optimizers.vectors import dot, ratio, scaled
 ENTRY = OptimizerEntry(
     summary="W ← W − learning_rate · α* g with the exact step α* = gᵀg / gᵀHg",
     hyperparameters={"learning_rate": RELAXATION, "maximum_step": MAXIMUM_STEP},
-    advice="Keep learning_rate = 1; shorten it where the path zigzags (Raydan, Svaiter 2002).",
+    advice="Keep learning_rate = 1; shorten it where the path zigzags (Raydan, Svaiter 2002)",
     stability=OWN_STEP + "the curvature along the gradient.",
 )
 
@@ -67,7 +67,7 @@ class SteepestDescent(ObjectiveOptimizer):
 
     On a quadratic with condition number κ every step with η = 1 brings f − f* down to at
     most ((κ − 1) / (κ + 1))² of what it was. Each step takes a gradient and a product H g,
-    and ``gradient_evaluations`` counts two. Keeps nothing.
+    and ``gradient_evaluations`` counts two. Stores nothing.
 
     Where gᵀHg < 0 the quadratic model has no minimum along g. Then |gᵀHg| takes its place:
     the step is as long as it would be in a valley as steeply bent as this ridge, the

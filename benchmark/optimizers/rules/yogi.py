@@ -14,7 +14,7 @@ _BETAS = {"beta_1": ADAM["beta_1"], "beta_2": ADAM["beta_2"]}
 
 
 ENTRY = OptimizerEntry(
-    summary="Adam whose mean of squares changes by addition, so that it cannot fall quickly",
+    summary="Adam whose mean square changes by addition, so that it cannot fall quickly",
     hyperparameters={
         "learning_rate": adam_rate(0.01, "tensorflow_addons.optimizers.Yogi", "that of Adam"),
         **_BETAS,
@@ -26,8 +26,8 @@ ENTRY = OptimizerEntry(
         ),
         "initial_accumulator_value": accumulator(1e-6, "tensorflow_addons.optimizers.Yogi"),
     },
-    advice="begin with learning_rate = 0.01, ten times adam's, and epsilon = 0.001 "
-    "(Zaheer et al. 2018)",
+    advice="Start with learning_rate = 0.01, ten times adam's, and epsilon = 0.001 (Zaheer et "
+    "al. 2018)",
     stability=Stability(adam_steps, RUNNING_MEAN, ADAM_ROOT),
 )
 
@@ -64,7 +64,7 @@ class Yogi(Optimizer):
     In Adam v falls by a share of itself when gradients become small, and the steps grow as
     fast; here it falls by a share of g², which is less.
 
-    Keeps two numbers a weight, m and v.
+    Stores two numbers per weight, m and v.
 
     Departure from the paper: its algorithm 2 has no bias correction, and its v₀ is left to the
     user. Both are taken from TensorFlow Addons, whose steps are these. So the first step is
