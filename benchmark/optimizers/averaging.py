@@ -129,7 +129,7 @@ def schedule_free_step(
     """
     rate = warmed_up(state["step"], hyperparameters)
     total = ops.cast(state["weight_sum"], direction.dtype)
-    # Rates of zero so far: z has not moved, so the share is of no account.
+    # Rates of zero so far: z has not moved, so the share does not matter.
     share = ops.where(total > 0, ops.square(rate) / ops.where(total > 0, total, 1.0), 1.0)
     return interpolated(state["displacement"], rate * direction, share, interpolation)
 

@@ -79,7 +79,7 @@ def read_constructor(
 
     A number is an argument whose default is one; its range goes by its name. An option is
     an argument whose default is true, false or a text; it is structural. What Keras's base
-    takes is neither, but for ``weight_decay``, which is there where it is given.
+    takes is neither, except ``weight_decay``, which is a number if it is given.
 
     Args:
         optimizer_class: one that can be constructed without arguments.

@@ -1,9 +1,9 @@
 """What of a Keras optimizer class may be a tensor, found out by trying.
 
-A class may branch on a number in Python, turn it into a float, use it in its constructor
-or in ``build`` only, or keep it under another name: then it is a *constant* there, and each
-value of it has a program of its own. Nobody's documentation says which; so the class is
-made to step, on two small variables, with its numbers as tensors.
+A class may branch on a number in Python, turn it into a float, use it only in its constructor
+or in ``build``, or keep it under another name. Then the number is a *constant* of the class, and
+each of its values compiles a program of its own. Documentation does not say which numbers these
+are, so the class takes some steps on two small variables with its numbers as tensors.
 """
 
 from collections.abc import Collection, Mapping, Sequence

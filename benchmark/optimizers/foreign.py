@@ -25,7 +25,7 @@ class ForeignClassError(UserError, ValueError):
 
 
 def is_foreign(name: str) -> bool:
-    """Return whether a name stands for a class outside our table.
+    """Return whether a name stands for a class that is not built in.
 
     Example:
         >>> is_foreign("keras:Adam"), is_foreign("adam")

@@ -66,7 +66,7 @@ class Hyperparameter:
         """Return ``value`` as a plain number, or refuse it with a sentence.
 
         Args:
-            name: how the hyperparameter is called, for the message.
+            name: of the hyperparameter, for the message.
             value: a real number; NumPy scalars are welcome, booleans are not.
 
         Raises:

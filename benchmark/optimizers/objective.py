@@ -52,7 +52,7 @@ def objective_of(
             list of scalars, empty where the model has none.
         loss: of z, a scalar.
         is_linear: whether the loss is linear in z, as where a model puts out the very values
-            that are minimised. Its Gauss-Newton matrix would be zero; H stands for it.
+            that are minimised. Its Gauss-Newton matrix would be zero; H takes its place.
     """
 
     def penalized(z: Tensor, penalties: Sequence[Tensor], like: Tensor) -> Tensor:

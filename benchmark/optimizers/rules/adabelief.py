@@ -27,7 +27,7 @@ ENTRY = OptimizerEntry(
             "the authors' package",
             low=1e-16,
             high=1e-4,
-            space_source="our choice, for it is added to the variance in every step, where "
+            space_source="our choice: it is added to the variance in every step, where "
             "1e-4 sums up to 0.1 at beta_2 = 0.999",
         ),
     },

@@ -150,8 +150,8 @@ class LBFGS(ObjectiveOptimizer):
     method, for which one gradient a step is computed twice. A step takes one gradient and
     one more in each trial. Stores 2 m numbers per weight.
 
-    Departure: a bisection in place of a strong-Wolfe search with interpolation, for a fixed
-    number of trials.
+    Departure: a bisection in place of a strong-Wolfe search with interpolation, so that the
+    number of trials is fixed.
 
     Args:
         learning_rate: the first t.

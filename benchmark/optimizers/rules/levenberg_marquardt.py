@@ -114,7 +114,7 @@ class LevenbergMarquardt(ObjectiveOptimizer):
     For a sum of squares it is the method of that name; for cross-entropy it is the
     generalised Gauss-Newton method, whose G is Fisher's matrix. G has no negative curvature
     where the loss is convex in the outputs. Where the model's outputs are the values that
-    are minimised, as in closed-form problems, G would be 0 and the Hessian stands for it;
+    are minimised, as in closed-form problems, G would be 0 and the Hessian takes its place;
     a direction of negative curvature is then refused, and λ rises until there is none.
 
     Conjugate gradients end where the residual is below ``forcing_term`` · ‖g‖. On a linear

@@ -134,7 +134,7 @@ class Muon(Optimizer):
     matrix is a variable of two axes whose path has no "embedding" (``exclude_embeddings``)
     and matches none of ``exclude_layers``. All others, kernels of convolutions among them,
     get AdamW with the rate ``adam_lr_ratio`` · η. Which ones is decided at ``build`` by
-    shape and path. The final layer had better be excluded (Jordan 2024):
+    shape and path. Exclude the final layer (Jordan 2024):
     ``exclude_layers=["logits"]`` for the models of this project.
 
     It stores one number per weight of a matrix, and two of any other variable.

@@ -231,7 +231,7 @@ class Sophia(ObjectiveOptimizer):
     state_names = ("momentum", "hessian")
 
     def set_options(self, options: Mapping[str, Any]) -> None:
-        """Refuse an estimator that there is not."""
+        """Refuse an unknown estimator."""
         if options["estimator"] not in ESTIMATORS:
             raise ValueError(
                 f"estimator must be one of {', '.join(ESTIMATORS)}. "

@@ -1,4 +1,4 @@
-"""Yogi: Adam whose mean of squares changes by addition, so that it cannot fall quickly."""
+"""Yogi: Adam whose mean square changes by addition, so that it cannot fall quickly."""
 
 import keras
 from keras import ops
