@@ -69,7 +69,7 @@ ENTRY = OptimizerEntry(
     summary="the momentum of a matrix with equal singular values; AdamW for all other variables",
     hyperparameters=_HYPERPARAMETERS,
     options={"exclude_layers": "", "exclude_embeddings": True, "nesterov": True},
-    advice='Start with adamw's learning_rate and weight_decay; exclude_layers = "logits" leaves '
+    advice='Start with adamw\'s learning_rate and weight_decay; exclude_layers = "logits" leaves '
     f"out the last layer ({_LIU}, section 2.2; {_JORDAN})",
     stability="{} has no limit of η·λmax: it makes the singular values of each step equal, so that "
     "its length does not fall with the gradient.",
