@@ -208,7 +208,14 @@ def load_optimizer(name: str) -> Any:
     if is_foreign(name):
         return foreign_class(name)
     module, _, class_name = optimizer_entry(name).target.partition(":")
-    return getattr(importlib.import_module(module), class_name)
+    optimizer_class = getattr(importlib.import_module(module), class_name, None)
+    if optimizer_class is None:
+        raise ValueError(
+            f"the file of an optimizer must hold the class that RULES names. Received "
+            f"{class_name!r}, which is not in {rule_path(name)}. Correct the line in "
+            "benchmark/optimizers/registry.py."
+        )
+    return optimizer_class
 
 
 def takes_objective(name: str) -> bool:
