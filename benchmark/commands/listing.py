@@ -9,9 +9,9 @@ from benchmark.models import MODELS, ModelEntry
 from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
 from benchmark.problems import PROBLEMS, ProblemEntry
 from benchmark.results import is_finished, list_runs
-from benchmark.search import PRUNERS, SAMPLERS
 from benchmark.study.catalogue import Catalogue
 from benchmark.study.loading import StudyError, parse_study, read_text, study_files
+from benchmark.study.samplers import PRUNERS, SAMPLERS, PrunerEntry, SamplerEntry
 from benchmark.study.schema import Study
 from benchmark.study.spaces import STOPPING_RULES, missing_spaces
 
@@ -75,6 +75,10 @@ def _with_options(table: Mapping[str, ModelEntry | ProblemEntry]) -> list[Row]:
         }
         for name, entry in table.items()
     ]
+
+
+def _summaries(table: Mapping[str, SamplerEntry] | Mapping[str, PrunerEntry]) -> list[Row]:
+    return [{"name": name, "summary": entry.summary} for name, entry in table.items()]
 
 
 def _optimizers(_: Path) -> list[Row]:
@@ -176,7 +180,7 @@ _LISTINGS: dict[str, Callable[[Path], list[Row]]] = {
     "optimizers": _optimizers,
     "schedules": _schedules,
     "problems": lambda _: _with_options(PROBLEMS),
-    "samplers": lambda _: [{"name": k, "summary": v} for k, v in SAMPLERS.items()],
-    "pruners": lambda _: [{"name": k, "summary": v} for k, v in PRUNERS.items()],
+    "samplers": lambda _: _summaries(SAMPLERS),
+    "pruners": lambda _: _summaries(PRUNERS),
     "runs": _runs,
 }

@@ -1,15 +1,14 @@
 """How the command ``study`` ends: what it prints, and its exit code."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from benchmark.commands.progress import duration
+from benchmark.commands.requests import StudyRequest
 from benchmark.commands.terminal import command, warn
-from benchmark.engine import EngineChoice
 from benchmark.errors import UserError
 from benchmark.results import (
     model_file,
@@ -21,39 +20,6 @@ if TYPE_CHECKING:
     from benchmark.session.session import Outcome
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRequest:
-    """What the user asked for.
-
-    Args:
-        name: a study file or the name of a study.
-        changes: ``key=value`` changes of it.
-        resume: the run to go on with, instead of a new one.
-        results: the folder of all results.
-        run_name: the new run's name; the time by default.
-        storage: an Optuna storage URL, or nothing for the journal in the run folder.
-        tracking_uri: the MLflow store, or nothing for the usual one.
-        tracking: whether the run is mirrored to MLflow at all.
-        quiet: print only what went wrong.
-        as_json: print the summary as JSON, and progress to standard error.
-        trust: whether whatever class a run names may be imported.
-        engine: what trains a new run.
-    """
-
-    name: str
-    changes: Sequence[str]
-    resume: str | None
-    results: Path
-    run_name: str | None
-    storage: str | None
-    tracking_uri: str | None
-    tracking: bool
-    quiet: bool
-    as_json: bool
-    trust: bool
-    engine: EngineChoice
 
 
 def print_summary(summary: Mapping[str, Any], path: Path) -> None:

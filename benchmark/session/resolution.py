@@ -4,6 +4,7 @@ from benchmark.optimizers import OptimizerEntry, notices, optimizer_entry
 from benchmark.search import SearchSettings, settings_of
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import StudyError
+from benchmark.study.samplers import PRUNERS, SAMPLERS
 from benchmark.study.schema import Study
 from benchmark.study.spaces import problem_options, schedule_parameters
 from benchmark.study.validation import loss_of, metric_of
@@ -28,7 +29,7 @@ def optimizer_notices(study: Study, *, vectorized: bool) -> list[str]:
 
 def learns_from_trials(study: Study) -> bool:
     """Whether what a trial becomes depends on how earlier ones went."""
-    return study.budget.sampler == "tpe" or study.budget.pruner != "none"
+    return SAMPLERS[study.budget.sampler].learns or PRUNERS[study.budget.pruner].stops
 
 
 def search_settings(study: Study) -> SearchSettings:

@@ -16,7 +16,7 @@ class RuleError(ValueError):
 
     Args:
         rule: what must hold, without the final stop.
-        received: what breaks it, as the user is to read it.
+        received: what breaks it, in words; nothing where the value itself says it.
         remedy: a sentence that says what to do.
     """
 

@@ -94,7 +94,7 @@ def _mistake(key: str, location: list[int | str], entry: dict[str, Any]) -> Mist
     if kind == "value_error":
         broken = entry["ctx"]["error"]
         assert isinstance(broken, RuleError), broken  # the schema raises no other
-        return Mistake(key, broken.rule, remedy=broken.remedy, words=broken.received)
+        return Mistake(key, broken.rule, received, broken.remedy, words=broken.received)
     if kind == "literal_error":
         known = [
             word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ",").split(",")

@@ -19,6 +19,7 @@ from benchmark.study.schema import (
     Compared,
     CurvatureSection,
     ModelSection,
+    OneOf,
     PreprocessingSection,
     ProblemSection,
     SplitSection,
@@ -99,6 +100,9 @@ def _markdown(text: str) -> str:
 
 
 def _values(field: FieldInfo) -> str:
+    for rule in field.metadata:
+        if isinstance(getattr(rule, "func", None), OneOf):
+            return ", ".join(f'`"{name}"`' for name in rule.func.names)
     return _kind(field.annotation) + _bounds(field.metadata)
 
 

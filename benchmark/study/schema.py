@@ -7,6 +7,8 @@ names file, key, value, rule and remedy.
 """
 
 import math
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,16 +20,16 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark.errors import did_you_mean
 from benchmark.study.dimension import Dimension, Number, NumberOrName, RuleError, Section, Space
+from benchmark.study.samplers import PRUNERS, SAMPLERS
 
 Sampling = Literal[
     "shuffle", "drop_remainder", "round_robin", "bernoulli", "with_replacement", "full_batch"
 ]
 Scaling = Literal["none", "standard", "min_max"]
-SamplerName = Literal["tpe", "random", "quasi_random", "grid"]
 Rank = Literal["best", "median", "worst"]
 GradientNorm = Literal["monitor_epochs", "every_epoch", "never"]
-PrunerName = Literal["none", "median", "successive_halving", "hyperband"]
 METRICS: dict[str, Literal["minimize", "maximize"]] = {
     "accuracy": "maximize",
     "mean_absolute_error": "minimize",
@@ -70,6 +72,26 @@ def _not_reserved(name: str) -> str:
             "Take another name.",
         )
     return name
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Refuses a value that is no key of a table.
+
+    Args:
+        key: what the value is called in a study file.
+        names: the table.
+    """
+
+    key: str
+    names: Collection[str]
+
+    def __call__(self, value: Any) -> Any:
+        """Return the value, or raise the rule that it breaks."""
+        if isinstance(value, str) and value in self.names:
+            return value
+        remedy = did_you_mean(str(value), self.names) or "Take one."
+        raise RuleError(f"{self.key} must be one of {', '.join(self.names)}", "", remedy)
 
 
 Name = Annotated[str, Field(pattern=SHIPPED_NAME), AfterValidator(_not_reserved)]
@@ -222,8 +244,8 @@ class BudgetSection(Section):
 
     trials: Count = Field(20, ge=1)
     replicates: Count = Field(3, ge=0)
-    sampler: SamplerName = "tpe"
-    pruner: PrunerName = "none"
+    sampler: Annotated[str, BeforeValidator(OneOf("sampler", SAMPLERS))] = "tpe"
+    pruner: Annotated[str, BeforeValidator(OneOf("pruner", PRUNERS))] = "none"
     warmup_epochs: Count = Field(3, ge=0)
 
 

@@ -18,6 +18,7 @@ from benchmark.study.catalogue import (
 )
 from benchmark.study.dimension import MOST_POINTS, Dimension
 from benchmark.study.messages import Mistake
+from benchmark.study.samplers import SAMPLERS
 from benchmark.study.schema import Compared, Study
 
 DEFAULT_SEARCHED = ("learning_rate", "momentum")
@@ -80,7 +81,7 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
             yield Mistake(key, rule, options[name], "Write one of them.")
         else:
             yield from _check_dimension(key, name, space[name], allowed[name])
-    if study.budget.sampler == "grid":
+    if SAMPLERS[study.budget.sampler].is_grid:
         yield from _check_grid(study, entry, catalogue)
     yield from _check_batch_size(study, entry, catalogue)
     yield from _check_what_may_be_given(study, entry, facts)
@@ -246,7 +247,7 @@ def check_swept(
     if name in study.problem.options:
         rule = f"{name} must be given once"
         yield Mistake(key, rule, values, f"Remove problem.options.{name}.")
-    if len(values) > 1 and study.budget.sampler != "grid":
+    if len(values) > 1 and not SAMPLERS[study.budget.sampler].is_grid:
         rule = f"{name} is an option of the problem: each of its values must be tried with each "
         rule += "optimizer, by the grid sampler"
         yield Mistake(key, rule, study.budget.sampler, 'Write sampler = "grid" in [budget].')

@@ -10,6 +10,7 @@ from typing import Any
 from benchmark.errors import did_you_mean
 from benchmark.study.catalogue import Catalogue, training_rows
 from benchmark.study.messages import Mistake
+from benchmark.study.samplers import PRUNERS
 from benchmark.study.schema import DEFAULT_METRIC, LOSSES, METRICS, TASK_METRICS, Study
 from benchmark.study.spaces import check_space
 
@@ -187,7 +188,7 @@ def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
 
 def _check_evaluation(study: Study) -> Iterator[Mistake]:
     epochs = study.training.evaluation_epochs
-    if epochs is not None and study.budget.pruner != "none":
+    if epochs is not None and PRUNERS[study.budget.pruner].stops:
         rule = "evaluation_epochs must be left out with a pruner, which looks at every epoch"
         remedy = 'Remove it, or write pruner = "none" in [budget].'
         yield Mistake("training.evaluation_epochs", rule, epochs, remedy)
