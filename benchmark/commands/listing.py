@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data import card_names, load_card
-from benchmark.models import MODELS, ModelEntry
+from benchmark.models import MODELS
 from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
-from benchmark.problems import PROBLEMS, ProblemEntry
+from benchmark.problems import PROBLEMS
 from benchmark.results import is_finished, list_runs
 from benchmark.study.catalogue import Catalogue
 from benchmark.study.loading import StudyError, parse_study, read_text, study_files
@@ -66,14 +66,28 @@ def _datasets(_: Path) -> list[Row]:
     ]
 
 
-def _with_options(table: Mapping[str, ModelEntry | ProblemEntry]) -> list[Row]:
+def _models(_: Path) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "summary": entry.summary,
+            "options": "\n".join(
+                f"{key} = {option.default!r}: {option.meaning}"
+                for key, option in entry.options.items()
+            ),
+        }
+        for name, entry in MODELS.items()
+    ]
+
+
+def _problems(_: Path) -> list[Row]:
     return [
         {
             "name": name,
             "summary": entry.summary,
             "options": ", ".join(f"{key} = {value!r}" for key, value in entry.options.items()),
         }
-        for name, entry in table.items()
+        for name, entry in PROBLEMS.items()
     ]
 
 
@@ -176,10 +190,10 @@ def _runs(results: Path) -> list[Row]:
 _LISTINGS: dict[str, Callable[[Path], list[Row]]] = {
     "studies": _studies,
     "datasets": _datasets,
-    "models": lambda _: _with_options(MODELS),
+    "models": _models,
     "optimizers": _optimizers,
     "schedules": _schedules,
-    "problems": lambda _: _with_options(PROBLEMS),
+    "problems": _problems,
     "samplers": lambda _: _summaries(SAMPLERS),
     "pruners": lambda _: _summaries(PRUNERS),
     "runs": _runs,

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from benchmark.models.catalogue import MODELS
+from benchmark.models.catalogue import MODELS, check_input, check_options
 from benchmark.models.initializers import initial_weights
-from benchmark.models.options import check_input, check_options
 
 if TYPE_CHECKING:
     import keras

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmark.study.samplers import PRUNERS, SAMPLERS
 from benchmark.trial import Report, TrialResult
 from speed.measurement import Measurement
 from speed.ours.engines import KeptOpen, make_engine, warm_up
