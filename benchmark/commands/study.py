@@ -180,6 +180,7 @@ def _run(
 def _introduce(session: "Session", choice: EngineChoice, tell: Callable[[str], None]) -> None:
     """Print the question, and what will take time."""
     tell(f"Run {session.name}: {session.question}")
+    tell(session.plan)
     if session.curvature_cost:
         tell(session.curvature_cost)
     if choice.workers is not None:

@@ -54,7 +54,7 @@ def epoch_batches(sampling: str, samples: int, batch_size: int, seed: int, epoch
     if sampling not in _SAMPLERS:
         raise ValueError(
             f"sampling must be one of {', '.join(_SAMPLERS)}. Received {sampling!r} at "
-            f"training.sampling.{did_you_mean(sampling, _SAMPLERS)}"
+            f"training.batch_sampling.{did_you_mean(sampling, _SAMPLERS)}"
         )
     if not 1 <= batch_size <= samples and sampling != "full_batch":
         raise ValueError(

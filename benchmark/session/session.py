@@ -189,6 +189,23 @@ class Session:
         return self._study.question
 
     @property
+    def plan(self) -> str:
+        """How many trials will be trained, and why more than the search tries."""
+        searched, budget = self._search.totals, self._study.budget
+        ranks = len(set(self._study.curvature.diagnosed))
+        count, labels = sum(searched.values()), len(searched)
+        counts = {str(number) for number in searched.values()}
+        each = counts.pop() if len(counts) == 1 else " + ".join(map(str, searched.values()))
+        each = f"{labels} × {each}" if each.isdigit() else each
+        parts = [f"{each} in the search"]
+        if budget.replicates:
+            parts.append(f"{labels} × {budget.replicates} replicates of the best settings")
+        if ranks:
+            parts.append(f"{labels} × {ranks} repeated for the curvature diagnosis")
+        total = count + labels * (budget.replicates + ranks)
+        return f"Training {total} trial{'s' * (total != 1)}: {', '.join(parts)}."
+
+    @property
     def curvature_cost(self) -> str:
         """What the largest Hessian that is formed may cost; empty where none is asked for."""
         section = self._study.curvature

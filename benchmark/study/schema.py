@@ -218,7 +218,7 @@ class TrainingSection(Section):
 
     Args:
         epochs: passes over the training part.
-        sampling: how mini-batches are drawn.
+        batch_sampling: how the mini-batches of an epoch are drawn from the training part.
         schedule: the learning-rate schedule, one of ``kappabench list schedules``.
         evaluation_epochs: after which epochs loss and metric of the training and the
             validation part are taken, beside the start and the end; by default after each.
@@ -227,7 +227,7 @@ class TrainingSection(Section):
 
     epochs: Count = Field(20, ge=1)
     evaluation_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
-    sampling: Sampling = "shuffle"
+    batch_sampling: Sampling = "shuffle"
     schedule: str = "constant"
 
 
@@ -235,9 +235,10 @@ class BudgetSection(Section):
     """``[budget]``: how much is spent on each compared optimizer.
 
     Args:
-        trials: trials of the search.
-        replicates: how often the best setting is trained again with new seeds.
-        sampler: what proposes the settings, by Optuna.
+        trials: trials of the search, for each compared optimizer; their replicates come on top.
+        replicates: how often the best setting of each optimizer is trained again with new seeds.
+        sampler: what proposes the hyperparameters of each trial, by Optuna; how mini-batches are
+            drawn is ``[training] batch_sampling``.
         pruner: what stops bad trials early, by Optuna.
         warmup_epochs: epochs before the pruner may stop a trial.
     """

@@ -206,11 +206,11 @@ def _check_batch_size(study: Study, entry: Compared, catalogue: Catalogue) -> It
         rows = training_rows(study, catalogue)
     except ValueError:
         rows = None  # told at its own place
-    is_used = study.training.sampling != "full_batch"
+    is_used = study.training.batch_sampling != "full_batch"
     if is_used and rows is not None and dimension.extremes[1] > rows:
         problem = study.problem.dataset or study.problem.function
         rule = f"batch_size must be <= {rows}, the number of training examples of {problem}"
-        remedy = 'Take smaller batches, or sampling = "full_batch".'
+        remedy = 'Take smaller batches, or batch_sampling = "full_batch".'
         yield Mistake(key, rule, dimension.extremes[1], remedy)
     own = "batch_size" in study.search.get(entry.label, {})
     if own and catalogue.optimizers[entry.optimizer].full_batch:

@@ -213,7 +213,7 @@ def study(**more: Any) -> Study:
             "seed": 5,
             "compare": [{"label": "fast", "optimizer": "sgd"}, "adam"],
             "problem": problem,
-            "training": {"epochs": 9, "sampling": "bernoulli"},
+            "training": {"epochs": 9, "batch_sampling": "bernoulli"},
             **more,
         }
     )

@@ -282,7 +282,7 @@ def test_a_mistake_in_the_common_table_is_told_once(tmp_path, line):
 def test_what_only_looks_wrong_is_read(tmp_path):
     function = GOOD.replace('dataset = "digits"', 'function = "quadratic"')
     assert load(tmp_path, function.replace("[16, 32]", "[1]"))
-    whole = function.replace("epochs = 3", 'epochs = 3\nsampling = "full_batch"')
+    whole = function.replace("epochs = 3", 'epochs = 3\nbatch_sampling = "full_batch"')
     assert load(tmp_path, whole)  # batch_size is not used
     late = "[curvature]\nepochs = [5]\ntrials = 'none'\n[training]"
     assert load(tmp_path, GOOD.replace("[training]", late))

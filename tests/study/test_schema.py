@@ -132,7 +132,7 @@ def test_defaults_of_the_smallest_study() -> None:
     ]
     split = smallest.problem.split
     assert (split.train, split.validation, split.test) == (0.6, 0.2, 0.2)
-    assert (smallest.training.epochs, smallest.training.sampling) == (20, "shuffle")
+    assert (smallest.training.epochs, smallest.training.batch_sampling) == (20, "shuffle")
     budget = smallest.budget
     assert (budget.trials, budget.replicates, budget.warmup_epochs) == (20, 3, 3)
     assert (budget.sampler, budget.pruner) == ("tpe", "none")
@@ -227,7 +227,7 @@ def test_model_options_are_free_and_apart_from_the_name() -> None:
         ({"training": {"epochs": 0}}, "training.epochs", "greater than or equal to 1"),
         ({"training": {"epochs": "20"}}, "training.epochs", "valid integer"),
         ({"training": {"epochs": True}}, "training.epochs", "valid integer"),
-        ({"training": {"sampling": "random"}}, "training.sampling", "'shuffle'"),
+        ({"training": {"batch_sampling": "random"}}, "training.batch_sampling", "'shuffle'"),
         ({"budget": {"trials": 0}}, "budget.trials", "greater than or equal to 1"),
         ({"budget": {"replicates": -1}}, "budget.replicates", "greater than or equal to 0"),
         ({"budget": {"sampler": "cmaes"}}, "budget.sampler", "'tpe', 'random'"),
