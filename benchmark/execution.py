@@ -279,10 +279,10 @@ class Execution:
                 reason = f"the pruner stopped the trial after epoch {report.epoch}"
             if status.is_final:
                 result = self._engine.stop(number, status, reason)
-                kept = self._failures.take((result, running.pop(number)))
+                records = self._failures.take((result, running.pop(number)))
                 # At once: the next report is evaluated by what is known of this trial.
-                self._learn([result for result, _ in kept], search)
-                ended += kept
+                self._learn([result for result, _ in records], search)
+                ended += records
         return ended
 
     def _learn(self, results: Iterable[TrialResult], search: Proposer) -> None:

@@ -78,10 +78,10 @@ def _backend(name: str, select_backend: Callable[[str], None]) -> Iterator[Check
 
 
 def _results(results: Path) -> Check:
-    place = next(
+    existing = next(
         path for path in (results.absolute(), *results.absolute().parents) if path.exists()
     )
-    probe = place / ".kappabench-doctor"
+    probe = existing / ".kappabench-doctor"
     try:
         probe.touch()
         probe.unlink()

@@ -101,8 +101,8 @@ def _optimizers(_: Path) -> list[Row]:
             "name": name,
             "summary": entry.summary,
             "hyperparameters": ", ".join(
-                f"{key} = {one.default:g}" if one.default is not None else key
-                for key, one in entry.hyperparameters.items()
+                f"{key} = {hyperparameter.default:g}" if hyperparameter.default is not None else key
+                for key, hyperparameter in entry.hyperparameters.items()
             ),
             "default space": ", ".join(space_words(searched_by_default(entry))),
             "advice": entry.advice,
@@ -115,9 +115,9 @@ def _optimizers(_: Path) -> list[Row]:
 def searched_by_default(entry: OptimizerEntry) -> dict[str, Mapping[str, Any]]:
     """The default space of an optimizer."""
     return {
-        name: one.space
-        for name, one in entry.hyperparameters.items()
-        if one.space and name not in STOPPING_RULES
+        name: hyperparameter.space
+        for name, hyperparameter in entry.hyperparameters.items()
+        if hyperparameter.space and name not in STOPPING_RULES
     }
 
 
@@ -136,7 +136,11 @@ def space_words(spaces: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def sources_of(entry: OptimizerEntry) -> list[str]:
     """Return where defaults and spaces of an optimizer come from, by hyperparameter."""
-    return [f"{name}: {one.source}" for name, one in entry.hyperparameters.items() if one.source]
+    return [
+        f"{name}: {hyperparameter.source}"
+        for name, hyperparameter in entry.hyperparameters.items()
+        if hyperparameter.source
+    ]
 
 
 def default_spaces(study: Study, facts: Catalogue) -> list[str]:
@@ -170,7 +174,8 @@ def _schedules(_: Path) -> list[Row]:
             "summary": entry.summary,
             "factor": entry.formula,
             "parameters": ", ".join(
-                f"schedule_{key} = {one.default:.3g}" for key, one in entry.parameters.items()
+                f"schedule_{key} = {parameter.default:.3g}"
+                for key, parameter in entry.parameters.items()
             ),
         }
         for name, entry in SCHEDULES.items()

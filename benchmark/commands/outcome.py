@@ -74,12 +74,12 @@ def tell_outcome(
     """Say where everything is, and how to go on; return the exit code."""
     if request.as_json:
         print_summary(outcome.summary, outcome.path)
-    place = _place(request)
+    store = _place(request)
     if outcome.unsent:
         warn_on(
             console,
             f"Not in MLflow yet: {outcome.unsent}. The run folder keeps it all. "
-            f"Send it with: {command('track', outcome.path, *place)}",
+            f"Send it with: {command('track', outcome.path, *store)}",
         )
     if not outcome.path.is_dir():
         warn(

@@ -20,6 +20,11 @@ from benchmark.commands.options import (
 )
 
 DEFAULT_STUDY = "quickstart"
+STUDY_KEYS = {
+    "seed": "seed",
+    "trials": "budget.trials",
+}
+"""The key of a study file that an option of ``study`` sets, by the option's field."""
 
 
 class Kind(StrEnum):
@@ -134,10 +139,9 @@ class StudyRequest:
     @property
     def changes(self) -> list[str]:
         """All changes of the study as ``key=value``."""
-        changes = [*(self.override or [])]
-        changes += [f"seed={self.seed}"] if self.seed is not None else []
-        changes += [f"budget.trials={self.trials}"] if self.trials is not None else []
-        return changes
+        values = {key: getattr(self, field) for field, key in STUDY_KEYS.items()}
+        changes = [f"{key}={value}" for key, value in values.items() if value is not None]
+        return [*(self.override or []), *changes]
 
 
 @dataclass(frozen=True)

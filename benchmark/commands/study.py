@@ -87,12 +87,12 @@ def _check(
     for name in names:
         with code_of_study(find_study(name), trust=request.trust):
             studies.append(changed_study(name, request.changes, known).study)
-    found = [study.name for study in studies]
+    names = [study.name for study in studies]
     for study in studies:
         check_run_name(request.results, study.name, request.run_name)
-    twice = next((name for name in found if found.count(name) > 1), None)
-    if twice is not None:
-        raise UserError(f"a study must be named once. Received {twice!r} twice. Leave one out.")
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise UserError(f"a study must be named once. Received {repeated!r} twice. Leave one out.")
     for study in studies:
         check_data(study, warn)
 

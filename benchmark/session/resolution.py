@@ -22,8 +22,9 @@ def optimizer_notices(study: Study, *, vectorized: bool) -> list[str]:
         space = study.space(entry.label)
         searched = [name for name, dimension in space.items() if not dimension.is_fixed]
         options = study.options(entry.label)
-        found = notices(entry.optimizer, options, searched, vectorized=vectorized)
-        sentences |= dict.fromkeys(found)
+        sentences |= dict.fromkeys(
+            notices(entry.optimizer, options, searched, vectorized=vectorized)
+        )
     return list(sentences)
 
 
@@ -38,13 +39,13 @@ def search_settings(study: Study) -> SearchSettings:
     integers = {
         name
         for entry in study.compare
-        for name, one in _known(entry.optimizer).hyperparameters.items()
-        if one.integer
+        for name, hyperparameter in _known(entry.optimizer).hyperparameters.items()
+        if hyperparameter.integer
     } | {
         name
         for entry in study.compare
-        for name, one in schedule_parameters(study, entry, facts).items()
-        if one.integer
+        for name, hyperparameter in schedule_parameters(study, entry, facts).items()
+        if hyperparameter.integer
     }
     is_closed_form = bool(study.problem.function)
     options = problem_options(study, facts)

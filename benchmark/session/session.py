@@ -288,7 +288,7 @@ class Session:
                 finished = execution.run_search() and execution.run_replicates(
                     [
                         *self._search.replicates(execution.best),
-                        *(one.trial for one in self._diagnoses(execution)),
+                        *(diagnosis.trial for diagnosis in self._diagnoses(execution)),
                     ]
                 )
                 engines.close()  # what it held is free while the report is made

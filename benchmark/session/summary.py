@@ -35,9 +35,9 @@ def summary_of(
         finished: whether the whole budget was spent.
     """
     diagnosed: dict[str, dict[str, Any]] = {}
-    for one in diagnoses:
-        numbers = {"trial": one.of, "diagnosis": one.trial.number}
-        diagnosed.setdefault(one.trial.label, {})[one.rank] = numbers
+    for diagnosis in diagnoses:
+        numbers = {"trial": diagnosis.of, "diagnosis": diagnosis.trial.number}
+        diagnosed.setdefault(diagnosis.trial.label, {})[diagnosis.rank] = numbers
     clocks: Counter[str] = Counter()
     for result in results:
         clocks.update(result.seconds)
@@ -64,7 +64,9 @@ def _monitoring_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
     """What following the curvature in the search took, beside the training it followed."""
     requests = [(result.seconds, result.trial.curvature) for result in results]
     # A trial that was diagnosed too has one clock for both.
-    monitored = [seconds for seconds, one in requests if one.monitored_epochs and not one.epochs]
+    monitored = [
+        seconds for seconds, request in requests if request.monitored_epochs and not request.epochs
+    ]
     spent = sum(seconds.get("curvature", 0.0) for seconds in monitored)
     trained = sum(seconds.get("train", 0.0) for seconds in monitored)
     if not trained:

@@ -338,18 +338,22 @@ class Study(Section):
 
     def schedule(self, label: str) -> str:
         """The learning-rate schedule of one compared optimizer."""
-        own = {entry.label: entry.schedule for entry in self.compare}
-        return own.get(label) or self.training.schedule
+        schedules = {entry.label: entry.schedule for entry in self.compare}
+        return schedules.get(label) or self.training.schedule
 
     def scaling(self, label: str) -> Scaling:
         """How the inputs of one compared optimizer are scaled."""
-        own = {entry.label: entry.scaling for entry in self.compare}
-        return own.get(label) or self.problem.preprocessing.scaling
+        scalings = {entry.label: entry.scaling for entry in self.compare}
+        return scalings.get(label) or self.problem.preprocessing.scaling
 
     def space(self, label: str) -> dict[str, Dimension]:
         """The search space of one compared optimizer: its own over the common one."""
         given = self._given(label).items()
-        return {name: one for name, one in given if one.option is None and not one.theory}
+        return {
+            name: dimension
+            for name, dimension in given
+            if dimension.option is None and not dimension.theory
+        }
 
     def options(self, label: str) -> dict[str, bool | str]:
         """The structural options of one compared optimizer: its own over the common ones."""
@@ -358,7 +362,11 @@ class Study(Section):
 
     def theory(self, label: str) -> dict[str, str]:
         """The numbers of one compared optimizer that theory gives, with the tuning of each."""
-        return {name: one.theory for name, one in self._given(label).items() if one.theory}
+        return {
+            name: dimension.theory
+            for name, dimension in self._given(label).items()
+            if dimension.theory
+        }
 
     def _given(self, label: str) -> dict[str, Dimension]:
         return {**self.search.get("common", {}), **self.search.get(label, {})}

@@ -38,10 +38,10 @@ def missing_spaces(
     would not be tuned equally.
     """
     known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
-    own = [name for name in known if name not in STOPPING_RULES]
+    names = [name for name in known if name not in STOPPING_RULES]
     # Weight decay says nothing of the others, though some optimizers have it in their table.
-    is_given = any(name in given and name not in TRAINING_HYPERPARAMETERS for name in own)
-    searched = DEFAULT_SEARCHED if is_given else own
+    is_given = any(name in given and name not in TRAINING_HYPERPARAMETERS for name in names)
+    searched = DEFAULT_SEARCHED if is_given else names
     settled = {*given, *study.theory(entry.label)}
     spaces = {name: known[name].space for name in searched if name in known}
     return {name: space for name, space in spaces.items() if space and name not in settled}
@@ -94,9 +94,9 @@ def _check_what_may_be_given(
     space = study.space(entry.label)
     given = [name for name in CLIPPING if name in space]
     if len(given) > 1:
-        own = any(name in study.search.get(entry.label, {}) for name in given)
+        is_own = any(name in study.search.get(entry.label, {}) for name in given)
         rule = f"at most one of {', '.join(CLIPPING)} must be given, as in Keras"
-        key = f"search.{entry.label if own else 'common'}"
+        key = f"search.{entry.label if is_own else 'common'}"
         yield Mistake(key, rule, ", ".join(given), "Keep one of them.")
     for name, reason in OF_A_MODEL.items():
         if name in space and study.problem.function:
@@ -125,10 +125,14 @@ def _misplaced_parameter(
         return  # told at its own place
     known = schedule_parameters(study, entry, catalogue)
     rule = f"a parameter of the schedule {schedule} must be one of {', '.join(known)}"
-    others = [other for other, one in catalogue.schedules.items() if parameter in one.parameters]
+    schedules = [
+        schedule_name
+        for schedule_name, facts in catalogue.schedules.items()
+        if parameter in facts.parameters
+    ]
     remedy = did_you_mean(name, known) or "Remove it."
-    if others:
-        chosen = " or ".join(f'"{other}"' for other in others)
+    if schedules:
+        chosen = " or ".join(f'"{schedule_name}"' for schedule_name in schedules)
         remedy = f"Remove it, or take the schedule that has it: schedule = {chosen}."
     yield Mistake(key, rule, name, remedy)
 
@@ -154,8 +158,8 @@ _CLIPPING_REMEDY = (
 
 def _key(study: Study, entry: Compared, name: str) -> str:
     """Where the space of a compared optimizer takes a hyperparameter from."""
-    own = name in study.search.get(entry.label, {})
-    return f"search.{entry.label if own else 'common'}.{name}"
+    is_own = name in study.search.get(entry.label, {})
+    return f"search.{entry.label if is_own else 'common'}.{name}"
 
 
 def _check_grid(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
@@ -212,8 +216,8 @@ def _check_batch_size(study: Study, entry: Compared, catalogue: Catalogue) -> It
         rule = f"batch_size must be <= {rows}, the number of training examples of {problem}"
         remedy = 'Take smaller batches, or batch_sampling = "full_batch".'
         yield Mistake(key, rule, dimension.extremes[1], remedy)
-    own = "batch_size" in study.search.get(entry.label, {})
-    if own and catalogue.optimizers[entry.optimizer].full_batch:
+    is_own = "batch_size" in study.search.get(entry.label, {})
+    if is_own and catalogue.optimizers[entry.optimizer].full_batch:
         rule = f"{entry.optimizer} works on the full batch and must stand without batch_size"
         yield Mistake(key, rule, "batch_size", "Remove it.")
 
@@ -233,15 +237,15 @@ def check_swept(
     study: Study, entry: Compared, name: str, catalogue: Catalogue
 ) -> Iterator[Mistake]:
     """Yield the mistakes in an option of the problem that stands in a search space."""
-    own = name in study.search.get(entry.label, {})
-    key = f"search.{entry.label if own else 'common'}.{name}"
+    is_own = name in study.search.get(entry.label, {})
+    key = f"search.{entry.label if is_own else 'common'}.{name}"
     dimension = study.space(entry.label).get(name)
     values = dimension.grid if dimension else None
     if values is None:
         rule = f"{name} is an option of the problem and must be a number or {{choices}}"
         yield Mistake(key, rule, words="something else", remedy="Name the values to compare.")
         return
-    if own:
+    if is_own:
         rule = f"{name} is an option of the problem, which all share, and must stand in common"
         yield Mistake(key, rule, values, f"Move it to [search.common].{name}.")
     if name in study.problem.options:
