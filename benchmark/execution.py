@@ -266,7 +266,7 @@ class Execution:
     def _take(
         self, reports: Iterable[Report], running: dict[int, list[Report]], search: Proposer
     ) -> list[Record]:
-        """Judge reports; end the trials that are over, and return those to be kept."""
+        """Evaluate reports; end the trials that are over, and return those to be kept."""
         ended: list[Record] = []
         for report in reports:
             number = report.trial_number

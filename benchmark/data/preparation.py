@@ -156,7 +156,7 @@ def prepare(
     The split is stratified by class for a classification. The scaling, and the mean and
     deviation that standardise the target of a regression, come from the training part
     alone: nothing of the other parts leaks into training. The last few results are kept,
-    for many trials share one split.
+    because many trials share one split.
 
     Args:
         name: the name of a card.

@@ -16,8 +16,8 @@ def build_model(
 ) -> "keras.Model":
     """Build a Keras model that returns logits, with definite initial weights.
 
-    Its weights are those of the option ``initializer`` at its default fuzz and the seed 0;
-    training code assigns the weights of its own fuzz and seed over them, see
+    Its weights are those of the option ``initializer`` at its default scale and the seed 0;
+    training code assigns the weights of its own scale and seed over them, see
     :func:`benchmark.models.initial_weights`. Keras's global random state is not touched.
 
     Args:

@@ -1,10 +1,9 @@
-"""The table of problems, and how one of them is built."""
+"""The table of problems, and the check of their options; without Keras."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.errors import did_you_mean
 from benchmark.problems.ranges import (
@@ -17,9 +16,6 @@ from benchmark.problems.ranges import (
     whole,
 )
 from benchmark.problems.spectra import SPECTRA
-
-if TYPE_CHECKING:
-    from benchmark.problems.base import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ PROBLEMS: dict[str, ProblemEntry] = {
             *whole("samples", 1, 100_000),
             Rule(
                 "samples",
-                "even where noise is > 0, for examples come in pairs",
+                "even where noise is > 0, because examples come in pairs",
                 lambda options: not options["noise"] or options["samples"] % 2 == 0,
                 1000,
             ),
@@ -164,31 +160,6 @@ PROBLEMS: dict[str, ProblemEntry] = {
     ),
 }
 """The closed-form problems by name."""
-
-
-def build_problem(name: str, options: Mapping[str, Any] | None = None) -> "Problem":
-    """Build a problem from its name and options; imports Keras.
-
-    Args:
-        name: a key of :data:`PROBLEMS`.
-        options: some of the entry's options; the others keep their defaults.
-
-    Raises:
-        ValueError: the problem or an option is unknown, or an option is out of range.
-
-    Example:
-        >>> problem = build_problem("quadratic", {"dimension": 2, "condition_number": 4.0})
-        >>> problem.options["condition_number"], problem.start.shape
-        (4.0, (2,))
-        >>> build_problem("quadratic", {"dimensions": 2})
-        Traceback (most recent call last):
-        ValueError: an option of quadratic must be one of dimension, condition_number, \
-largest_eigenvalue, spectrum, noise, samples, seed. Received 'dimensions'. Did you mean `dimension`?
-    """
-    chosen = check_problem(name, options or {})
-    module, _, class_name = PROBLEMS[name].target.partition(":")
-    problem: Problem = getattr(import_module(module), class_name)(**chosen)
-    return problem
 
 
 def check_problem(name: str, options: Mapping[str, Any]) -> dict[str, float | int | str]:

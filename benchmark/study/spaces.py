@@ -100,10 +100,10 @@ def _check_what_may_be_given(
         yield Mistake(key, rule, ", ".join(given), "Keep one of them.")
     for name, reason in OF_A_MODEL.items():
         if name in space and study.problem.function:
-            rule = f"{name} must stand with a model; {reason}"
+            rule = f"{name} needs a model; {reason}"
             yield Mistake(_key(study, entry, name), rule, name, "Remove it.")
     if "weight_decay" in space and not facts.weight_decay:
-        rule = f"{entry.optimizer} must stand without weight_decay, which its rule does not have"
+        rule = f"{entry.optimizer} takes no weight_decay, which its update rule does not have"
         key = _key(study, entry, "weight_decay")
         remedy = "Move it to the tables of the others, or take l2, which is part of the loss."
         yield Mistake(key, rule, "weight_decay", remedy)
@@ -122,7 +122,7 @@ def _misplaced_parameter(
     """A parameter that the schedule of a compared optimizer does not have."""
     schedule, parameter = study.schedule(entry.label), name.removeprefix(SCHEDULE_PREFIX)
     if schedule not in catalogue.schedules:
-        return  # told at its own place
+        return  # reported at its own key
     known = schedule_parameters(study, entry, catalogue)
     rule = f"a parameter of the schedule {schedule} must be one of {', '.join(known)}"
     schedules = [
@@ -209,7 +209,7 @@ def _check_batch_size(study: Study, entry: Compared, catalogue: Catalogue) -> It
     try:
         rows = training_rows(study, catalogue)
     except ValueError:
-        rows = None  # told at its own place
+        rows = None  # reported at its own key
     is_used = study.training.batch_sampling != "full_batch"
     if is_used and rows is not None and dimension.extremes[1] > rows:
         problem = study.problem.dataset or study.problem.function
@@ -218,7 +218,7 @@ def _check_batch_size(study: Study, entry: Compared, catalogue: Catalogue) -> It
         yield Mistake(key, rule, dimension.extremes[1], remedy)
     is_own = "batch_size" in study.search.get(entry.label, {})
     if is_own and catalogue.optimizers[entry.optimizer].full_batch:
-        rule = f"{entry.optimizer} works on the full batch and must stand without batch_size"
+        rule = f"{entry.optimizer} uses the full batch and takes no batch_size"
         yield Mistake(key, rule, "batch_size", "Remove it.")
 
 
@@ -230,7 +230,7 @@ def problem_options(study: Study, catalogue: Catalogue) -> dict[str, float | int
     try:
         return dict(catalogue.check_problem(problem.function, problem.options))
     except ValueError:
-        return {}  # told at its own place
+        return {}  # reported at its own key
 
 
 def check_swept(
@@ -246,7 +246,7 @@ def check_swept(
         yield Mistake(key, rule, words="something else", remedy="Name the values to compare.")
         return
     if is_own:
-        rule = f"{name} is an option of the problem, which all share, and must stand in common"
+        rule = f"{name} is an option of the problem and must be in [search.common], which all share"
         yield Mistake(key, rule, values, f"Move it to [search.common].{name}.")
     if name in study.problem.options:
         rule = f"{name} must be given once"
@@ -278,13 +278,13 @@ def check_theory(study: Study, entry: Compared, catalogue: Catalogue) -> Iterato
     remedy = "Write a number, {low, high, log, step} or {choices}."
     able = [name for name, tunings in METHODS.items() if tuning in tunings]
     if entry.optimizer not in able:
-        rule = f"{tuning!r} must stand for a number of {', '.join(able)}"
+        rule = f"{tuning!r} must be written for a number of {', '.join(able)} only"
         yield Mistake(key, rule, entry.optimizer, remedy)
         return
     known = theory_settings(entry.optimizer, 1.0, 1.0, tuning)
     for name in asked:
         if name not in known:
-            rule = f"{tuning!r} must stand for {' or '.join(known)} of {entry.optimizer}"
+            rule = f"{tuning!r} must be written for {' or '.join(known)} of {entry.optimizer} only"
             yield Mistake(f"{places[name]}.{name}", rule, name, remedy)
     missing = sorted(name for name in known if asked.get(name) != tuning)
     if missing:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.models import (
     ACTIVATIONS,
-    DEFAULT_FUZZ,
+    DEFAULT_SCALE,
     INITIALIZERS,
     MODELS,
     ModelEntry,
@@ -112,8 +112,8 @@ def test_wrong_options_are_refused(name: str, options: dict[str, Any], message: 
         check_options(name, options)
 
 
-def test_every_initializer_has_a_usual_fuzz() -> None:
-    assert set(DEFAULT_FUZZ) == set(INITIALIZERS)
+def test_every_initializer_has_a_default_scale() -> None:
+    assert set(DEFAULT_SCALE) == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
