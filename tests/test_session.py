@@ -378,7 +378,8 @@ def test_the_plan_says_why_more_trials_are_trained_than_the_budget_names(tmp_pat
 def test_the_cost_of_whole_hessians_is_stated_where_any_is_asked_for(tmp_path):
     said = open_session(tmp_path / "one", "curvature.exact_limit=2000").curvature_cost
     assert said.startswith(
-        "Curvature: the whole Hessian of a model of up to 2000 parameters, else 40 Lanczos steps. "
+        "Curvature: the whole Hessian for models with up to 2000 parameters, otherwise 40 Lanczos "
+        "steps. "
         "All 2000 eigenvalues take 2000 products and 0.1 GB of memory"
     )
     assert open_session(tmp_path / "two", 'curvature.trials="none"').curvature_cost == ""

@@ -74,7 +74,7 @@ def tell_outcome(
     """Say where everything is, and how to go on; return the exit code."""
     if request.as_json:
         print_summary(outcome.summary, outcome.path)
-    store = _place(request)
+    store = _store_options(request)
     if outcome.unsent:
         warn_on(
             console,
@@ -98,7 +98,7 @@ def tell_outcome(
         console.print(verdict_view(verdict(read_run(outcome.path).trials)))
     trials = summary["trials"]
     did = "completed" if is_completion else f"{trials} trial{'s' * (trials != 1)}"
-    tell(f"{did} in {duration(outcome.elapsed)} after the framework's import")
+    tell(f"{did} in {duration(outcome.elapsed)} without the import of the framework")
     for sentence in curvature_sentences(summary):
         tell(sentence)
     _tell_files(outcome, request, tracking_uri, tell)
@@ -135,7 +135,9 @@ def _tell_files(
         folder = outcome.path.parent.parent
         where = [] if folder == Path("results") else ["--results", str(folder)]
         is_server = tracking_uri.startswith("http")
-        shown = masked(tracking_uri) if is_server else command("ui", *where, *_place(request))
+        shown = (
+            masked(tracking_uri) if is_server else command("ui", *where, *_store_options(request))
+        )
         tell(f"MLflow    {shown}")
 
 
@@ -168,14 +170,14 @@ def curvature_sentences(summary: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _place(request: StudyRequest) -> list[str]:
-    # Without its password, which has no place on a screen; the user fills it in.
+def _store_options(request: StudyRequest) -> list[str]:
+    # Without its password, which must not be shown on a screen; the user fills it in.
     return ["--tracking-uri", masked(request.tracking_uri)] if request.tracking_uri else []
 
 
 def _resume(path: Path, request: StudyRequest) -> str:
     """The command that goes on with a run."""
-    options = [*_place(request), *([] if request.tracking else ["--no-tracking"])]
+    options = [*_store_options(request), *([] if request.tracking else ["--no-tracking"])]
     # A storage with a password is not recorded: the user has to name it again.
     is_recorded = request.storage is None or is_harmless(request.storage)
     options += [] if is_recorded else ["--storage", masked(request.storage or "")]

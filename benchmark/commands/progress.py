@@ -242,8 +242,8 @@ class DiagnosisForecast:
         if not left:
             return
         self._tell(
-            f"A diagnosis of the curvature took {each:.2g} s; the {left} still to come take about "
-            f"{duration(left * each)} of one core. Fewer rows (curvature.samples) or Lanczos "
+            f"A diagnosis of the curvature took {each:.2g} s. The remaining {left} take about "
+            f"{duration(left * each)} of one core; fewer rows (curvature.samples) or Lanczos "
             "steps take less."
         )
 

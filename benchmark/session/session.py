@@ -157,8 +157,8 @@ class Session:
         facts = read_environment(path)
         if not facts.get("study"):
             settings.notify(
-                "This run is of an earlier release, which did not record its study: whether "
-                "study.toml was edited since cannot be told."
+                "This run was made by an earlier release, which did not record its study, so it is "
+                "unknown whether study.toml was edited since."
             )
         settings = replace(
             settings,
@@ -215,9 +215,10 @@ class Session:
         plan = exact_plan(limit)
         rows = f"up to {section.samples}" if section.samples else "all"
         return (
-            f"Curvature: the whole Hessian of a model of up to {limit} parameters, else "
-            f"{section.lanczos_steps} Lanczos steps. {plan.sentence} Up to {self.diagnoses_left} "
-            f"diagnoses, each over {rows} training examples; the first tells how long they take."
+            f"Curvature: the whole Hessian for models with up to {limit} parameters, otherwise "
+            f"{section.lanczos_steps} Lanczos steps. {plan.sentence} At most {self.diagnoses_left} "
+            f"diagnoses, each over {rows} training examples; after the first it is known how long "
+            "the others take."
         )
 
     @property

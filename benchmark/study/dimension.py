@@ -53,7 +53,7 @@ class Section(BaseModel):
 
 
 class Dimension(Section):
-    """One dimension of a search space: fixed, a range, or choices; or an option; or of theory.
+    """One dimension of a search space: a number, a range, choices, an option or theory.
 
     Args:
         value: a fixed number.
