@@ -19,8 +19,8 @@ Row = dict[str, str]
 SOURCES = "sources"
 """A column that is too wide for a terminal: it is in the JSON only."""
 NOTES = {
-    "optimizers": "Any other Keras optimizer: keras:Adam (a class of keras.optimizers), or one of "
-    "your own: package.module:Class."
+    "optimizers": "Any other Keras optimizer: keras:Class for a class of keras.optimizers, or "
+    "package.module:Class for one of your own."
 }
 """A line below the table of a kind."""
 
@@ -29,7 +29,7 @@ def listing(kind: str, results: Path) -> list[Row]:
     """Return a row for each thing of a kind.
 
     Args:
-        kind: a value of ``benchmark.run.Kind``.
+        kind: a value of ``benchmark.commands.requests.Kind``.
         results: the folder of all results, for the runs.
 
     Example:

@@ -314,7 +314,7 @@ def doctor_table(checks: "Sequence[Check]") -> Table:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document; infinities become strings, for JSON has none.
+    """Print one JSON document; infinities become strings, because JSON has none.
 
     Example:
         >>> print_json({"objective": float("inf")})
