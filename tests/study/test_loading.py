@@ -245,7 +245,7 @@ REFUSALS = {
             'compare = ["sgd"',
             'search.gradient_descent.batch_size = 8\ncompare = ["gradient_descent", "sgd"',
         ),
-        ["gradient_descent works on the full batch"],
+        ["gradient_descent uses the full batch and takes no batch_size"],
     ),
 }
 
