@@ -16,6 +16,7 @@ from benchmark.models import (
     check_options,
 )
 from benchmark.models.options import WHOLE
+from tests.source_tree import ROOT
 
 
 def test_tables_and_checks_need_no_keras() -> None:
@@ -43,6 +44,16 @@ def test_options_are_the_arguments_of_the_function_that_builds(name: str) -> Non
         f"the arguments of {function} in {module} after input_shape and units must be the options "
         f"of {name!r} in benchmark/models/catalogue.py. Add what is missing in one of the two."
     )
+
+
+def test_every_file_of_a_model_is_in_the_table() -> None:
+    targets = {entry.target for entry in MODELS.values()}
+    for file in (ROOT / "benchmark" / "models").glob("*.py"):
+        if "\ndef build(" in file.read_text(encoding="utf-8"):
+            assert f"benchmark.models.{file.stem}:build" in targets, (
+                f"{file.name} must be the target of a model. "
+                "Add an entry to MODELS in benchmark/models/catalogue.py."
+            )
 
 
 def test_an_option_without_a_rule_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.problems import PROBLEMS, ProblemEntry, build_problem, check_problem
 from benchmark.problems.rosenbrock import Rosenbrock
+from tests.source_tree import ROOT
 
 
 def test_listing_imports_no_keras():
@@ -87,6 +88,16 @@ def test_the_remedy_of_a_rule_obeys_it(name):
     for rule in PROBLEMS[name].rules:
         # With the right neighbours.
         assert rule.holds({**PROBLEMS[name].options, rule.option: rule.example})
+
+
+def test_every_file_of_a_problem_is_in_the_table():
+    modules = {entry.target.partition(":")[0] for entry in PROBLEMS.values()}
+    for file in (ROOT / "benchmark" / "problems").glob("*.py"):
+        if "(Problem):" in file.read_text(encoding="utf-8"):
+            assert f"benchmark.problems.{file.stem}" in modules, (
+                f"{file.name} must be the target of a problem. "
+                "Add an entry to PROBLEMS in benchmark/problems/catalogue.py."
+            )
 
 
 def test_an_option_without_a_rule_is_refused():

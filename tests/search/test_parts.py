@@ -21,7 +21,7 @@ from benchmark.search import SearchError, build_trial, settings_of
 from benchmark.search.samplers import ScrambledSobol, make_pruner, make_sampler
 from benchmark.search.space import make_space
 from benchmark.study.dimension import Dimension
-from benchmark.study.samplers import startup_trials
+from benchmark.study.samplers import PRUNERS, SAMPLERS, startup_trials
 from benchmark.study.schema import Study, direction_of
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings
 from benchmark.trial import named_seed as seed_of
@@ -164,6 +164,28 @@ def test_quasi_random_covers_choices_evenly() -> None:
     drawn = [study.ask(space.distributions).params for _ in range(16)]
     counts = np.unique([params["x"] for params in drawn], return_counts=True)[1]
     assert counts.tolist() == [4, 4, 4, 4]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_is_made_from_its_entry(name: str) -> None:
+    space = make_space({"x": Dimension(choices=[1, 2])}, set())
+    sampler = make_sampler(name, space, study_seed=0, label_index=0, k=0, trials=2)
+    assert isinstance(sampler, optuna.samplers.BaseSampler), (
+        f"the target of {name!r} in benchmark/study/samplers.py must be a sampler of Optuna. "
+        f"Received {SAMPLERS[name].target}. Name a subclass of BaseSampler."
+    )
+    asked = optuna.create_study(sampler=sampler).ask(space.distributions)
+    assert asked.params["x"] in (1, 2)
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_every_pruner_is_made_from_its_entry(name: str) -> None:
+    pruner = make_pruner(name, 1, 3)
+    assert isinstance(pruner, optuna.pruners.BasePruner), (
+        f"the target of {name!r} in benchmark/study/samplers.py must be a pruner of Optuna. "
+        f"Received {PRUNERS[name].target}. Name a subclass of BasePruner."
+    )
+    assert PRUNERS[name].stops == (not isinstance(pruner, optuna.pruners.NopPruner))
 
 
 def test_random_and_tpe_are_seeded_by_label_and_trial() -> None:
