@@ -19,13 +19,11 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark.data.sampling import SAMPLINGS
 from benchmark.errors import did_you_mean
 from benchmark.study.dimension import Dimension, Number, NumberOrName, RuleError, Section, Space
 from benchmark.study.samplers import PRUNERS, SAMPLERS
 
-Sampling = Literal[
-    "shuffle", "drop_remainder", "round_robin", "bernoulli", "with_replacement", "full_batch"
-]
 Scaling = Literal["none", "standard", "min_max"]
 Rank = Literal["best", "median", "worst"]
 GradientNorm = Literal["monitor_epochs", "every_epoch", "never"]
@@ -226,7 +224,7 @@ class TrainingSection(Section):
 
     epochs: Count = Field(20, ge=1)
     evaluation_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
-    batch_sampling: Sampling = "shuffle"
+    batch_sampling: Annotated[str, BeforeValidator(OneOf("batch_sampling", SAMPLINGS))] = "shuffle"
     schedule: str = "constant"
 
 

@@ -227,7 +227,7 @@ def test_model_options_are_free_and_apart_from_the_name() -> None:
         ({"training": {"epochs": 0}}, "training.epochs", "greater than or equal to 1"),
         ({"training": {"epochs": "20"}}, "training.epochs", "valid integer"),
         ({"training": {"epochs": True}}, "training.epochs", "valid integer"),
-        ({"training": {"batch_sampling": "random"}}, "training.batch_sampling", "'shuffle'"),
+        ({"training": {"batch_sampling": "random"}}, "training.batch_sampling", "shuffle"),
         ({"budget": {"trials": 0}}, "budget.trials", "greater than or equal to 1"),
         ({"budget": {"replicates": -1}}, "budget.replicates", "greater than or equal to 0"),
         ({"budget": {"sampler": "cmaes"}}, "budget.sampler", "one of tpe, random"),
