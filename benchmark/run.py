@@ -243,7 +243,7 @@ def doctor(request: DoctorRequest) -> None:
             select,
         )
     if request.as_json:
-        print_json({check.name: {"good": check.good, "found": check.found} for check in checks})
+        print_json({check.name: {"good": check.good, "found": check.detail} for check in checks})
     else:
         terminal().print(doctor_table(checks))
     raise typer.Exit(0 if all(check.good for check in checks) else 1)

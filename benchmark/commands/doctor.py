@@ -23,12 +23,12 @@ class Check:
     Args:
         name: what it is.
         good: whether a study can rely on it.
-        found: what was found, or what is wrong and how to fix it.
+        detail: what was found, or what is wrong and how to fix it.
     """
 
     name: str
     good: bool
-    found: str
+    detail: str
 
 
 def examine(

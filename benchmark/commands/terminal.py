@@ -73,7 +73,7 @@ class Program(TyperGroup):
 
 
 class _Guard:
-    """A stream from which secrets are kept, whoever writes to it: a library, a traceback.
+    """A stream that shows no secrets, also of what libraries and tracebacks write to it.
 
     Args:
         stream: where it writes to.

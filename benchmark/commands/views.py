@@ -309,7 +309,7 @@ def doctor_table(checks: "Sequence[Check]") -> Table:
     table = Table(show_header=False)
     for check in checks:
         mark = Text("good", style="green") if check.good else Text("bad", style="red")
-        table.add_row(mark, check.name, Text(check.found, overflow="fold"))
+        table.add_row(mark, check.name, Text(check.detail, overflow="fold"))
     return table
 
 

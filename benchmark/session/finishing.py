@@ -114,7 +114,9 @@ def send_run(path: Path, uri: str, notify: Notify) -> Unsent:
     products = None
     report = path / "report.html"
     if is_finished(path) and report.is_file():
-        models = tuple(_logged(*one) for one in _exported(path, _best(path), notify))
+        models = tuple(
+            _logged(result, exported) for result, exported in _exported(path, _best(path), notify)
+        )
         products = Products(report, models)
     return close_tracker(tracker, products)
 

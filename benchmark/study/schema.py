@@ -356,7 +356,7 @@ class Study(Section):
     def options(self, label: str) -> dict[str, bool | str]:
         """The structural options of one compared optimizer: its own over the common ones."""
         given = self._given(label).items()
-        return {name: one.option for name, one in given if one.option is not None}
+        return {name: dimension.option for name, dimension in given if dimension.option is not None}
 
     def theory(self, label: str) -> dict[str, str]:
         """The numbers of one compared optimizer that theory gives, with the tuning of each."""

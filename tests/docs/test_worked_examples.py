@@ -29,12 +29,13 @@ COPIED = ("benchmark", "datasets", "studies", "tests", "docs")
 
 
 def blocks(title: str) -> list[tuple[str, str]]:
-    """The language and the text of each block under a heading."""
+    """The study that all examples share, and each block under a heading, with its language."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     _, heading, rest = page.partition(f"\n### {title}\n")
     assert heading, f"CONTRIBUTING.md must have the heading `### {title}`. Add it, or end its test."
-    section = re.split(r"^##", rest, flags=re.MULTILINE)[0]
-    return [(block["language"], block["text"]) for block in BLOCK.finditer(section)]
+    _, _, before = page.partition("\nThe examples are tried with this study:\n")
+    texts = (re.split(r"^##", text, flags=re.MULTILINE)[0] for text in (before, rest))
+    return [(block["language"], block["text"]) for text in texts for block in BLOCK.finditer(text)]
 
 
 @pytest.fixture
