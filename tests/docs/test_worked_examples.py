@@ -56,16 +56,16 @@ def write(project: Path, text: str) -> None:
         assert not path.exists(), f"{place['file']} exists already. Take another name."
         path.write_text(lines, encoding="utf-8")
         return
-    before, found, after = re.split(
+    before, line, after = re.split(
         rf"^((?:class )?{place['name']}\b.*)$",
         path.read_text(encoding="utf-8"),
         maxsplit=1,
         flags=re.MULTILINE,
     )
-    end = "\n}\n" if found.endswith("{") else "\n\n    @property\n"
+    end = "\n}\n" if line.endswith("{") else "\n\n    @property\n"
     inside, bracket, rest = after.partition(end)
     assert bracket, f"the end of {place['name']} in {place['file']} must be {end!r}"
-    path.write_text(f"{before}{found}{inside}\n{lines.rstrip()}{end}{rest}", encoding="utf-8")
+    path.write_text(f"{before}{line}{inside}\n{lines.rstrip()}{end}{rest}", encoding="utf-8")
 
 
 @pytest.mark.parametrize("title", EXAMPLES)

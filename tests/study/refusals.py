@@ -9,14 +9,6 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"digits"', '"digits"\nmetric = "mean_absolute_error"'),
         ["the metric of a classification must be accuracy", "Received 'mean_absolute_error' at"],
     ),
-    "sampler that there is not": (
-        ("[training]", '[budget]\nsampler = "tpee"\n[training]'),
-        [
-            "sampler must be one of tpe, random, quasi_random, grid. Received 'tpee' at",
-            "budget.sampler in",
-            "Did you mean `tpe`",
-        ],
-    ),
     "pruner that is no text": (
         ("[training]", "[budget]\npruner = 3\n[training]"),
         ["pruner must be one of none, median, ", "Received 3 at budget.pruner in"],

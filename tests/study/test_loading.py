@@ -191,7 +191,11 @@ REFUSALS = {
     ),
     "unknown sampler": (
         ("[training]", '[budget]\nsampler = "tpee"\n[training]'),
-        ["sampler must be one of tpe", "'tpee' at budget.sampler in", "Did you mean `tpe`?"],
+        [
+            "sampler must be one of tpe, random, quasi_random, grid",
+            "Received 'tpee' at budget.sampler in",
+            "Did you mean `tpe`?",
+        ],
     ),
     "range with the grid sampler": (
         ("[training]", '[budget]\nsampler = "grid"\n[training]'),
