@@ -132,7 +132,7 @@ class Proposer(Protocol):
         """Take note of a finished trial, durably."""
 
     def together(self) -> AbstractContextManager[None]:
-        """Make durable at the end, at once, what is asked and told within."""
+        """Make durable at the end, in one step, what is asked and told within."""
 
 
 class Search(Proposer, Protocol):
@@ -159,7 +159,7 @@ class Writer(Protocol):
 
 
 class Observer(Protocol):
-    """Is told of every finished trial; must return at once."""
+    """Is told of every finished trial; must return immediately."""
 
     def trial_finished(self, result: TrialResult, reports: Sequence[Report]) -> None:
         """A trial is in the results and in the search storage."""

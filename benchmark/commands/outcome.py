@@ -148,7 +148,7 @@ def tell_interruption(path: Path, request: StudyRequest) -> int:
 
 
 def curvature_sentences(summary: Mapping[str, Any]) -> list[str]:
-    """Say what curvature took, followed and diagnosed apart, beside the training of its trials.
+    """Say how long monitoring and diagnosing took, compared with training the same trials.
 
     Example:
         >>> curvature_sentences({"diagnosis": {"trials": 3, "seconds": 90.0,

@@ -121,9 +121,9 @@ class Prepared:
 
     Args:
         card: what it is.
-        train: what is learned from.
-        validation: what the search is told.
-        test: what is looked at once, at the end.
+        train: what is trained on.
+        validation: what the search compares trials on.
+        test: what each trial is evaluated on once, at its end.
         target_mean: mean of the training targets in the card's units; 0 for classes.
         target_deviation: their deviation; 1 for classes. A prediction p stands for
             ``p * target_deviation + target_mean`` in the card's units.

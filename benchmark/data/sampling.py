@@ -22,7 +22,7 @@ def epoch_batches(sampling: str, samples: int, batch_size: int, seed: int, epoch
     - ``round_robin``: one permutation for all epochs, cut the same way.
     - ``bernoulli``: each row is in a batch with probability b/n, independently of every
       other row and batch; an empty batch is drawn again. Batch sizes vary, with the mean
-      b / (1 - (1 - b/n)ⁿ), which is b but for the smallest batches.
+      b / (1 - (1 - b/n)ⁿ), which is b except for the smallest batches.
     - ``with_replacement``: b rows drawn independently and uniformly.
     - ``full_batch``: all n rows in order; b is not used.
 

@@ -124,7 +124,7 @@ def send_run(path: Path, uri: str, notify: Notify) -> Unsent:
 def close_tracker(
     tracker: Tracker, products: Products | None, tell: Notify = lambda _: None
 ) -> Unsent:
-    """Hand over what stands at the end of a run, or that there is nothing, and wait for MLflow.
+    """Hand over what was made at the end of a run, if anything, and wait for MLflow.
 
     Args:
         tracker: a started one.

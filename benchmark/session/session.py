@@ -35,7 +35,7 @@ from benchmark.trial import TrialResult
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What the command line decides about a run, beside the study itself.
+    """What the command line decides about a run, in addition to the study.
 
     Args:
         results: the folder of all results.

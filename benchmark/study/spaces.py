@@ -33,9 +33,9 @@ def missing_spaces(
     """The default spaces of what an optimizer searches and no table of the study gives.
 
     Where no table gives any hyperparameter of the optimizer, its whole default space is
-    searched. Where one gives some, the others keep their defaults, but for learning rate and
-    momentum: an optimizer that trained at its default rate beside one whose rate is searched
-    would not be tuned equally.
+    searched. Where one gives some, the others keep their defaults, except learning rate and
+    momentum: an optimizer at its default rate and one whose rate is searched would not be tuned
+    equally.
     """
     known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
     names = [name for name in known if name not in STOPPING_RULES]
@@ -151,8 +151,8 @@ def _check_option(
 
 _CLIPPING_REMEDY = (
     "Write clipvalue (each component), clipnorm (the norm of each variable), "
-    "global_clipnorm (the norm of the whole gradient), adaptive_clipnorm (that of each unit "
-    "beside its weights) or percentile_clipnorm (a percentile of the norms so far)."
+    "global_clipnorm (the norm of the whole gradient), adaptive_clipnorm (the norm of each unit "
+    "relative to its weights) or percentile_clipnorm (a percentile of the norms so far)."
 )
 
 
