@@ -3,19 +3,18 @@
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from benchmark.commands.interruption import Interruption
+from benchmark.commands.progress import counting_bar
 from benchmark.commands.sections import check_output
-from benchmark.commands.terminal import Terminal, terminal, text_column, warn
+from benchmark.commands.terminal import terminal, warn
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,7 +70,11 @@ def run_speed(request: SpeedRequest) -> int:
     check_output(request.output)
     tasks = _tasks(request)
     started, here = time.monotonic(), machine()
-    with Interruption() as interruption, _progress(len(tasks)) as began:
+    with Interruption() as interruption, counting_bar(len(tasks), "") as show:
+
+        def began(index: int, task: "Task") -> None:
+            show(index, task.title, f"{index + 1}/{len(tasks)} {task.title}")
+
         measured, finished = run_tasks(tasks, began, lambda: interruption.requested)
     if request.gpu and (refused := measured.get("accelerator")):
         raise UserError(refused.missing)
@@ -195,30 +198,3 @@ def _rich(table: "Table") -> RichTable:
     for row in table.rows:
         found.add_row(*(Text(cell) for cell in row))
     return found
-
-
-@contextmanager
-def _progress(total: int) -> "Iterator[Callable[[int, Task], None]]":
-    """A bar with what is being measured on a terminal, a line for each elsewhere."""
-    console = Terminal(stderr=True)
-    bars = Progress(
-        text_column("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    bar = bars.add_task("", total=total)
-
-    def began(index: int, task: "Task") -> None:
-        bars.update(bar, completed=index, description=task.title)
-        if not console.is_terminal:
-            warn(f"{index + 1}/{total} {task.title}")
-
-    # Older releases of Rich end even disabled bars with an empty line.
-    if not console.is_terminal:
-        yield began
-        return
-    with bars:
-        yield began

@@ -81,8 +81,8 @@ def study_text(
     Args:
         workload: what is trained.
         trials: how many trials, ≥ 1.
-        sampler: a name in ``benchmark.search.SAMPLERS``.
-        pruner: a name in ``benchmark.search.PRUNERS``.
+        sampler: a name in ``benchmark.study.samplers.SAMPLERS``.
+        pruner: a name in ``benchmark.study.samplers.PRUNERS``.
         epochs: passes over the training part.
         batch_sizes: what the batch size is chosen from.
     """

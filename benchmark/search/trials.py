@@ -127,7 +127,7 @@ def build_trial(
         ),
         options=Settings(
             study.options(label),
-            sampling=study.training.sampling,
+            sampling=study.training.batch_sampling,
             schedule=study.schedule(label),
         ),
         epochs=study.training.epochs,

@@ -19,7 +19,7 @@ def plain_model(workload: Workload) -> Any:
     if workload.hidden:
         dense = [layers.Dense(units, activation="relu") for units in workload.hidden]
         return keras.Sequential([keras.Input((64,)), *dense, layers.Dense(10)])
-    options = MODELS[workload.model].options
+    options = MODELS[workload.model].defaults
     stack = [layers.Reshape(options["image"])]
     for filters in options["filters"]:
         size = options["kernel_size"]

@@ -105,7 +105,7 @@ def measure(
         folder: an empty folder.
         workload: a name in ``WORKLOADS``.
         trials: of the study.
-        sampler: a name in ``benchmark.search.SAMPLERS``.
+        sampler: a name in ``benchmark.study.samplers.SAMPLERS``.
         capacity: trials at once.
         epochs: reported of each trial.
     """

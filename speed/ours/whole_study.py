@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmark.study.samplers import PRUNERS, SAMPLERS
 from benchmark.trial import Report, TrialResult
 from speed.measurement import Measurement
 from speed.ours.engines import KeptOpen, make_engine, warm_up
@@ -63,14 +64,14 @@ def measure(
         sizes: numbers of trials; each is a measurement of its own.
         repetitions: how often each size is run.
         repeated_up_to: larger sizes are run once.
-        sampler: a name in ``benchmark.search.SAMPLERS``.
-        pruner: a name in ``benchmark.search.PRUNERS``.
+        sampler: a name in ``benchmark.study.samplers.SAMPLERS``.
+        pruner: a name in ``benchmark.study.samplers.PRUNERS``.
         group: the first part of the measurements' names.
         capacity: trials at once; the engine's own by default.
         epochs: passes over the training part.
     """
     chosen = WORKLOADS[workload]
-    learns = sampler == "tpe" or pruner != "none"
+    learns = SAMPLERS[sampler].learns or PRUNERS[pruner].stops
     engine = KeptOpen(make_engine("vectorized", capacity, learns=learns))
     try:
         warming = warm_up(engine, made_up_trials(chosen, max(engine.capacity, 4)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.commands.optimizer_page import properties_section
+from benchmark.commands.check_optimizer import properties_section
 from benchmark.commands.sections import with_section, write_section
 from benchmark.conformance import running
 from benchmark.conformance.child import answers
