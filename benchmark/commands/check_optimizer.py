@@ -18,12 +18,10 @@ from benchmark.commands.terminal import terminal, warn
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
-    from benchmark.conformance.result import Examination, Outcome
+    from benchmark.conformance.properties import Examination
 
 PASSED, FAILED = 0, 1
 STYLES = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
-SIGNS = {"passed": "✓", "failed": "✗", "does not apply": "–"}
-NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
 
 def run_check(request: CheckRequest) -> int:
@@ -115,6 +113,7 @@ def _show(examinations: "Sequence[Examination]") -> None:
 
 
 def _terminal_table(examinations: "Sequence[Examination]") -> Table:
+    from benchmark.commands.optimizer_page import outcomes_by_name
     from benchmark.conformance.properties import PROPERTIES
 
     table = Table(title="Properties", title_justify="left", title_style="bold")
@@ -123,7 +122,7 @@ def _terminal_table(examinations: "Sequence[Examination]") -> Table:
         heading = f"{examination.optimizer}\n{examination.backend}"
         table.add_column(heading, justify="center", overflow="fold")
     outcomes = [
-        {name: outcome.value for name, outcome in _outcomes(examination).items()}
+        {name: outcome.value for name, outcome in outcomes_by_name(examination).items()}
         for examination in examinations
     ]
     for name in PROPERTIES:
@@ -133,6 +132,7 @@ def _terminal_table(examinations: "Sequence[Examination]") -> Table:
 
 
 def _write(output: Path, examinations: "Sequence[Examination]") -> None:
+    from benchmark.commands.optimizer_page import limits_section, properties_section
     from benchmark.commands.sections import write_section
     from benchmark.results import environment
 
@@ -141,80 +141,6 @@ def _write(output: Path, examinations: "Sequence[Examination]") -> None:
     versions = ", ".join(f"{k} {v}" for k, v in here["versions"].items() if k in names)
     command = shlex.join(["python", "-m", "benchmark.run", *sys.argv[1:]])
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}, {versions}"
+    write_section(output, "limits", limits_section())
     write_section(output, "properties", properties_section(examinations, command, when))
     warn(f"written: {output}")
-
-
-def properties_section(examinations: "Sequence[Examination]", command: str, when: str) -> str:
-    """Return the part of ``docs/optimizers.md`` that ``check-optimizer --output`` writes.
-
-    Args:
-        examinations: the results of the checks.
-        command: the command line.
-        when: date and versions, in words.
-    """
-    from benchmark.conformance.properties import PROPERTIES
-
-    backends = list(dict.fromkeys(examination.backend for examination in examinations))
-    names = [NAMES.get(backend, backend) for backend in backends]
-    order = f"; {names[0]} first.\n" if len(backends) > 1 else ".\n"
-    parts = [
-        "## Properties\n",
-        f"Written by `{command}`, {when}. Each property was checked on {' and on '.join(names)}, "
-        f"each in a process of its own. {SIGNS['passed']} passed, {SIGNS['failed']} failed, "
-        f"{SIGNS['does not apply']} does not apply{order}",
-        _page_table(examinations, backends),
-        "\n### What the properties mean\n",
-        *(f"- **{name}**: {check.sentence}" for name, check in PROPERTIES.items()),
-        "",
-    ]
-    for outcome, title in (("failed", "What failed"), ("does not apply", "What does not apply")):
-        lines = _remarks(examinations, outcome)
-        if lines or outcome == "failed":
-            parts += [f"### {title}\n", *(lines or ["Nothing."]), ""]
-    return "\n".join(parts)
-
-
-def _page_table(examinations: "Sequence[Examination]", backends: "Sequence[str]") -> str:
-    from benchmark.conformance.properties import PROPERTIES
-
-    lines = [
-        f"| {' | '.join(['optimizer', *PROPERTIES])} |",
-        "|---|" + ":-:|" * len(PROPERTIES),
-    ]
-    for name in dict.fromkeys(examination.optimizer for examination in examinations):
-        outcomes = {
-            examination.backend: _outcomes(examination)
-            for examination in examinations
-            if examination.optimizer == name
-        }
-        cells = [
-            " ".join(
-                SIGNS[outcomes[backend][key].value]
-                for backend in backends
-                if key in outcomes.get(backend, {})
-            )
-            for key in PROPERTIES
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _outcomes(examination: "Examination") -> "dict[str, Outcome]":
-    return {result.name: result.outcome for result in examination.results}
-
-
-def _remarks(examinations: "Sequence[Examination]", outcome: str) -> list[str]:
-    """Each different remark once, with the optimizers that it is about."""
-    remarks: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for examination in examinations:
-        for result in examination.results:
-            if result.outcome.value == outcome:
-                optimizers = remarks.setdefault((result.name, result.words), {})
-                backend = NAMES.get(examination.backend, examination.backend)
-                optimizers.setdefault(examination.optimizer, []).append(backend)
-    lines = []
-    for (name, words), optimizers in remarks.items():
-        who = (f"{key} ({' and '.join(backends)})" for key, backends in optimizers.items())
-        lines.append(f"- {name}, {', '.join(who)}: {words}")
-    return lines

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-
-from benchmark.optimizers import OPTIMIZERS
 from benchmark.optimizers.entries.adaptive import ADAPTIVE
 from benchmark.optimizers.entries.classical import CLASSICAL
+
+from benchmark.optimizers import OPTIMIZERS
 from speed.measurement import Measurement
 
 PARTNER = "sgd"
