@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmark.curvature.checks import AsymmetryError, check_products, check_rows
     from benchmark.curvature.density import SpectralDensity, spectral_density
-    from benchmark.curvature.diagnosis import Curvature, Surroundings, diagnose
+    from benchmark.curvature.diagnosis import Surroundings, diagnose
     from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
     from benchmark.curvature.exact import (
         ExactPlan,
@@ -36,12 +36,10 @@ if TYPE_CHECKING:
         exact_plan,
         largest_exact_size,
     )
-    from benchmark.curvature.gauss_newton import GaussNewtonProgram
-    from benchmark.curvature.hessian import HessianProgram
+    from benchmark.curvature.gradient import gradient_noise
     from benchmark.curvature.lanczos import LanczosResult
     from benchmark.curvature.losses import ComposedLoss, model_loss
     from benchmark.curvature.moments import Estimate, Moments, effective_rank, estimate_moments
-    from benchmark.curvature.noise import gradient_noise
     from benchmark.curvature.operators import (
         BlockOperator,
         CurvatureOperator,
@@ -51,7 +49,8 @@ if TYPE_CHECKING:
         block_operator,
         layer_slices,
     )
-    from benchmark.curvature.program import join, split
+    from benchmark.curvature.program import GaussNewtonProgram, HessianProgram, join, split
+    from benchmark.curvature.results import Curvature
     from benchmark.curvature.steps import SteppedOperator, StepRule
     from benchmark.curvature.subspace import Subspace
     from benchmark.curvature.threads import OneThread
@@ -102,16 +101,16 @@ _MODULES = {
     "AsymmetryError": "checks",
     "BlockOperator": "operators",
     "ComposedLoss": "losses",
-    "Curvature": "diagnosis",
+    "Curvature": "results",
     "CurvatureOperator": "operators",
     "Eigenpairs": "eigenpairs",
     "Estimate": "moments",
     "ExactPlan": "exact",
     "ExactSpectrum": "exact",
     "GaussNewtonOperator": "operators",
-    "GaussNewtonProgram": "gauss_newton",
+    "GaussNewtonProgram": "program",
     "HessianOperator": "operators",
-    "HessianProgram": "hessian",
+    "HessianProgram": "program",
     "LanczosResult": "lanczos",
     "Moments": "moments",
     "OneThread": "threads",
@@ -131,7 +130,7 @@ _MODULES = {
     "exact_hessian": "exact",
     "exact_plan": "exact",
     "extreme_eigenvalues": "eigenpairs",
-    "gradient_noise": "noise",
+    "gradient_noise": "gradient",
     "join": "program",
     "largest_exact_size": "exact",
     "layer_slices": "operators",

@@ -1,105 +1,16 @@
 """What must hold before the numbers of a curvature operator are trusted."""
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from benchmark.curvature.operators import SymmetricOperator, epsilon_of
 from benchmark.curvature.program import in_arithmetic
 
 ROWS = 4
 """Examples that are looked at together and one by one."""
-RATES = ("rate", "dropout", "recurrent_dropout", "stddev")
-"""What Keras calls the strength of a random layer; at zero it draws nothing that matters."""
-
-
-def refuse_unfrozen_layers(model: keras.Model, *, training: bool) -> None:
-    """Refuse a model whose loss is no function of its weights and single examples.
-
-    A random layer gives another loss at each call, and batch statistics tie the examples of a
-    chunk together, so neither has one Hessian. In inference mode Keras freezes both.
-
-    Args:
-        model: a built model.
-        training: whether it will be called as training does.
-
-    Raises:
-        ValueError: a layer is random, or uses batch statistics, and is not frozen.
-
-    Example:
-        >>> model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5, name="drop")])
-        >>> refuse_unfrozen_layers(model, training=False)
-        >>> refuse_unfrozen_layers(model, training=True)
-        Traceback (most recent call last):
-        ValueError: every layer must be deterministic. Received the random layer 'drop' \
-    (Dropout), which training=True leaves on. Take training=False, or set its rate to 0.
-    """
-    for layer in _layers(model):
-        what = f"{layer.name!r} ({type(layer).__name__})"
-        if training and isinstance(layer, layers.BatchNormalization) and layer.trainable:
-            raise ValueError(
-                "every layer must treat examples one by one. Received batch statistics in "
-                f"{what}, which training=True leaves on. Take training=False, or set its "
-                "trainable to False."
-            )
-        if not _is_random(layer):
-            continue
-        if training:
-            raise ValueError(
-                f"every layer must be deterministic. Received the random layer {what}, which "
-                "training=True leaves on. Take training=False, or set its rate to 0."
-            )
-        if not _heeds_training(layer):
-            raise ValueError(
-                f"every layer must be deterministic. Received the random layer {what}, whose "
-                "call has no argument `training` that could freeze it. Give it one, or take it "
-                "out of the model."
-            )
-
-
-def other_arithmetic(model: keras.Model, dtype: str) -> keras.Layer | None:
-    """Return the first layer that computes floating-point numbers in another dtype, if any does.
-
-    Args:
-        model: a built model.
-        dtype: in which all should.
-
-    Example:
-        >>> mixed = layers.Dense(1, dtype="mixed_float16", name="mixed")
-        >>> model = keras.Sequential([keras.Input((3,)), mixed])
-        >>> model.trainable_variables[0].dtype, other_arithmetic(model, "float32").name
-        ('float32', 'mixed')
-    """
-    for layer in _layers(model):
-        if isinstance(layer, layers.InputLayer | keras.Model):
-            continue  # they compute nothing themselves
-        computes = layer.compute_dtype
-        if computes and keras.backend.is_float_dtype(computes) and computes != dtype:
-            return layer
-    return None
-
-
-def refuse_other_arithmetic(model: keras.Model, dtype: str) -> None:
-    """Refuse a model with a layer that computes in another arithmetic than it should.
-
-    Args:
-        model: a built model that was made for ``dtype``.
-        dtype: in which all layers should compute.
-
-    Raises:
-        ValueError: one does not; the tolerance for zero would be too small by far.
-    """
-    layer = other_arithmetic(model, dtype)
-    if layer is not None:
-        raise ValueError(
-            f"every layer must compute in {dtype}. Received {layer.compute_dtype} in "
-            f"{layer.name!r} ({type(layer).__name__}), which keeps it in a copy of the model that "
-            f"asks for {dtype}. Let its get_config and constructor pass on `dtype`."
-        )
 
 
 def check_rows(
@@ -202,18 +113,3 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
             f"products must be symmetric. Received uᵀHv = {left:.6g} and vᵀHu = {right:.6g}. "
             "The loss may not be twice differentiable here; shift the weights a little."
         )
-
-
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    # Not model.layers, which leaves out the layer inside a wrapper.
-    yield from model._flatten_layers(include_self=False)
-
-
-def _is_random(layer: keras.Layer) -> bool:
-    draws = any(isinstance(one, keras.random.SeedGenerator) for one in vars(layer).values())
-    rates = [rate for name in RATES if isinstance(rate := getattr(layer, name, None), int | float)]
-    return draws and (not rates or any(rates))
-
-
-def _heeds_training(layer: keras.Layer) -> bool:
-    return "training" in inspect.signature(layer.call).parameters

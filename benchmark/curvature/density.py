@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchmark.curvature.lanczos import LanczosBasis, extend
 from benchmark.curvature.moments import (
     Estimate,
     jackknife_estimate,
     mean_estimate,
     t_quantile,
 )
-from benchmark.curvature.operators import Array, SymmetricOperator, multiply
+from benchmark.curvature.operators import Array, SymmetricOperator
 from benchmark.curvature.threads import OneThread
 
 BASIS_BYTES = 2**29
@@ -167,47 +168,22 @@ def spectral_density(
         )
     size = operator.shape[0]
     steps = min(steps, size)
-    vectors = np.random.default_rng(seed).standard_normal((probes, size))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    together = max(1, min(probes, BASIS_BYTES // (8 * size * steps)))
-    parts = [
-        _probe(operator, vectors[first : first + together], steps)
+    starts = np.random.default_rng(seed).standard_normal((probes, size))
+    together = max(1, min(probes, BASIS_BYTES // (8 * size * (steps + 1))))
+    groups = [
+        _tridiagonals(operator, starts[first : first + together], steps)
         for first in range(0, probes, together)
     ]
-    nodes, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return SpectralDensity(nodes, weights, size, probes * steps)
+    nodes, vectors = np.linalg.eigh(np.concatenate([matrices for matrices, _ in groups]))
+    products = sum(count for _, count in groups)
+    return SpectralDensity(nodes, vectors[:, 0, :] ** 2, size, products)
 
 
-def _probe(operator: SymmetricOperator, starts: Array, steps: int) -> tuple[Array, Array]:
-    """Nodes and weights of some probes that run side by side, each with a basis of its own."""
-    count, size = starts.shape
-    bases = np.empty((count, steps, size))
-    alpha, beta = np.zeros((count, steps)), np.zeros((count, steps))
-    vectors = starts
-    for step in range(steps):
-        bases[:, step] = vectors
-        products = multiply(operator, vectors.T).T
-        vectors = np.zeros_like(starts)
-        for probe in range(count):
-            basis, product = bases[probe, : step + 1], products[probe]
-            alpha[probe, step] = basis[-1] @ product
-            rest = product
-            for _ in range(2):
-                rest = rest - (basis @ rest) @ basis
-            length = float(np.linalg.norm(rest))
-            # An invariant subspace: the quadrature is exact, and zero vectors follow.
-            noise = 10 * np.sqrt(size) * np.finfo(np.float64).eps * np.linalg.norm(product)
-            if length > noise:
-                beta[probe, step] = length
-                vectors[probe] = rest / length
-    return _quadrature(alpha, beta)
-
-
-def _quadrature(alpha: Array, beta: Array) -> tuple[Array, Array]:
-    tridiagonal = np.zeros((*alpha.shape, alpha.shape[1]))
-    index = np.arange(alpha.shape[1])
-    tridiagonal[:, index, index] = alpha
-    tridiagonal[:, index[1:], index[:-1]] = beta[:, :-1]
-    tridiagonal[:, index[:-1], index[1:]] = beta[:, :-1]
-    nodes, vectors = np.linalg.eigh(tridiagonal)
-    return nodes, vectors[:, 0, :] ** 2
+def _tridiagonals(operator: SymmetricOperator, starts: Array, steps: int) -> tuple[Array, int]:
+    """T of some probes that run side by side, each with a basis of its own; and their products."""
+    bases = [LanczosBasis(start[None], steps) for start in starts]
+    for _ in range(steps):
+        # A complete basis spans an invariant subspace: its quadrature is exact, the rest of T zero.
+        if growing := [basis for basis in bases if not basis.is_complete]:
+            extend(growing, operator)
+    return np.stack([basis.projection for basis in bases]), sum(basis.products for basis in bases)

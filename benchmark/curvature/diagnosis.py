@@ -1,16 +1,21 @@
 """What the spectrum of a Hessian says, and what it does not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmark.curvature import verdicts
-from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
 from benchmark.curvature.exact import exact_eigenvalues, exact_plan
+from benchmark.curvature.gradient import (
+    alignment_sentence,
+    exact_alignment,
+    gradient_noise,
+    lanczos_alignment,
+)
 from benchmark.curvature.lanczos import lanczos
-from benchmark.curvature.noise import gradient_noise
 from benchmark.curvature.operators import Array, HessianOperator
+from benchmark.curvature.results import Curvature
 from benchmark.curvature.steps import StepRule, best_step, stability
 from benchmark.curvature.threads import OneThread
 
@@ -32,56 +37,6 @@ class Surroundings:
     rule: StepRule | str | None = None
     batch_gradients: Array | None = None
     batch_size: int = 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curvature:
-    """The curvature of a loss at given weights; n is the number of parameters.
-
-    Args:
-        quantities: numbers by name. A name is absent where its value is not known.
-
-            - ``exact``: 1 if the full Hessian was formed, 0 for Lanczos' method.
-            - ``products``: Hessian-vector products spent.
-            - ``lambda_max``, ``lambda_min``: the algebraically largest and smallest eigenvalue,
-              or the outermost Ritz values, which lie inside the spectrum.
-            - ``lambda_max_residual``, ``lambda_min_residual`` (Lanczos): an eigenvalue lies
-              within this distance of the Ritz value, rounding included.
-            - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|, or where that is
-              not resolved ``lambda_abs_min_upper_bound``: an eigenvalue is that small.
-            - ``tolerance``: n × machine epsilon × ``lambda_abs_max``, within which an
-              eigenvalue counts as zero.
-            - ``condition_number``: κ = max |λ| / min |λ|, or where min |λ| is not resolved
-              ``condition_number_lower_bound``.
-            - ``negative``, ``zero``, ``positive`` (exact): counts of eigenvalues, or
-              ``negative_at_least``, ``positive_at_least``.
-            - ``asymmetry`` (exact): of the products, see ``ExactSpectrum``.
-            - ``gradient_norm``: ‖g‖; ``gradient_tolerance``: what counts as zero.
-            - ``optimal_step``: α* = gᵀg / gᵀHg, with ``predicted_decrease`` and
-              ``measured_decrease``, see :mod:`benchmark.curvature.steps`.
-            - ``scaled_sharpness``: η·λmax, with ``stability_limit``, see the same.
-            - ``alignment_top_1``, ``alignment_top_10``: the share of ‖g‖² along the sharpest
-              eigenvectors, see :mod:`benchmark.curvature.alignment`.
-            - ``gradient_noise_scale`` and its parts, see :mod:`benchmark.curvature.noise`.
-        eigenvalues: all of them, or the Ritz values; ascending.
-        definiteness: ``"positive definite"``, ``"positive semidefinite"``, ``"negative
-            definite"``, ``"negative semidefinite"``, ``"indefinite"``, ``"zero"`` or
-            ``"undetermined"``.
-        verdict: ``"minimum"``, ``"maximum"``, ``"saddle"``, ``"degenerate"``, ``"not a critical
-            point"`` or ``"undetermined"``.
-        findings: sentences for people by topic: what is exact, bound or unknown.
-    """
-
-    quantities: dict[str, float]
-    eigenvalues: Array = field(repr=False)
-    definiteness: str
-    verdict: str
-    findings: dict[str, str]
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """The findings without their topics."""
-        return tuple(self.findings.values())
 
 
 @OneThread()
@@ -206,7 +161,7 @@ def _along_gradient(
     if not gradient.any():
         return 0.0, {}
     if hessian is None:
-        return krylov_alignment(operator, gradient, steps, numbers["lambda_max"])
+        return lanczos_alignment(operator, gradient, steps, numbers["lambda_max"])
     bend = float(gradient @ hessian @ gradient)
     # Where all eigenvalues are zero to what is known of them, no direction is the sharpest.
     is_flat = numbers["lambda_abs_max"] <= numbers["tolerance"]

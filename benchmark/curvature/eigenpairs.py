@@ -4,157 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of, multiply
+from benchmark.curvature.lanczos import Indices, LanczosBasis, extend
+from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
 from benchmark.curvature.threads import OneThread
-
-ENTRIES_AT_ONCE = 2**16
-"""Of each basis vector that a restart combines at once: all at once would need memory twice."""
-
-
-class KrylovBasis:
-    """H Q = Q T + Q₊ C with orthonormal [Q, Q₊]: one step of block Lanczos at a time.
-
-    Vectors are kept as rows, which lie together in memory.
-
-    Args:
-        operator: H, n × n, symmetric.
-        start: vectors to begin with as columns, shape (n, block).
-        capacity: the most vectors that Q may have, ≤ n.
-        seed: of the random vectors that take the place of those that depend on others.
-
-    Attributes:
-        block: vectors of a step.
-        capacity: as given.
-        dimension: vectors in Q.
-        products: spent so far.
-        restarts: so far.
-    """
-
-    def __init__(self, operator: SymmetricOperator, start: Array, capacity: int, seed: int) -> None:
-        self._operator = operator
-        self._size = operator.shape[0]
-        self._generator = np.random.default_rng([seed, 1])
-        self.block = start.shape[1]
-        self.capacity = capacity
-        self.dimension = self.products = self.restarts = 0
-        self._rows = np.empty((min(capacity + self.block, self._size), self._size))
-        self._projection = np.zeros((capacity, capacity))
-        scale = np.linalg.norm(start, axis=0).max(initial=0.0)
-        self._next, _ = self._independent(start.T.copy(), scale)
-        self._coupling = np.zeros((self._next, 0))
-
-    @property
-    def is_full(self) -> bool:
-        """Whether another step would find no room."""
-        return self.dimension + self._next > self.capacity
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the basis spans the whole space, so that nothing is left to find."""
-        return self._next == 0
-
-    def expand(self) -> None:
-        """Take the next block into the basis, and its product for the one after."""
-        old, new = self.dimension, self.dimension + self._next
-        block = self._rows[old:new]
-        product = multiply(self._operator, block.T).T
-        self.products += new - old
-        self.dimension = new
-        scale = np.linalg.norm(product, axis=1).max(initial=0.0)
-        basis = self._rows[:new]
-        weights = product @ basis.T
-        rest = product - weights @ basis
-        again = rest @ basis.T
-        rest -= again @ basis
-        weights += again
-        self._projection[:new, old:new] = weights.T
-        self._projection[old:new, :new] = weights
-        self._next, triangle = self._independent(rest, scale)
-        self._coupling = np.zeros((self._next, new))
-        self._coupling[:, old:] = triangle
-
-    def ritz(self) -> tuple[Array, Array]:
-        """Eigenvalues Θ of T, ascending, and its eigenvectors S as columns."""
-        projection = self._projection[: self.dimension, : self.dimension]
-        values, weights = np.linalg.eigh((projection + projection.T) / 2)
-        return np.asarray(values, np.float64), weights
-
-    def residuals(self, weights: Array) -> Array:
-        """‖H y − θ y‖ for y = Q s, s the columns of the weights."""
-        return np.linalg.norm(self._coupling @ weights, axis=0)
-
-    def joint_residual(self, weights: Array) -> float:
-        """The largest singular value of C S."""
-        return float(np.linalg.norm(self._coupling @ weights, 2)) if self._next else 0.0
-
-    def vectors(self, weights: Array) -> Array:
-        """Y = Q S as columns, shape (n, k)."""
-        return self._rows[: self.dimension].T @ weights
-
-    def restart(
-        self, values: Array, weights: Array, kept: np.ndarray[tuple[int], np.dtype[np.intp]]
-    ) -> None:
-        """Replace Q by some Ritz vectors.
-
-        Args:
-            values: all Ritz values.
-            weights: their vectors in terms of Q, as columns.
-            kept: which of them stay.
-        """
-        chosen = weights[:, kept]
-        count = chosen.shape[1]
-        rows = self._rows
-        for first in range(0, self._size, ENTRIES_AT_ONCE):
-            entries = slice(first, first + ENTRIES_AT_ONCE)
-            rows[:count, entries] = chosen.T @ rows[: self.dimension, entries]
-        rows[count : count + self._next] = rows[self.dimension : self.dimension + self._next]
-        self._projection[:count, :count] = np.diag(values[kept])
-        self._coupling = self._coupling @ chosen
-        self.dimension = count
-        self.restarts += 1
-
-    def _independent(self, rest: Array, scale: float) -> tuple[int, Array]:
-        """Write an orthonormal basis of some rows behind Q; return its size and R of rest = RᵀQ₊.
-
-        A row that depends on the others, up to rounding, leaves room for a random vector: Q
-        is then invariant along it, and what it hides can be found from anew.
-        """
-        count = min(len(rest), self._size - self.dimension)
-        triangle = np.zeros((count, len(rest)))
-        noise = 10 * np.sqrt(self._size) * np.finfo(np.float64).eps * scale
-        found = 0
-        for index, row in enumerate(rest):
-            vector = self._remainder(row, found, triangle[:, index])
-            length = float(np.linalg.norm(vector))
-            if found == count or length <= noise:
-                continue
-            triangle[found, index] = length
-            # A short rest of a long product has lost its orthogonality in the same measure.
-            passes = 0 if length > scale / 10 else 1
-            self._rows[self.dimension + found] = self._unit(vector, found, passes)
-            found += 1
-        for index in range(found, count):
-            drawn = self._generator.standard_normal(self._size)
-            self._rows[self.dimension + index] = self._unit(drawn, index, passes=2)
-        return count, triangle
-
-    def _remainder(self, row: Array, found: int, weights: Array) -> Array:
-        """Take from a row what it shares with the new rows, and note how much."""
-        new = self._rows[self.dimension : self.dimension + found]
-        for _ in range(2 if found else 0):
-            share = new @ row
-            weights[:found] += share
-            row = row - share @ new
-        return row
-
-    def _unit(self, vector: Array, found: int, passes: int) -> Array:
-        """Give a vector length one, and orthogonalise it that often against all rows so far."""
-        basis = self._rows[: self.dimension + found]
-        vector = vector / np.linalg.norm(vector)
-        for _ in range(passes):
-            vector = vector - (basis @ vector) @ basis
-            vector = vector / np.linalg.norm(vector)
-        return vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,12 +104,12 @@ def extreme_eigenvalues(
     size = operator.shape[0]
     first = _start(start, size, block_size, seed)
     wanted = min(largest, size), min(smallest, max(0, size - largest))
-    capacity = _capacity(basis_size, sum(wanted), first.shape[1], size)
-    basis = KrylovBasis(operator, first, capacity, seed)
+    capacity = _capacity(basis_size, sum(wanted), len(first), size)
+    basis = LanczosBasis(first, capacity, np.random.default_rng([seed, 1]))
     due = sum(wanted)
     while True:
-        basis.expand()
-        is_last = basis.is_whole or basis.products >= max_products
+        extend([basis], operator)
+        is_last = basis.is_complete or basis.products >= max_products
         if basis.dimension < sum(wanted) or not (
             is_last or basis.is_full or basis.dimension >= due
         ):
@@ -272,7 +124,7 @@ def extreme_eigenvalues(
         if done.all() or is_last:
             break
         if basis.is_full:
-            basis.restart(values, weights, _kept(values.size, wanted, basis))
+            basis.restart(values, weights, _staying(values.size, wanted, capacity, len(first)))
             due = basis.dimension + 1
     chosen = weights[:, ends]
     return Eigenpairs(
@@ -288,16 +140,17 @@ def extreme_eigenvalues(
 
 
 def _start(start: Array | None, size: int, block_size: int, seed: int) -> Array:
+    """The first block, as rows."""
     if start is None:
         columns = max(1, min(block_size, size))
-        return np.random.default_rng(seed).standard_normal((size, columns))
+        return np.random.default_rng(seed).standard_normal((size, columns)).T.copy()
     given = np.asarray(start, np.float64).reshape(len(start), -1)
     if given.shape[0] != size or not 1 <= given.shape[1] <= size or not np.isfinite(given).all():
         raise ValueError(
             f"start must hold 1 to {size} finite vectors of {size} entries as columns. "
             f"Received the shape {given.shape} in extreme_eigenvalues."
         )
-    return given
+    return given.T.copy()
 
 
 def _check(
@@ -333,15 +186,13 @@ def _scale(values: Array, operator: SymmetricOperator) -> Array:
     return np.maximum(sizes, np.sqrt(epsilon_of(operator)) * sizes.max())
 
 
-def _ends(count: int, largest: int, smallest: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _ends(count: int, largest: int, smallest: int) -> Indices:
     return np.r_[0:smallest, count - largest : count]
 
 
-def _kept(
-    count: int, wanted: tuple[int, int], basis: KrylovBasis
-) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _staying(count: int, wanted: tuple[int, int], capacity: int, block: int) -> Indices:
     """Which Ritz vectors outlive a restart: the wanted ones and the next of each end."""
     largest, smallest = wanted
-    spare = (basis.capacity - basis.block - largest - smallest) // 2
+    spare = (capacity - block - largest - smallest) // 2
     share = spare * largest // (largest + smallest)
     return _ends(count, largest + share, smallest + spare - share if smallest else 0)

@@ -10,6 +10,56 @@ import pandas as pd
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Curvature:
+    """The curvature of a loss at given weights; n is the number of parameters.
+
+    Args:
+        quantities: numbers by name. A name is absent where its value is not known.
+
+            - ``exact``: 1 if the full Hessian was formed, 0 for Lanczos' method.
+            - ``products``: Hessian-vector products spent.
+            - ``lambda_max``, ``lambda_min``: the algebraically largest and smallest eigenvalue,
+              or the outermost Ritz values, which lie inside the spectrum.
+            - ``lambda_max_residual``, ``lambda_min_residual`` (Lanczos): an eigenvalue lies
+              within this distance of the Ritz value, rounding included.
+            - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|, or where that is
+              not resolved ``lambda_abs_min_upper_bound``: an eigenvalue is that small.
+            - ``tolerance``: n × machine epsilon × ``lambda_abs_max``, within which an
+              eigenvalue counts as zero.
+            - ``condition_number``: κ = max |λ| / min |λ|, or where min |λ| is not resolved
+              ``condition_number_lower_bound``.
+            - ``negative``, ``zero``, ``positive`` (exact): counts of eigenvalues, or
+              ``negative_at_least``, ``positive_at_least``.
+            - ``asymmetry`` (exact): of the products, see ``ExactSpectrum``.
+            - ``gradient_norm``: ‖g‖; ``gradient_tolerance``: what counts as zero.
+            - ``optimal_step``: α* = gᵀg / gᵀHg, with ``predicted_decrease`` and
+              ``measured_decrease``, see :mod:`benchmark.curvature.steps`.
+            - ``scaled_sharpness``: η·λmax, with ``stability_limit``, see the same.
+            - ``alignment_top_1``, ``alignment_top_10``: the share of ‖g‖² along the sharpest
+              eigenvectors, see :mod:`benchmark.curvature.gradient`.
+            - ``gradient_noise_scale`` and its parts, see :mod:`benchmark.curvature.gradient`.
+        eigenvalues: all of them, or the Ritz values; ascending.
+        definiteness: ``"positive definite"``, ``"positive semidefinite"``, ``"negative
+            definite"``, ``"negative semidefinite"``, ``"indefinite"``, ``"zero"`` or
+            ``"undetermined"``.
+        verdict: ``"minimum"``, ``"maximum"``, ``"saddle"``, ``"degenerate"``, ``"not a critical
+            point"`` or ``"undetermined"``.
+        findings: sentences for people by topic: what is exact, bound or unknown.
+    """
+
+    quantities: dict[str, float]
+    eigenvalues: Array = field(repr=False)
+    definiteness: str
+    verdict: str
+    findings: dict[str, str]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The findings without their topics."""
+        return tuple(self.findings.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Extreme:
     """An eigenvalue at an end of a spectrum.

@@ -24,11 +24,11 @@ from benchmark.curvature import (
     spectral_density,
 )
 from benchmark.curvature.results import CurvatureReport, Sum
+from benchmark.inspection.plane import plane_of
 from benchmark.inspection.quantities import (
     cost_of,
     density_curve,
     extreme_pairs,
-    plane_of,
     shown_extremes,
 )
 from benchmark.inspection.settings import MATRICES, InspectionError, Settings

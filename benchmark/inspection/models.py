@@ -6,8 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from benchmark.curvature.checks import other_arithmetic
-from benchmark.curvature.losses import output_activation, output_operation
+from benchmark.curvature.losses import other_arithmetic, output_activation, output_operation
 from benchmark.data import Prepared, prepare
 from benchmark.engine.export import takes_raw_features, with_standardised_target
 from benchmark.errors import failure_reason

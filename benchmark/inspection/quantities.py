@@ -1,4 +1,4 @@
-"""What is shown of one point: extreme eigenvalues, density, the loss on a plane, and the cost."""
+"""What is shown of the spectrum at one point: its extremes, its density, and what they cost."""
 
 import time
 from functools import partial
@@ -17,11 +17,10 @@ from benchmark.curvature import (
 )
 from benchmark.curvature.exact import top_eigenpairs
 from benchmark.curvature.operators import epsilon_of
-from benchmark.curvature.results import DensityCurve, Extreme, Plane
-from benchmark.curvature.slices import SliceProgram, projected
+from benchmark.curvature.results import DensityCurve, Extreme
 from benchmark.curvature.symlog import DENSITY_DECADES, edges, linear_until, symlog
 from benchmark.inspection.settings import MATRICES, Settings
-from benchmark.inspection.subject import Array, Subject, Watch
+from benchmark.inspection.subject import Array
 
 TOLERANCE, MOST_PRODUCTS = 1e-6, 600
 """Relative; after these products what did not converge says so."""
@@ -172,65 +171,3 @@ def density_curve(seen: SpectralDensity, values: Array) -> DensityCurve:
 def _normal(eigenvalues: Array, *, place: float, unit: float) -> Array:
     distance = symlog(eigenvalues, unit) - place
     return np.exp(-((distance / WIDTH) ** 2) / 2) / (WIDTH * np.sqrt(2 * np.pi))
-
-
-MARGIN = 0.15
-"""What is left free around the way, as a share of its extent."""
-SHALLOW = 1e-12
-
-
-def plane_of(
-    subject: Subject, settings: Settings, pairs: Eigenpairs | None, watch: Watch
-) -> Plane | None:
-    """Evaluate the loss around the weights, as far as the way to them reaches.
-
-    Without a way, the plane reaches to where the quadratic model has risen by the loss.
-
-    Args:
-        subject: a loss at some weights.
-        settings: ``grid`` points along each side.
-        pairs: eigenvectors, the two largest eigenvalues last; nothing of them, no plane.
-        watch: told how far it is.
-    """
-    if pairs is None or pairs.vectors is None or pairs.vectors.shape[1] < 2:
-        return None
-    plane = pairs.vectors[:, [-1, -2]]
-    values = float(pairs.eigenvalues[-1]), float(pairs.eigenvalues[-2])
-    path = projected(subject.way, subject.weights, plane)
-    program = SliceProgram(subject.loss)
-    here = program.slice(
-        subject.weights, plane, (np.zeros(1), np.zeros(1)), subject.x, subject.y, subject.state
-    )
-    reach = [_reach(float(here.values[0, 0]), value) for value in values]
-    grid = tuple(
-        _steps(path[:, column], reach[column], settings.grid, has_way=len(path) > 1)
-        for column in (0, 1)
-    )
-    found = program.slice(
-        subject.weights,
-        plane,
-        (grid[0], grid[1]),
-        subject.x,
-        subject.y,
-        subject.state,
-        lambda share: watch("loss around the weights", share),
-    )
-    return Plane(found.across, found.along, found.values, values, subject.epochs, path)
-
-
-def _reach(loss: float, eigenvalue: float) -> float:
-    """How far ½ λ r² takes to rise by the loss."""
-    size = max(abs(eigenvalue), SHALLOW)
-    return float(np.sqrt(2 * max(abs(loss), SHALLOW) / size))
-
-
-def _steps(way: Array, reach: float, count: int, *, has_way: bool) -> Array:
-    ends = np.array([min(way.min(initial=0.0), 0.0), max(way.max(initial=0.0), 0.0)])
-    if has_way and np.ptp(ends) > 0:
-        # A way that comes from one side shows little of the other: at least half as much.
-        extent = float(np.ptp(ends))
-        low = min(ends[0] - MARGIN * extent, -0.4 * extent)
-        high = max(ends[1] + MARGIN * extent, 0.4 * extent)
-    else:
-        low, high = -reach, reach
-    return np.linspace(low, high, count)

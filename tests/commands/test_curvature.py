@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.curvature.slices import SliceProgram, projected
 from benchmark.data import prepare
 from benchmark.engine import SequentialEngine
 from benchmark.engine.task import build_task
 from benchmark.engine.trajectory import retrain
 from benchmark.inspection import Settings as Wanted
 from benchmark.inspection.examine import examine
+from benchmark.inspection.plane import SliceProgram, projected
 from benchmark.inspection.settings import recorded_trial
 from benchmark.inspection.trials import trial_subject
 from benchmark.results import RunWriter

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
-from benchmark.curvature.lanczos import lanczos
+from benchmark.curvature.lanczos import LanczosBasis, extend, lanczos
+from tests.curvature.spectra import rotated, symmetric
 
 SPECTRA = {
     "gaps": np.r_[-8.0, -3.0, np.linspace(-0.1, 0.1, 193), 2.0, 5.0, 11.0, 30.0, 70.0],
@@ -14,13 +15,6 @@ SPECTRA = {
     "log-spaced": np.geomspace(1e-6, 1e2, 200),
     "one far away": np.r_[np.zeros(150), np.linspace(0, 1, 49), 1e6],
 }
-
-
-def rotated(spectrum, seed=0):
-    """A dense matrix with the given spectrum."""
-    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(len(spectrum), len(spectrum))))
-    matrix = (q * spectrum) @ q.T
-    return (matrix + matrix.T) / 2
 
 
 @pytest.fixture(params=SPECTRA, ids=str)
@@ -114,6 +108,62 @@ def test_a_start_of_eigenvectors_finds_theirs_first():
     q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(200, 200)))
     found = lanczos(aslinearoperator(rotated(spectrum)), 3, start=q[:, :3].sum(axis=1))
     np.testing.assert_allclose(found.ritz_values, spectrum[:3], atol=1e-12)
+
+
+def relation(basis, matrix):
+    """Q, and how far Q and H Q = Q T + Q₊ C are from exact."""
+    q, after = basis.vectors(np.eye(basis.dimension)), basis.next_block.T
+    whole = np.hstack([q, after])
+    t = basis.projection[: basis.dimension, : basis.dimension]
+    rest = matrix @ q - q @ t - after @ basis.coupling
+    return np.abs(whole.T @ whole - np.eye(whole.shape[1])).max(), np.abs(rest).max()
+
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_the_recurrence_holds_also_after_restarts(spectrum, block):
+    matrix, generator = rotated(spectrum), np.random.default_rng(0)
+    start = generator.standard_normal((block, len(spectrum)))
+    basis = LanczosBasis(start, 18, generator)
+    for _ in range(3):
+        while not basis.is_full:
+            extend([basis], aslinearoperator(matrix))
+        skew, rest = relation(basis, matrix)
+        assert skew < 1e-13
+        assert rest < 1e-13 * np.abs(spectrum).max()
+        values, weights = basis.ritz()
+        basis.restart(values, weights, np.array([0, 1, len(values) - 1]))
+    assert basis.restarts == 3
+
+
+def test_a_block_goes_on_where_a_part_of_it_is_invariant():
+    """One start is an eigenvector, and the others are one vector."""
+    spectrum = np.linspace(-1, 1, 50)
+    matrix, vectors = symmetric(spectrum)
+    both = vectors[:, 20] + vectors[:, 40]
+    start = np.stack([vectors[:, 7], both, both])
+    basis = LanczosBasis(start, 12, np.random.default_rng(0))
+    while not basis.is_full:
+        extend([basis], aslinearoperator(matrix))
+    skew, rest = relation(basis, matrix)
+    assert (basis.dimension, basis.products) == (12, 12)
+    assert max(skew, rest) < 1e-13
+    alone = LanczosBasis(start, 12)
+    while not alone.is_complete:
+        extend([alone], aslinearoperator(matrix))
+    assert alone.dimension == 3
+    np.testing.assert_allclose(alone.ritz()[0], spectrum[[7, 20, 40]], atol=1e-13)
+
+
+def test_bases_side_by_side_are_those_alone():
+    matrix = rotated(SPECTRA["gaps"])
+    starts = np.random.default_rng(0).standard_normal((3, 200))
+    together = [LanczosBasis(start[None], 9) for start in starts]
+    for _ in range(9):
+        extend(together, aslinearoperator(matrix))
+    for basis, start in zip(together, starts, strict=True):
+        ritz_values = lanczos(aslinearoperator(matrix), 9, start=start).ritz_values
+        np.testing.assert_allclose(basis.tridiagonal_ritz()[0], ritz_values, atol=1e-12)
+        np.testing.assert_allclose(basis.ritz()[0], ritz_values, atol=1e-12)
 
 
 def test_refusals():

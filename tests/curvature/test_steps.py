@@ -1,4 +1,4 @@
-"""Stability of steps and alignment of the gradient, against dense linear algebra."""
+"""The best step and the stability of steps, against dense linear algebra."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature import HessianProgram, Surroundings, diagnose
-from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
 from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.steps import (
     SteppedOperator,
@@ -16,13 +15,7 @@ from benchmark.curvature.steps import (
     best_step,
     stability,
 )
-
-
-def symmetric(spectrum, seed=0):
-    size = len(spectrum)
-    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))
-    matrix = (q * np.asarray(spectrum)) @ q.T
-    return (matrix + matrix.T) / 2, q
+from tests.curvature.spectra import symmetric
 
 
 def root_of(preconditioner):
@@ -94,37 +87,6 @@ def test_a_step_that_gains_nothing_says_so():
     assert "raises it by 6" in findings["optimal_step"]
     found, findings = best_step(np.array([np.inf]), 2.0, 1e-12)
     assert (found, "not finite" in findings["optimal_step"]) == ({}, True)
-
-
-def test_alignment_is_the_share_in_the_eigenvectors():
-    gradient = VECTORS @ np.r_[np.full(50, 0.1), np.full(9, 1.0), 4.0]
-    expected = {"alignment_top_1": 16.0, "alignment_top_10": 25.0}
-    found = exact_alignment(MATRIX, gradient)
-    total = 0.5 + 9 + 16
-    assert found == pytest.approx({k: v / total for k, v in expected.items()}, rel=1e-10)
-    bend, some = krylov_alignment(aslinearoperator(MATRIX), gradient, 10, 20.0)
-    assert bend == pytest.approx(gradient @ MATRIX @ gradient, rel=1e-12)
-    # A Ritz value within 1 % of the eigenvalue, whose vector is off by a tenth at most.
-    assert some["alignment_top_1"] == pytest.approx(found["alignment_top_1"], rel=0.01)
-    words = alignment_sentence(found)["alignment"]
-    assert "63 % along the sharpest direction" in words
-    assert "98 % within the 10 sharpest" in words
-    words = alignment_sentence({"alignment_top_1": 0.00004, "alignment_top_10": 1.0})["alignment"]
-    assert "lies 0.004 % along the sharpest direction and 100 % within" in words
-
-
-def test_equal_eigenvalues_are_one_space():
-    matrix, vectors = symmetric([1.0, 2.0, 7.0, 7.0])
-    gradient = vectors @ np.array([0.0, 1.0, 1.0, 1.0])
-    assert exact_alignment(matrix, gradient)["alignment_top_1"] == pytest.approx(2 / 3)
-
-
-def test_alignment_is_left_out_where_it_is_not_known():
-    orthogonal = VECTORS @ np.r_[np.ones(59), 0.0]  # nothing along the sharpest direction
-    assert krylov_alignment(aslinearoperator(MATRIX), orthogonal, 6, 20.0)[1] == {}
-    assert krylov_alignment(aslinearoperator(MATRIX), VECTORS @ np.ones(60), 1, 20.0)[1] == {}
-    assert exact_alignment(MATRIX, np.zeros(60)) == {}
-    assert alignment_sentence({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -285,19 +247,3 @@ def test_a_step_into_overflow_has_no_share(loss):
     found, findings = best_step(np.array([1.0]), 1.0, 1e-12, lambda _: loss, 0.3)
     assert "measured_decrease" not in found
     assert findings["optimal_step"].endswith("and leads where the loss is not finite.")
-
-
-@pytest.mark.parametrize("copies", [2, 25, 45])
-def test_a_large_space_of_equal_eigenvalues_is_measured_by_what_lies_outside(copies):
-    """With more than half of all eigenvectors in the space, by those that are not."""
-    spectrum = np.r_[np.linspace(-2, -1, 57 - copies), np.zeros(copies), 5.0, 6.0, 7.0]
-    matrix, vectors = symmetric(spectrum)
-    gradient = vectors @ np.linspace(1, 2, 60)
-    values, dense = np.linalg.eigh(matrix)
-    shares = (dense.T @ gradient) ** 2 / (gradient @ gradient)
-    # The tenth largest is one of the zeros, where there are seven of them.
-    tenth = shares[values >= (-1e-9 if copies > 6 else values[-10] - 1e-9)].sum()
-    for known in (None, values):
-        found = exact_alignment(matrix, gradient, known)
-        assert found["alignment_top_1"] == pytest.approx(shares[-1], rel=1e-9)
-        assert found["alignment_top_10"] == pytest.approx(tenth, rel=1e-9)

@@ -1,9 +1,66 @@
-"""The gradient noise scale against populations whose gradient and covariance are known."""
+"""Alignment against dense linear algebra; noise against populations that are known."""
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import aslinearoperator
 
-from benchmark.curvature import gradient_noise
+from benchmark.curvature.gradient import (
+    alignment_sentence,
+    exact_alignment,
+    gradient_noise,
+    lanczos_alignment,
+)
+from tests.curvature.spectra import symmetric
+
+MATRIX, VECTORS = symmetric(np.r_[np.linspace(-1, 1, 57), 5.0, 8.0, 20.0])
+
+
+def test_alignment_is_the_share_in_the_eigenvectors():
+    gradient = VECTORS @ np.r_[np.full(50, 0.1), np.full(9, 1.0), 4.0]
+    expected = {"alignment_top_1": 16.0, "alignment_top_10": 25.0}
+    found = exact_alignment(MATRIX, gradient)
+    total = 0.5 + 9 + 16
+    assert found == pytest.approx({k: v / total for k, v in expected.items()}, rel=1e-10)
+    bend, some = lanczos_alignment(aslinearoperator(MATRIX), gradient, 10, 20.0)
+    assert bend == pytest.approx(gradient @ MATRIX @ gradient, rel=1e-12)
+    # A Ritz value within 1 % of the eigenvalue, whose vector is off by a tenth at most.
+    assert some["alignment_top_1"] == pytest.approx(found["alignment_top_1"], rel=0.01)
+    words = alignment_sentence(found)["alignment"]
+    assert "63 % along the sharpest direction" in words
+    assert "98 % within the 10 sharpest" in words
+    words = alignment_sentence({"alignment_top_1": 0.00004, "alignment_top_10": 1.0})["alignment"]
+    assert "lies 0.004 % along the sharpest direction and 100 % within" in words
+
+
+def test_equal_eigenvalues_are_one_space():
+    matrix, vectors = symmetric([1.0, 2.0, 7.0, 7.0])
+    gradient = vectors @ np.array([0.0, 1.0, 1.0, 1.0])
+    assert exact_alignment(matrix, gradient)["alignment_top_1"] == pytest.approx(2 / 3)
+
+
+def test_alignment_is_left_out_where_it_is_not_known():
+    orthogonal = VECTORS @ np.r_[np.ones(59), 0.0]  # nothing along the sharpest direction
+    assert lanczos_alignment(aslinearoperator(MATRIX), orthogonal, 6, 20.0)[1] == {}
+    assert lanczos_alignment(aslinearoperator(MATRIX), VECTORS @ np.ones(60), 1, 20.0)[1] == {}
+    assert exact_alignment(MATRIX, np.zeros(60)) == {}
+    assert alignment_sentence({}) == {}
+
+
+@pytest.mark.parametrize("copies", [2, 25, 45])
+def test_a_large_space_of_equal_eigenvalues_is_measured_by_what_lies_outside(copies):
+    """With more than half of all eigenvectors in the space, by those that are not."""
+    spectrum = np.r_[np.linspace(-2, -1, 57 - copies), np.zeros(copies), 5.0, 6.0, 7.0]
+    matrix, vectors = symmetric(spectrum)
+    gradient = vectors @ np.linspace(1, 2, 60)
+    values, dense = np.linalg.eigh(matrix)
+    shares = (dense.T @ gradient) ** 2 / (gradient @ gradient)
+    # The tenth largest is one of the zeros, where there are seven of them.
+    tenth = shares[values >= (-1e-9 if copies > 6 else values[-10] - 1e-9)].sum()
+    for known in (None, values):
+        found = exact_alignment(matrix, gradient, known)
+        assert found["alignment_top_1"] == pytest.approx(shares[-1], rel=1e-9)
+        assert found["alignment_top_10"] == pytest.approx(tenth, rel=1e-9)
+
 
 GRADIENT = np.array([3.0, 4.0])
 DEVIATIONS = np.array([2.0, 6.0])
