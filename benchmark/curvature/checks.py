@@ -1,4 +1,4 @@
-"""What must hold before the numbers of a curvature operator are trusted."""
+"""Checks that a loss and its products pass before their numbers are trusted."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,28 +10,28 @@ from benchmark.curvature.operators import SymmetricOperator, epsilon_of
 from benchmark.curvature.program import in_arithmetic
 
 ROWS = 4
-"""Examples that are looked at together and one by one."""
+"""Examples whose loss is taken together and one by one."""
 
 
 def check_rows(
     loss: Callable[..., Any], parameters: Sequence[Any], x: Any, y: Any, *state: Any
 ) -> None:
-    """Check on some examples that the mean loss treats each of them by itself.
+    """Check on some examples that the loss is the mean of the losses of single examples.
 
     The loss of up to four examples together must be the mean of their losses one by one, within
-    the square root of machine epsilon of the sum of all sizes. Statistics of the batch, a sum in
-    place of a mean and random numbers break that, whatever layer they come from.
+    √ε times their size, with the machine epsilon ε. Statistics of the batch, a sum instead of a
+    mean, and random numbers break this rule, whichever layer they come from.
 
     Args:
-        loss: ``f(parameters, x, y, *state)`` in float64, as of
+        loss: ``f(parameters, x, y, *state)`` in float64, such as that of
             :func:`benchmark.curvature.model_loss`.
-        parameters: where it is taken.
-        x: the examples, at least one; of one alone nothing can be told.
+        parameters: the weights.
+        x: the examples, at least one; a single example shows nothing.
         y: their targets.
-        state: what it takes besides.
+        state: further arguments of the loss.
 
     Raises:
-        ValueError: they differ, so that no chunks can be added up, and there is no Hessian.
+        ValueError: the losses differ; chunks cannot be added up then, and there is no Hessian.
         FloatingPointError: the loss is not finite.
 
     Example:
@@ -49,11 +49,11 @@ def check_rows(
     rest = [[in_arithmetic(entry, "float64") for entry in entries] for entries in state]
 
     def of(rows: Any) -> float:
-        data = [in_arithmetic(np.asarray(part)[rows], "float64") for part in (x, y)]
+        data = [in_arithmetic(np.asarray(array)[rows], "float64") for array in (x, y)]
         return float(ops.convert_to_numpy(loss(point, *data, *rest)))
 
     together = of(chosen)
-    single = [of(chosen[place : place + 1]) for place in range(len(chosen))]
+    single = [of(chosen[index : index + 1]) for index in range(len(chosen))]
     if not np.isfinite([together, *single]).all():
         raise FloatingPointError("the loss must be finite. Received NaN or infinity.")
     mean = float(np.mean(single))
@@ -68,7 +68,7 @@ def check_rows(
 
 
 class AsymmetryError(ValueError):
-    """Products are not symmetric: more than rounding of their own size explains."""
+    """Products are less symmetric than rounding explains."""
 
 
 def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
@@ -78,13 +78,13 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
     do, √n × 100 machine epsilons of ‖u‖ ‖Hv‖.
 
     Args:
-        operator: n × n, for three products.
+        operator: n × n; the check takes three products.
         seed: of u and v.
 
     Raises:
         ValueError: products are not repeatable.
-        AsymmetryError: they are not symmetric. Where they nearly vanish, this may be the rounding
-            of what they are made of.
+        AsymmetryError: products are not symmetric. If they nearly vanish, the cause may be rounding
+            inside the loss.
         FloatingPointError: a product is not finite.
 
     Example:
@@ -104,10 +104,10 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
             "products must be repeatable. Received two different ones for one vector, "
             f"{np.abs(product - again).max():.2g} apart. Freeze what is random in the loss."
         )
-    other = operator.matvec(u)
-    left, right = float(u @ product), float(v @ other)
+    image = operator.matvec(u)
+    left, right = float(u @ product), float(v @ image)
     length = np.linalg.norm(u) * np.linalg.norm(product)
-    length += np.linalg.norm(v) * np.linalg.norm(other)
+    length += np.linalg.norm(v) * np.linalg.norm(image)
     if not abs(left - right) <= 100 * np.sqrt(u.size) * epsilon_of(operator) * length:
         raise AsymmetryError(
             f"products must be symmetric. Received uᵀHv = {left:.6g} and vᵀHu = {right:.6g}. "

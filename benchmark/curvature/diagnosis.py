@@ -1,4 +1,4 @@
-"""What the spectrum of a Hessian says, and what it does not."""
+"""The diagnosis at one point: numbers, and sentences on what is exact, bounded or unknown."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.curvature import verdicts
-from benchmark.curvature.exact import exact_eigenvalues, exact_plan
+from benchmark.curvature.exact import ExactPlan, exact_eigenvalues, exact_plan
 from benchmark.curvature.gradient import (
     alignment_sentence,
     exact_alignment,
@@ -22,15 +22,15 @@ from benchmark.curvature.threads import OneThread
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
-    """What is known around the weights besides the Hessian; each part may be missing.
+    """What is known at the weights besides the Hessian; each part may be missing.
 
     Args:
-        loss_at: the loss at the weights + a flat vector; measures what the best step gains.
-        rule: how the optimizer steps; compares η·λmax with its limit. Or a sentence on why
-            it has none.
-        batch_gradients: gradients of disjoint mini-batches, shape (batches, n); gives the
-            gradient noise scale.
-        batch_size: examples in each of these, ≥ 1.
+        loss_at: the loss at the weights plus a flat vector; it measures what the best step gains.
+        rule: how the optimizer steps, to compare η·λmax with its limit; or a sentence that says
+            why it has no limit.
+        batch_gradients: gradients of disjoint mini-batches, shape (batches, n), for the gradient
+            noise scale.
+        batch_size: examples in each of these batches, ≥ 1.
     """
 
     loss_at: Callable[[Array], float] | None = None
@@ -52,13 +52,13 @@ def diagnose(
 ) -> Curvature:
     """Measure the curvature of a loss: spectrum, kind of point, best step, limits of steps.
 
-    The full Hessian is formed if the parameters are few (or no more than the products of
-    Lanczos' method, which would cost the same); otherwise Lanczos' method finds the ends of the
-    spectrum, and what it cannot resolve is given as a bound or left out.
+    The full Hessian is formed if there are few parameters, or no more than Lanczos' method would
+    take products. Otherwise Lanczos' method finds the ends of the spectrum; what it cannot resolve
+    is bounded or left out.
 
-    The optimal step minimises the quadratic model along −g (descent is W − αg here):
+    The optimal step minimises the quadratic model along −g:
 
-        f(W − α g) ≈ f(W) − α gᵀg + ½ α² gᵀHg    is smallest at    α* = gᵀg / gᵀHg
+        f(W − η g) ≈ f(W) − η gᵀg + ½ η² gᵀHg    is smallest at    η = α* = gᵀg / gᵀHg
 
     if gᵀHg > 0; otherwise the model has no minimum along −g.
 
@@ -66,18 +66,17 @@ def diagnose(
         operator: the Hessian at given weights.
         exact_limit: the largest number of parameters whose full Hessian is formed, ≥ 0. The
             default costs about a second for a digits network on two CPU cores.
-        lanczos_steps: products beyond that size, ≥ 1; 34 resolved the ten largest eigenvalues
-            of a digits network of 4,810 parameters.
+        lanczos_steps: products of Lanczos' method above that size, ≥ 1; 34 resolved the ten
+            largest eigenvalues of a digits network of 4,810 parameters.
         seed: of Lanczos' start vector.
-        surroundings: what else is known, for the findings that need it.
+        surroundings: what else is known; some findings need it.
         gradient_tolerance: ‖g‖ up to this counts as zero, ≥ 0; the default is that of
             ``scipy.optimize.minimize(method="BFGS")``.
-        alignment_steps: products from the gradient beyond the exact size, ≥ 1; the first one
-            gives gᵀHg.
+        alignment_steps: Lanczos steps from the gradient above the exact size, ≥ 1; the first
+            step gives gᵀHg.
 
     Returns:
-        A diagnosis; where the gradient or products are not finite, one that says so and holds no
-        spectrum.
+        A diagnosis. If the gradient or a product is not finite, it says so and has no spectrum.
 
     Example:
         >>> from keras import ops
@@ -99,79 +98,78 @@ def diagnose(
     around = surroundings or Surroundings()
     size, before = operator.shape[0], operator.products
     gradient = operator.gradient()
-    hessian: Array | None = None
-    plan, wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
+    plan, is_wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
     try:
         if not np.isfinite(gradient).all():
-            # Products may be finite all the same: those of a quadratic know no weights.
+            # Products may be finite nevertheless: those of a quadratic do not depend on weights.
             raise FloatingPointError("the gradient must be finite. Received NaN or infinity.")
-        if wanted and plan.fits:
-            spectrum = exact_eigenvalues(operator, plan.available_bytes)
-            hessian = spectrum.hessian
-            known = verdicts.from_exact(spectrum, size * operator.epsilon)
-        else:
-            found = lanczos(operator, lanczos_steps, seed)
-            known = verdicts.from_lanczos(found, size * operator.epsilon)
-        bend, shares = _along_gradient(operator, gradient, hessian, known, alignment_steps)
+        exact = plan if is_wanted and plan.fits else None
+        verdict, hessian = _spectrum(operator, exact, lanczos_steps, seed)
+        bend, shares = _along_gradient(operator, gradient, hessian, verdict, alignment_steps)
         norm = float(np.linalg.norm(gradient))
-        stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed, norm))
+        stable = _stability(operator, around.rule, verdict, hessian, (lanczos_steps, seed, norm))
     except FloatingPointError as error:
-        spent = {"products": float(operator.products - before)}
+        products = {"products": float(operator.products - before)}
         findings = {"definiteness": str(error)}
-        return Curvature(spent, np.empty(0), "undetermined", "undetermined", findings)
-    kind, sentence = verdicts.kind_of_point(norm, gradient_tolerance, known.definiteness)
-    value = operator.value() if around.loss_at else 0.0
+        return Curvature(products, np.empty(0), "undetermined", "undetermined", findings)
+    kind, sentence = verdicts.kind_of_point(norm, gradient_tolerance, verdict.definiteness)
+    loss = operator.value() if around.loss_at else 0.0
+    tolerance = verdict.quantities["tolerance"]
     parts = [
-        ({}, {"critical_point": sentence, **known.findings}),
-        best_step(
-            gradient,
-            bend,
-            known.quantities["tolerance"],
-            around.loss_at,
-            value,
-            operator.epsilon,
-        ),
+        ({}, {"critical_point": sentence, **verdict.findings}),
+        best_step(gradient, bend, tolerance, around.loss_at, loss, operator.epsilon),
         stable,
         (shares, alignment_sentence(shares)),
     ]
     if around.batch_gradients is not None:
         parts.append(gradient_noise(around.batch_gradients, around.batch_size))
     quantities = {
-        **known.quantities,
+        **verdict.quantities,
         "gradient_norm": norm,
         "gradient_tolerance": gradient_tolerance,
         **{name: value for numbers, _ in parts for name, value in numbers.items()},
         "products": float(operator.products - before),
     }
     findings = {topic: text for _, sentences in parts for topic, text in sentences.items()}
-    if wanted and not plan.fits:
+    if is_wanted and not plan.fits:
         findings["exact"] = f"{plan.sentence} That does not fit, so Lanczos steps stand in for it."
-    return Curvature(quantities, known.eigenvalues, known.definiteness, kind, findings)
+    return Curvature(quantities, verdict.eigenvalues, verdict.definiteness, kind, findings)
+
+
+def _spectrum(
+    operator: HessianOperator, plan: ExactPlan | None, steps: int, seed: int
+) -> tuple[verdicts.Verdict, Array | None]:
+    """Return what the spectrum tells, exact where there is a plan for it, and the full Hessian."""
+    relative_tolerance = operator.shape[0] * operator.epsilon
+    if plan is None:
+        return verdicts.from_lanczos(lanczos(operator, steps, seed), relative_tolerance), None
+    spectrum = exact_eigenvalues(operator, plan.available_bytes)
+    return verdicts.from_exact(spectrum, relative_tolerance), spectrum.hessian
 
 
 def _along_gradient(
     operator: HessianOperator,
     gradient: Array,
     hessian: Array | None,
-    known: verdicts.Verdict,
+    verdict: verdicts.Verdict,
     steps: int,
 ) -> tuple[float, dict[str, float]]:
-    """gᵀHg, and how much of the gradient lies in the sharpest directions."""
-    numbers = known.quantities
+    """Return gᵀHg, and how much of the gradient lies in the sharpest directions."""
+    numbers = verdict.quantities
     if not gradient.any():
         return 0.0, {}
     if hessian is None:
         return lanczos_alignment(operator, gradient, steps, numbers["lambda_max"])
     bend = float(gradient @ hessian @ gradient)
-    # Where all eigenvalues are zero to what is known of them, no direction is the sharpest.
+    # If all eigenvalues are zero within their tolerance, no direction is the sharpest.
     is_flat = numbers["lambda_abs_max"] <= numbers["tolerance"]
-    return bend, {} if is_flat else exact_alignment(hessian, gradient, known.eigenvalues)
+    return bend, {} if is_flat else exact_alignment(hessian, gradient, verdict.eigenvalues)
 
 
 def _stability(
     operator: HessianOperator,
     rule: StepRule | str | None,
-    known: verdicts.Verdict,
+    verdict: verdicts.Verdict,
     hessian: Array | None,
     method: tuple[int, int, float],
 ) -> tuple[dict[str, float], dict[str, str]]:
@@ -179,9 +177,9 @@ def _stability(
         return {}, {}
     if isinstance(rule, str):
         return {}, {"stability": rule}
-    residual = known.quantities.get("lambda_max_residual", 0.0)
-    numbers = known.quantities
-    # What rounding may have made of zero is no negative curvature.
+    residual = verdict.quantities.get("lambda_max_residual", 0.0)
+    numbers = verdict.quantities
+    # A zero that rounding made negative is no negative curvature.
     low = numbers["lambda_min"] if numbers["lambda_min"] < -numbers["tolerance"] else 0.0
     return stability(
         operator, rule, numbers["lambda_max"], hessian, *method, residual=residual, lambda_min=low

@@ -1,4 +1,4 @@
-"""Eigenvalues at the ends of a large spectrum to a given accuracy, from a growing Krylov basis."""
+"""Eigenvalues at the ends of a large spectrum, to a given accuracy."""
 
 from dataclasses import dataclass, field
 
@@ -11,20 +11,20 @@ from benchmark.curvature.threads import OneThread
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Eigenpairs:
-    """Approximate eigenvalues with what is known of their errors.
+    """Approximate eigenvalues with bounds of their errors.
 
     Args:
         eigenvalues: the smallest and the largest that were asked for, ascending, shape (k,).
-        residuals: ‖H yᵢ − θᵢ yᵢ‖ for unit vectors yᵢ: H has an eigenvalue within that
-            distance of θᵢ, and the rounding.
-        joint_residual: ‖H Y − Y diag(θ)‖₂: as many eigenvalues of H as there are here, counted
-            with their multiplicity, can be paired with the θᵢ so that none is further away
-            than this and the rounding. So no eigenvalue is reported more often than it occurs.
-        rounding: n × machine epsilon × max |θ|, what products may be wrong by.
-        converged: which of them reached the tolerance.
-        vectors: the yᵢ as columns, shape (n, k), or nothing where they were not asked for.
-        products: spent.
-        restarts: of the basis, when it was full.
+        residuals: ‖H yᵢ − θᵢ yᵢ‖ for unit vectors yᵢ. H has an eigenvalue within this distance of
+            θᵢ, plus the rounding.
+        joint_residual: ‖H Y − Y diag(θ)‖₂. The k values can be paired with k eigenvalues of H,
+            counted with multiplicity, so that each pair is at most this apart, plus the rounding.
+            So no eigenvalue is reported more often than it occurs.
+        rounding: n × machine epsilon × max |θ|, the possible error of products.
+        converged: which values reached the tolerance.
+        vectors: the yᵢ as columns, shape (n, k), or ``None`` if they were not asked for.
+        products: products made.
+        restarts: how often the basis was full.
     """
 
     eigenvalues: Array
@@ -38,7 +38,7 @@ class Eigenpairs:
 
     @property
     def bounds(self) -> Array:
-        """The residuals with the rounding: an eigenvalue lies within this of each value."""
+        """The residuals plus the rounding: an eigenvalue lies this close to each value."""
         return self.residuals + self.rounding
 
 
@@ -58,29 +58,27 @@ def extreme_eigenvalues(
 ) -> Eigenpairs:
     r"""Find the algebraically largest and smallest eigenvalues by thick-restart block Lanczos.
 
-    The projection of H on a growing orthonormal basis Q is kept whole; each new block of
-    vectors is orthogonalised twice against all earlier ones, so no eigenvalue appears again as
-    a ghost. When the basis is full it is replaced by its most wanted Ritz vectors:
+    A full basis Q is replaced by its most wanted Ritz vectors:
 
         H Q = Q T + Q₊ C,    T = S Θ Sᵀ,    ‖H y − θ y‖ = ‖C s‖ for y = Q s
 
-    It ends when each wanted value has ‖H y − θ y‖ ≤ ``tolerance`` × max(\|θ\|, √ε max \|θ\|),
-    which is the criterion of ARPACK; an isolated eigenvalue is then more accurate by far, for
-    its error is of the order of the square of that.
+    The method ends when ‖H y − θ y‖ ≤ ``tolerance`` × max(\|θ\|, √ε max \|θ\|) for each wanted
+    value, the criterion of ARPACK. An isolated eigenvalue is far more accurate, because its error
+    is of the order of the square of the residual.
 
     Args:
         operator: n × n, symmetric.
         largest: how many at the upper end, ≥ 0.
         smallest: how many at the lower end, ≥ 0.
         tolerance: relative, > 0.
-        block_size: vectors multiplied at once, ≥ 1. An eigenvalue that occurs several times
-            is found up to that many times; further copies only by chance.
-        basis_size: the most vectors of n numbers that are kept; by default 2 k + 20 for k
-            wanted values (at least three blocks more than k), as SciPy's ``eigsh`` takes.
-            Smaller ones save memory and cost products.
-        max_products: after these it ends with what it has, which ``converged`` tells.
-        start: vectors to begin with as columns, shape (n, p): those of an earlier point, for
-            instance. They replace the random start, and p the block size.
+        block_size: vectors multiplied at once, ≥ 1. The method finds up to this many copies of a
+            multiple eigenvalue; it finds further copies only by chance.
+        basis_size: the most vectors of n numbers in the basis; by default 2 k + 20 for k wanted
+            values (and at least three blocks more than k), as in SciPy's ``eigsh``. A smaller
+            basis saves memory and costs products.
+        max_products: the method ends after these; ``converged`` tells what it reached.
+        start: vectors to begin with as columns, shape (n, p), for instance those of an earlier
+            point. They replace the random start, and p replaces the block size.
         vectors: whether to return eigenvectors.
         seed: of the random start, ≥ 0.
 
@@ -114,14 +112,14 @@ def extreme_eigenvalues(
             is_last or basis.is_full or basis.dimension >= due
         ):
             continue
-        # Each evaluation takes as long as a cheap product or two.
+        # An evaluation takes as long as one or two cheap products.
         due = basis.dimension + max(1, basis.dimension // 8)
         values, weights = basis.ritz()
         ends = _ends(values.size, *wanted)
         residuals = basis.residuals(weights)
         goal = tolerance * _scale(values, operator)
-        done = residuals[ends] <= goal[ends]
-        if done.all() or is_last:
+        converged = residuals[ends] <= goal[ends]
+        if converged.all() or is_last:
             break
         if basis.is_full:
             basis.restart(values, weights, _staying(values.size, wanted, capacity, len(first)))
@@ -132,7 +130,7 @@ def extreme_eigenvalues(
         residuals=residuals[ends],
         joint_residual=basis.joint_residual(chosen),
         rounding=float(size * epsilon_of(operator) * np.abs(values).max()),
-        converged=done,
+        converged=converged,
         vectors=basis.vectors(chosen) if vectors else None,
         products=basis.products,
         restarts=basis.restarts,
@@ -169,7 +167,7 @@ def _check(
 
 
 def _capacity(basis_size: int | None, wanted: int, block: int, size: int) -> int:
-    """How many vectors the basis holds: room for what is kept and for two blocks beside it."""
+    """Return the size of the basis: it holds what a restart keeps and two more blocks."""
     least = min(size, wanted + 3 * block)
     if basis_size is None:
         return min(size, max(2 * wanted + 20, least))
@@ -191,7 +189,7 @@ def _ends(count: int, largest: int, smallest: int) -> Indices:
 
 
 def _staying(count: int, wanted: tuple[int, int], capacity: int, block: int) -> Indices:
-    """Which Ritz vectors outlive a restart: the wanted ones and the next of each end."""
+    """Return which Ritz vectors survive a restart: the wanted ones and the next at each end."""
     largest, smallest = wanted
     spare = (capacity - block - largest - smallest) // 2
     share = spare * largest // (largest + smallest)

@@ -1,4 +1,4 @@
-"""The gradient beside the spectrum: how it lies to the sharpest directions, and its noise."""
+"""The gradient: its share along the sharpest directions, and its noise between mini-batches."""
 
 import numpy as np
 from scipy.linalg import eigh
@@ -7,9 +7,9 @@ from benchmark.curvature.lanczos import LanczosBasis, extend
 from benchmark.curvature.operators import Array, SymmetricOperator
 
 TOP = (1, 10)
-"""Over how many of the largest eigenvalues the share is taken."""
+"""The numbers of largest eigenvalues that the share is taken over."""
 RESOLVED = 0.01
-"""A Ritz value counts as an eigenvalue where its residual is within this share of it."""
+"""A Ritz value counts as an eigenvalue if its residual is within this share of it."""
 
 
 def exact_alignment(
@@ -19,18 +19,18 @@ def exact_alignment(
 
         ‖V_kᵀ g‖² / ‖g‖²    with the eigenvectors V_k of the k largest eigenvalues
 
-    Eigenvalues that equal the k-th to rounding are taken with it: a space spanned by some of
-    their eigenvectors only would be arbitrary. No more than half of all eigenvectors are made,
-    those within the space or those outside, for all of them take three times the matrix.
+    Eigenvalues that equal the k-th up to rounding count with it, because a choice among their
+    eigenvectors would be arbitrary. At most half of all eigenvectors are computed, those within
+    the space or those outside, because all of them take the memory of three matrices.
 
     Args:
         hessian: shape (n, n).
         gradient: g, shape (n,).
-        eigenvalues: of it, ascending, where they are known.
+        eigenvalues: its eigenvalues, ascending, if they are known.
 
     Returns:
-        ``alignment_top_1`` and, from eleven parameters on, ``alignment_top_10``; nothing for a
-        gradient of zero, and where all eigenvalues are equal, so that none is the sharpest.
+        ``alignment_top_1`` and, from eleven parameters on, ``alignment_top_10``. Nothing if the
+        gradient is zero or all eigenvalues are equal, so that no direction is the sharpest.
 
     Example:
         >>> exact_alignment(np.diag([1.0, 5.0]), np.array([3.0, 4.0]))
@@ -56,32 +56,32 @@ def exact_alignment(
 
 
 def _share(hessian: Array, gradient: Array, count: int) -> float:
-    """The share of ‖g‖² in the span of the eigenvectors of the n largest eigenvalues."""
+    """Return the share of ‖g‖² in the span of eigenvectors of the largest eigenvalues."""
     size = len(gradient)
     if count == size:
         return 1.0
     is_within = count <= size // 2
     ends = (size - count, size - 1) if is_within else (0, size - count - 1)
     _, vectors = eigh(hessian, subset_by_index=ends, check_finite=False)
-    part = float(np.sum((vectors.T @ gradient) ** 2) / (gradient @ gradient))
-    return part if is_within else 1 - part
+    share = float(np.sum((vectors.T @ gradient) ** 2) / (gradient @ gradient))
+    return share if is_within else 1 - share
 
 
 def lanczos_alignment(
     operator: SymmetricOperator, gradient: Array, steps: int, lambda_max: float
 ) -> tuple[float, dict[str, float]]:
-    """Return gᵀHg, and ``alignment_top_1`` of :func:`exact_alignment` where products resolve it.
+    """Return gᵀHg, and ``alignment_top_1`` of :func:`exact_alignment` if products resolve it.
 
-    Lanczos' method from g gives Ritz values θᵢ with weights (first component of the i-th
-    eigenvector of T)², which are the shares of ‖g‖² along the Ritz vectors: a Gauss quadrature
-    of the gradient's own spectral measure. The share is left out where the largest Ritz value
-    has a residual above 1 % of it, or is that much below the known largest eigenvalue.
+    Lanczos' method from g gives Ritz values θᵢ. Their weights, (first component of the i-th
+    eigenvector of T)², are the shares of ‖g‖² along the Ritz vectors: a Gauss quadrature of the
+    spectral measure of g. The share is left out if the largest Ritz value has a residual above
+    1 % of it, or is that much below the known largest eigenvalue.
 
     Args:
         operator: H, n × n.
         gradient: g, shape (n,), not zero.
-        steps: products, ≥ 1.
-        lambda_max: the largest eigenvalue, or a lower bound of it, found from elsewhere.
+        steps: the number of products, ≥ 1.
+        lambda_max: the largest eigenvalue, or a lower bound of it.
 
     Raises:
         FloatingPointError: a product is not finite.
@@ -103,29 +103,29 @@ def lanczos_alignment(
     values, weights = basis.tridiagonal_ritz()
     residual, largest = float(basis.residuals(weights[:, -1:])[0]), float(values[-1])
     is_top = largest > 0 and max(residual, lambda_max - largest) <= RESOLVED * largest
-    found = {"alignment_top_1": float(weights[0, -1] ** 2)} if is_top else {}
-    return float(basis.projection[0, 0] * (gradient @ gradient)), found
+    shares = {"alignment_top_1": float(weights[0, -1] ** 2)} if is_top else {}
+    return float(basis.projection[0, 0] * (gradient @ gradient)), shares
 
 
 def alignment_sentence(shares: dict[str, float]) -> dict[str, str]:
-    """Say how much of the gradient lies in the sharpest directions, where that is known.
+    """Say how much of the gradient lies in the sharpest directions, if that is known.
 
     Args:
-        shares: from :func:`exact_alignment` or :func:`lanczos_alignment`.
+        shares: those of :func:`exact_alignment` or :func:`lanczos_alignment`.
     """
     if not shares:
         return {}
     words = [
-        f"{_percent(share)} % along the sharpest direction"
+        f"{_percent(share)} % lies along the sharpest direction"
         if name.endswith("_1")
         else f"{_percent(share)} % within the {name.split('_')[-1]} sharpest"
         for name, share in shares.items()
     ]
-    return {"alignment": f"The gradient's squared length lies {' and '.join(words)}."}
+    return {"alignment": f"Of the gradient's squared length, {' and '.join(words)}."}
 
 
 def _percent(share: float) -> str:
-    """A share in percent: whole, and below one with two digits, so that little is not nothing."""
+    """Format a share in percent: whole numbers, and below one two digits."""
     percent = 100 * share
     return f"{percent:.0f}" if percent >= 1 or percent == 0 else f"{percent:.2g}"
 
@@ -140,19 +140,19 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
 
         tr Σ ≈ b · Σₖ ‖gₖ − ḡ‖² / (K − 1),    ‖G‖² ≈ ‖ḡ‖² − tr Σ / (b K)
 
-    The ratio is uncertain as far as ‖G‖² is; its standard error is that of the jackknife over
-    batches. B_noise predicts the critical batch size: at that size training needs twice the
-    steps of full batches and twice the examples of single ones; larger batches save few steps.
-    For the next update only: it grows as training proceeds.
+    The ratio is as uncertain as ‖G‖²; the jackknife over batches gives its standard error.
+    B_noise predicts the critical batch size. At that size training needs twice the steps of full
+    batches and twice the examples of single ones; larger batches save few steps. The prediction
+    is for the next update, and B_noise grows as training proceeds.
 
     Args:
         gradients: shape (K, n), K ≥ 2.
-        batch_size: b ≥ 1, the same for all.
+        batch_size: b ≥ 1, the same for all batches.
 
     Returns:
-        ``gradient_noise_trace`` tr Σ, ``gradient_square`` the estimate of ‖G‖², and, where that
-        is positive, ``gradient_noise_scale`` with ``gradient_noise_scale_error`` (unknown where
-        without one of the batches it is not positive); and a sentence.
+        ``gradient_noise_trace`` tr Σ and ``gradient_square``, the estimate of ‖G‖². If the latter
+        is positive, also ``gradient_noise_scale`` with ``gradient_noise_scale_error``, which is
+        left out if the estimate is not positive without one of the batches. And a sentence.
 
     Raises:
         ValueError: there are fewer than two gradients.
@@ -174,11 +174,11 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
     trace, square = _trace_and_square(gradients, batch_size)
     if not np.isfinite([trace, square]).all():
         return {}, {"gradient_noise": "The gradient's noise is not known: its square overflows."}
-    found = {"gradient_noise_trace": trace, "gradient_square": square}
+    quantities = {"gradient_noise_trace": trace, "gradient_square": square}
     if square <= 0:
-        return found, {
-            "gradient_noise": f"The gradient cannot be told from its noise by {count} batches of "
-            f"{batch_size}: the critical batch size is probably larger than all of them together, "
+        return quantities, {
+            "gradient_noise": f"{count} batches of {batch_size} do not distinguish the gradient "
+            "from its noise: the critical batch size is probably larger than all of them together, "
             f"{count * batch_size}, or the weights are at a critical point."
         }
     scale = trace / square
@@ -192,11 +192,11 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
     error = float("nan")
     if spread.size and np.isfinite(spread).all():
         error = float(np.sqrt((count - 1) / count * ((spread - spread.mean()) ** 2).sum()))
-    found["gradient_noise_scale"] = scale
+    quantities["gradient_noise_scale"] = scale
     if np.isfinite(error):
-        found["gradient_noise_scale_error"] = error
+        quantities["gradient_noise_scale_error"] = error
     shown = f" ± {error:.1g}" if np.isfinite(error) else " with an unknown error"
-    return found, {
+    return quantities, {
         "gradient_noise": f"Gradient noise scale {scale:.3g}{shown}, the critical batch size: "
         "beyond it larger batches save few steps, and well below it they cost no more examples "
         f"({count} batches of {batch_size})."
@@ -204,7 +204,7 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
 
 
 def _trace_and_square(gradients: Array, batch_size: int) -> tuple[float, float]:
-    """The estimates of tr Σ and ‖G‖²."""
+    """Return the estimates of tr Σ and ‖G‖²."""
     count = len(gradients)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = gradients.mean(axis=0)

@@ -11,33 +11,33 @@ from benchmark.curvature.threads import OneThread
 
 Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
 ENTRIES_AT_ONCE = 2**16
-"""Of each basis vector that a restart combines at once: all at once would need memory twice."""
+"""Entries of each basis vector that a restart combines at once, to save memory."""
 
 
 class LanczosBasis:
     """A basis Q of a growing Krylov space: H Q = Q T + Q₊ C with orthonormal [Q, Q₊].
 
-    A step takes the block Q₊ into Q, given its products, and makes the next block of what these
-    have outside Q. T is block tridiagonal, and tridiagonal for a block of one; after a restart it
-    is diagonal up to the first new block.
+    A step moves the block Q₊ into Q. The next block is the part of its products that lies outside
+    Q. Up to rounding T is block tridiagonal, with single vectors tridiagonal; a restart replaces
+    its leading part by a diagonal one.
 
-    Each product is orthogonalised twice against all vectors of Q: without that, rounding lets
-    converged eigenvalues appear again as ghosts, and every count would be wrong. Where nothing
-    but rounding is left of a product, the vectors span an invariant subspace: their Ritz values
-    are eigenvalues. The basis then goes on from a random vector orthogonal to all others, which
-    finds further copies of multiple eigenvalues, or without a generator it ends.
+    Each product is orthogonalised twice against all vectors of Q. Otherwise rounding lets
+    converged eigenvalues appear again as ghosts, and every count would be wrong. If only rounding
+    is left of a product, the vectors span an invariant subspace, and their Ritz values are
+    eigenvalues. The basis then continues with a random vector orthogonal to all others, which finds
+    further copies of multiple eigenvalues. Without a generator it ends there.
 
-    Vectors are rows, which lie together in memory.
+    Vectors are stored as rows, which are contiguous in memory.
 
     Args:
         start: vectors to begin with as rows, shape (block, n).
         capacity: the most vectors that Q may have, ≤ n.
-        generator: of the random vectors; without one the basis ends instead.
+        generator: draws the random vectors; without it the basis ends instead.
 
     Attributes:
         dimension: vectors in Q.
-        products: taken so far.
-        restarts: so far.
+        products: products taken so far.
+        restarts: restarts so far.
         projection: T, shape (capacity, capacity); zero beyond ``dimension``.
         coupling: C, shape (vectors in Q₊, ``dimension``).
 
@@ -66,6 +66,7 @@ class LanczosBasis:
         scale = np.linalg.norm(start, axis=1).max(initial=0.0)
         self._next, _ = self._independent(start, scale)
         self.coupling = np.zeros((self._next, 0))
+        self._triangles: list[Array] = []
 
     @property
     def is_complete(self) -> bool:
@@ -79,11 +80,11 @@ class LanczosBasis:
 
     @property
     def next_block(self) -> Array:
-        """Q₊ as rows, whose products come next."""
+        """Q₊ as rows; its products come next."""
         return self._rows[self.dimension : self.dimension + self._next]
 
     def take(self, products: Array) -> None:
-        """Take the next block into Q, and make the one after of its products.
+        """Move the next block into Q, and make the following block from its products.
 
         Args:
             products: H v for each row v of ``next_block``, as rows.
@@ -91,17 +92,24 @@ class LanczosBasis:
         old, block = self.dimension, self.next_block
         self.dimension += len(block)
         self.products += len(block)
-        diagonal = block @ products.T
-        self.projection[old : self.dimension, old : self.dimension] = (diagonal + diagonal.T) / 2
-        self.projection[old : self.dimension, :old] = self.coupling
-        self.projection[:old, old : self.dimension] = self.coupling.T
         basis, rest = self._rows[: self.dimension], products
         for _ in range(2):
-            rest = rest - (rest @ basis.T) @ basis
+            shares = rest @ basis.T
+            rest = rest - shares @ basis
+            self.projection[old : self.dimension, : self.dimension] += shares
+        diagonal = block @ products.T
+        self.projection[old : self.dimension, old : self.dimension] = (diagonal + diagonal.T) / 2
+        self.projection[:old, old : self.dimension] = self.projection[old : self.dimension, :old].T
         scale = np.linalg.norm(products, axis=1).max(initial=0.0)
         self._next, triangle = self._independent(rest, scale)
         self.coupling = np.zeros((self._next, self.dimension))
         self.coupling[:, old:] = triangle
+        self._triangles.append(triangle)
+
+    @property
+    def subdiagonal(self) -> Array:
+        """β₁ … βₘ for single vectors without restarts; βₘ couples Q to the next vector."""
+        return np.array([float(triangle.sum()) for triangle in self._triangles])
 
     def ritz(self) -> tuple[Array, Array]:
         """Eigenvalues Θ of T, ascending, and its eigenvectors S as columns."""
@@ -109,21 +117,21 @@ class LanczosBasis:
         return np.asarray(values, np.float64), weights
 
     def tridiagonal_ritz(self) -> tuple[Array, Array]:
-        """The same for a block of one that was never restarted, whose T is tridiagonal."""
-        projection = self.projection[: self.dimension, : self.dimension]
-        values, weights = eigh_tridiagonal(np.diagonal(projection), np.diagonal(projection, -1))
+        """The same for single vectors without restarts, from the diagonals of T alone."""
+        diagonal = np.diagonal(self.projection)[: self.dimension]
+        values, weights = eigh_tridiagonal(diagonal, self.subdiagonal[:-1])
         return np.asarray(values, np.float64), weights
 
     def residuals(self, weights: Array) -> Array:
-        """‖H y − θ y‖ = ‖C s‖ for y = Q s, s the columns of the weights."""
+        """Return ‖H y − θ y‖ = ‖C s‖ for y = Q s and each column s of the weights."""
         return np.linalg.norm(self.coupling @ weights, axis=0)
 
     def joint_residual(self, weights: Array) -> float:
-        """The largest singular value of C S."""
+        """Return the largest singular value of C S."""
         return float(np.linalg.norm(self.coupling @ weights, 2)) if self._next else 0.0
 
     def vectors(self, weights: Array) -> Array:
-        """Y = Q S as columns, shape (n, k)."""
+        """Return Y = Q S as columns, shape (n, k)."""
         return self._rows[: self.dimension].T @ weights
 
     def restart(self, values: Array, weights: Array, chosen: Indices) -> None:
@@ -132,7 +140,7 @@ class LanczosBasis:
         Args:
             values: all Ritz values.
             weights: their vectors in terms of Q, as columns.
-            chosen: which of them stay.
+            chosen: the indices of those that stay.
         """
         weights = weights[:, chosen]
         count, rows = len(chosen), self._rows
@@ -147,10 +155,13 @@ class LanczosBasis:
         self.restarts += 1
 
     def _independent(self, rest: Array, scale: float) -> tuple[int, Array]:
-        """Write an orthonormal basis of some rows behind Q; return its size and R of rest = RᵀQ₊.
+        """Write an orthonormal basis Q₊ of some rows behind Q.
 
-        A row counts as dependent on the others if its rest is what rounding leaves of a product
-        inside their span: a few epsilon of its length.
+        A row depends on the others if only rounding is left of it: a few machine epsilons of the
+        scale.
+
+        Returns:
+            The number of its vectors, and R of rest = Rᵀ Q₊.
         """
         count = min(len(rest), self._size - self.dimension)
         triangle = np.zeros((count, len(rest)))
@@ -163,8 +174,8 @@ class LanczosBasis:
                 continue
             triangle[made, index] = length
             vector = vector / length
-            if made and length <= scale / 10:
-                # A short remainder of a long row has lost its orthogonality in the same measure.
+            if len(rest) > 1 and length <= scale / 10:
+                # A short remainder of a long row lost its orthogonality in the same proportion.
                 vector = _unit(_orthogonal(vector, self._rows[: self.dimension + made], passes=1))
             self._rows[self.dimension + made] = vector
             made += 1
@@ -176,7 +187,7 @@ class LanczosBasis:
         return count, triangle
 
     def _remainder(self, row: Array, weights: Array) -> Array:
-        """Take from a row what it shares with the new rows so far, and note how much."""
+        """Subtract from a row its share in the new rows so far, and record the share."""
         new = self._rows[self.dimension : self.dimension + len(weights)]
         for _ in range(2 if len(weights) else 0):
             share = new @ row
@@ -186,10 +197,10 @@ class LanczosBasis:
 
 
 def extend(bases: Sequence[LanczosBasis], operator: SymmetricOperator) -> None:
-    """Let each basis take its next block; the operator multiplies all of them together.
+    """Let each basis take its next block; the operator multiplies all blocks in one call.
 
     Args:
-        bases: at least one, none of them complete or full.
+        bases: at least one; none may be complete or full.
         operator: H, n × n, symmetric.
 
     Raises:
@@ -214,7 +225,7 @@ def _orthogonal(vector: Array, basis: Array, passes: int = 2) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LanczosResult:
-    """What m steps of Lanczos' method found.
+    """The result of m steps of Lanczos' method.
 
     Args:
         ritz_values: θ₁ ≤ … ≤ θₘ, the eigenvalues of QᵀHQ for orthonormal Q. By Cauchy's
@@ -222,8 +233,8 @@ class LanczosResult:
             there are Ritz values.
         residuals: rᵢ = |βₘ sₘᵢ| = ‖H yᵢ − θᵢ yᵢ‖ for the Ritz vectors yᵢ; H has an eigenvalue
             within rᵢ of θᵢ.
-        restarts: how often the vectors found spanned an invariant subspace and the method went
-            on from a new random vector.
+        restarts: how often the vectors spanned an invariant subspace, so that the method
+            continued with a new random vector.
     """
 
     ritz_values: Array
@@ -242,24 +253,20 @@ def lanczos(
 ) -> LanczosResult:
     """Approximate the ends of the spectrum of a symmetric operator.
 
-        H Q = Q T + βₘ q eₘᵀ,    T tridiagonal with diagonal α and off-diagonal β
+        H Q = Q T + βₘ q eₘᵀ,    T tridiagonal with off-diagonal β
 
-    Each new vector is orthogonalised twice against all earlier ones: without that, rounding
-    lets converged eigenvalues appear again as ghosts, and every count would be wrong.
-
-    Where β vanishes, the vectors span an invariant subspace, and the Ritz values so far are
-    eigenvalues; the method then goes on from a new random vector orthogonal to them, which
-    finds further copies of multiple eigenvalues.
+    :class:`LanczosBasis` has the details. Where β vanishes, the method continues with a new random
+    vector.
 
     Args:
         operator: n × n, symmetric.
         steps: m ≥ 1, the number of products; at most n are made.
-        seed: of the start vector, ≥ 0, drawn from the unit sphere uniformly.
-        start: another start vector, shape (n,), not zero: a sum of eigenvectors at an earlier
-            point, for instance, whose eigenvalues are then found first.
+        seed: of the start vector, ≥ 0, which is drawn uniformly from the unit sphere.
+        start: another start vector, shape (n,), not zero. With a sum of eigenvectors from an
+            earlier point, for instance, the method finds their eigenvalues first.
 
     Raises:
-        ValueError: ``steps`` is below 1, or ``start`` is no direction.
+        ValueError: ``steps`` is below 1, or ``start`` is zero, not finite, or of another shape.
         FloatingPointError: a product is not finite.
 
     Example:
@@ -285,9 +292,8 @@ def lanczos(
     for _ in range(steps):
         extend([basis], operator)
     values, weights = basis.tridiagonal_ritz()
-    last = basis.coupling[0, -1] if not basis.is_complete else 0.0
-    restarts = int((np.diagonal(basis.projection, -1) == 0).sum())
-    return LanczosResult(values, np.abs(last * weights[-1]), restarts)
+    residuals = np.abs(basis.subdiagonal[-1] * weights[-1])
+    return LanczosResult(values, residuals, int((basis.subdiagonal[:-1] == 0).sum()))
 
 
 def _start(vector: Array, size: int) -> Array:

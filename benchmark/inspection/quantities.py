@@ -1,4 +1,4 @@
-"""What is shown of the spectrum at one point: its extremes, its density, and what they cost."""
+"""The spectrum at one point: its extremes, its density, and what they cost."""
 
 import time
 from functools import partial
@@ -23,21 +23,21 @@ from benchmark.inspection.settings import MATRICES, Settings
 from benchmark.inspection.subject import Array
 
 TOLERANCE, MOST_PRODUCTS = 1e-6, 600
-"""Relative; after these products what did not converge says so."""
+"""Relative tolerance; after this many products values are marked if they did not converge."""
 BLOCK = 2
-"""Vectors multiplied at once: from a single one, values may converge before the second copy of an
-eigenvalue that occurs twice, as the symmetries of a network make them; a third one still may."""
+"""Vectors multiplied at once. With a single one, the method may end before it finds the second copy
+of a double eigenvalue, which the symmetries of a network cause; it may still miss a third copy."""
 
 
 def extreme_pairs(
     operator: SymmetricOperator, settings: Settings, *, is_exact: bool
 ) -> Eigenpairs | None:
-    """Return extreme eigenvalues with vectors; nothing where there is one parameter only.
+    """Return extreme eigenvalues with vectors; nothing if there is only one parameter.
 
     Args:
         operator: n × n.
-        settings: how many are asked for.
-        is_exact: whether the matrix is formed anyway; then those of the plane are enough.
+        settings: how many eigenvalues are asked for.
+        is_exact: whether the matrix is formed anyway; then the two of the plane are enough.
     """
     if is_exact:
         return _from_matrix(operator)
@@ -56,7 +56,7 @@ def extreme_pairs(
 
 
 def _from_matrix(operator: SymmetricOperator) -> Eigenpairs | None:
-    """The two sharpest directions of a matrix that is formed anyway."""
+    """Return the two sharpest directions of a matrix that is formed anyway."""
     size = operator.shape[0]
     if size < 2:
         return None
@@ -76,20 +76,20 @@ def _from_matrix(operator: SymmetricOperator) -> Eigenpairs | None:
 
 
 def shown_extremes(
-    found: Curvature, pairs: Eigenpairs | None, settings: Settings, *, is_exact: bool
+    curvature: Curvature, pairs: Eigenpairs | None, settings: Settings, *, is_exact: bool
 ) -> list[Extreme]:
     """Return the largest, descending, then the smallest, ascending, each with its bound.
 
     Args:
-        found: the diagnosis, with all eigenvalues where they are exact.
-        pairs: of :func:`extreme_pairs`.
-        settings: how many are asked for.
+        curvature: the diagnosis, with all eigenvalues if they are exact.
+        pairs: the result of :func:`extreme_pairs`.
+        settings: how many eigenvalues are asked for.
         is_exact: whether the diagnosis has all eigenvalues.
     """
     count = settings.eigenvalues
     if is_exact:
-        values = found.eigenvalues
-        bound = found.quantities["tolerance"] + found.quantities.get("asymmetry", 0.0)
+        values = curvature.eigenvalues
+        bound = curvature.quantities["tolerance"] + curvature.quantities.get("asymmetry", 0.0)
         upper = values[::-1][:count]
         lower = values[: max(0, min(count // 2, values.size - upper.size))]
         return [Extreme(float(value), float(bound)) for value in (*upper, *lower)]
@@ -104,19 +104,19 @@ def cost_of(operator: CurvatureOperator, settings: Settings, points: int) -> str
     """Say what the whole matrix costs, and whether it will be formed.
 
     Args:
-        operator: n × n. A block of products is computed twice: the first time it is compiled,
-            which is needed anyway, the second time is measured.
-        settings: which give the limit.
-        points: at how many weights curvature is taken.
+        operator: n × n. A block of products is computed twice. The first time compiles it, which
+            is needed anyway; the second time is measured.
+        settings: they give the limit.
+        points: the number of weights at which curvature is measured.
     """
     size, limit = operator.shape[0], settings.exact_limit
     plan = exact_plan(size)
     matrix = MATRICES[settings.matrix]
     if not settings.wants_exact(size):
         return (
-            f"The {matrix} of {size} parameters is not formed, for they are more than the limit "
-            f"of {limit}: {settings.lanczos_steps} Lanczos steps find the ends of its spectrum. "
-            f"{plan.sentence} --exact-limit {size} asks for them."
+            f"The {matrix} of {size} parameters is not formed, because the limit is {limit}: "
+            f"{settings.lanczos_steps} Lanczos steps find the ends of its spectrum. "
+            f"{plan.sentence} --exact-limit {size} asks for all of them."
         )
     if not plan.fits:
         return (
@@ -128,46 +128,46 @@ def cost_of(operator: CurvatureOperator, settings: Settings, points: int) -> str
     begun = time.perf_counter()
     operator.matmat(block)
     seconds = plan.seconds(time.perf_counter() - begun, operator.block_size)
-    often = f", and is formed at {points} points of the way" if points > 1 else ""
+    where = f" at {points} points of the trajectory" if points > 1 else ""
     return (
-        f"The whole {matrix} is formed{often}. {plan.sentence} By a block of products that was "
-        f"timed, about {max(seconds, 0.1):.1g} s each time."
+        f"The whole {matrix} is formed{where}. {plan.sentence} By the time of one block of "
+        f"products, that is about {max(seconds, 0.1):.1g} s each time."
     )
 
 
 WIDTH = 0.12
-"""The deviation of the smoothing curve, in decades."""
+"""The standard deviation of the smoothing curve, in decades."""
 POINTS = 241
 
 
-def density_curve(seen: SpectralDensity, values: Array) -> DensityCurve:
+def density_curve(density: SpectralDensity, values: Array) -> DensityCurve:
     """Smooth a spectrum on the axis s(λ) = sign(λ) log₁₀(1 + |λ| / unit).
 
         φ(s) = Σᵢ N(s; s(λᵢ), σ²)
 
-    is a sum of a function of the eigenvalues, which the probes estimate with an error. The 95 %
-    interval at each place covers that error in about nine of ten cases, for single eigenvalues
-    make it skew; not what the nodes of a probe cannot resolve, which near zero may be several
-    decades of the axis.
+    This is a sum over eigenvalues, which the probes estimate with an error. The 95 % interval at
+    each position covers that error in about nine of ten cases, because single eigenvalues make it
+    skew. It does not cover what the nodes of a probe cannot resolve, which near zero may be
+    several decades of the axis.
 
     Args:
-        seen: the spectrum as the probes see it.
+        density: the spectrum as estimated by probes.
         values: eigenvalues or Ritz values, for the ends of the axis.
     """
-    nodes = seen.nodes[seen.weights > 0]
+    nodes = density.nodes[density.weights > 0]
     both = np.concatenate([np.ravel(nodes), np.ravel(values)])
     unit = linear_until(both, DENSITY_DECADES)
     ends = edges(both, unit)
-    places = np.linspace(ends[0] - 4 * WIDTH, ends[-1] + 4 * WIDTH, POINTS)
+    positions = np.linspace(ends[0] - 4 * WIDTH, ends[-1] + 4 * WIDTH, POINTS)
     estimate, low, high = np.empty((3, POINTS))
-    for index, place in enumerate(places):
-        found = seen.mean(partial(_normal, place=place, unit=unit))
-        band = found.interval()
-        estimate[index] = seen.size * found.value
-        low[index], high[index] = (seen.size * end for end in band)
-    return DensityCurve(places, unit, estimate, np.maximum(low, 0.0), high, WIDTH)
+    for index, position in enumerate(positions):
+        mean = density.mean(partial(_normal, position=position, unit=unit))
+        band = mean.interval()
+        estimate[index] = density.size * mean.value
+        low[index], high[index] = (density.size * end for end in band)
+    return DensityCurve(positions, unit, estimate, np.maximum(low, 0.0), high, WIDTH)
 
 
-def _normal(eigenvalues: Array, *, place: float, unit: float) -> Array:
-    distance = symlog(eigenvalues, unit) - place
+def _normal(eigenvalues: Array, *, position: float, unit: float) -> Array:
+    distance = symlog(eigenvalues, unit) - position
     return np.exp(-((distance / WIDTH) ** 2) / 2) / (WIDTH * np.sqrt(2 * np.pi))

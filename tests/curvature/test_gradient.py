@@ -26,10 +26,10 @@ def test_alignment_is_the_share_in_the_eigenvectors():
     # A Ritz value within 1 % of the eigenvalue, whose vector is off by a tenth at most.
     assert some["alignment_top_1"] == pytest.approx(found["alignment_top_1"], rel=0.01)
     words = alignment_sentence(found)["alignment"]
-    assert "63 % along the sharpest direction" in words
+    assert "63 % lies along the sharpest direction" in words
     assert "98 % within the 10 sharpest" in words
     words = alignment_sentence({"alignment_top_1": 0.00004, "alignment_top_10": 1.0})["alignment"]
-    assert "lies 0.004 % along the sharpest direction and 100 % within" in words
+    assert "0.004 % lies along the sharpest direction and 100 % within" in words
 
 
 def test_equal_eigenvalues_are_one_space():
@@ -108,7 +108,7 @@ def test_pure_noise_has_no_scale():
     every = [gradient_noise(drawn(8, 4, seed, np.zeros(2)), 4) for seed in range(20)]
     found, findings = next(one for one in every if one[0]["gradient_square"] <= 0)
     assert "gradient_noise_scale" not in found
-    assert "cannot be told from its noise" in findings["gradient_noise"]
+    assert "do not distinguish the gradient from its noise" in findings["gradient_noise"]
 
 
 def test_without_noise_the_scale_is_zero():

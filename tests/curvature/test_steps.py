@@ -236,7 +236,7 @@ def test_a_decrease_that_rounding_hides_is_not_measured(epsilon, is_measured):
     found, findings = best_step(np.array([1e-3]), 0.5e-6, 1e-12, lambda _: 1.0 - 1e-6, 1.0, epsilon)
     assert ("measured_decrease" in found) == is_measured
     said = findings["optimal_step"]
-    assert ("100 % of what" in said, "too little to be measured" in said) == (
+    assert ("100 % of what" in said, "too little to measure" in said) == (
         is_measured,
         not is_measured,
     )
@@ -246,4 +246,4 @@ def test_a_decrease_that_rounding_hides_is_not_measured(epsilon, is_measured):
 def test_a_step_into_overflow_has_no_share(loss):
     found, findings = best_step(np.array([1.0]), 1.0, 1e-12, lambda _: loss, 0.3)
     assert "measured_decrease" not in found
-    assert findings["optimal_step"].endswith("and leads where the loss is not finite.")
+    assert findings["optimal_step"].endswith("but the loss is not finite there.")
