@@ -61,9 +61,9 @@ class Subspace:
         - ``lambda_min_upper_bound``: the smallest Ritz value. The smallest eigenvalue is no larger,
           so a negative value proves negative curvature.
         - ``condition_number_lower_bound``: κ = max |λ| / min |λ| is at least this. Every unit
-          vector u has min |λ| ≤ ‖H u‖ ≤ max |λ|, so the singular values σ of W bound both. A Ritz value
-          near zero would not, because eigenvalues of both signs may cancel in it. The rounding
-          δ of W is taken into account: (σmax − δ) / (σmin + δ).
+          vector u has min |λ| ≤ ‖H u‖ ≤ max |λ|, so the singular values σ of W bound both. A Ritz
+          value near zero would not, because eigenvalues of both signs may cancel in it. The
+          rounding δ of W is taken into account: (σmax − δ) / (σmin + δ).
         - ``optimal_step``: α* = gᵀg / gᵀHg if gᵀHg > δ gᵀg. Otherwise the quadratic model has no
           minimum along −g, or only one that rounding made.
 
