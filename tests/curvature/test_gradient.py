@@ -18,14 +18,14 @@ MATRIX, VECTORS = symmetric(np.r_[np.linspace(-1, 1, 57), 5.0, 8.0, 20.0])
 def test_alignment_is_the_share_in_the_eigenvectors():
     gradient = VECTORS @ np.r_[np.full(50, 0.1), np.full(9, 1.0), 4.0]
     expected = {"alignment_top_1": 16.0, "alignment_top_10": 25.0}
-    found = exact_alignment(MATRIX, gradient)
+    quantities = exact_alignment(MATRIX, gradient)
     total = 0.5 + 9 + 16
-    assert found == pytest.approx({k: v / total for k, v in expected.items()}, rel=1e-10)
-    bend, some = lanczos_alignment(aslinearoperator(MATRIX), gradient, 10, 20.0)
+    assert quantities == pytest.approx({k: v / total for k, v in expected.items()}, rel=1e-10)
+    bend, shares = lanczos_alignment(aslinearoperator(MATRIX), gradient, 10, 20.0)
     assert bend == pytest.approx(gradient @ MATRIX @ gradient, rel=1e-12)
     # A Ritz value within 1 % of the eigenvalue, whose vector is off by a tenth at most.
-    assert some["alignment_top_1"] == pytest.approx(found["alignment_top_1"], rel=0.01)
-    words = alignment_sentence(found)["alignment"]
+    assert shares["alignment_top_1"] == pytest.approx(quantities["alignment_top_1"], rel=0.01)
+    words = alignment_sentence(quantities)["alignment"]
     assert "63 % lies along the sharpest direction" in words
     assert "98 % within the 10 sharpest" in words
     words = alignment_sentence({"alignment_top_1": 0.00004, "alignment_top_10": 1.0})["alignment"]
@@ -57,9 +57,9 @@ def test_a_large_space_of_equal_eigenvalues_is_measured_by_what_lies_outside(cop
     # The tenth largest is one of the zeros, where there are seven of them.
     tenth = shares[values >= (-1e-9 if copies > 6 else values[-10] - 1e-9)].sum()
     for known in (None, values):
-        found = exact_alignment(matrix, gradient, known)
-        assert found["alignment_top_1"] == pytest.approx(shares[-1], rel=1e-9)
-        assert found["alignment_top_10"] == pytest.approx(tenth, rel=1e-9)
+        quantities = exact_alignment(matrix, gradient, known)
+        assert quantities["alignment_top_1"] == pytest.approx(shares[-1], rel=1e-9)
+        assert quantities["alignment_top_10"] == pytest.approx(tenth, rel=1e-9)
 
 
 GRADIENT = np.array([3.0, 4.0])
@@ -76,9 +76,9 @@ def drawn(count, batch_size, seed, gradient=GRADIENT):
 
 
 def test_the_parts_are_unbiased():
-    found = [gradient_noise(drawn(8, 16, seed), 16)[0] for seed in range(400)]
+    quantities = [gradient_noise(drawn(8, 16, seed), 16)[0] for seed in range(400)]
     for name, expected in (("gradient_noise_trace", TRACE), ("gradient_square", SQUARE)):
-        values = np.array([one[name] for one in found])
+        values = np.array([numbers[name] for numbers in quantities])
         error = values.std() / np.sqrt(len(values))
         # Four standard errors of 400 draws with fixed seeds.
         assert abs(values.mean() - expected) < 4 * error
@@ -88,9 +88,9 @@ def test_the_standard_error_covers_the_scale():
     """Student's t of K − 1 = 31 degrees covers 95 %: 200 draws with fixed seeds."""
     covered = 0
     for seed in range(200):
-        found, _ = gradient_noise(drawn(32, 16, 1000 + seed), 16)
-        off = abs(found["gradient_noise_scale"] - TRACE / SQUARE)
-        covered += off <= 2.04 * found["gradient_noise_scale_error"]
+        quantities, _ = gradient_noise(drawn(32, 16, 1000 + seed), 16)
+        off = abs(quantities["gradient_noise_scale"] - TRACE / SQUARE)
+        covered += off <= 2.04 * quantities["gradient_noise_scale_error"]
     # A binomial of 200 draws at 95 % lies above 176 with probability 0.9999.
     assert covered > 176
 
@@ -106,15 +106,15 @@ def test_the_scale_does_not_depend_on_the_size_of_the_batches():
 
 def test_pure_noise_has_no_scale():
     every = [gradient_noise(drawn(8, 4, seed, np.zeros(2)), 4) for seed in range(20)]
-    found, findings = next(one for one in every if one[0]["gradient_square"] <= 0)
-    assert "gradient_noise_scale" not in found
+    quantities, findings = next(numbers for numbers in every if numbers[0]["gradient_square"] <= 0)
+    assert "gradient_noise_scale" not in quantities
     assert "do not distinguish the gradient from its noise" in findings["gradient_noise"]
 
 
 def test_without_noise_the_scale_is_zero():
-    found, findings = gradient_noise(np.tile(GRADIENT, (4, 1)), 8)
-    assert found["gradient_noise_scale"] == 0
-    assert found["gradient_square"] == 25
+    quantities, findings = gradient_noise(np.tile(GRADIENT, (4, 1)), 8)
+    assert quantities["gradient_noise_scale"] == 0
+    assert quantities["gradient_square"] == 25
     assert "critical batch size" in findings["gradient_noise"]
 
 
@@ -126,21 +126,21 @@ def test_one_batch_is_refused():
 def test_an_error_that_is_not_known_is_said_to_be():
     """Without the second batch ‖G‖² is not positive, so one batch decides all."""
     gradients = np.array([[1.0, 0.0], [1.0, 10.0], [1.0, -2.0]])
-    found, findings = gradient_noise(10 * gradients + np.array([60.0, 0.0]), 1)
-    assert "gradient_noise_scale_error" in found
-    found, findings = gradient_noise(gradients + np.array([3.0, 0.0]), 1)
-    assert found["gradient_square"] > 0
-    assert "gradient_noise_scale_error" not in found
+    quantities, findings = gradient_noise(10 * gradients + np.array([60.0, 0.0]), 1)
+    assert "gradient_noise_scale_error" in quantities
+    quantities, findings = gradient_noise(gradients + np.array([3.0, 0.0]), 1)
+    assert quantities["gradient_square"] > 0
+    assert "gradient_noise_scale_error" not in quantities
     assert "with an unknown error" in findings["gradient_noise"]
 
 
 def test_two_batches_tell_no_error():
-    found, findings = gradient_noise(np.array([[3.0], [4.0]]), 2)
-    assert "gradient_noise_scale_error" not in found
+    quantities, findings = gradient_noise(np.array([[3.0], [4.0]]), 2)
+    assert "gradient_noise_scale_error" not in quantities
     assert "with an unknown error" in findings["gradient_noise"]
 
 
 def test_squares_that_overflow_are_said_to():
-    found, findings = gradient_noise(np.full((4, 2), 1e160), 4)
-    assert found == {}
+    quantities, findings = gradient_noise(np.full((4, 2), 1e160), 4)
+    assert quantities == {}
     assert "overflows" in findings["gradient_noise"]
