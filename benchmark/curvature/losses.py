@@ -1,12 +1,14 @@
 """The training loss of a Keras model as a pure function of its weights."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import layers, ops
+
+from benchmark.backend import keras_internals
 
 Tensor = Any
 Loss = Callable[..., Tensor]
@@ -38,7 +40,7 @@ def refuse_unfrozen_layers(model: keras.Model, *, training: bool) -> None:
         ValueError: every layer must be deterministic. Received the random layer 'drop' \
     (Dropout), which training=True leaves on. Take training=False, or set its rate to 0.
     """
-    for layer in _layers(model):
+    for layer in keras_internals.layers(model):
         what = f"{layer.name!r} ({type(layer).__name__})"
         if training and isinstance(layer, layers.BatchNormalization) and layer.trainable:
             raise ValueError(
@@ -74,7 +76,7 @@ def other_arithmetic(model: keras.Model, dtype: str) -> keras.Layer | None:
         >>> model.trainable_variables[0].dtype, other_arithmetic(model, "float32").name
         ('float32', 'mixed')
     """
-    for layer in _layers(model):
+    for layer in keras_internals.layers(model):
         if isinstance(layer, layers.InputLayer | keras.Model):
             continue  # these compute nothing themselves
         computes = layer.compute_dtype
@@ -122,7 +124,7 @@ def output_operation(model: keras.Model) -> Any:
     outputs = getattr(model, "outputs", None)
     if not outputs:
         return None
-    operation = outputs[0]._keras_history.operation
+    operation = keras_internals.operation_of(outputs[0])
     return output_operation(operation) if isinstance(operation, keras.Model) else operation
 
 
@@ -151,7 +153,7 @@ def stands_for_logits(outputs: Any) -> bool:
     """
     # While a program is traced, TensorFlow's backend looks at the operation as well.
     kind = getattr(getattr(outputs, "op", None), "type", "")
-    return hasattr(outputs, "_keras_logits") or str(kind).lower() in PROBABILITIES
+    return keras_internals.remembers_logits(outputs) or str(kind).lower() in PROBABILITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,11 +309,6 @@ def _with_dtype(entry: Any, dtype: str) -> Any:
 
 def _is_float(value: Any) -> bool:
     return value in ("float16", "bfloat16", "float32", "float64")
-
-
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    # Not model.layers, which leaves out the layer inside a wrapper.
-    yield from model._flatten_layers(include_self=False)
 
 
 def _is_random(layer: keras.Layer) -> bool:
