@@ -11,7 +11,6 @@ from benchmark.curvature import (
     AsymmetryError,
     Curvature,
     CurvatureOperator,
-    Estimate,
     GaussNewtonProgram,
     HessianProgram,
     StepRule,
@@ -19,31 +18,21 @@ from benchmark.curvature import (
     check_products,
     check_rows,
     diagnose,
-    effective_rank,
-    estimate_moments,
-    spectral_density,
 )
-from benchmark.curvature.results import CurvatureReport, DensityCurve, Sum
+from benchmark.curvature.results import CurvatureReport
 from benchmark.inspection.plane import plane_of
-from benchmark.inspection.quantities import (
+from benchmark.inspection.settings import MATRICES, InspectionError, Settings
+from benchmark.inspection.spectrum import (
+    BAND,
     cost_of,
-    density_curve,
     extreme_pairs,
     shown_extremes,
+    sums_and_density,
 )
-from benchmark.inspection.settings import MATRICES, InspectionError, Settings
 from benchmark.inspection.subject import Array, Subject, Watch
 
 NOISE_BATCHES, NOISE_BYTES = 32, 2**28
 """The most mini-batches that measure the noise, and the most memory for their gradients."""
-PROBES, STEPS = 10, 60
-MOMENT_PRODUCTS = 60
-BAND = (
-    f"The band of the density shows the uncertainty from its {PROBES} random probes. {STEPS} "
-    "products of each probe cannot separate eigenvalues that are close together, as many near zero "
-    "may be; these are smoothed into one, which the band does not show."
-)
-"""The coverage of the band is measured in tests/inspection/test_density.py."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +96,7 @@ def _examined(
     is_exact = bool(curvature.quantities.get("exact"))
     watch("eigenvalues", 0.0)
     pairs = extreme_pairs(operator, settings, is_exact=is_exact)
-    sums, density = _sums_and_density(operator, settings, curvature, watch, is_exact=is_exact)
+    sums, density = sums_and_density(operator, settings, curvature, watch, is_exact=is_exact)
     epochs, spectra = _along_the_trajectory(point, watch)
     plane = plane_of(subject, settings, pairs, watch) if settings.grid else None
     count = int(min(settings.eigenvalues, subject.size))
@@ -137,25 +126,6 @@ def _examined(
         spectra=spectra,
         plane=plane,
     )
-
-
-def _sums_and_density(
-    operator: CurvatureOperator,
-    settings: Settings,
-    curvature: Curvature,
-    watch: Watch,
-    *,
-    is_exact: bool,
-) -> tuple[list[Sum], DensityCurve | None]:
-    watch("sums over the spectrum", 0.0)
-    sums = _exact_sums(curvature.eigenvalues) if is_exact else _sums(operator, settings)
-    if not settings.density or operator.shape[0] < 2:
-        return sums, None
-    watch("density", 0.0)
-    density = spectral_density(operator, PROBES, STEPS, settings.seed)
-    if not is_exact:
-        sums.append(_sum("effective rank, (Σ|λ|)² / Σλ²", density.effective_rank()))
-    return sums, density_curve(density, curvature.eigenvalues)
 
 
 def _checked(subject: Subject, operator: CurvatureOperator) -> list[str]:
@@ -227,27 +197,6 @@ def _batch_gradients(point: Point) -> Array | None:
             for batch in rows
         ]
     )
-
-
-def _exact_sums(values: Array) -> list[Sum]:
-    numbers = {
-        "trace": float(values.sum()),
-        "Frobenius norm": float(np.linalg.norm(values)),
-        "effective rank, (Σ|λ|)² / Σλ²": effective_rank(values),
-    }
-    return [Sum(name, value, 0.0, value, value) for name, value in numbers.items()]
-
-
-def _sums(operator: CurvatureOperator, settings: Settings) -> list[Sum]:
-    moments = estimate_moments(operator, MOMENT_PRODUCTS, seed=settings.seed)
-    sums = [_sum("trace", moments.trace), _sum("Frobenius norm", moments.frobenius_norm)]
-    if settings.matrix == "gauss_newton":
-        sums.append(_sum("effective rank, (Σλ)² / Σλ²", moments.effective_rank))
-    return sums
-
-
-def _sum(name: str, estimate: Estimate) -> Sum:
-    return Sum(name, estimate.value, estimate.standard_error, *estimate.interval())
 
 
 def _along_the_trajectory(point: Point, watch: Watch) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -6,7 +6,7 @@ from keras import ops
 
 from benchmark.curvature import HessianProgram
 from benchmark.inspection import Settings
-from benchmark.inspection.quantities import cost_of
+from benchmark.inspection.spectrum import cost_of
 
 
 @pytest.fixture(scope="module")

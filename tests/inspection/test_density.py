@@ -6,7 +6,7 @@ from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature import spectral_density
 from benchmark.curvature.symlog import symlog
-from benchmark.inspection.quantities import WIDTH, density_curve
+from benchmark.inspection.spectrum import WIDTH, density_curve
 from tests.curvature.spectra import rotated
 
 SPECTRA = {

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.inspection import Settings
-from benchmark.inspection.quantities import extreme_pairs
+from benchmark.inspection.spectrum import extreme_pairs
 
 
 def test_an_eigenvalue_that_occurs_twice_is_listed_twice():

@@ -1,4 +1,4 @@
-"""The spectrum at one point: its extremes, its density, and what they cost."""
+"""The spectrum at one point: its extremes, sums and density, and what the whole matrix costs."""
 
 import time
 from functools import partial
@@ -9,24 +9,36 @@ from benchmark.curvature import (
     Curvature,
     CurvatureOperator,
     Eigenpairs,
+    Estimate,
     SpectralDensity,
     SymmetricOperator,
+    effective_rank,
+    estimate_moments,
     exact_hessian,
     exact_plan,
     extreme_eigenvalues,
+    spectral_density,
 )
 from benchmark.curvature.exact import top_eigenpairs
 from benchmark.curvature.operators import epsilon_of
-from benchmark.curvature.results import DensityCurve, Extreme
+from benchmark.curvature.results import DensityCurve, Extreme, Sum
 from benchmark.curvature.symlog import DENSITY_DECADES, edges, linear_until, symlog
 from benchmark.inspection.settings import MATRICES, Settings
-from benchmark.inspection.subject import Array
+from benchmark.inspection.subject import Array, Watch
 
 TOLERANCE, MOST_PRODUCTS = 1e-6, 600
 """Relative tolerance; after this many products values are marked if they did not converge."""
 BLOCK = 2
 """Vectors multiplied at once. With a single one, the method may end before it finds the second copy
 of a double eigenvalue, which the symmetries of a network cause; it may still miss a third copy."""
+PROBES, STEPS = 10, 60
+MOMENT_PRODUCTS = 60
+BAND = (
+    f"The band of the density shows the uncertainty from its {PROBES} random probes. {STEPS} "
+    "products of each probe cannot separate eigenvalues that are close together, as many near zero "
+    "may be; these are smoothed into one, which the band does not show."
+)
+"""The coverage of the band is measured in tests/inspection/test_density.py."""
 
 
 def extreme_pairs(
@@ -133,6 +145,55 @@ def cost_of(operator: CurvatureOperator, settings: Settings, points: int) -> str
         f"The whole {matrix} is formed{where}. {plan.sentence} By the time of one block of "
         f"products, that is about {max(seconds, 0.1):.1g} s each time."
     )
+
+
+def sums_and_density(
+    operator: CurvatureOperator,
+    settings: Settings,
+    curvature: Curvature,
+    watch: Watch,
+    *,
+    is_exact: bool,
+) -> tuple[list[Sum], DensityCurve | None]:
+    """Return the sums over all eigenvalues, and the density if it is asked for.
+
+    Args:
+        operator: n × n.
+        settings: what to measure.
+        curvature: the diagnosis.
+        watch: called at each stage.
+        is_exact: whether the diagnosis has all eigenvalues.
+    """
+    watch("sums over the spectrum", 0.0)
+    sums = _exact_sums(curvature.eigenvalues) if is_exact else _sums(operator, settings)
+    if not settings.density or operator.shape[0] < 2:
+        return sums, None
+    watch("density", 0.0)
+    density = spectral_density(operator, PROBES, STEPS, settings.seed)
+    if not is_exact:
+        sums.append(_sum("effective rank, (Σ|λ|)² / Σλ²", density.effective_rank()))
+    return sums, density_curve(density, curvature.eigenvalues)
+
+
+def _exact_sums(values: Array) -> list[Sum]:
+    numbers = {
+        "trace": float(values.sum()),
+        "Frobenius norm": float(np.linalg.norm(values)),
+        "effective rank, (Σ|λ|)² / Σλ²": effective_rank(values),
+    }
+    return [Sum(name, value, 0.0, value, value) for name, value in numbers.items()]
+
+
+def _sums(operator: CurvatureOperator, settings: Settings) -> list[Sum]:
+    moments = estimate_moments(operator, MOMENT_PRODUCTS, seed=settings.seed)
+    sums = [_sum("trace", moments.trace), _sum("Frobenius norm", moments.frobenius_norm)]
+    if settings.matrix == "gauss_newton":
+        sums.append(_sum("effective rank, (Σλ)² / Σλ²", moments.effective_rank))
+    return sums
+
+
+def _sum(name: str, estimate: Estimate) -> Sum:
+    return Sum(name, estimate.value, estimate.standard_error, *estimate.interval())
 
 
 WIDTH = 0.12
