@@ -119,20 +119,20 @@ class ModelPrograms:
             slots: as many as a block has at most.
             rows: the weights of each at which it is evaluated, and its model's state.
         """
-        found: dict[int, dict[str, float]] = {}
+        quantities: dict[int, dict[str, float]] = {}
         programs = [self.monitoring_program(slot.trial) for slot in slots]
         for program in dict.fromkeys(programs):
-            own = [index for index, one in enumerate(programs) if one is program]
+            indices = [index for index, candidate in enumerate(programs) if candidate is program]
             trials = [
                 MonitoredPoint(
                     *rows[index], slots[index].direction, regularization_of(slots[index].trial)
                 )
-                for index in own
+                for index in indices
             ]
-            for index, (numbers, direction) in zip(own, program.measure(trials), strict=True):
+            for index, (numbers, direction) in zip(indices, program.measure(trials), strict=True):
                 slots[index].direction = direction
-                found[index] = slots[index].monitor(numbers)
-        return [found[index] for index in range(len(slots))]
+                quantities[index] = slots[index].monitor(numbers)
+        return [quantities[index] for index in range(len(slots))]
 
     def monitoring_program(self, trial: Trial) -> MonitoringProgram:
         """What follows the curvature on the probe of a trial; made at the first one."""

@@ -216,8 +216,8 @@ def state_of(model: keras.Model) -> list[Array]:
 
 def kept_variables(model: keras.Model) -> list[Any]:
     """What of a model is worth keeping: the weights, then moving averages and the like."""
-    others = [v for v in model.non_trainable_variables if keras.backend.is_float_dtype(v.dtype)]
-    return [*model.trainable_variables, *others]
+    floats = [v for v in model.non_trainable_variables if keras.backend.is_float_dtype(v.dtype)]
+    return [*model.trainable_variables, *floats]
 
 
 def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:

@@ -37,7 +37,9 @@ class PendingEpoch:
 
     def wanted(self) -> list[Report]:
         """Wait for the reports; raises what the computation raised."""
-        return [one for one in self.reports.result() if one.trial_number not in self.stopped]
+        return [
+            report for report in self.reports.result() if report.trial_number not in self.stopped
+        ]
 
 
 class VectorizedEngine:

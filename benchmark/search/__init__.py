@@ -14,8 +14,7 @@ Example:
 from typing import TYPE_CHECKING, Any
 
 from benchmark.search.errors import SearchError
-from benchmark.search.repetitions import Diagnosis
-from benchmark.search.trials import SearchSettings, build_trial, settings_of
+from benchmark.search.trials import Diagnosis, SearchSettings, build_trial, settings_of
 from benchmark.study.schema import PrunerName, SamplerName
 
 if TYPE_CHECKING:

@@ -96,14 +96,14 @@ def make_sampler(
     Raises:
         SearchError: the grid sampler meets a dimension without end.
     """
-    own = named_seed(study_seed, "sampler", label_index, k)
+    seed = named_seed(study_seed, "sampler", label_index, k)
     shared = named_seed(study_seed, "sampler")
     match name:
         case "random":
-            return RandomSampler(seed=own)
+            return RandomSampler(seed=seed)
         case "tpe":
             return TPESampler(
-                seed=own,
+                seed=seed,
                 n_startup_trials=startup_trials(len(space.distributions), trials),
                 multivariate=True,
                 constant_liar=True,  # keeps parallel slots from being given the same point
