@@ -142,7 +142,7 @@ def cost_table(measured: Measured) -> Table:
 
 
 def partner_of(measurement: Measurement, measured: Measured) -> Measurement | None:
-    """Whom a cost of a trial is compared with: measured in the same run, on the same work."""
+    """The measurement of the same run and the same work that a cost is compared with."""
     group, workload, *rest = [*measurement.name.split("/"), ""]
     if not measurement.values or not measurement.unit.startswith("s/"):
         return None

@@ -33,7 +33,7 @@ Its standard error is then about a third where the noise is large (√(2/15) for
 
 
 class Evaluation:
-    """Judges a model through programs that are compiled once for each shape of data.
+    """Evaluates a model through programs that are compiled once for each shape of data.
 
     Args:
         task: the model with its loss, metric and arrays; the weights are handed over

@@ -12,8 +12,8 @@ from benchmark.engine.program import TrainingProgram
 from benchmark.engine.programs import (
     MOST_PROGRAMS,
     PROGRAMS,
+    Compilation,
     ModelPrograms,
-    Warming,
     compilations,
     shape_for_large,
 )
@@ -38,18 +38,18 @@ class Group:
         self.program = program
         self.blocks: list[Block] = []
 
-    def warm_up(self, slot: Slot, warming: Warming) -> None:
+    def warm_up(self, slot: Slot, compilation: Compilation) -> None:
         """Note what must be compiled before a trial can advance."""
         evaluation_program, evaluation = self.shared.evaluation_program, self.shared.evaluation
-        warming.add(id(self.program), self.program.warm_up, slot)
-        warming.add(id(evaluation_program), evaluation_program.warm_up, slot)
+        compilation.add(id(self.program), self.program.warm_up, slot)
+        compilation.add(id(evaluation_program), evaluation_program.warm_up, slot)
         request = slot.trial.curvature
         if request.epochs:
             key = (id(evaluation), request.samples, request.exact_limit)
-            warming.add(key, lambda: evaluation.warm_up_curvature(request), slot)
+            compilation.add(key, lambda: evaluation.warm_up_curvature(request), slot)
         if request.monitored_epochs:
             monitoring = self.shared.monitoring_program(slot.trial)
-            warming.add(id(monitoring), monitoring.warm_up, slot)
+            compilation.add(id(monitoring), monitoring.warm_up, slot)
 
     def first_row(self, slot: Slot) -> Row:
         """The values that a trial starts from.
@@ -199,7 +199,7 @@ class Groups:
         return self.shape != shape
 
     def _block_shape(self, is_large: bool) -> Callable[[int], Shape]:
-        """The shape that blocks have where so many trials run at once."""
+        """The shape that blocks have where n trials run at once."""
 
         def shape_of(slots: int) -> Shape:
             shape = self.shape

@@ -61,7 +61,7 @@ class Footprint:
     diagnosis: int = 0
 
     def total(self, slots: int, shape: Shape, threads: int) -> int:
-        """What so many trials take, in whole blocks of which some are computed at a time.
+        """What n trials take, in whole blocks; some of these are computed at a time.
 
         Args:
             slots: trials at once.

@@ -28,17 +28,17 @@ MOST_MODELS = 16
 """Models whose programs are kept, of evaluating and of curvature."""
 
 
-class Recent(Generic[Value]):
+class LruCache(Generic[Value]):
     """A mapping that keeps the most recently used entries.
 
     Args:
         most: how many.
 
     Example:
-        >>> recent = Recent(2)
-        >>> [recent.get(key, lambda key=key: key.upper()) for key in "abac"]
+        >>> cache = LruCache(2)
+        >>> [cache.get(key, lambda key=key: key.upper()) for key in "abac"]
         ['A', 'B', 'A', 'C']
-        >>> recent.get("b", lambda: "made anew")     # the oldest was dropped
+        >>> cache.get("b", lambda: "made anew")     # the oldest was dropped
         'made anew'
     """
 
@@ -157,8 +157,8 @@ class Programs:
     """Programs by structure; the least recently used are dropped beyond a number of them."""
 
     def __init__(self) -> None:
-        self._models: Recent[ModelPrograms] = Recent(MOST_MODELS)
-        self._training: Recent[TrainingProgram] = Recent(MOST_PROGRAMS)
+        self._models: LruCache[ModelPrograms] = LruCache(MOST_MODELS)
+        self._training: LruCache[TrainingProgram] = LruCache(MOST_PROGRAMS)
 
     def model(self, trial: Trial, shape: Shape) -> ModelPrograms:
         """What evaluates trials of a model; built at the first one."""
@@ -191,7 +191,7 @@ def compilations(programs: list[Any]) -> int:
     return sum(program.compilations for program in programs)
 
 
-class Warming:
+class Compilation:
     """What must be compiled before some trials can advance.
 
     XLA compiles one program on one core, without Python's lock, so programs of several

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
-from benchmark.engine.programs import MOST_MODELS, Recent
+from benchmark.engine.programs import MOST_MODELS, LruCache
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot
@@ -80,9 +80,9 @@ class SequentialEngine:
     capacity = 1
 
     def __init__(self) -> None:
-        self._structures: Recent[Structure] = Recent(MOST_STRUCTURES)
-        self._evaluations: Recent[Evaluation] = Recent(MOST_MODELS)
-        self._monitoring: Recent[MonitoringProgram] = Recent(MOST_MODELS)
+        self._structures: LruCache[Structure] = LruCache(MOST_STRUCTURES)
+        self._evaluations: LruCache[Evaluation] = LruCache(MOST_MODELS)
+        self._monitoring: LruCache[MonitoringProgram] = LruCache(MOST_MODELS)
         self._slot: Slot | None = None
         self._structure_of_slot: Structure | None = None
         self._error = ""

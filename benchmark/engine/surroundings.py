@@ -17,7 +17,7 @@ from benchmark.trial import Trial
 
 Array = np.ndarray[Any, Any]
 Memory = tuple[Sequence[Mapping[str, Array]], Mapping[str, Array]]
-"""What an optimizer remembers: its slots, by name for each weight, and what is shared, by name."""
+"""What an optimizer remembers by name: the state variables of each weight, and what is shared."""
 NOTHING: Memory = ((), {})
 """The memory of an optimizer that is not known."""
 
@@ -31,8 +31,8 @@ def memory_of(optimizer: Any, state: Sequence[Array]) -> Memory:
     """
     if not hasattr(optimizer, "memory"):
         return NOTHING
-    slots, shared = optimizer.memory(state)
-    return slots, shared
+    states, shared = optimizer.memory(state)
+    return states, shared
 
 
 def step_rule(slot: Slot, memory: Memory = NOTHING) -> StepRule | str:
@@ -65,10 +65,10 @@ def trial_rule(
         memory: of its optimizer, nothing where it is not kept.
     """
     numbers = {**optimizer_constants(trial), **optimizer_numbers(trial)}
-    slots, shared = memory
+    states, shared = memory
     if np.isfinite(learning_rate) and learning_rate <= 0:
         return "The learning rate of the last step is 0, so no curvature is too large for it."
-    rule = stepping(trial.optimizer, Snapshot(float(learning_rate), numbers, step, slots, shared))
+    rule = stepping(trial.optimizer, Snapshot(float(learning_rate), numbers, step, states, shared))
     if isinstance(rule, str):
         return rule
     return StepRule(

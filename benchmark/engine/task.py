@@ -174,9 +174,9 @@ def starting_weights(task: Task, trial: Trial) -> list[Array]:
         problem = build_problem(trial.problem.function, dict(trial.problem.options))
         return [np.asarray(problem.start, dtype="float32")]
     initializer = trial.model_options.get("initializer", DEFAULT_INITIALIZER)
-    fuzz = trial.hyperparameters.get("fuzz")
+    scale = trial.hyperparameters.get("fuzz")
     seed = trial.random_seed("initial_weights")
-    return initial_weights(task.model, initializer, fuzz, seed)
+    return initial_weights(task.model, initializer, scale, seed)
 
 
 def starting_state(task: Task, trial: Trial) -> list[Array]:
