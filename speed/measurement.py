@@ -76,6 +76,11 @@ Measured = Mapping[str, Measurement]
 """Measurements by name."""
 
 
+def spread_of(measurement: Measurement | None) -> Spread | None:
+    """The spread of a measurement, or nothing where there is none."""
+    return measurement.spread if measurement else None
+
+
 def ratio(numerator: Spread | None, denominator: Spread | None) -> Spread | None:
     """Divide two spreads: medians by each other, the ends as far apart as they can lie.
 

@@ -94,7 +94,11 @@ def _competitors(*, is_full: bool) -> list[Row]:
 
 def _engines(capacity: int | None, *, is_full: bool) -> list[Row]:
     repetitions = 3 if is_full else 2
-    small = {"trials": 128 if is_full else 16, "repetitions": repetitions, "capacity": capacity}
+    small: dict[str, Any] = {
+        "trials": 128 if is_full else 16,
+        "repetitions": repetitions,
+        "capacity": capacity,
+    }
     large = {**small, "trials": 16 if is_full else 8, "repetitions": repetitions - 1}
     batch = {**small, "batch_sizes": [32]}
     single = {"trials": 8 if is_full else 4, "repetitions": 1, "engine": "sequential"}

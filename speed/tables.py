@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from speed.measurement import Measured, Measurement, Spread, ratio
+from speed.measurement import Measured, Measurement, Spread, ratio, spread_of
 from speed.targets import Verdict, share_of_rate
 
 CLOCKS = ("compile", "train", "evaluate", "curvature", "search", "log")
@@ -132,7 +132,7 @@ def cost_table(measured: Measured) -> Table:
 
     def against_partner(m: Measurement) -> str:
         partner = partner_of(m, measured)
-        times = ratio(partner and partner.spread, m.spread)
+        times = ratio(spread_of(partner), m.spread)
         if times is None or partner is None:
             return ""
         return f"{significant(times.median)} × ({bounds(times)}) {partner.name}"

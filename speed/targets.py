@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from speed.measurement import Measured, Measurement, Spread, ratio
+from speed.measurement import Measured, Measurement, Spread, ratio, spread_of
 from speed.proof import TOLERANCE
 from speed.rows import ENDS_ONLY
 
@@ -105,7 +105,7 @@ def share_of_rate(measurement: Measurement, measured: Measured, *flops: str) -> 
 
 
 def _spread(measured: Measured, name: str) -> Spread | None:
-    return measured[name].spread if name in measured else None
+    return spread_of(measured.get(name))
 
 
 def _median(measurement: Measurement) -> float:
@@ -124,7 +124,7 @@ def _starting(measured: Measured, prefix: str) -> Iterator[Measurement]:
 def _whole_study(measured: Measured) -> Figure:
     ours = next(_starting(measured, "whole_study/"), None)
     usual = measured.get("usual_way/digits_mlp")
-    times = ratio(usual and usual.spread, ours and ours.spread)
+    times = ratio(spread_of(usual), spread_of(ours))
     if times is None or ours is None or usual is None:
         return None
     return times, f"{ours.facts['trials']} trials against {usual.facts['trials']} of the usual way"
@@ -140,7 +140,7 @@ def _against_scikit_learn(measured: Measured) -> Figure:
     ways = ("one", "all")
     spreads = [s for way in ways if (s := _spread(measured, f"scikit_learn/digits_mlp/{way}"))]
     partner = min(spreads, key=lambda spread: spread.median, default=None)
-    times = ratio(partner, ours and ours.spread)
+    times = ratio(partner, spread_of(ours))
     return (times, ours.title) if times and ours else None
 
 
@@ -217,7 +217,7 @@ def _against(competitor: str) -> Callable[[Measured], Figure]:
     def find(measured: Measured) -> Figure:
         ours = min(_starting(measured, "curvature_eigenvalues/"), key=_median, default=None)
         partner = measured.get(f"curvature_{competitor}")
-        times = ratio(partner and partner.spread, ours and ours.spread)
+        times = ratio(spread_of(partner), spread_of(ours))
         if times is None or ours is None or partner is None:
             return None
         error = partner.facts["relative_error"]

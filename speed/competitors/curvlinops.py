@@ -7,6 +7,7 @@ Source: curvlinops' example "Eigenvalues of a linear operator" (Dangel et al., 2
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from speed.competitors.eigenvalues import measured, problem
 from speed.competitors.pytorch import import_torch
@@ -33,7 +34,12 @@ def measure(*, repetitions: int) -> list[Measurement]:
         operator = HessianLinearOperator(
             model, loss, parameters, [(x, y)], check_deterministic=False
         ).to_scipy()
-        options = {"k": LARGEST, "which": "LA", "tol": TOLERANCE, "return_eigenvectors": False}
+        options: dict[str, Any] = {
+            "k": LARGEST,
+            "which": "LA",
+            "tol": TOLERANCE,
+            "return_eigenvectors": False,
+        }
         return list(eigsh(operator, **options))
 
     return measured(torch, "curvlinops", "curvlinops with SciPy eigsh", eigenvalues, repetitions)
