@@ -97,7 +97,7 @@ def _storage(storage: str | None) -> Check:
     from benchmark.tracking.check import within
 
     def ask() -> str:
-        close_storage(open_storage(storage, kept=False))
+        close_storage(open_storage(storage, can_resume=False))
         return ""
 
     try:

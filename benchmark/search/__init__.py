@@ -7,8 +7,7 @@ when it is first asked for. The samplers and pruners are in :mod:`benchmark.stud
 from typing import TYPE_CHECKING, Any
 
 from benchmark.search.errors import SearchError
-from benchmark.search.repetitions import Diagnosis
-from benchmark.search.trials import SearchSettings, build_trial, settings_of
+from benchmark.search.trials import Diagnosis, SearchSettings, build_trial, settings_of
 
 if TYPE_CHECKING:
     from benchmark.search.search import Search

@@ -13,11 +13,16 @@ from optuna.trial import TrialState
 
 from benchmark.search.errors import SearchError
 from benchmark.search.label import LabelSearch
-from benchmark.search.repetitions import Diagnosis, diagnoses, replicates
 from benchmark.search.samplers import check_grid, make_pruner, make_sampler
 from benchmark.search.space import SearchSpace, make_space
 from benchmark.search.storage import TrialStore, close_storage, one_wait, one_write, open_storage
-from benchmark.search.trials import SearchSettings, build_trial
+from benchmark.search.trials import (
+    Diagnosis,
+    SearchSettings,
+    build_trial,
+    diagnoses,
+    replicates,
+)
 from benchmark.study.samplers import SAMPLERS
 from benchmark.study.schema import Study
 from benchmark.trial import Report, Status, Trial, TrialResult, named_seed
@@ -86,7 +91,7 @@ class Search:
         # copied or renamed folder can be resumed.
         prefix = f"{study.name}/{_named(run)}/" if _is_url(storage) else ""
         names = [prefix + label for label in self._labels]
-        self._storage = open_storage(storage, kept=resume)
+        self._storage = open_storage(storage, can_resume=resume)
         self._ends: list[Callable[[], None]] | None = None
         try:
             self._searches = [

@@ -202,12 +202,12 @@ class Tracker:
                 if len(items) == 1:
                     item.send(mirror)
                 else:
-                    mirror.log_trials([one.finished for one in items])
+                    mirror.log_trials([waiting.finished for waiting in items])
             except Exception as error:  # No failure of the mirror may end the thread.
                 if len(items) > 1:
                     # Whose fault it is shows when each is sent for itself.
-                    for one in items:
-                        one.alone = True
+                    for waiting in items:
+                        waiting.alone = True
                     mirror.disconnect()
                     continue
                 if not self._goes_on_after(item, error, mirror):
@@ -242,14 +242,14 @@ class Tracker:
                     "refused", f"MLflow failed on {item.what}, which is set aside: {cause}"
                 )
             return True
-        place = f"MLflow at {masked(self._uri)}"
+        store = f"MLflow at {masked(self._uri)}"
         if isinstance(error, TrackingError):
-            self._announce("down", f"{place} cannot be used: {error}")
+            self._announce("down", f"{store} cannot be used: {error}")
         else:
             # True of a study that goes on and of `track`, which ends: neither is promised.
             self._announce(
                 "down",
-                f"{place} does not answer ({reason(error)}); nothing is lost, the run folder "
+                f"{store} does not answer ({reason(error)}); nothing is lost, the run folder "
                 "keeps every trial.",
             )
         return not self._outbox.is_closed
@@ -294,8 +294,8 @@ def _numbers(folder: Path) -> set[int]:
 def _trial_item(result: TrialResult, reports: Sequence[Report]) -> Item[RunMirror]:
     number = result.trial.number
     # Weights may be large, and the queue may have to hold every trial of a study.
-    kept = replace(result, weights=())
+    light = replace(result, weights=())
     now = int(1000 * time.time())
-    finished = (kept, tuple(reports), now)
+    finished = (light, tuple(reports), now)
     send = partial(RunMirror.log_trials, finished=[finished])
     return Item(f"trial {number}", send, trial=number, finished=finished)

@@ -1,5 +1,7 @@
 """The processes that measure, and what becomes of them."""
 
+import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -8,8 +10,9 @@ import time
 
 import pytest
 
-from speed import plan, runner
-from speed.plan import FULL, QUICK, SpeedError, Task, chosen_tasks, tasks
+from speed import children
+from speed.proof import initial_weights
+from speed.rows import Row, SpeedError, chosen_rows, curvature_rows, training_rows
 from tests.source_tree import ROOT
 
 
@@ -22,7 +25,8 @@ def functions(tmp_path, monkeypatch):
         "def good(folder, value):\n"
         "    print('noise')\n"
         "    assert not list(folder.iterdir()) and os.getcwd() == str(folder)\n"
-        "    return [Measurement('good/one', 'good', (value, value + 1), facts={'trials': 1})]\n"
+        "    pair = Measurement('good/one', 'good', (value, value + 1), facts={'trials': 1})\n"
+        "    return [pair, Measurement(values=(value,))]\n"
         "def lacking():\n"
         "    raise NotAvailableError('not installed: nothing')\n"
         "def broken():\n"
@@ -31,24 +35,23 @@ def functions(tmp_path, monkeypatch):
         "    time.sleep(600)\n",
         encoding="utf-8",
     )
-    names = ("good", "lacking", "broken", "endless")
-    monkeypatch.setattr("speed.runner.FUNCTIONS", {name: f"measuring:{name}" for name in names})
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
-def task(group, **arguments) -> Task:
-    return Task(group, "", f"title of {group}", "", arguments)
+def task(group, **arguments) -> Row:
+    return Row(group, f"title of {group}", f"measuring:{group}", "", arguments)
 
 
 def test_measurements_are_kept_and_failures_are_rows(functions) -> None:
     begun = []
     wanted = [task("good", value=1.5), task("lacking"), task("broken")]
-    found, finished = runner.run_tasks(
+    found, finished = children.measure_rows(
         wanted, lambda index, one: begun.append((index, one.group)), lambda: False
     )
     assert finished
     assert begun == [(0, "good"), (1, "lacking"), (2, "broken")]
     assert found["good/one"].values == (1.5, 2.5)
+    assert (found["good"].values, found["good"].title) == ((1.5,), "title of good")
     assert found["lacking"].missing == "not installed: nothing"
     assert found["lacking"].title == "title of lacking"
     assert found["broken"].missing == "failed: ValueError: what is wrong"
@@ -56,55 +59,66 @@ def test_measurements_are_kept_and_failures_are_rows(functions) -> None:
 
 def test_a_stop_keeps_what_was_measured(functions) -> None:
     begun = []
-    found, finished = runner.run_tasks(
+    found, finished = children.measure_rows(
         [task("good", value=1.0), task("endless"), task("good", value=3.0)],
         lambda _, one: begun.append(one.group),
         lambda: begun[-1:] == ["endless"],
     )
     assert not finished
     assert begun == ["good", "endless"]
-    assert list(found) == ["good/one"]
+    assert list(found) == ["good/one", "good"]
 
 
 def test_an_endless_task_is_ended(functions) -> None:
-    answer = runner.measure_in_child(task("endless"), lambda: False, limit=0.2)
+    answer = children.measure_in_child(task("endless"), lambda: False, limit=0.2)
     assert answer is not None
     assert answer["missing"].startswith("failed: no end")
 
 
-def test_tasks_have_names_of_their_own_and_known_functions() -> None:
-    for sizes in (QUICK, FULL):
-        found = tasks(sizes)
-        names = [one.name for one in found]
-        assert len(names) == len(set(names))
-        assert {one.group for one in found} <= set(plan.FUNCTIONS)
+@pytest.mark.parametrize("is_full", [True, False])
+def test_rows_have_names_of_their_own_and_functions_that_take_their_arguments(is_full) -> None:
+    rows = [*training_rows(is_full=is_full), *curvature_rows(is_full=is_full)]
+    assert len({row.name for row in rows}) == len(rows)
+    for row in rows:
+        module, name = row.function.split(":")
+        signature = inspect.signature(getattr(importlib.import_module(module), name))
+        folder = {"folder": None} if "folder" in signature.parameters else {}
+        signature.bind(**folder, **row.arguments)
 
 
 def test_full_sizes_are_those_of_the_targets() -> None:
-    assert FULL.study == 100
-    assert FULL.growth == (1, 100, 1000, 2000)
-    assert FULL.overhead == 1000
+    rows = {row.name: row.arguments for row in training_rows(is_full=True)}
+    assert rows["whole_study/digits_mlp"]["sizes"] == [100]
+    assert rows["growth/digits_mlp"]["sizes"] == [1, 100, 1000, 2000]
+    assert rows["overhead/digits_mlp"]["trials"] == 1000
+    hidden = {row.group: row.arguments.get("hidden") for row in curvature_rows(is_full=True)}
+    sizes = {
+        group: sum(weights.size for weights in initial_weights(units))
+        for group, units in hidden.items()
+        if units
+    }
+    assert sizes == {"curvature_exact": 5035, "curvature_large": 1014630}
 
 
 def test_capacity_reaches_what_is_ours() -> None:
-    for one in tasks(QUICK, capacity=7):
-        ours = one.group in ("vectorized", "whole_study", "growth", "pruning", "overhead")
-        assert (one.arguments.get("capacity") == 7) == ours, one.name
+    for row in training_rows(is_full=False, capacity=7):
+        ours = row.group in ("vectorized", "whole_study", "growth", "pruning", "overhead")
+        assert (row.arguments.get("capacity") == 7) == ours, row.name
 
 
 def test_only_takes_groups_and_names() -> None:
-    found = tasks(QUICK)
-    chosen = chosen_tasks(found, ["usual_way/digits_mlp", "growth"])
-    assert [one.name for one in chosen] == ["usual_way/digits_mlp", "growth/digits_mlp"]
+    rows = training_rows(is_full=False)
+    chosen = chosen_rows(rows, ["usual_way/digits_mlp", "growth"])
+    assert [row.name for row in chosen] == ["usual_way/digits_mlp", "growth/digits_mlp"]
     with pytest.raises(SpeedError, match="Received 'nothing'"):
-        chosen_tasks(found, ["nothing"])
+        chosen_rows(rows, ["nothing"])
 
 
 def test_absent_backend_is_a_sentence() -> None:
     program = (
         "import json, sys; from benchmark.backend import selection\n"
         "selection.find_spec = lambda name: None\n"
-        "from speed.child import answer\n"
+        "from speed.children import answer\n"
         "print(json.dumps(answer({'function': 'a:b', 'backend': 'jax', 'arguments': {}})))"
     )
     done = subprocess.run(
