@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.commands import study
+from benchmark.commands import studies
 from benchmark.run import app
 
 
@@ -19,7 +19,7 @@ def ran(monkeypatch):
             found.append((request.name, list(request.changes)))
             return waiting.pop(0)
 
-        monkeypatch.setattr(study, "run_study", run_study)
+        monkeypatch.setattr(studies, "run_study", run_study)
         return found
 
     return with_codes
