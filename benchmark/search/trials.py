@@ -221,7 +221,7 @@ def log_spaced(last: int) -> tuple[int, ...]:
     """The start, powers of two or of four, and the last epoch: one epoch in eight at most.
 
     Curvature changes most in the first epochs. A measurement takes as long as some ten to
-    fifteen steps of a small network, so of a short training fewer epochs are followed.
+    fifteen steps of a small network, so a short training is measured at fewer epochs.
 
     Args:
         last: ≥ 1.

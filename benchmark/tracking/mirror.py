@@ -39,7 +39,7 @@ RUN_TAG = "kappabench.run"
 TRIAL_TAG = "trial"
 PAGE = 500
 TRIALS_PER_TRANSACTION = 100
-"""Some 15,000 rows: a tenth of a second for which nobody else can write to a SQLite file."""
+"""About 15,000 rows: nobody else can write to a SQLite file for a tenth of a second."""
 Finished = tuple[TrialResult, Sequence[Report], int]
 """A trial, its reports, and when it ended, in milliseconds of Unix time."""
 
