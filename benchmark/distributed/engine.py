@@ -101,7 +101,9 @@ class DistributedEngine:
             RuntimeError: all slots are taken, or the trial is running.
         """
         taken = sum(len(remote.trials) for remote in self._remotes)
-        if taken >= self.capacity or any(trial.number in one.trials for one in self._remotes):
+        if taken >= self.capacity or any(
+            trial.number in running.trials for running in self._remotes
+        ):
             raise RuntimeError(
                 f"a slot must be free and the trial not be running. Received trial "
                 f"{trial.number} while {taken} of {self.capacity} slots are taken. "
@@ -109,7 +111,7 @@ class DistributedEngine:
             )
         remote = min(
             self._remotes,
-            key=lambda one: (len(one.trials), trial.label not in one.labels, one.index),
+            key=lambda r: (len(r.trials), trial.label not in r.labels, r.index),
         )
         remote.add(trial)
 
@@ -140,7 +142,7 @@ class DistributedEngine:
             ValueError: the status is usable, but the trial has not come to its own end,
                 so that nobody has evaluated it on the test part.
         """
-        remote = next((one for one in self._remotes if number in one.trials), None)
+        remote = next((r for r in self._remotes if number in r.trials), None)
         if remote is None:
             raise KeyError(f"a stopped trial must be running. Received {number}.")
         result = remote.trials[number].result
@@ -164,10 +166,10 @@ class DistributedEngine:
     ) -> tuple[Any, ...]:
         if is_on_gpu:
             return (backend, self._slots, None, None)
-        own = cores()
-        core = own[index % len(own)] if self._cluster.is_local else None
+        available = cores()
+        core = available[index % len(available)] if self._cluster.is_local else None
         neighbours = workers if self._cluster.is_local else 1
-        return (backend, self._slots, core, 1, neighbours, len(own))
+        return (backend, self._slots, core, 1, neighbours, len(available))
 
     def _greet(self, actors: list[Any]) -> list[int]:
         """Wait until new workers are ready; returns their processes."""

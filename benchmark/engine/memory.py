@@ -61,7 +61,7 @@ class Footprint:
     diagnosis: int = 0
 
     def total(self, slots: int, shape: Shape, threads: int) -> int:
-        """What so many trials take, in whole blocks of which some are computed at a time.
+        """What n trials take, in whole blocks; some of these are computed at a time.
 
         Args:
             slots: trials at once.
@@ -168,7 +168,7 @@ def footprint(
     if request.monitored_epochs:
         probe = MONITORING_PASSES * min(request.probe, rows) * numbers * item
         place = max(place, MONITORING_BYTES * parameters + probe)
-    fixed = COMPILED_BYTES[framework] + 2 * _bytes([np.asarray(one) for one in program.data])
+    fixed = COMPILED_BYTES[framework] + 2 * _bytes([np.asarray(data) for data in program.data])
     diagnosis = 0
     if request.epochs:
         fixed += DIAGNOSIS_COMPILED_BYTES[framework]
@@ -207,5 +207,5 @@ def _numbers_of_outputs(model: keras.Model) -> int:
     count = 0
     for layer in model.layers:
         outputs = layer.output if isinstance(layer.output, list) else [layer.output]
-        count += sum(int(np.prod([size or 1 for size in one.shape[1:]])) for one in outputs)
+        count += sum(int(np.prod([size or 1 for size in output.shape[1:]])) for output in outputs)
     return count

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.engine.batches import batches_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
-from benchmark.engine.programs import MOST_MODELS, Recent
+from benchmark.engine.programs import MOST_MODELS, LruCache
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot
@@ -80,9 +80,9 @@ class SequentialEngine:
     capacity = 1
 
     def __init__(self) -> None:
-        self._structures: Recent[Structure] = Recent(MOST_STRUCTURES)
-        self._evaluations: Recent[Evaluation] = Recent(MOST_MODELS)
-        self._monitoring: Recent[MonitoringProgram] = Recent(MOST_MODELS)
+        self._structures: LruCache[Structure] = LruCache(MOST_STRUCTURES)
+        self._evaluations: LruCache[Evaluation] = LruCache(MOST_MODELS)
+        self._monitoring: LruCache[MonitoringProgram] = LruCache(MOST_MODELS)
         self._slot: Slot | None = None
         self._structure_of_slot: Structure | None = None
         self._error = ""
@@ -194,8 +194,10 @@ class SequentialEngine:
         except AdaptationError:
             numbers = {**optimizer_numbers(trial), **optimizer_constants(trial)}
             clipping = clipping_of(trial)
-            own = {name: value for name, value in numbers.items() if name not in clipping}
-            plain = plain_optimizer(trial.optimizer, {}, clipping, own)
+            hyperparameters = {
+                name: value for name, value in numbers.items() if name not in clipping
+            }
+            plain = plain_optimizer(trial.optimizer, {}, clipping, hyperparameters)
             return self._compiled(trial, plain, is_plain=True)
 
     def _compiled(self, trial: Trial, optimizer: Any, *, is_plain: bool = False) -> Structure:
@@ -257,7 +259,7 @@ class SequentialEngine:
             return slot.report(metrics, status, reason, monitored=monitored)
         with Clock("curvature", slot):
             seed = slot.trial.random_seed("initial_weights")
-            found = evaluation.curvature(
+            curvature = evaluation.curvature(
                 weights,
                 slot.trial.curvature,
                 seed,
@@ -267,16 +269,16 @@ class SequentialEngine:
                 regularization_of(slot.trial),
                 rows_seed(slot.trial),
             )
-        return slot.report(metrics, status, reason, found, monitored)
+        return slot.report(metrics, status, reason, curvature, monitored)
 
     def _monitor(self, slot: Slot, weights: list[Array], state: list[Array]) -> dict[str, float]:
         with Clock("curvature", slot):
             program = self._monitoring_of(slot.trial, self._structure.task)
-            ((found, direction),) = program.measure(
+            ((quantities, direction),) = program.measure(
                 [MonitoredPoint(weights, state, slot.direction, regularization_of(slot.trial))]
             )
         slot.direction = direction
-        return slot.monitor(found)
+        return slot.monitor(quantities)
 
     def _monitoring_of(self, trial: Trial, task: Task) -> MonitoringProgram:
         """What follows curvature; the model of any structure will do, since weights come in."""
@@ -285,7 +287,9 @@ class SequentialEngine:
 
     def _memory(self) -> Memory:
         optimizer = self._structure.optimizer
-        return memory_of(optimizer, [np.asarray(one.value) for one in optimizer.variables])
+        return memory_of(
+            optimizer, [np.asarray(variable.value) for variable in optimizer.variables]
+        )
 
     def _weights(self) -> list[Array]:
         """The weights at which the trial is evaluated: those of the model, as a rule."""
@@ -293,12 +297,12 @@ class SequentialEngine:
         if not getattr(optimizer, "has_evaluation_weights", False):
             return weights
         state = [np.asarray(variable.value) for variable in optimizer.variables]
-        return [np.array(one) for one in optimizer.evaluation_weights(state, weights)]
+        return [np.array(tensor) for tensor in optimizer.evaluation_weights(state, weights)]
 
     def _kept(self) -> list[Array]:
         evaluated = self._weights()
-        others = kept_variables(self._structure.task.model)[len(evaluated) :]
-        return [*evaluated, *(np.asarray(variable.value).copy() for variable in others)]
+        unevaluated = kept_variables(self._structure.task.model)[len(evaluated) :]
+        return [*evaluated, *(np.asarray(variable.value).copy() for variable in unevaluated)]
 
     @property
     def _structure(self) -> Structure:
