@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from benchmark.report.formatting import listed, number, words
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import axis_of, finished, height_with, scale_of
+from benchmark.report.theme import axis_of, band, finished, scale_of, with_legend
 from benchmark.statistics import (
     budget_values,
     expected_best,
@@ -26,13 +26,18 @@ DEEPEST = 1e-16
 """How far below its largest value the axis of a curve may go; float32 needs no more."""
 
 
-def convergence(run_data: RunData, metric: str) -> Figure | None:
-    """Draw a metric by epoch for each label: replicates, or the best trial, and the median.
+def convergence(run_data: RunData) -> list[Figure]:
+    """Draw the objective and the losses by epoch: a line a label, and the median of the search.
 
     Args:
         run_data: the run.
-        metric: a metric of its curves.
     """
+    metrics = dict.fromkeys([run_data.objective, "validation_loss", "train_loss"])
+    figures = [_curves(run_data, metric) for metric in metrics]
+    return [figure for figure in figures if figure is not None]
+
+
+def _curves(run_data: RunData, metric: str) -> Figure | None:
     curves = run_data.run.curves[run_data.run.curves["metric"] == metric]
     plot, seen, ends = go.Figure(), [], []
     crowded = len(run_data.labels) > MOST_BANDS
@@ -58,7 +63,7 @@ def convergence(run_data: RunData, metric: str) -> Figure | None:
         f"convergence-{metric.replace('_', '-')}",
         f"{words(metric).capitalize()} by epoch. {_how(crowded)}{below}",
         f"Line chart of {words(metric)} by epoch, {scale} scale. " + "; ".join(ends) + ".",
-        finished(plot, height_with(420, run_data.labels), hovermode=_hover(crowded)),
+        finished(plot, with_legend(420, len(run_data.labels)), hovermode=_hover(crowded)),
     )
 
 
@@ -107,21 +112,12 @@ def _by_epoch(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 def _add_band(plot: go.Figure, run_data: RunData, label: str, table: pd.DataFrame) -> None:
     if table.shape[1] < 2:
         return
-    epochs = table.index.to_numpy()
     lowest = table.min(axis=1)
     if (lowest >= 0).all():  # zero has no place on a logarithmic axis, and would tear the band
         lowest = lowest.clip(lower=1e-300)
-    plot.add_scatter(
-        x=np.concatenate([epochs, epochs[::-1]]),
-        y=np.concatenate([table.max(axis=1), lowest[::-1]]),
-        mode="lines",
-        fill="toself",
-        fillcolor=run_data.styles[label].faint(0.18),
-        line={"width": 0},
-        hoverinfo="skip",
-        legendgroup=label,
-        showlegend=False,
-    )
+    epochs, colour = table.index.to_numpy(), run_data.styles[label].faint(0.18)
+    highest = table.max(axis=1)
+    plot.add_trace(band(epochs, lowest, highest, colour, legendgroup=label, showlegend=False))
 
 
 def _add_line(
@@ -194,17 +190,8 @@ def best_by_budget(run_data: RunData) -> Figure | None:
         if not crowded and len(held):
             low, high = expected_best_band(values, held, run_data.direction)
             seen += [low, high]
-            plot.add_scatter(
-                x=np.concatenate([held, held[::-1]]),
-                y=np.concatenate([high, low[::-1]]),
-                mode="lines",
-                fill="toself",
-                fillcolor=style.faint(0.15),
-                line={"width": 0},
-                hoverinfo="skip",
-                legendgroup=label,
-                showlegend=False,
-            )
+            colour = style.faint(0.15)
+            plot.add_trace(band(held, low, high, colour, legendgroup=label, showlegend=False))
         plot.add_scatter(
             x=budgets,
             y=best,
@@ -231,7 +218,7 @@ def best_by_budget(run_data: RunData) -> Figure | None:
         "Trials are taken as drawn independently; a trial that diverged counts as the worst "
         "finite one.",
         f"Line chart of the expected best objective by number of trials: {listed(ends)}.",
-        finished(plot, height_with(380, run_data.labels), hovermode=_hover(crowded)),
+        finished(plot, with_legend(380, len(run_data.labels)), hovermode=_hover(crowded)),
     )
 
 

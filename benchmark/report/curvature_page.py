@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog
-from benchmark.report.eigenvalues import density_figure, eigenvalues_by_epoch
+from benchmark.report.curvature import quantities_by_epoch, title_of
 from benchmark.report.formatting import number
-from benchmark.report.quantities import quantities_by_epoch, title_of
 from benchmark.report.rendering import Figure, Table, render
+from benchmark.report.spectra import density_figure, eigenvalues_by_epoch
 from benchmark.report.theme import INK, Style, axis_of, finished, styles
 from benchmark.results.files import read_json, strict, write_atomically, write_json, write_text
 

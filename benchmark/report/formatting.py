@@ -129,3 +129,13 @@ def counted(count: int, noun: str) -> str:
         ('1 trial', '0 replicates')
     """
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def capitalized(text: str) -> str:
+    """Return a text with its first letter large, the others as they are.
+
+    Example:
+        >>> capitalized("the bound of κ in SGD")
+        'The bound of κ in SGD'
+    """
+    return f"{text[:1].upper()}{text[1:]}"

@@ -195,6 +195,20 @@ class RunData:
             (own.iloc[:0], "") if best is None else (own[own["number"] == best["number"]], "best")
         )
 
+    def of_first_trial(self, table: pd.DataFrame, label: str) -> pd.DataFrame:
+        """Return the rows of a label's first trial in a table, of a shown one where there is any.
+
+        Args:
+            table: a table of the run with the column ``trial``.
+            label: the label.
+        """
+        of_label = self.trials[self.trials["label"] == label]["number"]
+        for numbers in (self.shown_trials(label)[0]["number"], of_label):
+            rows = table[table["trial"].isin(numbers)]
+            if len(rows):
+                return rows[rows["trial"] == rows["trial"].min()]
+        return table.iloc[:0]
+
     def named_trial(self, label: str, trial: int) -> str:
         """Return a trial with its label, and the problem where the study varies that.
 

@@ -14,11 +14,11 @@ from benchmark.curvature import spectral_density
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog, symlog
 from benchmark.inspection.quantities import density_curve
+from benchmark.report.curvature import quantities_by_epoch
 from benchmark.report.curvature_page import document, figures, write_curvature
-from benchmark.report.eigenvalues import eigenvalues_by_epoch
 from benchmark.report.paths import paths
-from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.run_data import RunData
+from benchmark.report.spectra import eigenvalues_by_epoch
 from benchmark.report.theme import styles
 from benchmark.results import RunWriter
 from benchmark.trial import ClosedFormProblem, Report, Settings, Status, Trial, TrialResult
@@ -50,7 +50,7 @@ def test_every_quantity_has_a_panel_and_bookkeeping_has_none() -> None:
     assert lines["adam", "y2"] == [5.0, 0.5]
     assert figure.plot.layout.shapes[0].y0 == 2.0
     # What never changes is written, not drawn; what is of one layer has a figure of its own.
-    assert "The same throughout: zero eigenvalues 0." in figure.caption
+    assert "Constant: zero eigenvalues 0." in figure.caption
     assert quantities_by_epoch(table[table["epoch"] == 0], STYLES) is None
 
 
