@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import source_tree
+from tests.private_names import INTERNALS, private_names, tables
 from tests.source_tree import PACKAGE, ROOT, Import, import_table
 
 TOP_MODULES = sorted({source_tree.top_module(path) for path in source_tree.source_files()} - {""})
@@ -224,3 +225,38 @@ def test_exceptions_from_sizes_are_needed() -> None:
     for place, reason in LONGER.items():
         assert reason.endswith("."), f"give the reason for {place} in a sentence"
         assert (ROOT / place.split(":")[0]).is_file(), f"{place} is gone; remove its exception"
+
+
+def test_private_names_of_libraries_are_touched_in_one_module_each() -> None:
+    users = [
+        f"{path.relative_to(ROOT)}:{line} touches {name}"
+        for path in source_tree.source_files()
+        if path not in INTERNALS.values()
+        for name, line in (*private_names(path), *tables(path))
+    ]
+    modules = ", ".join(str(path.relative_to(ROOT)) for path in INTERNALS.values())
+    assert not users, f"{describe(users)}\nAsk for it in {modules}, with a contract test."
+
+
+def test_private_names_are_found(tmp_path: Path) -> None:
+    source = """
+import mlflow.utils.validation
+from keras.src.backend import common
+from optuna.storages._rdb import models
+class Ours:
+    def __init__(self, trial):
+        self._trial = trial
+        self._trial._trial_id + getattr(trial, "_study", 0) + self._of_a_base
+SQL = "SELECT 1 FROM runs"
+"""
+    file = tmp_path / "touching.py"
+    file.write_text(source)
+    assert {name for name, _ in (*private_names(file), *tables(file))} == {
+        "mlflow.utils.validation",
+        "keras.src.backend.common",
+        "optuna.storages._rdb.models",
+        "_trial_id",
+        "_study",
+        "_of_a_base",
+        "FROM runs",
+    }

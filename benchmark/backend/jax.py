@@ -27,9 +27,9 @@ def setup() -> None:
     # them, and has no public switch. A Keras without this table is noticed by whoever needs
     # float64: `HessianProgram` refuses a loss that does not keep it.
     with contextlib.suppress(ImportError, AttributeError):
-        from keras.src.backend.common import dtypes
+        from benchmark.backend import keras_internals
 
-        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+        keras_internals.keep_float64()
 
 
 def make_deterministic() -> None:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from benchmark.backend import keras_internals
 from benchmark.curvature.operators import SymmetricOperator, epsilon_of
 from benchmark.curvature.program import in_arithmetic
 
@@ -205,8 +206,7 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    # Not model.layers, which leaves out the layer inside a wrapper.
-    yield from model._flatten_layers(include_self=False)
+    yield from keras_internals.layers(model)
 
 
 def _is_random(layer: keras.Layer) -> bool:

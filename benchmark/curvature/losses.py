@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from benchmark.backend import keras_internals
 from benchmark.curvature.checks import (
     other_arithmetic,
     refuse_other_arithmetic,
@@ -37,7 +38,7 @@ def output_operation(model: keras.Model) -> Any:
     outputs = getattr(model, "outputs", None)
     if not outputs:
         return None
-    operation = outputs[0]._keras_history.operation
+    operation = keras_internals.operation_of(outputs[0])
     return output_operation(operation) if isinstance(operation, keras.Model) else operation
 
 
@@ -66,7 +67,7 @@ def stands_for_logits(outputs: Any) -> bool:
     """
     # Where a program is traced, TensorFlow's backend looks at the operation as well.
     kind = getattr(getattr(outputs, "op", None), "type", "")
-    return hasattr(outputs, "_keras_logits") or str(kind).lower() in PROBABILITIES
+    return keras_internals.remembers_logits(outputs) or str(kind).lower() in PROBABILITIES
 
 
 Tensor = Any

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
+from benchmark.backend import keras_internals
 from benchmark.engine.batches import Layout, Plan, Steps, idle, most_updates, side_by_side, together
 from benchmark.engine.gradients import batch_gradients, objective_step, piece_gradients, summed
 from benchmark.engine.surroundings import Memory, memory_of
@@ -51,7 +52,7 @@ class TrainingProgram:
         self._optimizer = optimizer
         self._optimizer.build(task.model.trainable_variables)
         own = [id(variable) for variable in self._optimizer.variables]
-        rate = getattr(self._optimizer, "_learning_rate", None)
+        rate = keras_internals.learning_rate(self._optimizer)
         self._rate_index = own.index(id(rate)) if id(rate) in own else None
         self._takes_objective = isinstance(optimizer, ObjectiveOptimizer)
         self.count_index = (

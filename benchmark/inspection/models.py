@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmark.backend import keras_internals
 from benchmark.curvature.checks import other_arithmetic
 from benchmark.curvature.losses import output_activation, output_operation
 from benchmark.data import Prepared, prepare
@@ -205,8 +206,8 @@ def _giving_logits(model: keras.Model, file: Path) -> keras.Model:
     if getattr(last, "activation", None) is not None:
         last.activation = keras.activations.linear
         return model
-    if last is model.outputs[0]._keras_history.operation:
-        return keras.Model(model.inputs[0], _input_of(model.outputs[0]))
+    if last is keras_internals.operation_of(model.outputs[0]):
+        return keras.Model(model.inputs[0], keras_internals.input_of(model.outputs[0]))
     raise InspectionError(
         "a softmax must be the last layer of the model itself, or the activation of its last "
         f"layer. Received {file}, whose softmax {last.name!r} lies in a model inside. "
@@ -219,12 +220,6 @@ def _are_probabilities(model: keras.Model, x: Array) -> bool:
     outputs = np.asarray(keras.ops.convert_to_numpy(model(x, training=False)), np.float64)
     # Sums of float16 numbers are right to 1e-3.
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-2))
-
-
-def _input_of(output: Any) -> Any:
-    """The tensor that a symbolic output was made of."""
-    history = output._keras_history
-    return history.operation._inbound_nodes[history.node_index].input_tensors[0]
 
 
 def _try_loss(model: keras.Model, loss: Any, x: Array, y: Array, words: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras import ops
 
+from benchmark.backend import keras_internals
 from benchmark.optimizers.constructor import read_constructor
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind
 from benchmark.optimizers.tensors import Tensor
@@ -95,7 +96,7 @@ class Substitution(_Front):
         if not self.built:
             return
         fresh = type(self)(**self._arguments())
-        fresh.build(self._trainable_variables)
+        fresh.build(keras_internals.trained_variables(self))
         for variable, initial in zip(self.variables, fresh.variables, strict=True):
             variable.assign(initial.value)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras import ops
 
+from benchmark.backend import keras_internals
 from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.tensors import Tensor
 
@@ -93,7 +94,8 @@ class Averaging(Optimizer):
             super().finalize_variable_values(var_list)
             return
         for variable in var_list:
-            displacement = self._slots[self._get_variable_index(variable)]["displacement"]
+            index = keras_internals.variable_index(self, variable)
+            displacement = self._slots[index]["displacement"]
             share = 1 - ops.cast(self.interpolation, displacement.dtype)
             evaluated = ops.cast(variable, displacement.dtype) - share * displacement
             variable.assign(ops.cast(evaluated, variable.dtype))

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from benchmark import backend
+from benchmark.backend import keras_internals
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind, present
 from benchmark.optimizers.tensors import State, Tensor, assign_all, precision
 from benchmark.optimizers.variables import slot_variables, state_variables
@@ -181,7 +182,8 @@ class Optimizer(Mechanics):
         for variable in self.variables:
             if id(variable) not in kept:  # averages and accumulators of Keras's base too
                 variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
-        for weights, slots in zip(self._trainable_variables, self._slots, strict=True):
+        trained = keras_internals.trained_variables(self)
+        for weights, slots in zip(trained, self._slots, strict=True):
             assign_all(slots, _apart(self.initial_slots(weights)))
         assign_all(self._shared, _apart(self.initial_shared()))
 
@@ -221,7 +223,7 @@ class Optimizer(Mechanics):
                 f"the optimizer must be built before update_step. Received {name} without "
                 "variables. Call optimizer.build(variables) first."
             )
-        self._backend_update_step([gradient], [variable], learning_rate)
+        self._update_all([gradient], [variable], learning_rate)
 
     @property
     def _steps_apart(self) -> bool:
@@ -229,26 +231,26 @@ class Optimizer(Mechanics):
         kind = type(self)
         return kind.shared_rule is Optimizer.shared_rule and kind.joint_rule is Optimizer.joint_rule
 
-    def _backend_update_step(
-        self, grads: Sequence[Tensor], trainable_variables: Sequence[Any], learning_rate: Tensor
+    def _update_all(
+        self, gradients: Sequence[Tensor], variables: Sequence[Any], learning_rate: Tensor
     ) -> None:
-        indices = [self._get_variable_index(variable) for variable in trainable_variables]
+        indices = [keras_internals.variable_index(self, variable) for variable in variables]
         numbers = {**self._adjustable, "learning_rate": learning_rate}
         step = self.iterations + 1
-        states, gradients = [], []
-        for index, gradient, variable in zip(indices, grads, trainable_variables, strict=True):
+        states, cast_gradients = [], []
+        for index, gradient, variable in zip(indices, gradients, variables, strict=True):
             dtype = precision(variable)
             # Tensors, not variables: TensorFlow's lack what some operations of Keras ask for.
             state = {name: ops.cast(slot, slot.dtype) for name, slot in self._slots[index].items()}
             state["weights"] = ops.cast(variable, dtype)
             state["step"] = ops.cast(step, dtype)
             states.append(state)
-            gradients.append(ops.cast(gradient, dtype))
+            cast_gradients.append(ops.cast(gradient, dtype))
         shared = {name: variable.value for name, variable in self._shared.items()}
-        shared = self.shared_rule(shared, states, gradients, numbers)
+        shared = self.shared_rule(shared, states, cast_gradients, numbers)
         updates, seen = [], []
         for index, state, gradient, variable in zip(
-            indices, states, gradients, trainable_variables, strict=True
+            indices, states, cast_gradients, variables, strict=True
         ):
             own = self._numbers_for(variable, numbers)
             kept = {name: state.pop(name) for name in self._slots[index]}
@@ -260,7 +262,7 @@ class Optimizer(Mechanics):
         _, updates = self.joint_rule(shared, updates, numbers)
         shared, _ = self.joint_rule(shared, seen, numbers)
         assign_all(self._shared, shared)  # last, for tensors of TensorFlow may be the variables
-        for variable, update in zip(trainable_variables, updates, strict=True):
+        for variable, update in zip(variables, updates, strict=True):
             new = ops.cast(variable, update.dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
 
@@ -286,16 +288,16 @@ class Optimizer(Mechanics):
     def _numbers_for(self, variable: Any, numbers: State) -> State:
         """The numbers of the rule of one variable, without decay where it is excluded from it."""
         dtype = precision(variable)
-        decays = self.decays_in_rule and self._use_weight_decay(variable)
+        decays = self.decays_in_rule and keras_internals.is_decayed(self, variable)
         return {
             name: ops.cast(value, dtype)
             for name, value in numbers.items()
             if name != "weight_decay" or decays
         }
 
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+    def _decay_all(self, variables: Sequence[Any]) -> None:
         if not self.decays_in_rule:
-            super()._apply_weight_decay(variables)
+            super()._decay_all(variables)
 
 
 def _apart(values: State) -> State:

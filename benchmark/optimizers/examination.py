@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
+from benchmark.backend import keras_internals
 from benchmark.errors import failure_reason
 from benchmark.optimizers.adapter import adapt, place_of
 from benchmark.optimizers.constructor import read_constructor
@@ -124,7 +125,9 @@ class _Trial:
     def has_place(self, name: str) -> bool:
         """Whether the class keeps a number where it can be changed."""
         plain = self.optimizer_class(**self.arguments)
-        is_variable = name == "learning_rate" and isinstance(plain._learning_rate, keras.Variable)
+        is_variable = name == "learning_rate" and isinstance(
+            keras_internals.learning_rate(plain), keras.Variable
+        )
         return is_variable or place_of(plain, name) is not None
 
     def trace(self, constants: set[str]) -> str:

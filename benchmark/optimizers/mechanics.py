@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from benchmark.backend import keras_internals
+from benchmark.backend.keras_internals import OptimizerHooks
 from benchmark.errors import did_you_mean
 from benchmark.optimizers import clipping
 from benchmark.optimizers.hyperparameter import Hyperparameter
@@ -22,7 +24,7 @@ _CLIP: dict[str, Callable[[Sequence[Tensor], Tensor], list[Tensor]]] = {
 PENALTIES = ("l1", "l2")
 
 
-class Mechanics(keras.optimizers.Optimizer):
+class Mechanics(OptimizerHooks):
     """A Keras optimizer whose numeric hyperparameters are variables of it.
 
     It stands between ``keras.optimizers.Optimizer`` and the classes with an update rule:
@@ -47,7 +49,7 @@ class Mechanics(keras.optimizers.Optimizer):
             kind: of clipping, or nothing.
         """
         self._clipping_kind = kind
-        rate = self._learning_rate
+        rate = keras_internals.learning_rate(self)
         is_scheduled = not isinstance(rate, keras.Variable)
         self._adjustable = {} if is_scheduled else {"learning_rate": rate}
         for key, value in numbers.items():
@@ -131,10 +133,11 @@ class Mechanics(keras.optimizers.Optimizer):
                 "the optimizer must be built before stateless_apply. "
                 "Call optimizer.build(model.trainable_variables) first."
             )
+        trained = keras_internals.trained_variables(self)
         with self._scope(optimizer_variables, trainable_variables) as scope:
             self.apply(grads)
         return (
-            [scope.get_current_value(variable) for variable in self._trainable_variables],
+            [scope.get_current_value(variable) for variable in trained],
             [scope.get_current_value(variable) for variable in self.variables],
         )
 
@@ -160,9 +163,10 @@ class Mechanics(keras.optimizers.Optimizer):
         """
         if not self.has_evaluation_weights:
             return list(trainable_variables)
-        weights = self._trainable_variables
+        weights = keras_internals.trained_variables(self)
         with self._scope(optimizer_variables, trainable_variables) as scope:
-            begun = self._iterations.value > 0  # Keras's average of nothing is zero
+            # Keras's average of nothing is zero.
+            begun = keras_internals.iteration_counter(self).value > 0
             self.finalize_variable_values(weights)
         return [
             ops.where(begun, scope.get_current_value(variable), value)
@@ -172,7 +176,7 @@ class Mechanics(keras.optimizers.Optimizer):
     def _scope(self, optimizer_variables: Sequence[Tensor], weights: Sequence[Tensor]) -> Any:
         """Where the variables have given values, and assignments change nothing outside."""
         mapping = [
-            *zip(self._trainable_variables, weights, strict=True),
+            *zip(keras_internals.trained_variables(self), weights, strict=True),
             *zip(self.variables, optimizer_variables, strict=True),
         ]
         return keras.StatelessScope(state_mapping=mapping)
@@ -189,11 +193,10 @@ class Mechanics(keras.optimizers.Optimizer):
         """Subtract from a variable, as :meth:`assign`."""
         variable.assign_sub(value)
 
-    def _backend_update_step(
-        self, grads: Sequence[Tensor], trainable_variables: Sequence[Any], learning_rate: Tensor
+    def _update_all(
+        self, gradients: Sequence[Tensor], variables: Sequence[Any], learning_rate: Tensor
     ) -> None:
-        # Keras's on TensorFlow hands over tf.Variables, for tf.distribute.
-        for gradient, variable in zip(grads, trainable_variables, strict=True):
+        for gradient, variable in zip(gradients, variables, strict=True):
             self.update_step(gradient, variable, learning_rate)
 
     @property
@@ -201,42 +204,35 @@ class Mechanics(keras.optimizers.Optimizer):
         """The coefficients of the penalties that there are."""
         return {name: self._adjustable[name] for name in PENALTIES if name in self._adjustable}
 
-    def _backend_apply_gradients(
-        self, grads: Sequence[Tensor], trainable_variables: Sequence[Any]
-    ) -> None:
-        if self._penalties:
-            grads = with_penalties(grads, trainable_variables, self._penalties)
+    def _prepare_gradients(
+        self, gradients: Sequence[Tensor], variables: Sequence[Any]
+    ) -> Sequence[Tensor]:
         # Keras hands clipping the gradients only, and leaves out those that are not there.
-        self.__dict__["_stepping"] = trainable_variables
-        super()._backend_apply_gradients(grads, trainable_variables)
+        self.__dict__["_stepping"] = variables
+        if self._penalties:
+            return with_penalties(gradients, variables, self._penalties)
+        return gradients
 
-    def _overwrite_model_variables_with_average_value(
-        self, trainable_variables: Sequence[Any]
-    ) -> None:
-        # Keras's on TensorFlow assigns to tf.Variables, for tf.distribute.
-        averages = self._model_variables_moving_average
-        for variable, average in zip(trainable_variables, averages, strict=True):
-            if average is not None:
-                variable.assign(average.value)
-
-    def _clip_gradients(self, grads: Sequence[Tensor]) -> Sequence[Tensor]:
+    def _clip_all(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
         kind = self._clipping_kind
         if kind is None:
-            return grads
+            return gradients
         threshold = self._adjustable[kind]
         if kind == "adaptive_clipnorm":
             weights = [variable.value for variable in self._stepping]
-            return clipping.clip_by_unit_norm(grads, weights, threshold)
+            return clipping.clip_by_unit_norm(gradients, weights, threshold)
         if kind == "percentile_clipnorm":
             clipped, norms = clipping.clip_by_percentile(
-                grads, self._gradient_norms.value, self.iterations, threshold
+                gradients, self._gradient_norms.value, self.iterations, threshold
             )
             self._gradient_norms.assign(norms)
             return clipped
-        return _CLIP[kind](grads, threshold)
+        return _CLIP[kind](gradients, threshold)
 
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        for variable in filter(self._use_weight_decay, variables):
+    def _decay_all(self, variables: Sequence[Any]) -> None:
+        for variable in variables:
+            if not keras_internals.is_decayed(self, variable):
+                continue
             name = self._decay_of(variable)
             if name not in self._adjustable:
                 continue
@@ -249,10 +245,6 @@ class Mechanics(keras.optimizers.Optimizer):
     def _decay_of(self, variable: Any) -> str:
         """The hyperparameter that is a variable's weight decay."""
         return "weight_decay"
-
-    def _var_key(self, variable: Any) -> int:
-        # Keras's TensorFlow key reads the variable's value, which a stateless scope replaces.
-        return id(variable)
 
     def _rule_of(self, name: str) -> Hyperparameter:
         return {**REGULARIZATION, **CLIPPING, **self.hyperparameter_table}[name]

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from benchmark import backend
+from benchmark.backend import keras_internals
 from benchmark.optimizers.objective import is_linear_loss, objective_of
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
 from benchmark.optimizers.vectors import Tensor, Vector
@@ -48,7 +49,7 @@ class ObjectiveModel(keras.Model):
 
     def _measured(self, loss: Tensor, outputs: Tensor, x: Any, y: Any, sample_weight: Any) -> Any:
         rows = next(size for one in keras.tree.flatten(x) for size in keras.ops.shape(one)[:1])
-        self._loss_tracker.update_state(loss, sample_weight=rows)
+        keras_internals.loss_tracker(self).update_state(loss, sample_weight=rows)
         return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
 
     def _new_values(
@@ -69,7 +70,7 @@ class ObjectiveModel(keras.Model):
             return found, list(penalties), list(new)
 
         def loss(z: Tensor) -> Tensor:
-            return self._compile_loss(y, z, sample_weight)
+            return keras_internals.compiled_loss(self, y, z, sample_weight)
 
         objective = objective_of(
             lambda weights: outputs(weights)[:2], loss, is_linear=is_linear_loss(self.loss)

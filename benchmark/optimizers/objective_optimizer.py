@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from benchmark.backend import keras_internals
 from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.penalties import penalty, with_penalties, with_penalty_products
@@ -164,7 +165,7 @@ class ObjectiveOptimizer(Optimizer):
                     "variables must be given at the first call of minimize. Received None."
                 )
             self.build(variables)
-        weights = [variable.value for variable in self._trainable_variables]
+        weights = [variable.value for variable in keras_internals.trained_variables(self)]
         value, gradients = objective.value_and_gradient(weights)
         self._given = _Given(objective, value, tuple(weights))
         try:
@@ -226,18 +227,18 @@ class ObjectiveOptimizer(Optimizer):
         """No: the rule sees the objective, a function of all variables."""
         return False
 
-    def _backend_update_step(
-        self, grads: Sequence[Tensor], trainable_variables: Sequence[Any], learning_rate: Tensor
+    def _update_all(
+        self, gradients: Sequence[Tensor], variables: Sequence[Any], learning_rate: Tensor
     ) -> None:
         given = self._given
         assert given is not None, "apply refuses to step without"
-        dtypes = [keras.backend.standardize_dtype(one.dtype) for one in trainable_variables]
+        dtypes = [keras.backend.standardize_dtype(one.dtype) for one in variables]
         dtype = "float64" if "float64" in dtypes else "float32"
         names = self._slots[0] if self._slots else {}
         point = Point(
             weights=_cast(given.weights, dtype),
             value=self._penalized(ops.cast(given.value, dtype), given.weights),
-            gradient=_cast(grads, dtype),
+            gradient=_cast(gradients, dtype),
             slots={n: _cast([slots[n].value for slots in self._slots], dtype) for n in names},
             shared={name: ops.cast(one.value, dtype) for name, one in self._shared.items()},
             step=ops.cast(self.iterations + 1, dtype),
@@ -253,7 +254,7 @@ class ObjectiveOptimizer(Optimizer):
         for name, values in step.slots.items():
             for slots, value in zip(self._slots, values, strict=True):
                 assign_all(slots, {name: value})
-        for variable, update in zip(trainable_variables, step.updates, strict=True):
+        for variable, update in zip(variables, step.updates, strict=True):
             new = ops.cast(variable, dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
 
@@ -275,7 +276,7 @@ class ObjectiveOptimizer(Optimizer):
             found, gradients = objective.value_and_gradient(native(weights))
             gradients = with_penalties(gradients, weights, self._penalties)
             found = self._penalized(ops.cast(found, dtype), weights)
-            return found, _cast(self._clip_gradients(gradients), dtype)
+            return found, _cast(self._clip_all(gradients), dtype)
 
         def product(name: str) -> Any:
             own = getattr(objective, name)

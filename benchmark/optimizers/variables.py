@@ -7,6 +7,7 @@ import keras
 from keras import ops
 from keras.backend import standardize_dtype
 
+from benchmark.backend import keras_internals
 from benchmark.optimizers.tensors import State, Tensor
 
 
@@ -65,7 +66,7 @@ def slot_variables(optimizer: Any, weights: Any, initial: Callable[[Any], State]
         optimizer,
         lambda: initial(weights),
         prefix=path.replace("/", "_").replace(":", "_") + "_",
-        layout=getattr(weights, "_layout", None),
+        layout=keras_internals.layout(weights),
         shape=tuple(weights.shape),
     )
 

@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from benchmark.search import optuna_internals
 from benchmark.search.errors import SearchError
 from benchmark.search.samplers import ScrambledSobol
 from benchmark.search.space import SearchSpace
@@ -228,7 +229,7 @@ class LabelSearch:
         return prune
 
     def _attributes(self, trial: optuna.Trial) -> dict[str, Any]:
-        return dict(self._memory.get_trial_system_attrs(trial._trial_id))
+        return dict(self._memory.get_trial_system_attrs(optuna_internals.trial_id(trial)))
 
     def finish(self, k: int, state: TrialState, value: float | None) -> Callable[[], None]:
         """Learn how a running trial ended, and write what was noted of it.

@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from benchmark.search import optuna_internals
 from benchmark.search.errors import SearchError
 from benchmark.trial import Direction
 from benchmark.urls import (
@@ -30,7 +31,6 @@ from benchmark.urls import (
 
 # A lock is held for milliseconds; a longer one was left behind by a killed process.
 _LOCK_SECONDS = 3
-_NOTES = frozenset({"intermediate_value", "system_attr"})
 
 
 class RunJournal(JournalStorage):
@@ -75,7 +75,7 @@ class JournalBackend(JournalFileBackend):
             return
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         # Notes on a running trial wait for its end, whatever it is.
-        is_note = all(_NOTES & log.keys() for log in logs)
+        is_note = all(optuna_internals.is_note(log) for log in logs)
         self._file_lock.acquire()
         try:
             with self._path.open("ab") as file:
@@ -216,8 +216,7 @@ def one_write(storage: BaseStorage) -> AbstractContextManager[None]:
 def close_storage(storage: BaseStorage) -> None:
     """Close the connections of a database; a journal keeps none open."""
     if isinstance(storage, RDBStorage):
-        storage.remove_session()
-        storage.engine.dispose()
+        optuna_internals.disconnect(storage)
 
 
 @contextmanager
@@ -323,8 +322,7 @@ class TrialStore:
             trials = self._storage.get_all_trials(self._study_id)
         self._is_kept = True  # from now on a failure leaves a run that can be resumed
         trials.sort(key=lambda trial: trial.number)
-        # `_trial_id` is the key of every writing method of Optuna's BaseStorage.
-        self._trial_ids = [trial._trial_id for trial in trials]
+        self._trial_ids = [optuna_internals.trial_id(trial) for trial in trials]
         return trials
 
     def create(

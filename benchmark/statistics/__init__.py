@@ -22,11 +22,6 @@ from benchmark.statistics.labels import (
     summarize,
     usable,
 )
-from benchmark.statistics.profiles import (
-    algoperf_score,
-    performance_profile,
-    performance_ratios,
-)
 from benchmark.statistics.target import time_to_target
 from benchmark.statistics.verdict import Standing, Verdict, verdict
 
@@ -41,7 +36,6 @@ __all__ = [
     "LabelSummary",
     "Standing",
     "Verdict",
-    "algoperf_score",
     "best_of",
     "budget_values",
     "column_on_test",
@@ -55,8 +49,6 @@ __all__ = [
     "importance_of",
     "mean_interval",
     "measured_contraction",
-    "performance_profile",
-    "performance_ratios",
     "summarize",
     "time_to_target",
     "usable",

@@ -5,14 +5,14 @@ Importing this package does not import MLflow: that takes seconds and is left to
 """
 
 from benchmark.tracking.check import check_tracking
-from benchmark.tracking.database import check_database
-from benchmark.tracking.dataset import TrackedDataset
+from benchmark.tracking.client import check_database
 from benchmark.tracking.location import (
     default_tracking_uri,
     resolve_tracking_uri,
     ui_command,
     ui_environment,
 )
+from benchmark.tracking.mirror import TrackedDataset
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.outbox import Unsent
 from benchmark.tracking.tracker import Tracker

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from benchmark.tracking.client import open_client, reason
-from benchmark.tracking.database import check_revision, file_revision
+from benchmark.tracking.client import check_revision, file_revision, open_client, reason
 from benchmark.tracking.location import TrackingError, is_server, sqlite_file
+from benchmark.tracking.mlflow_internals import COUNT_RUNS, REVISION
 from benchmark.urls import masked, without_secrets
 
 Answer = TypeVar("Answer")
@@ -96,8 +96,8 @@ def _check_file(file: Path) -> tuple[bool, str]:
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            connection.execute("SELECT version_num FROM alembic_version")
-            (runs,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
+            connection.execute(REVISION)
+            (runs,) = connection.execute(COUNT_RUNS).fetchone()
         finally:
             connection.close()
         check_revision(file_revision(file), str(file))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from benchmark.tracking.mlflow_internals import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH
 from benchmark.trial import (
     CurvatureRequest,
     DatasetProblem,
@@ -29,9 +30,6 @@ RUN_STATUS: Mapping[Status, RunStatus] = {
     Status.INTERRUPTED: "KILLED",
 }
 """How a final status reads in MLflow, which knows only these three."""
-NAME_LENGTH = 250  # Longer names are refused (mlflow.utils.validation), and so are
-PARAM_LENGTH = 6000  # longer values of params and
-TAG_LENGTH = 8000  # of tags.
 NAMED_NON_FINITE = 10
 
 DETAILS = {"exact", "products", "gradient_square", "gradient_noise_trace"}

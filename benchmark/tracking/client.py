@@ -1,4 +1,4 @@
-"""The one place where MLflow's client is imported and configured, and why it does not answer."""
+"""The one place where MLflow's client is imported and configured, and what it cannot open."""
 
 import contextlib
 import logging
@@ -6,16 +6,21 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import ssl
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.tracking.database import check_database
 from benchmark.tracking.location import TrackingError, sqlite_file, sqlite_uri
+from benchmark.tracking.mlflow_internals import REVISION, REVISION_TABLE, schema_revisions
+from benchmark.urls import DATABASES, connect_arguments, masked, missing_driver, without_secrets
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionRefusedError, "connection refused"),
@@ -74,9 +79,6 @@ def _unwrapped(error: BaseException) -> Iterator[BaseException]:
         wrapped = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
         waiting += [inner for inner in wrapped if isinstance(inner, BaseException)]
 
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 SETTINGS = {
     # Nothing of a study goes to anybody but the store the user chose.
@@ -137,3 +139,73 @@ def _create(file: Path, client: "type[MlflowClient]") -> None:
             os.link(created, file)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_database(uri: str) -> None:
+    """Raise where MLflow could not use a database that is there, in seconds and without change.
+
+    MLflow itself tries ten times and longer each time, for 100 s in all, where a password is
+    wrong.
+
+    Args:
+        uri: the tracking URI; what is no database, or a file that is not there yet, passes.
+
+    Raises:
+        TrackingError: the database refuses us, or another MLflow wrote it.
+    """
+    file = sqlite_file(uri)
+    if file is not None:
+        check_revision(file_revision(file) if file.is_file() else None, str(file))
+    elif uri.partition("://")[0].lower().partition("+")[0] in DATABASES:
+        check_revision(_server_revision(uri), masked(uri))
+
+
+def file_revision(file: Path) -> str | None:
+    """Return the revision of the schema in a SQLite file, or nothing where there is none."""
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        row = connection.execute(REVISION).fetchone()
+    except sqlite3.OperationalError:  # No such table: MLflow makes it. Or busy: MLflow waits.
+        return None
+    finally:
+        connection.close()
+    return str(row[0]) if row else None
+
+
+def check_revision(revision: str | None, store: str) -> None:
+    """Raise where the installed MLflow does not know the schema of a store.
+
+    Args:
+        revision: that of the schema.
+        store: the store, for messages.
+
+    Raises:
+        TrackingError: another version of MLflow wrote it.
+    """
+    known = schema_revisions()
+    if revision is not None and known and revision not in known:
+        raise TrackingError(
+            f"the MLflow store {store} must have a schema that MLflow {metadata.version('mlflow')} "
+            f"knows. Received the revision {revision}, which another, probably newer, version "
+            "of MLflow wrote. Install that version, or name another store with --tracking-uri."
+        )
+
+
+def _server_revision(uri: str) -> str | None:
+    from sqlalchemy import create_engine, inspect, text
+    from sqlalchemy.pool import NullPool
+
+    try:
+        engine = create_engine(uri, connect_args=connect_arguments(uri), poolclass=NullPool)
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(REVISION_TABLE):
+                return None
+            return connection.execute(text(REVISION)).scalar()
+    # Each driver has its own exceptions, and may be missing.
+    except Exception as error:
+        first_line = without_secrets(str(error).strip().partition("\n")[0], uri)
+        remedy = missing_driver(error) or "Check user, password, address and that it runs."
+        raise TrackingError(
+            f"the database must let MLflow in. Received {type(error).__name__}: {first_line} "
+            f"at {masked(uri)}. {remedy}"
+        ) from None

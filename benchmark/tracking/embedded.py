@@ -9,31 +9,15 @@ from typing import Any, Self
 from uuid import uuid4
 
 from benchmark.tracking.child import ChildRun, Point
+from benchmark.tracking.mlflow_internals import (
+    COLUMNS,
+    INPUTS_OF_RUN,
+    INSERT_CHILD,
+    NAME_TAG,
+    REPLACE_EARLIER_METRIC,
+    TAGS_OF_INPUT,
+)
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "runs": (
-        "run_uuid",
-        "name",
-        "status",
-        "start_time",
-        "end_time",
-        "artifact_uri",
-        "source_type",
-        "source_name",
-        "entry_point_name",
-        "user_id",
-        "source_version",
-        "lifecycle_stage",
-        "experiment_id",
-    ),
-    "tags": ("run_uuid", "key", "value"),
-    "params": ("run_uuid", "key", "value"),
-    "metrics": ("run_uuid", "key", "value", "is_nan", "timestamp", "step"),
-    "latest_metrics": ("run_uuid", "key", "value", "is_nan", "timestamp", "step"),
-    "inputs": ("input_uuid", "source_type", "source_id", "destination_type", "destination_id"),
-    "input_tags": ("input_uuid", "name", "value"),
-}
-"""What is written, by table of MLflow's schema."""
 BUSY_SECONDS = 20.0  # MLflow's own patience with another writer.
 ROWS = 400  # 6 values each stay below SQLite's 32,766 variables a statement.
 Row = tuple[Any, ...]
@@ -113,7 +97,7 @@ class EmbeddedStore:
             metrics += [_metric_row(self._parent_id, point, now) for point in points]
             # As in MLflow, a value that is there already is no mistake.
             _insert(connection, "metrics", metrics, "ON CONFLICT DO NOTHING")
-            _insert(connection, "latest_metrics", _latest(metrics), _IF_LATER)
+            _insert(connection, "latest_metrics", _latest(metrics), REPLACE_EARLIER_METRIC)
         return [run for run, _ in named]
 
     def _write_runs(
@@ -121,22 +105,18 @@ class EmbeddedStore:
     ) -> None:
         for run, child in named:
             values = (run, child.name, child.status, child.start_time, child.end_time)
-            done = connection.execute(_RUN, (*values, self._parent_id, run, self._parent_id))
+            done = connection.execute(
+                INSERT_CHILD, (*values, self._parent_id, run, self._parent_id)
+            )
             if done.rowcount != 1:
                 raise LookupError(f"the run {self._parent_id} or its experiment was deleted")
 
     def _write_inputs(self, connection: sqlite3.Connection, runs: Sequence[str]) -> None:
-        found = connection.execute(
-            "SELECT input_uuid, source_type, source_id FROM inputs"
-            " WHERE destination_type = 'RUN' AND destination_id = ?",
-            (self._parent_id,),
-        ).fetchall()
+        found = connection.execute(INPUTS_OF_RUN, (self._parent_id,)).fetchall()
         inputs: list[Row] = []
         tags: list[Row] = []
         for parents, *source in found:
-            about = connection.execute(
-                "SELECT name, value FROM input_tags WHERE input_uuid = ?", (parents,)
-            ).fetchall()
+            about = connection.execute(TAGS_OF_INPUT, (parents,)).fetchall()
             for run in runs:
                 own = uuid4().hex
                 inputs.append((own, *source, "RUN", run))
@@ -160,22 +140,6 @@ class EmbeddedStore:
             connection.execute("COMMIT")
 
 
-_RUN = """
-INSERT INTO runs (run_uuid, name, status, start_time, end_time, artifact_uri, source_type,
-    source_name, entry_point_name, user_id, source_version, lifecycle_stage, experiment_id)
-SELECT ?, ?, ?, ?, ?, replace(r.artifact_uri, ?, ?), r.source_type,
-    r.source_name, r.entry_point_name, r.user_id, r.source_version, r.lifecycle_stage,
-    r.experiment_id
-FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
-WHERE r.run_uuid = ? AND r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'
-"""
-_IF_LATER = """
-ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan,
-    timestamp = excluded.timestamp, step = excluded.step
-WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)
-"""
-
-
 def _insert(
     connection: sqlite3.Connection, table: str, rows: Sequence[Row], conflict: str = ""
 ) -> None:
@@ -185,7 +149,7 @@ def _insert(
     for start in range(0, len(rows), ROWS):
         part = rows[start : start + ROWS]
         connection.execute(
-            # Names of this module only; every value is bound.
+            # Names of `mlflow_internals` only; every value is bound.
             f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608
             f"VALUES {', '.join([one] * len(part))} {conflict}",
             [value for row in part for value in row],
@@ -196,7 +160,7 @@ def _tag_rows(named: Iterable[tuple[str, ChildRun]], tags: Mapping[str, str]) ->
     return [
         (run, name, value)
         for run, child in named
-        for name, value in {**child.tags, **tags, "mlflow.runName": child.name}.items()
+        for name, value in {**child.tags, **tags, NAME_TAG: child.name}.items()
     ]
 
 

@@ -4,33 +4,67 @@ import getpass
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmark.tracking.child import RUN_STATUS, ChildRun, Point, child_run, metric_name
 from benchmark.tracking.client import open_client
-from benchmark.tracking.dataset import TrackedDataset, dataset_input
 from benchmark.tracking.embedded import EmbeddedStore
 from benchmark.tracking.location import TrackingError, artifact_root_of, sqlite_file
+from benchmark.tracking.mlflow_internals import (
+    DATASET_CONTEXT_TAG,
+    DIGEST_LENGTH,
+    KIND_TAG,
+    METRICS_PER_BATCH,
+    MODEL_DEVELOPMENT,
+    PARAMS_PER_BATCH,
+    PARENT_TAG,
+    SOURCE_NAME_TAG,
+    SOURCE_TYPE_TAG,
+    USER_TAG,
+)
 from benchmark.tracking.models import LoggedModel, log_model
 from benchmark.trial import Report, Status, TrialResult
+from benchmark.urls import without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
 
 RUN_TAG = "kappabench.run"
 TRIAL_TAG = "trial"
-PARENT_TAG = "mlflow.parentRunId"
-# A request may hold 1000 metrics, and 1000 metrics, params and tags together, of which
-# at most 100 params (mlflow.utils.validation).
-METRICS_PER_BATCH = 900
-PARAMS_PER_BATCH = 100
 PAGE = 500
 TRIALS_PER_TRANSACTION = 100
 """Some 15,000 rows: a tenth of a second for which nobody else can write to a SQLite file."""
 Finished = tuple[TrialResult, Sequence[Report], int]
 """A trial, its reports, and when it ended, in milliseconds of Unix time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedDataset:
+    """A dataset with its origin; only shapes, types and digest are sent, never the numbers.
+
+    Args:
+        name: the name of its card.
+        source: where it comes from, for people: a loader, a file, an address.
+        x: inputs, shape (samples, features).
+        y: targets, shape (samples,).
+        digest: its checksum; the first 36 characters are kept.
+
+    Example:
+        >>> TrackedDataset("tiny", "made here", np.zeros((2, 3)), np.zeros(2), "c0ffee").name
+        'tiny'
+    """
+
+    name: str
+    source: str
+    x: np.ndarray[Any, Any]
+    y: np.ndarray[Any, Any]
+    digest: str
 
 
 class RunMirror:
@@ -84,7 +118,7 @@ class RunMirror:
         client = open_client(self._uri)
         self._experiment_id = self._find_or_create_experiment(client)
         self._parent_id = self._find_or_create_parent(client)
-        self._inputs = [] if self._dataset is None else [dataset_input(self._dataset)]
+        self._inputs = [] if self._dataset is None else [_dataset_input(self._dataset)]
         if self._inputs:
             client.log_inputs(self._parent_id, self._inputs)
         self._children, self._best, self._live = {}, {}, []
@@ -180,8 +214,7 @@ class RunMirror:
         if found is None:
             root = artifact_root_of(self._uri, self._artifact_root)
             location = None if root is None else (root / self._experiment).as_uri()
-            # The interface otherwise asks whether this is about language models.
-            kind = {"mlflow.experimentKind": "custom_model_development"}
+            kind = {KIND_TAG: MODEL_DEVELOPMENT}
             return str(client.create_experiment(self._experiment, location, tags=kind))
         if found.lifecycle_stage != "active":
             raise TrackingError(
@@ -284,7 +317,24 @@ def _origin() -> dict[str, str]:
     except (KeyError, OSError):  # A container's user may have no name.
         user = "unknown"
     return {
-        "mlflow.user": user,
-        "mlflow.source.name": "kappabench",
-        "mlflow.source.type": "LOCAL",
+        USER_TAG: user,
+        SOURCE_NAME_TAG: "kappabench",
+        SOURCE_TYPE_TAG: "LOCAL",
     }
+
+
+def _dataset_input(dataset: TrackedDataset) -> "DatasetInput":
+    """Return what ``MlflowClient.log_inputs`` takes."""
+    code = import_module("mlflow.data.code_dataset_source")
+    entities = import_module("mlflow.entities")
+    described = import_module("mlflow.data.numpy_dataset").from_numpy(
+        features=dataset.x,
+        targets=dataset.y,
+        source=code.CodeDatasetSource({SOURCE_NAME_TAG: without_secrets(dataset.source)}),
+        name=dataset.name,
+        digest=dataset.digest[:DIGEST_LENGTH],
+    )
+    entity = entities.Dataset.from_dictionary(described.to_dict())
+    tag = entities.InputTag(DATASET_CONTEXT_TAG, "training")
+    described_input: DatasetInput = entities.DatasetInput(entity, [tag])
+    return described_input

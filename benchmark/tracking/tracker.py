@@ -11,9 +11,8 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmark.tracking.client import reason
-from benchmark.tracking.dataset import TrackedDataset
 from benchmark.tracking.location import TrackingError
-from benchmark.tracking.mirror import RunMirror
+from benchmark.tracking.mirror import RunMirror, TrackedDataset
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.outbox import Item, Outbox, Unsent
 from benchmark.trial import Report, Status, TrialResult

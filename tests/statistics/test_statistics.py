@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from benchmark.statistics import (
-    algoperf_score,
     budget_values,
     column_on_test,
     compare,
@@ -22,8 +21,6 @@ from benchmark.statistics import (
     expected_best_band,
     importance_of,
     mean_interval,
-    performance_profile,
-    performance_ratios,
     summarize,
     time_to_target,
 )
@@ -221,7 +218,7 @@ def test_impossible_budgets_are_refused(
         expected_best(values, budgets)
 
 
-# Time to target, profiles
+# Time to target
 
 
 def test_time_to_target_is_the_first_epoch_that_reaches_it() -> None:
@@ -241,35 +238,6 @@ def test_time_to_target_is_the_first_epoch_that_reaches_it() -> None:
     assert np.isnan(found["epoch"][1])
     upward = time_to_target(trials, curves, "validation_loss", 0.9, "maximize")
     assert upward["epoch"].tolist() == [0, 0]
-
-
-@settings(max_examples=50)
-@given(
-    st.lists(st.lists(st.floats(0.1, 100) | st.just(math.inf), min_size=3, max_size=3), min_size=1)
-)
-def test_score_is_the_integral_of_the_profile(costs: list[list[float]]) -> None:
-    tau = np.linspace(1, 4, 6001)
-    profile = performance_profile(costs, tau)
-    # The trapezoid rule misses each step of the profile by half a grid cell at most.
-    score = np.trapezoid(profile, tau, axis=0) / 3
-    assert algoperf_score(costs) == pytest.approx(score, abs=1e-3)
-    assert np.all(np.diff(profile, axis=0) >= 0)
-
-
-def test_profile_of_a_problem_that_nobody_solved() -> None:
-    costs = [[1.0, 3.0], [math.inf, math.nan]]
-    assert performance_ratios(costs).tolist() == [[1.0, 3.0], [math.inf, math.inf]]
-    assert performance_profile(costs, [1e9])[0].tolist() == [0.5, 0.5]
-    assert algoperf_score(costs).tolist() == pytest.approx([0.5, 1 / 6])
-
-
-@pytest.mark.parametrize(
-    ("costs", "tau_max", "message"),
-    [([1.0], 4, "shape"), ([[0.0]], 4, "> 0"), ([[1.0]], 1, "tau_max must be > 1")],
-)
-def test_impossible_costs_are_refused(costs: Any, tau_max: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        algoperf_score(costs, tau_max)
 
 
 # Importance, edges
