@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from benchmark.metrics import direction_of
 from benchmark.report.formatting import listed, number, words
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
@@ -17,7 +18,6 @@ from benchmark.statistics import (
     time_to_target,
     usable,
 )
-from benchmark.study.schema import direction_of
 
 FEW_TRIALS = 10
 MOST_BANDS = 6

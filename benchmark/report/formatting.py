@@ -3,6 +3,7 @@
 import math
 import re
 
+from benchmark.metrics import reported_metric
 from benchmark.statistics import Interval
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -61,9 +62,12 @@ def words(name: str) -> str:
         name: for instance ``"validation_loss"``.
 
     Example:
-        >>> words("validation_loss")
-        'validation loss'
+        >>> words("validation_loss"), words("test_mean_absolute_error")
+        ('validation loss', 'test mean absolute error')
     """
+    metric = reported_metric(name)
+    if metric:
+        return f"{name.partition('_')[0]} {metric.title}"
     return name.replace("_", " ")
 
 

@@ -15,6 +15,7 @@ from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK
+from benchmark.trial import Status
 
 PREFIX = "probe_"
 SHARPNESS, KAPPA = "lambda_max", "condition_number_lower_bound"
@@ -111,8 +112,9 @@ def _counted(trials: pd.DataFrame) -> str:
 
 def _ended(trials: pd.DataFrame) -> str:
     found = [
-        f"{count} {status}"
-        for status in ("pruned", "diverged", "failed", "interrupted")
+        f"{count} {words(status)}"
+        for status in Status
+        if status.is_final and not status.is_usable
         if (count := int((trials["status"] == status).sum()))
     ]
     return f" ({', '.join(found)})" if found else ""

@@ -21,9 +21,13 @@ from benchmark.report.tables import (
     problem_rows,
 )
 from benchmark.results.files import subfolder, write_text
+from benchmark.statistics import COUNTED
 
 MOST_PAIRS = 15
 """Comparisons beyond this number are folded away, except those of the label that came first."""
+
+ALWAYS = ("diverged", "pruned")
+"""The statuses whose column stands in the main table even where no trial has them."""
 
 Item = Figure | Table | str
 """What a section consists of; a string is a sentence."""
@@ -156,7 +160,11 @@ def _words(run_data: RunData) -> dict[str, Any]:
         "objective": words(run_data.objective),
         "test": words(run_data.compared_name) if run_data.compared != "objective" else "",
         "compared": words(run_data.compared_name),
-        "any_failed": any(row.counts.get("failed") for row in run_data.summaries),
+        "statuses": [
+            status
+            for status in COUNTED
+            if status in ALWAYS or any(row.counts.get(status) for row in run_data.summaries)
+        ],
         "better": "lower" if run_data.direction == "minimize" else "higher",
     }
 

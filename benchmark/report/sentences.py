@@ -1,12 +1,14 @@
 """The report in words: the answer with its uncertainty, and what to beware of."""
 
 import math
+from typing import assert_never
 
 from benchmark.report.formatting import counted, listed, number
 from benchmark.report.rates import rate_sentences, rates
 from benchmark.report.run_data import RunData
 from benchmark.report.verdicts import verdict_sentences
 from benchmark.statistics import LabelSummary, edge_warnings, failures
+from benchmark.trial import Status
 
 FEW_REPLICATES = 5
 
@@ -71,18 +73,15 @@ def _run_caveats(run_data: RunData) -> list[str]:
 
 
 def _status_caveats(run_data: RunData) -> list[str]:
-    sentences = {
-        "diverged": "diverged; the medians leave them out",
-        "pruned": "were pruned before their end; best and median leave them out",
-    }
     found = []
-    for status, sentence in sentences.items():
+    for status in reversed(Status):  # the gravest first
+        sentence = _left_out(status)
         counts = [
             f"{row.counts[status]} of {row.trials} trials of {row.label}"
             for row in run_data.summaries
             if row.counts.get(status)
         ]
-        if counts:
+        if counts and sentence:
             found.append(f"{listed(counts)} {sentence}.")
     found += [failure.sentence for failure in failures(run_data.trials)]
     lost = [
@@ -101,6 +100,21 @@ def _status_caveats(run_data: RunData) -> list[str]:
             "optimizers."
         )
     return found
+
+
+def _left_out(status: Status) -> str:
+    """What the numbers of the page make of trials that ended so; empty where that is no caveat."""
+    match status:
+        case Status.DIVERGED:
+            return "diverged; the medians leave them out"
+        case Status.PRUNED:
+            return "were pruned before their end; best and median leave them out"
+        case Status.COMPLETED | Status.CONVERGED | Status.RUNNING:
+            return ""
+        case Status.FAILED | Status.INTERRUPTED:  # failures have sentences with their reasons
+            return ""
+        case _:
+            assert_never(status)
 
 
 def _replicate_caveats(run_data: RunData) -> list[str]:

@@ -7,11 +7,8 @@ from benchmark.statistics import Comparison, Interval, Standing, Verdict
 
 RANKS_NEED = 6
 """The signed ranks of five pairs have a p-value of 2 / 2⁵ = 6 % at least."""
-_ENDS = {
-    "diverged": "diverged",
-    "failed": "failed",
-    "not finite": "ended without a finite value",
-}
+_ENDS = {"not finite": "ended without a finite value"}
+"""How a replicate was lost, where the name of its status does not say it."""
 _SWEPT = (
     "The trials are of different problems, so no optimizer is best over all of them; the figures "
     "of the report show each against what was varied."
@@ -80,7 +77,9 @@ def lost_replicates(standing: Standing) -> str:
         >>> lost_replicates(Standing("sgd", 9, 0.3, math.inf, mean, {"diverged": 2, "failed": 1}))
         '2 of 5 replicates diverged and 1 failed'
     """
-    ends = [f"{count} {_ENDS[status]}" for status, count in standing.lost.items()]
+    ends = [
+        f"{count} {_ENDS.get(status, words(status))}" for status, count in standing.lost.items()
+    ]
     if not ends:
         return ""
     count, end = ends[0].split(" ", 1)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from benchmark.metrics import direction_of
 from benchmark.problems.theory import extreme_eigenvalues, theory_settings
-from benchmark.study.schema import Study, direction_of
+from benchmark.study.schema import Study
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,

@@ -10,6 +10,9 @@ import pandas as pd
 from benchmark.statistics.comparison import Comparison, compare
 from benchmark.statistics.intervals import LEVEL, Interval, mean_interval
 from benchmark.statistics.labels import best_of, column_on_test, direction_of, replicate_table
+from benchmark.trial import Status
+
+WORST = tuple(str(status) for status in Status if status.meaning == "worst result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ def _standings(
             (repeated["label"] == label)
             & repeated["replicate"].isin(values.index[np.isinf(values)])
         ]
-        statuses = lost["status"].where(lost["status"].isin(["diverged", "failed"]), "not finite")
+        statuses = lost["status"].where(lost["status"].isin(WORST), "not finite")
         mean = mean_interval(finite, level)
         value = mean.mean
         if is_by_median and len(values):
