@@ -201,8 +201,8 @@ class CurvatureRequest:
         exact_limit: the largest number of parameters whose full Hessian is formed.
         lanczos_steps: the number of Hessian-vector products beyond that size.
         samples: how many training examples the Hessian is taken over; 0 means all.
-        monitored_epochs: the epochs after which the curvature is followed by few products, on a
-            fixed probe; the one with which a usable trial ends is always among them.
+        monitored_epochs: the epochs after which the curvature is monitored, by few products on a
+            fixed probe; the last epoch of a usable trial is always among them.
         probe: how many training examples that probe has, ≥ 1.
         gradient_norm_epochs: the epochs after which the norm of the gradient of the whole
             training loss is taken; where there are any, the one with which a usable trial ends
@@ -244,7 +244,7 @@ class Trial:
         objective: the metric of the last report that the search optimizes.
         direction: ``"minimize"`` or ``"maximize"``.
         evaluation_epochs: the epochs after which the trial is evaluated and reported on, beside
-            the start, the last one and those at which curvature is due. Nothing means all.
+            the start, the last one and those at which curvature is due. None means all.
     """
 
     number: int
@@ -283,7 +283,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an engine says of one trial after one epoch.
+    """What an engine reports of one trial after one epoch.
 
     Args:
         trial_number: the trial.
@@ -299,8 +299,8 @@ class Report:
             its weights, ``weight_0`` and ``weight_1``.
         status: ``RUNNING``, or how the trial ended by itself.
         reason: a sentence on a final status.
-        curvature: quantities by name, empty where none was due; those whose curvature was
-            followed on a probe begin with ``probe_``.
+        curvature: quantities by name, empty where none was due; those monitored on a probe
+            begin with ``probe_``.
         spectrum: the eigenvalues behind them, ascending.
         findings: what they say, a sentence a topic; ``verdict`` is a word or two.
     """

@@ -76,7 +76,8 @@ def _how(crowded: bool) -> str:
     if crowded:
         return (
             "The best setting of each optimizer, the median over its replicates (without "
-            "replicates, the best trial itself). Click on a name to hide it, twice to see it alone."
+            "replicates, the best trial itself). Click a name to hide its line; double-click it to "
+            "see that line alone."
         )
     return (
         "Thick lines: the best setting of each optimizer, the median over its replicates, with a "
@@ -96,7 +97,9 @@ def _axis_of_curves(values: "np.ndarray[Any, Any]") -> tuple[dict[str, Any], str
         shown = positive[positive >= lowest]
         if scale_of(shown) == "log":
             below = (
-                " Lines that leave it below go on towards zero." if values.min() < lowest else ""
+                " Lines that leave the figure at the bottom go on towards zero."
+                if values.min() < lowest
+                else ""
             )
             return axis_of(shown, "log"), "log", below
     scale = scale_of(values)
@@ -105,8 +108,8 @@ def _axis_of_curves(values: "np.ndarray[Any, Any]") -> tuple[dict[str, Any], str
 
 def _by_epoch(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row an epoch and a column a trial."""
-    own = curves[curves["trial"].isin(trials["number"])]
-    return own.pivot_table(index="epoch", columns="trial", values="value")
+    rows = curves[curves["trial"].isin(trials["number"])]
+    return rows.pivot_table(index="epoch", columns="trial", values="value")
 
 
 def _add_band(plot: go.Figure, run_data: RunData, label: str, table: pd.DataFrame) -> None:
@@ -166,8 +169,8 @@ def _add_search_median(
 BAND_UP_TO = 5
 """The band covers about 90 % up to a fifth of the trials, and about 60 % at all of them."""
 _BAND = (
-    ", with a bootstrap band, nominally 95 %, up to a fifth of the trials (beyond, it would be far "
-    "too narrow: no resample is better than the best trial that was found)"
+    ", with a nominal 95 % bootstrap band up to a fifth of the trials (beyond that it would be far "
+    "too narrow, because no resample is better than the best trial)"
 )
 
 
@@ -213,10 +216,9 @@ def best_by_budget(run_data: RunData) -> Figure | None:
     plot.update_yaxes(axis_of(values, scale_of(values)))
     return Figure(
         "best-by-budget",
-        f"The best {words(run_data.objective)} to be expected of the first k trials, in closed "
-        f"form by order statistics{'' if crowded else _BAND}. "
-        "Trials are taken as drawn independently; a trial that diverged counts as the worst "
-        "finite one.",
+        f"The expected best {words(run_data.objective)} of the first k trials, computed exactly "
+        f"from order statistics{'' if crowded else _BAND}. "
+        "This takes the trials as independent; a diverged trial counts as the worst finite one.",
         f"Line chart of the expected best objective by number of trials: {listed(ends)}.",
         finished(plot, with_legend(380, len(run_data.labels)), hovermode=_hover(crowded)),
     )
@@ -237,11 +239,11 @@ def target_reached(run_data: RunData) -> Figure | None:
     )
     plot, ends = go.Figure(), []
     longest = float(run_data.search["gradient_evaluations"].max())
-    for label, own in times.groupby("label", sort=False):
+    for label, of_label in times.groupby("label", sort=False):
         style = run_data.styles[str(label)]
-        costs = np.sort(own["gradient_evaluations"].dropna().to_numpy(float))
-        shares = np.arange(1, costs.size + 1) / len(own)
-        reached = costs.size / len(own)
+        costs = np.sort(of_label["gradient_evaluations"].dropna().to_numpy(float))
+        shares = np.arange(1, costs.size + 1) / len(of_label)
+        reached = costs.size / len(of_label)
         plot.add_scatter(
             x=[0.0, *costs, longest],
             y=[0.0, *shares, reached],
@@ -257,8 +259,8 @@ def target_reached(run_data: RunData) -> Figure | None:
     return Figure(
         "target-reached",
         f"The share of each optimizer's trials of the search that reached the target, {goal}, "
-        "by the gradients of mini-batches they had computed. The higher and the further to the "
-        "left, the easier the optimizer is to tune.",
+        "against the number of mini-batch gradients computed. An optimizer whose line is higher "
+        "and further to the left is easier to tune.",
         f"Step chart of the share of trials that reached the target; at the end {listed(ends)}.",
         finished(plot, 360, hovermode="x unified"),
     )

@@ -1,4 +1,4 @@
-"""What curvature, depth and stability limits say of the shown trials, in sentences."""
+"""Findings on the shown trials in sentences, with the figures of layers and of stability."""
 
 from functools import partial
 
@@ -43,38 +43,38 @@ def finding_table(run_data: RunData) -> Table | None:
     rows: list[tuple[str, str, str, str]] = []
     trials: list[str] = []
     for label in run_data.labels:
-        own = run_data.of_first_trial(run_data.run.findings, label)
-        if not len(own):
+        findings = run_data.of_first_trial(run_data.run.findings, label)
+        if not len(findings):
             continue
-        trials.append(run_data.named_trial(label, int(own["trial"].iloc[0])))
-        epochs = dict.fromkeys([own["epoch"].min(), own["epoch"].max()])
+        trials.append(run_data.named_trial(label, int(findings["trial"].iloc[0])))
+        epochs = dict.fromkeys([findings["epoch"].min(), findings["epoch"].max()])
         for epoch in epochs:
-            said = own[own["epoch"] == epoch].set_index("topic")["sentence"]
+            sentences = findings[findings["epoch"] == epoch].set_index("topic")["sentence"]
             rows += [
-                (label, str(int(epoch)), name, typeset(str(said[topic])))
+                (label, str(int(epoch)), name, typeset(str(sentences[topic])))
                 for topic, name in TOPICS.items()
-                if topic in said
+                if topic in sentences
             ]
         rows += _trajectory(run_data, label)
     if not rows:
         return None
     return Table(
-        f"What was found at the first and the last measured epoch of {listed(trials)}. Other "
+        f"Findings at the first and the last measured epoch of {listed(trials)}. Those on other "
         "trials are in findings.parquet.",
-        ("optimizer", "epoch", "of", "finding"),
+        ("optimizer", "epoch", "topic", "finding"),
         rows,
         text_columns=4,
-        folded="What was found, in sentences" if len(rows) > MOST_ROWS else "",
+        folded="All findings" if len(rows) > MOST_ROWS else "",
     )
 
 
 def _trajectory(run_data: RunData, label: str) -> list[tuple[str, str, str, str]]:
     """How the sharpness went along the epochs of the same trial."""
-    own = run_data.of_first_trial(run_data.run.curvature, label)
-    own = own[own["quantity"] == "lambda_max"].sort_values("epoch")
-    if len(own) < 2:
+    sharpness = run_data.of_first_trial(run_data.run.curvature, label)
+    sharpness = sharpness[sharpness["quantity"] == "lambda_max"].sort_values("epoch")
+    if len(sharpness) < 2:
         return []
-    values, epochs = own["value"].to_numpy(float), own["epoch"].to_numpy(int)
+    values, epochs = sharpness["value"].to_numpy(float), sharpness["epoch"].to_numpy(int)
     peak = int(values.argmax())
     first, last = float(values[0]), float(values[-1])
     word = "sharper" if last > first else "flatter"
@@ -82,7 +82,7 @@ def _trajectory(run_data: RunData, label: str) -> list[tuple[str, str, str, str]
         f"The loss became {word}: λmax went from {number(first)} to {number(last)}, with "
         f"{number(float(values[peak]))} at epoch {epochs[peak]} as the largest measured."
     )
-    return [(label, f"{epochs[0]} to {epochs[-1]}", "sharpness along the way", sentence)]
+    return [(label, f"{epochs[0]} to {epochs[-1]}", "sharpness during training", sentence)]
 
 
 def layer_figure(run_data: RunData) -> Figure | None:
@@ -167,8 +167,8 @@ def _layers(table: pd.DataFrame) -> pd.DataFrame:
     """The quantities of layers, by their place, layer and name."""
     parts = table["quantity"].str.extract(r"^layer\.(\d+)\.(.+)\.([a-z_]+)$")
     parts.columns = pd.Index(["place", "layer", "name"])
-    found = pd.concat([table[["epoch", "value"]], parts], axis=1).dropna(subset=["place"])
-    return found.assign(place=found["place"].astype(int))
+    layers = pd.concat([table[["epoch", "value"]], parts], axis=1).dropna(subset=["place"])
+    return layers.assign(place=layers["place"].astype(int))
 
 
 SHARPNESS, LIMIT = "scaled_sharpness", "stability_limit"
@@ -192,8 +192,8 @@ def stability_ratios(run_data: RunData) -> pd.DataFrame:
     wide["ratio"] = wide[SHARPNESS] / wide[LIMIT]
     labels = run_data.trials.drop_duplicates("number").set_index("number")["label"]
     wide["label"] = wide["trial"].map(labels)
-    found = wide[(wide["ratio"] > 0) & wide["label"].notna()]
-    return found[["label", "trial", "epoch", "ratio"]]
+    positive = wide[(wide["ratio"] > 0) & wide["label"].notna()]
+    return positive[["label", "trial", "epoch", "ratio"]]
 
 
 def stability_figure(run_data: RunData) -> Figure | None:
@@ -206,28 +206,28 @@ def stability_figure(run_data: RunData) -> Figure | None:
     labels = [label for label in run_data.labels if (ratios["label"] == label).any()]
     if not labels:
         return None
-    plot, said = go.Figure(), []
+    plot, medians = go.Figure(), []
     axis = axis_around([*ratios["ratio"], 1.0])
     for label in labels:
-        own = ratios[ratios["label"] == label]
-        last = own["epoch"] == own.groupby("trial")["epoch"].transform("max")
-        for is_last, rows in ((False, own[~last]), (True, own[last])):
+        of_label = ratios[ratios["label"] == label]
+        last = of_label["epoch"] == of_label.groupby("trial")["epoch"].transform("max")
+        for is_last, rows in ((False, of_label[~last]), (True, of_label[last])):
             _draw(plot, run_data, label, clipped(rows["ratio"], axis), rows, is_last=is_last)
-        said.append(f"{label} {number(float(own[last]['ratio'].median()), 3)}")
+        medians.append(f"{label} {number(float(of_label[last]['ratio'].median()), 3)}")
     plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"})
     plot.update_xaxes(title="η·λmax / limit", **axis)
     plot.update_yaxes(categoryorder="array", categoryarray=labels[::-1])
     missing = [label for label in run_data.labels if label not in labels]
     return Figure(
         "stability",
-        "The edge of stability in the diagnosed trials: η·λmax over the largest value at which "
-        "the optimizer, held as it was, is stable on a quadratic, dotted at 1. For optimizers "
-        "that divide by a matrix P, as Adam does by the root of its second moments, λmax is that "
-        "of P⁻¹H; before their first step it is not known. Filled: the last measured epoch of a "
-        "trial; open: earlier ones."
-        + (f" No limit is known of {listed(missing)}: see the findings." if missing else ""),
+        "The edge of stability in the diagnosed trials: η·λmax divided by the largest value at "
+        "which the optimizer, in the state it had, is stable on a quadratic (dotted line at 1). "
+        "For optimizers that divide by a matrix P, as Adam does by the root of its second "
+        "moments, λmax is that of P⁻¹H, which is unknown before their first step. Filled: the "
+        "last measured epoch of a trial; open: earlier ones."
+        + (f" No limit is known for {listed(missing)}: see the findings." if missing else ""),
         f"Dot chart of η·λmax over its limit, logarithmic scale; medians at the end: "
-        f"{listed(said)}.",
+        f"{listed(medians)}.",
         finished(plot, 140 + 24 * len(labels), showlegend=False),
     )
 
@@ -236,14 +236,14 @@ def _draw(
     plot: go.Figure,
     run_data: RunData,
     label: str,
-    places: object,
+    positions: object,
     rows: pd.DataFrame,
     *,
     is_last: bool,
 ) -> None:
     style = run_data.styles[label]
     plot.add_scatter(
-        x=places,
+        x=positions,
         y=[label] * len(rows),
         mode="markers",
         marker={

@@ -82,9 +82,9 @@ def typeset(sentence: str) -> str:
         'λmax = −0.5 ± 3 × 10⁻¹³ (zero: |λ| ≤ 10⁻⁵, 10⁶ at most).'
     """
 
-    def power(found: "re.Match[str]") -> str:
-        raised = f"10{str(int(found[2])).translate(_SUPERSCRIPTS)}"
-        return raised if found[1] == "1" else f"{found[1]} × {raised}"
+    def power(match: "re.Match[str]") -> str:
+        raised = f"10{str(int(match[2])).translate(_SUPERSCRIPTS)}"
+        return raised if match[1] == "1" else f"{match[1]} × {raised}"
 
     text = sentence.replace("λ_max", "λmax").replace("λ_min", "λmin")
     text = re.sub(r"(\d+(?:\.\d+)?)e([+-]\d+)\b", power, text)

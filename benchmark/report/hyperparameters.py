@@ -63,10 +63,10 @@ def parallel_coordinates(run_data: RunData) -> Figure | None:
     )
     return Figure(
         "parallel-coordinates",
-        "Every trial of the search as a line over the searched hyperparameters, on their own "
-        "scales; the brighter, the better. Drag along an axis to keep the trials that pass there. "
-        "A dash at the foot of an axis: the optimizer has no such hyperparameter. A trial without "
-        f"a finite objective counts as the worst finite one.{left_out}",
+        "Every trial of the search as a line over the searched hyperparameters, each on its own "
+        "scale; brighter is better. Drag along an axis to keep the trials that pass there. A dash "
+        "at the foot of an axis means that the optimizer has no such hyperparameter. A trial "
+        f"without a finite objective counts as the worst finite one.{left_out}",
         f"Parallel coordinates of {len(run_data.search)} trials over "
         f"{listed(names)} and {words(run_data.objective)}.",
         finished(
@@ -79,14 +79,14 @@ def parallel_coordinates(run_data: RunData) -> Figure | None:
 
 
 def _axes(run_data: RunData) -> tuple[list[str], str]:
-    """The hyperparameters that find room, those of most labels first, and a word on the others."""
+    """The hyperparameters that have an axis, and a sentence on the others."""
     every = run_data.all_searched()
     searched = [run_data.searched(label) for label in run_data.labels]
-    shared = {name: sum(name in own for own in searched) for name in every}
+    shared = {name: sum(name in names_of_label for names_of_label in searched) for name in every}
     first = sorted(every, key=lambda name: -shared[name])[:MOST_AXES]
     names = [name for name in every if name in first]
     left = [name for name in every if name not in first]
-    return names, f" Without an axis, for want of room: {listed(left)}." if left else ""
+    return names, f" Left out for lack of space: {listed(left)}." if left else ""
 
 
 def _dimension(values: "pd.Series[Any]", name: str, is_log: bool) -> dict[str, Any]:
@@ -97,21 +97,21 @@ def _dimension(values: "pd.Series[Any]", name: str, is_log: bool) -> dict[str, A
         present = np.zeros(1)
     ticks = _ticks(present, is_log)
     scaled = np.log10(numbers) if is_log else numbers
-    places = np.log10(ticks) if is_log else ticks
+    positions = np.log10(ticks) if is_log else ticks
     ends = np.log10(present[[0, -1]]) if is_log else present[[0, -1]]
-    low, high = float(min(ends[0], places[0])), float(max(ends[1], places[-1]))
+    low, high = float(min(ends[0], positions[0])), float(max(ends[1], positions[-1]))
     text = [number(float(tick), 3) for tick in ticks]
     if not np.isfinite(numbers).all():
         low -= 0.12 * (high - low or 1.0)
         scaled = np.where(np.isfinite(numbers), scaled, low)
-        places, text = np.concatenate([[low], places]), ["–", *text]
+        positions, text = np.concatenate([[low], positions]), ["–", *text]
     if low == high:
         low, high = low - 0.5, high + 0.5
     return {
         "label": name,
         "values": scaled,
         "range": [low, high],
-        "tickvals": places,
+        "tickvals": positions,
         "ticktext": text,
     }
 

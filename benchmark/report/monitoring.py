@@ -27,7 +27,7 @@ NAMED_LABELS = 4
 
 
 def monitoring_table(run_data: RunData) -> pd.DataFrame:
-    """Return what was followed on the probe, a row a trial of the search and epoch.
+    """Return what was monitored on the probe, a row a trial of the search and epoch.
 
     Args:
         run_data: the run.
@@ -37,7 +37,7 @@ def monitoring_table(run_data: RunData) -> pd.DataFrame:
         ``lambda_max``, ``condition_number_lower_bound``, ``scaled_sharpness`` and
         ``relative_sharpness``: η·λmax, that of the loss without penalties, over the stability
         limit of the optimizer where its hyperparameters give it. A quantity is NaN where it is
-        not known; there is no row where nothing was followed.
+        not known; there is no row where nothing was monitored.
     """
     names = [SHARPNESS, KAPPA, SCALED]
     measured = run_data.run.curvature
@@ -63,7 +63,7 @@ def _limit(trial: "pd.Series[Any]") -> float:
         if str(name).startswith("hp.") and not pd.isna(value)
     }
     try:
-        # Others have one of their preconditioned Hessian, which is not followed, or none.
+        # Others have a limit of their preconditioned Hessian, which is not monitored, or none.
         limit = limit_without_state(str(trial["optimizer"]), numbers)
     except KeyError:
         return math.nan
@@ -81,7 +81,7 @@ def known(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def counts(table: pd.DataFrame, labels: list[str]) -> str:
-    """Say how many trials there are, and how many of them did not run to their end.
+    """Return how many trials there are, and how many did not run to their end, in words.
 
     Args:
         table: what :func:`monitoring_table` returned, or some of its rows.
@@ -99,9 +99,9 @@ def counts(table: pd.DataFrame, labels: list[str]) -> str:
         return f"{_counted(trials)} of {len(present)} optimizers{_ended(trials)}"
     return listed(
         [
-            f"{_counted(own)} of {label}{_ended(own)}"
+            f"{_counted(of_label)} of {label}{_ended(of_label)}"
             for label in present
-            for own in [trials[trials["label"] == label]]
+            for of_label in [trials[trials["label"] == label]]
         ]
     )
 
@@ -111,17 +111,17 @@ def _counted(trials: pd.DataFrame) -> str:
 
 
 def _ended(trials: pd.DataFrame) -> str:
-    found = [
+    counts = [
         f"{count} {words(status)}"
         for status in Status
         if status.is_final and not status.is_usable
         if (count := int((trials["status"] == status).sum()))
     ]
-    return f" ({', '.join(found)})" if found else ""
+    return f" ({', '.join(counts)})" if counts else ""
 
 
 def probe_words(run_data: RunData) -> str:
-    """Say of which loss the curvature was followed.
+    """Return in words the loss whose curvature was monitored.
 
     Args:
         run_data: the run.
@@ -155,7 +155,7 @@ def monitoring_outcome(run_data: RunData) -> Figure | None:
         "monitored-outcome",
         f"{words(run_data.objective).capitalize()} of every trial of the search by its curvature: "
         f"what the settings that converge have in common. {_panels(names)} λmax and κ are lower "
-        f"bounds, {probe_words(run_data)}; of a trial that diverged they are from before it did. "
+        f"bounds, {probe_words(run_data)}; those of a diverged trial are from before it diverged. "
         "Values far beyond all others are drawn at the edge. "
         f"{capitalized(counts(points, run_data.labels))}. {LOOKS}",
         f"Scatter charts of {words(run_data.objective)} by "

@@ -33,7 +33,7 @@ ALL_DIRECTIONS = ", and the number itself where these reach every direction."
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A followed quantity and what to say of it.
+    """A monitored quantity and its words.
 
     Args:
         name: its column in the table.
@@ -54,11 +54,11 @@ def _sharpness(run_data: RunData, table: pd.DataFrame) -> str:
     beyond = (
         ALL_DIRECTIONS
         if run_data.study.problem.function
-        else " and, since so few examples are sharper than all of them, good for comparing trials."
+        else ". So few examples are sharper than the whole training part: compare trials by it."
     )
     return (
         f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(run_data)}. A line "
-        f"that rises is training that moves to where the loss bends more{_from_to(table)}. The "
+        f"rises where training moves to a more sharply curved loss{_from_to(table)}. The "
         f"value is a lower bound from six products with the Hessian{beyond}"
         + (" The trials are of different problems." if run_data.swept else "")
     )
@@ -66,15 +66,15 @@ def _sharpness(run_data: RunData, table: pd.DataFrame) -> str:
 
 def _from_to(table: pd.DataFrame) -> str:
     """How the median of each label went from the first to the last epoch."""
-    found = []
-    for label, own in known(table[table["status"].isin(USABLE)], SHARPNESS).groupby(
+    changes = []
+    for label, of_label in known(table[table["status"].isin(USABLE)], SHARPNESS).groupby(
         "label", sort=False
     ):
-        median = own.groupby("epoch")[SHARPNESS].median()
+        median = of_label.groupby("epoch")[SHARPNESS].median()
         if len(median) > 1:
             ends = number(float(median.iloc[0]), 3), number(float(median.iloc[-1]), 3)
-            found.append(f"{label} {ends[0]} to {ends[1]}")
-    return f" (medians, first to last: {listed(found)})" if 0 < len(found) <= MOST_NAMED else ""
+            changes.append(f"{label} {ends[0]} to {ends[1]}")
+    return f" (medians, first to last: {listed(changes)})" if 0 < len(changes) <= MOST_NAMED else ""
 
 
 def _stability(run_data: RunData, table: pd.DataFrame) -> str:
@@ -89,7 +89,7 @@ def _stability(run_data: RunData, table: pd.DataFrame) -> str:
         "largest value at which the optimizer is stable on a quadratic (2 for gradient descent). "
         f"Beyond the line at 1 each step overshoots more: {len(above)} of {len(largest)} trials "
         f"were measured there at some epoch, and {lost} of them diverged. Clipping, or a loss "
-        "that flattens, can hold a trial there; as λmax is a lower bound, more may have been."
+        "that flattens, can keep a trial there. λmax is a lower bound, so there may be more."
         + _not_drawn(missing)
     )
 
@@ -98,9 +98,8 @@ def _not_drawn(labels: list[str]) -> str:
     if not labels:
         return ""
     return (
-        f" Not drawn: {listed(labels)}, with no limit of λmax alone. What limits an optimizer that "
-        "divides by a matrix P is λmax of P⁻¹H, which is not followed in every trial, only "
-        "measured in those that are diagnosed."
+        f" Not drawn: {listed(labels)}, whose limit is not one of λmax alone. An optimizer that "
+        "divides by a matrix P is limited by λmax of P⁻¹H, which only diagnosed trials have."
     )
 
 
@@ -108,11 +107,11 @@ def _kappa(run_data: RunData, table: pd.DataFrame) -> str:  # noqa: ARG001
     beyond = (
         ALL_DIRECTIONS
         if run_data.study.problem.function
-        else ", for six products do not resolve the small eigenvalues: κ is mostly far larger."
+        else ": six products do not resolve the small eigenvalues, and κ is mostly far larger."
     )
     return (
-        "Condition number κ, the largest over the smallest |λ| of the same Hessian. The higher, "
-        "the longer the flattest direction takes at a step that the sharpest one allows. The "
+        "Condition number κ, the largest over the smallest |λ| of the same Hessian. The higher "
+        "it is, the longer the flattest direction takes with a step that the sharpest allows. The "
         f"value is a lower bound{beyond}"
     )
 
@@ -127,7 +126,7 @@ MEASURES = (
 MOST_COLUMNS = 3
 HOW = (
     " Solid: the best trial; dashed with a band: median and middle half of the trials that ran to "
-    "their end; thin: every trial, with a cross where one that diverged was last measured. Epochs "
+    "their end; thin: every trial, with a cross where a diverged trial was last measured. Epochs "
     "are spaced by their logarithm."
 )
 """Stands under the first of the figures; the others are drawn alike."""

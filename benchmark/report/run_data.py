@@ -28,7 +28,7 @@ from benchmark.study.schema import Study
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """A run and its study; what follows from them is worked out when first asked for.
+    """A run and its study; what follows from them is computed when it is first needed.
 
     Args:
         run: the tables of the run.
@@ -178,7 +178,7 @@ class RunData:
         return any(bool(dimension["log"]) for dimension in dimensions)
 
     def shown_trials(self, label: str) -> tuple[pd.DataFrame, str]:
-        """Return the trials whose course is shown for a label, and what they are.
+        """Return the trials whose curves are shown for a label, and what they are.
 
         Args:
             label: the label.
@@ -186,13 +186,15 @@ class RunData:
         Returns:
             Its usable replicates; without any, its best trial; without that, no row.
         """
-        own = self.trials[self.trials["label"] == label]
-        repeated = usable(own, "replicate")
+        trials = self.trials[self.trials["label"] == label]
+        repeated = usable(trials, "replicate")
         if len(repeated):
             return repeated, "replicates"
-        best = best_of(own)
+        best = best_of(trials)
         return (
-            (own.iloc[:0], "") if best is None else (own[own["number"] == best["number"]], "best")
+            (trials.iloc[:0], "")
+            if best is None
+            else (trials[trials["number"] == best["number"]], "best")
         )
 
     def of_first_trial(self, table: pd.DataFrame, label: str) -> pd.DataFrame:

@@ -196,15 +196,15 @@ def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
 
 def _scalings(study: Study) -> list[str]:
     """The scaling of all, or those of the labels where they differ."""
-    found = {entry.label: words(study.scaling(entry.label)) for entry in study.compare}
-    if len(set(found.values())) == 1:
-        return [next(iter(found.values()))]
-    return [f"{scaling} for {label}" for label, scaling in found.items()]
+    scalings = {entry.label: words(study.scaling(entry.label)) for entry in study.compare}
+    if len(set(scalings.values())) == 1:
+        return [next(iter(scalings.values()))]
+    return [f"{scaling} for {label}" for label, scaling in scalings.items()]
 
 
 def _schedules(study: Study) -> list[str]:
     """The schedule of all, or those of the labels where they differ."""
-    found = {entry.label: words(study.schedule(entry.label)) for entry in study.compare}
-    if len(set(found.values())) == 1:
-        return [next(iter(found.values()))]
-    return [f"{schedule} for {label}" for label, schedule in found.items()]
+    schedules = {entry.label: words(study.schedule(entry.label)) for entry in study.compare}
+    if len(set(schedules.values())) == 1:
+        return [next(iter(schedules.values()))]
+    return [f"{schedule} for {label}" for label, schedule in schedules.items()]

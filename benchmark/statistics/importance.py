@@ -75,26 +75,26 @@ def importance_of(
         study = optuna.create_study(direction=direction_of(trials))
         study.add_trials(_frozen_trials(ranked, objectives, distributions))
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=quantile)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     method = f"PED-ANOVA of the best {quantile:.0%} of {len(ranked)} trials"
-    return Importance({key: float(value) for key, value in found.items()}, len(ranked), method)
+    return Importance({key: float(value) for key, value in shares.items()}, len(ranked), method)
 
 
 def _ranked(
     trials: pd.DataFrame, label: str, names: list[str]
 ) -> tuple[pd.DataFrame, "np.ndarray[Any, Any]"]:
     """Return usable and diverged search trials of a label with finite objectives."""
-    kept = trials[
+    ranked = trials[
         (trials["label"] == label)
         & (trials["phase"] == "search")
         & trials["status"].isin([str(status) for status in Status if _is_evidence(status)])
     ].dropna(subset=[f"hp.{name}" for name in names])
-    objectives = kept["objective"].to_numpy(float)
+    objectives = ranked["objective"].to_numpy(float)
     finite = objectives[np.isfinite(objectives)]
     if not finite.size:
-        return kept.iloc[:0], finite
+        return ranked.iloc[:0], finite
     worst = finite.max() if direction_of(trials) == "minimize" else finite.min()
-    return kept, np.where(np.isfinite(objectives), objectives, worst)
+    return ranked, np.where(np.isfinite(objectives), objectives, worst)
 
 
 def _is_evidence(status: Status) -> bool:

@@ -177,8 +177,8 @@ def usable(trials: pd.DataFrame, phase: str) -> pd.DataFrame:
         trials: the table ``trials`` of a run.
         phase: ``"search"`` or ``"replicate"``.
     """
-    kept = trials[(trials["phase"] == phase) & trials["status"].isin(USABLE)]
-    return kept[np.isfinite(kept["objective"])] if len(kept) else kept
+    ended = trials[(trials["phase"] == phase) & trials["status"].isin(USABLE)]
+    return ended[np.isfinite(ended["objective"])] if len(ended) else ended
 
 
 def replicate_table(trials: pd.DataFrame, column: str) -> pd.DataFrame:

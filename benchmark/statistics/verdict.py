@@ -97,7 +97,7 @@ class Verdict:
     def tied(self) -> tuple[Standing, ...]:
         """The labels behind the leading one that it is not shown to be better than."""
         beaten = {standing.label for standing in self.beaten}
-        return tuple(one for one in self.standings[1:] if one.label not in beaten)
+        return tuple(standing for standing in self.standings[1:] if standing.label not in beaten)
 
     def pairs_of(self, label: str) -> list[Comparison]:
         """Return the comparisons of a label with the others that have a result.
@@ -179,10 +179,10 @@ def _ranked(standings: list[Standing], minimize: bool) -> list[Standing]:
     """The best first: by the replicates where there are any, else by the search."""
     sign = 1 if minimize else -1
 
-    def key(one: Standing) -> tuple[bool, float, int, float]:
-        value = one.best if math.isnan(one.value) else one.value
-        mean = 0.0 if math.isnan(one.mean.mean) else sign * one.mean.mean
-        return not one.replicates, sign * value, sum(one.lost.values()), mean
+    def key(standing: Standing) -> tuple[bool, float, int, float]:
+        value = standing.best if math.isnan(standing.value) else standing.value
+        mean = 0.0 if math.isnan(standing.mean.mean) else sign * standing.mean.mean
+        return not standing.replicates, sign * value, sum(standing.lost.values()), mean
 
     return sorted(standings, key=key)
 

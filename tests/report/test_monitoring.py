@@ -248,7 +248,7 @@ def test_an_adaptive_optimizer_has_its_distance_to_its_own_limit(writer: RunWrit
         ("sgd", 0.5, "circle-open"), ("sgd", 0.75, "circle"), ("adam", 1.5, "diamond"),
     ]  # fmt: skip
     assert [shape.x0 for shape in figure.plot.layout.shapes] == [1.0]
-    assert "No limit is known of momentum" in figure.caption
+    assert "No limit is known for momentum" in figure.caption
 
 
 def test_no_distance_is_drawn_where_none_was_diagnosed(writer: RunWriter) -> None:

@@ -283,18 +283,18 @@ def test_symmetric_logarithm_is_odd_and_grows() -> None:
     assert places == sorted(places)
 
 
-def test_a_penalty_is_said_not_to_be_in_the_losses(make_run: MakeRun) -> None:
+def test_a_penalty_has_the_caveat_that_losses_are_without_it(make_run: MakeRun) -> None:
     run_data = RunData.read(make_run(trials=2, replicates=1))
     assert not any("penalty" in line for line in caveats(run_data))
     run_data.__dict__["trials"] = run_data.trials.assign(**{"hp.l2": 0.1})
-    assert any(line.startswith("Trained with the penalty of l2;") for line in caveats(run_data))
+    assert any(line.startswith("Trained with the penalty l2.") for line in caveats(run_data))
 
 
-def test_the_cost_of_following_curvature_is_stated(make_run: MakeRun) -> None:
+def test_the_cost_of_monitoring_curvature_is_stated(make_run: MakeRun) -> None:
     run_data = RunData.read(make_run(trials=2, replicates=1))
     trials = run_data.trials.assign(**{"seconds.train": 2.0, "seconds.curvature": 0.5})
     # Replicates are diagnosed in full, which is no part of it.
     trials.loc[trials["phase"] != "search", "seconds.curvature"] = 100.0
     run_data.__dict__["trials"] = trials
-    line = "Following the curvature of every trial of the search took 25% of the time"
+    line = "Monitoring the curvature of every trial of the search took 25% of the time"
     assert any(one.startswith(line) for one in caveats(run_data))
