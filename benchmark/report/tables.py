@@ -8,7 +8,7 @@ from benchmark.report.run_data import RunData
 from benchmark.report.sentences import ranking
 from benchmark.report.verdicts import comparison_sentence
 from benchmark.results import model_file
-from benchmark.statistics import Interval, LabelSummary
+from benchmark.statistics import COUNTED, Interval, LabelSummary
 from benchmark.study.schema import Study
 
 _NAMES = {
@@ -49,7 +49,6 @@ def interval_methods(run_data: RunData) -> list[str]:
 
 
 def _label_row(run_data: RunData, row: LabelSummary) -> dict[str, Any]:
-    counts = row.counts
     settings = [f"{key} {number(value)}" for key, value in row.configuration.items()]
     return {
         "label": row.label,
@@ -61,9 +60,7 @@ def _label_row(run_data: RunData, row: LabelSummary) -> dict[str, Any]:
         "quartiles": f"{number(row.quartiles[0])} to {number(row.quartiles[1])}"
         if row.quartiles[0] == row.quartiles[0]
         else "–",
-        "diverged": counts.get("diverged", 0),
-        "pruned": counts.get("pruned", 0),
-        "failed": counts.get("failed", 0),
+        "counts": {status: row.counts.get(status, 0) for status in COUNTED},
         "replicates": _measured(row.replicates, row.replicates_lost),
         "test": _measured(row.test, row.replicates_lost + row.replicates.count - row.test.count),
         "settings": settings,
@@ -199,15 +196,15 @@ def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
 
 def _scalings(study: Study) -> list[str]:
     """The scaling of all, or those of the labels where they differ."""
-    found = {entry.label: words(study.scaling(entry.label)) for entry in study.compare}
-    if len(set(found.values())) == 1:
-        return [next(iter(found.values()))]
-    return [f"{scaling} for {label}" for label, scaling in found.items()]
+    scalings = {entry.label: words(study.scaling(entry.label)) for entry in study.compare}
+    if len(set(scalings.values())) == 1:
+        return [next(iter(scalings.values()))]
+    return [f"{scaling} for {label}" for label, scaling in scalings.items()]
 
 
 def _schedules(study: Study) -> list[str]:
     """The schedule of all, or those of the labels where they differ."""
-    found = {entry.label: words(study.schedule(entry.label)) for entry in study.compare}
-    if len(set(found.values())) == 1:
-        return [next(iter(found.values()))]
-    return [f"{schedule} for {label}" for label, schedule in found.items()]
+    schedules = {entry.label: words(study.schedule(entry.label)) for entry in study.compare}
+    if len(set(schedules.values())) == 1:
+        return [next(iter(schedules.values()))]
+    return [f"{schedule} for {label}" for label, schedule in schedules.items()]

@@ -155,17 +155,17 @@ def read_summary(path: str | Path) -> dict[str, Any]:
         path: the run folder.
     """
     try:
-        found = read_json(Path(path) / "summary.json")
+        summary = read_json(Path(path) / "summary.json")
     except ValueError:
         return {}
-    return found
+    return summary
 
 
 def _read_tables(folder: Path) -> dict[str, pd.DataFrame] | None:
     """Return the Parquet tables, or nothing where one is missing, damaged or of other columns."""
     try:
-        found = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-        return found if are_tables(found) else None
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        return tables if are_tables(tables) else None
     except Exception:  # pyarrow and pandas raise anything over a file that they did not write
         return None
 
@@ -179,8 +179,8 @@ def list_runs(root: str | Path) -> list[Path]:
     Args:
         root: the folder of all results; one that is not there has no runs.
     """
-    found = [file.parent for file in Path(root).glob("*/*/study.toml")]
-    return sorted(found, key=lambda path: (*_order(path), path.name, path.parent.name))
+    folders = [file.parent for file in Path(root).glob("*/*/study.toml")]
+    return sorted(folders, key=lambda path: (*_order(path), path.name, path.parent.name))
 
 
 def next_sequence(root: str | Path) -> int:
@@ -236,11 +236,13 @@ def _checked(path: str | Path) -> Path:
 def _order(path: Path) -> tuple[int, str]:
     """The number of a run, and the instant of its creation, or else its name, a time by default."""
     try:
-        found = read_json(path / "environment.json")
+        environment = read_json(path / "environment.json")
     except (OSError, ValueError):
         return 0, path.name
-    sequence = found.get("sequence")
-    return int(sequence or 0) if is_count(sequence) else 0, str(found.get("created", path.name))
+    sequence = environment.get("sequence")
+    return int(sequence or 0) if is_count(sequence) else 0, str(
+        environment.get("created", path.name)
+    )
 
 
 def _named(paths: list[Path]) -> list[str]:

@@ -65,8 +65,8 @@ def decode(line: bytes) -> Record:
     try:
         return _checked(*_values(content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        raise _NoRecordError(said) from error
+        reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise _NoRecordError(reason) from error
 
 
 def _values(content: dict[str, Any]) -> Record:

@@ -26,17 +26,17 @@ def read_environment(path: str | Path) -> dict[str, Any]:
         DamagedRecordsError: the file is not what the program wrote.
     """
     try:
-        found = read_json(Path(path) / "environment.json")
+        environment = read_json(Path(path) / "environment.json")
         for key, is_good in _ENVIRONMENT.items():
-            if key in found and not is_good(found[key]):
-                raise ValueError(f"{str(found[key])[:60]!r} at {key}")
+            if key in environment and not is_good(environment[key]):
+                raise ValueError(f"{str(environment[key])[:60]!r} at {key}")
     except ValueError as error:
-        said = error.__cause__ or error
+        reason = error.__cause__ or error
         raise records.DamagedRecordsError(
-            f"environment.json must be readable. Received {said} in {path}. "
+            f"environment.json must be readable. Received {reason} in {path}. "
             "Restore the file, or begin a new run."
         ) from None
-    return found
+    return environment
 
 
 def _is_text(value: Any) -> bool:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from benchmark.statistics.intervals import LEVEL
-from benchmark.statistics.labels import direction_of
+from benchmark.statistics.labels import WITHOUT_RESULT, direction_of
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -97,14 +97,14 @@ def budget_values(trials: pd.DataFrame, label: str) -> Array:
         trials: the table ``trials`` of a run.
         label: the label.
     """
-    search = trials[(trials["phase"] == "search") & (trials["status"] != "interrupted")]
+    search = trials[(trials["phase"] == "search") & ~trials["status"].isin(WITHOUT_RESULT)]
     finite = search["objective"].to_numpy(float)
     finite = finite[np.isfinite(finite)]
-    own = search.loc[search["label"] == label, "objective"].to_numpy(float)
+    objectives = search.loc[search["label"] == label, "objective"].to_numpy(float)
     if not finite.size:
         return np.empty(0)
     worst = finite.max() if direction_of(trials) == "minimize" else finite.min()
-    return np.where(np.isfinite(own), own, worst)
+    return np.where(np.isfinite(objectives), objectives, worst)
 
 
 def _checked(values: ArrayLike, budgets: ArrayLike) -> tuple[Array, Array]:

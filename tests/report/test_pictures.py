@@ -14,11 +14,11 @@ from benchmark.curvature import spectral_density
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog, symlog
 from benchmark.inspection.spectrum import density_curve
+from benchmark.report.curvature import quantities_by_epoch
 from benchmark.report.curvature_page import document, figures, write_curvature
-from benchmark.report.eigenvalues import eigenvalues_by_epoch
 from benchmark.report.paths import paths
-from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.run_data import RunData
+from benchmark.report.spectra import eigenvalues_by_epoch
 from benchmark.report.theme import styles
 from benchmark.results import RunWriter
 from benchmark.trial import ClosedFormProblem, Report, Settings, Status, Trial, TrialResult
@@ -50,7 +50,7 @@ def test_every_quantity_has_a_panel_and_bookkeeping_has_none() -> None:
     assert lines["adam", "y2"] == [5.0, 0.5]
     assert figure.plot.layout.shapes[0].y0 == 2.0
     # What never changes is written, not drawn; what is of one layer has a figure of its own.
-    assert "The same throughout: zero eigenvalues 0." in figure.caption
+    assert "Constant: zero eigenvalues 0." in figure.caption
     assert quantities_by_epoch(table[table["epoch"] == 0], STYLES) is None
 
 
@@ -109,7 +109,7 @@ def curvature_report() -> CurvatureReport:
     )
 
 
-def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
+def test_page_and_numbers_of_a_curvature_report(tmp_path: Path) -> None:
     files = write_curvature(curvature_report(), tmp_path / "new")
     names = {file.name for file in files}
     assert names == {
@@ -137,11 +137,11 @@ def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
     assert read["sums"]["trace"]["interval_95"] == [5.3, 5.7]
 
 
-def test_the_plane_is_drawn_with_the_way_and_its_share() -> None:
+def test_the_plane_is_drawn_with_the_trajectory_and_its_share() -> None:
     landscape = next(one for one in figures(curvature_report()) if one.name == "landscape")
-    contour, way, middle = landscape.plot.data
+    contour, trajectory, middle = landscape.plot.data
     assert contour.customdata[0][0] == pytest.approx(4.0)
-    assert list(way.x) == [0.5, 0.0]
+    assert list(trajectory.x) == [0.5, 0.0]
     assert (middle.x[0], middle.y[0]) == (0.0, 0.0)
     assert "31 % of the squared distance" in landscape.caption  # (0.5² + 1²) / 2²
 
@@ -206,10 +206,10 @@ def test_a_surface_has_one_scale_and_panels_are_square(tmp_path: Path) -> None:
         assert np.ptp(across.range) == pytest.approx(np.ptp(along.range))
 
 
-def test_a_way_that_lies_in_the_plane_is_said_to() -> None:
+def test_a_trajectory_that_lies_in_the_plane_has_a_caption_that_says_so() -> None:
     plane = Plane(np.linspace(-1, 1, 5), np.linspace(-2, 2, 3), np.ones((3, 5)), (4.0, 1.0), [0, 1])
     inside = replace(plane, path=np.array([[3.0, 4.0, 5.0], [0.0, 0.0, 0.0]]))
     landscape = next(
         one for one in figures(replace(curvature_report(), plane=inside)) if one.name == "landscape"
     )
-    assert "The way from the start lies in it." in landscape.caption
+    assert "The trajectory lies in the plane." in landscape.caption
