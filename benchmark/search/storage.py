@@ -246,12 +246,12 @@ def storage_errors(place: str | Path, doing: str, *, kept: bool = True) -> Itera
 def _remedy(place: str | Path, *, kept: bool) -> str:
     if isinstance(place, Path) and not place.is_dir():
         return "The run folder is gone, and with it the run: begin a new one."
+    check = "Check that the folder or the database is there and undamaged"
+    if isinstance(place, str) and not place.lower().startswith("sqlite"):
+        check = "Check user, password and address, and that the database runs"
     if not kept:
-        return "Check that the folder or the database is there, then start the study again."
-    return (
-        "Check that the folder or the database is there and undamaged, then go on with "
-        "--resume RUN; without it, begin a new run."
-    )
+        return f"{check}, then start the study again."
+    return f"{check}, then go on with --resume RUN; without it, begin a new run."
 
 
 def _urls(place: str | Path) -> list[str]:
