@@ -50,19 +50,6 @@ def test_trials_under_which_workers_die_again_and_again_have_failed(engine, told
     assert run(engine, make_trial(2))[0].status is Status.COMPLETED
 
 
-def test_a_trial_that_does_not_fit_into_a_worker_is_refused(told):
-    from benchmark.engine.memory import TooLargeError
-
-    engine = DistributedEngine(1, 1, backend.name(), notify=told.append)
-    wide = {"hidden": [10**9 // 8], "initializer": "zeros"}
-    engine.start(make_trial(0, model="multilayer_perceptron", model_options=wide))
-    try:
-        with pytest.raises(TooLargeError, match="a trial must fit into memory"):
-            engine.advance()
-    finally:
-        engine.close()
-
-
 def test_an_exception_in_a_worker_fails_its_trials_with_the_sentence(engine, told):
     told.clear()
     for number in (0, 1):
