@@ -120,7 +120,7 @@ class LanczosBasis:
         """The same for single vectors without restarts, from the diagonals of T alone."""
         diagonal = np.diagonal(self.projection)[: self.dimension]
         values, weights = eigh_tridiagonal(diagonal, self.subdiagonal[:-1])
-        return np.asarray(values, np.float64), weights
+        return np.asarray(values, np.float64), np.asarray(weights, np.float64)
 
     def residuals(self, weights: Array) -> Array:
         """Return ‖H y − θ y‖ = ‖C s‖ for y = Q s and each column s of the weights."""
