@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from benchmark.optimizers.entries.adaptive import ADAPTIVE
-from benchmark.optimizers.entries.classical import CLASSICAL
 
 from benchmark.optimizers import OPTIMIZERS
 from speed.measurement import Measurement
@@ -21,11 +19,38 @@ from speed.workloads import SEED, WORKLOADS
 
 PARTNER = "sgd"
 WIDTH, BATCH_SIZE, EPOCHS = 4, 32, 3
-LIMITS = {"classical": 1.15, "adaptive": 1.5}
+FAMILIES = {
+    "sgd": frozenset(
+        [
+            "gradient_descent",
+            "sgd",
+            "averaged_sgd",
+            "momentum",
+            "dampened_momentum",
+            "nesterov",
+            "polyak_step",
+        ]
+    ),
+    "adam": frozenset(
+        [
+            "adagrad",
+            "adadelta",
+            "rmsprop",
+            "adam",
+            "amsgrad",
+            "adamw",
+            "nadam",
+            "adamax",
+            "radam",
+            "adabelief",
+            "yogi",
+        ]
+    ),
+}
+"""Barzilai–Borwein belongs to neither: its step size is computed from inner products of two stored
+vectors, which takes longer than a sum of gradients."""
+LIMITS = {"sgd": 1.15, "adam": 1.5}
 """How many times as long as SGD's a step of the family may take."""
-SECANT = frozenset({"barzilai_borwein"})
-"""Classical, but not of SGD's family: the step size comes of inner products over two whole vectors
-that are kept, which cannot be had in the time of a sum of gradients."""
 
 
 def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Measurement]:
@@ -72,11 +97,9 @@ def family(name: str) -> str:
 
     Example:
         >>> family("momentum"), family("adam"), family("keras:Adam")
-        ('classical', 'adaptive', '')
+        ('sgd', 'adam', '')
     """
-    if name in CLASSICAL and name not in SECANT:
-        return "classical"
-    return "adaptive" if name in ADAPTIVE else ""
+    return next((family for family, names in FAMILIES.items() if name in names), "")
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmark.study.samplers import PRUNERS, SAMPLERS
 from benchmark.trial import Report, Settings, Status, Trial, TrialResult
 from speed.measurement import Measurement
 from speed.ours.engine import make_engine, warm_up
@@ -190,13 +191,13 @@ def measure(
         sizes: numbers of trials; each is a measurement of its own.
         repetitions: how often each size is run.
         repeated_up_to: larger sizes are run once.
-        sampler: a name in ``benchmark.search.SAMPLERS``.
-        pruner: a name in ``benchmark.search.PRUNERS``.
+        sampler: a name in ``benchmark.study.samplers.SAMPLERS``.
+        pruner: a name in ``benchmark.study.samplers.PRUNERS``.
         group: the first part of the measurements' names.
         capacity: trials at once; the engine's own by default.
     """
     chosen = WORKLOADS[workload]
-    learns = sampler == "tpe" or pruner != "none"
+    learns = SAMPLERS[sampler].learns or PRUNERS[pruner].stops
     engine = make_engine("vectorized", capacity, learns=learns)
     kept_open = KeptOpen(engine)
     measurements = []

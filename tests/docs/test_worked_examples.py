@@ -5,6 +5,7 @@ goes to the end of that table or of the fields of that class. A block without a 
 commands that must then succeed.
 """
 
+import ast
 import os
 import re
 import shutil
@@ -68,17 +69,30 @@ def write(project: Path, text: str) -> None:
     path.write_text(f"{before}{line}{inside}\n{lines.rstrip()}{end}{rest}", encoding="utf-8")
 
 
-@pytest.mark.parametrize("title", EXAMPLES)
-def test_a_worked_example_works(title: str, project: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+def follow(title: str, project: Path) -> list[str]:
+    """Write the blocks of an example into a project and return its commands."""
     commands = []
     for language, text in blocks(title):
         if language:
             write(project, text)
         else:
             commands += text.splitlines()
+    return commands
+
+
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_a_worked_example_fits_the_project(title: str, project: Path) -> None:
+    commands = follow(title, project)
     assert commands, f"`### {title}` of CONTRIBUTING.md must show the commands that try it"
-    for command in commands:
+    for path in (project / "benchmark").rglob("*.py"):
+        ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_a_worked_example_works(title: str, project: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    for command in follow(title, project):
         done = subprocess.run(
             command.replace("python", sys.executable, 1),
             shell=True,

@@ -3,24 +3,24 @@
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.commands import studies
+from benchmark.commands import study
 from benchmark.run import app
 
 
 @pytest.fixture
 def ran(monkeypatch):
     """Record what would be run, each study ending with the next code."""
-    found = []
+    started = []
 
     def with_codes(*codes):
         waiting = list(codes)
 
-        def run_study(request, select_backend):
-            found.append((request.name, list(request.changes)))
+        def run_study(name, request, select_backend):
+            started.append((name, request.changes))
             return waiting.pop(0)
 
-        monkeypatch.setattr(studies, "run_study", run_study)
-        return found
+        monkeypatch.setattr(study, "run_study", run_study)
+        return started
 
     return with_codes
 
@@ -30,27 +30,27 @@ def invoke(*arguments):
 
 
 def test_studies_run_one_after_the_other_with_the_same_changes(ran) -> None:
-    found = ran(0, 0)
+    started = ran(0, 0)
     assert invoke("quickstart", "quadratic", "--trials", "2").exit_code == 0
-    assert found == [("quickstart", ["budget.trials=2"]), ("quadratic", ["budget.trials=2"])]
+    assert started == [("quickstart", ["budget.trials=2"]), ("quadratic", ["budget.trials=2"])]
 
 
 def test_one_that_failed_does_not_keep_the_next_from_running(ran) -> None:
-    found = ran(1, 0)
+    started = ran(1, 0)
     assert invoke("quickstart", "quadratic").exit_code == 1
-    assert len(found) == 2
+    assert len(started) == 2
 
 
 def test_an_interruption_ends_all_and_names_what_was_not_begun(ran) -> None:
-    found = ran(130)
+    started = ran(130)
     done = invoke("quickstart", "quadratic", "regression")
     assert done.exit_code == 130
-    assert len(found) == 1
+    assert len(started) == 1
     assert "Not begun:\n  python -m benchmark.run study quadratic regression" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         (["quickstart", "quadratc"], "Did you mean `quadratic`"),
         (["quickstart", "quadratic", "--set", "training.epoch=3"], "training.epoch"),
@@ -60,10 +60,10 @@ def test_an_interruption_ends_all_and_names_what_was_not_begun(ran) -> None:
     ],
 )
 def test_a_mistake_in_any_of_them_is_found_before_the_first_is_trained(
-    ran, arguments, said
+    ran, arguments, sentence
 ) -> None:
-    found = ran()
+    started = ran()
     done = invoke(*arguments)
     assert done.exit_code == 2
-    assert said in done.stderr
-    assert not found
+    assert sentence in done.stderr
+    assert not started
