@@ -36,7 +36,7 @@ def blocks(title: str) -> list[tuple[str, str]]:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     _, heading, rest = page.partition(f"\n### {title}\n")
     assert heading, f"CONTRIBUTING.md must have the heading `### {title}`. Add it, or end its test."
-    _, _, before = page.partition("\nThe examples are tried with this study:\n")
+    _, _, before = page.partition("\nThe examples below use this study:\n")
     texts = (re.split(r"^##", text, flags=re.MULTILINE)[0] for text in (before, rest))
     return [(block["language"], block["text"]) for text in texts for block in BLOCK.finditer(text)]
 
