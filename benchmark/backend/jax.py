@@ -38,8 +38,8 @@ def make_deterministic() -> None:
 
 def devices() -> list[str]:
     """See :func:`benchmark.backend.devices`."""
-    found = [*jax.devices(), *jax.devices("cpu")]
-    names = [f"{device.platform}:{device.id}" for device in found]
+    available = [*jax.devices(), *jax.devices("cpu")]
+    names = [f"{device.platform}:{device.id}" for device in available]
     return sorted(set(names), key=lambda name: (name.startswith("cpu"), name))
 
 
@@ -131,15 +131,15 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
 
 def apart(f: Function, arguments: Any, times: int) -> list[Any]:
     """See :func:`benchmark.backend.apart`."""
-    found = [f(arguments)]
-    is_traced = any(isinstance(one, jax.core.Tracer) for one in jax.tree.leaves(arguments))
+    results = [f(arguments)]
+    is_traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments))
     if not is_traced or jax.default_backend() != "cpu":
-        return found * times
+        return results * times
     for _ in range(times - 1):
         # Barriers of barriers: two that are alike would be found to be the same.
         arguments = jax.lax.optimization_barrier(arguments)
-        found.append(f(arguments))
-    return found
+        results.append(f(arguments))
+    return results
 
 
 def compile(f: Function) -> Function:

@@ -15,8 +15,7 @@ Importing this package imports no framework; checking does.
 """
 
 from benchmark.conformance.checking import check_optimizer, check_property
-from benchmark.conformance.properties import PROPERTIES, Property
-from benchmark.conformance.result import Examination, Outcome, Result
+from benchmark.conformance.properties import PROPERTIES, Examination, Outcome, Property, Result
 
 __all__ = [
     "PROPERTIES",

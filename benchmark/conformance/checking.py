@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from benchmark.conformance.properties import PROPERTIES
-from benchmark.conformance.result import (
+from benchmark.conformance.properties import (
+    PROPERTIES,
     Examination,
     NotApplicableError,
     Outcome,

@@ -18,7 +18,7 @@ from benchmark.conformance.functions import (
     split,
     starting_point,
 )
-from benchmark.conformance.result import ViolationError
+from benchmark.conformance.properties import ViolationError
 from benchmark.conformance.subject import (
     Array,
     Subject,
@@ -69,12 +69,12 @@ def goes_into_the_valley_of_rosenbrock(subject: Subject) -> None:
 
 def _goes_down(subject: Subject, kind: int, what: str) -> None:
     start, bound = _value(kind, starting_point(kind)), _bound(kind)
-    found = {
+    values = {
         rate: _value(kind, theta)
         for (which, _, rate), theta in _ends(subject).items()
         if which == kind
     }
-    finite = {rate: value for rate, value in found.items() if np.isfinite(value)}
+    finite = {rate: value for rate, value in values.items() if np.isfinite(value)}
     if not finite:
         raise ViolationError(f"{what} is not finite after {STEPS} steps at any learning rate.")
     rate, best = min(finite.items(), key=lambda item: item[1])
@@ -82,7 +82,7 @@ def _goes_down(subject: Subject, kind: int, what: str) -> None:
         where = "its default settings" if np.isnan(rate) else f"learning_rate {rate:g}"
         raise ViolationError(
             f"{what} must fall from {start:.4g} to {bound:.3g} or below within {STEPS} steps. "
-            f"The best of {len(found)} learning rates, {where}, reaches {best:.4g}."
+            f"The best of {len(values)} learning rates, {where}, reaches {best:.4g}."
         )
 
 
@@ -124,37 +124,37 @@ def _side_by_side(subject: Subject, runs: list[Run]) -> list[Array]:
     starts = np.stack([starting_point(kind) for kind, _, _ in runs])
     # Built on other weights than those it starts from: a pure step reads none of them.
     optimizer = subject.build()
-    optimizer.build(variables_of([one + 1 for one in split(starts[0])]))
+    optimizer.build(variables_of([array + 1 for array in split(starts[0])]))
     usual = arrays(optimizer.variables)
     states: dict[float, list[Array]] = {}
     for rate in {rate for _, _, rate in runs if not np.isnan(rate)}:
         optimizer.set_hyperparameters({"learning_rate": rate})
         states[rate] = arrays(optimizer.variables)
-    own = [
+    state = [
         np.stack(values)
         for values in zip(*(states.get(rate, usual) for _, _, rate in runs), strict=True)
     ]
     kinds = np.array([kind for kind, _, _ in runs], "int32")
     scales = np.array([scale for _, scale, _ in runs], "float32")
     program = _program(optimizer)
-    inputs = (own, split(starts), kinds, scales, np.int32(STEPS))
+    inputs = (state, split(starts), kinds, scales, np.int32(STEPS))
     weights = arrays(backend.trace(program, *inputs)(*inputs))
-    return list(np.concatenate([one.reshape(len(runs), -1) for one in weights], -1))
+    return list(np.concatenate([array.reshape(len(runs), -1) for array in weights], -1))
 
 
 def _program(optimizer: Any) -> Any:
     """A function that makes many steps from each row's weights; pure."""
     step = backend.vectorize(pure_step(optimizer, any_of_them), (0, 0, 0, 0, None))
 
-    def program(own: Any, weights: Any, kinds: Any, scales: Any, steps: Any) -> Any:
+    def program(state: Any, weights: Any, kinds: Any, scales: Any, steps: Any) -> Any:
         count = len(weights)
 
-        def body(place: Any, *now: Any) -> Any:
-            moved, state = step(list(now[count:]), list(now[:count]), kinds, scales, place)
-            return (place + 1, *moved, *state)
+        def body(index: Any, *now: Any) -> Any:
+            moved, state = step(list(now[count:]), list(now[:count]), kinds, scales, index)
+            return (index + 1, *moved, *state)
 
-        start = (ops.zeros_like(steps), *weights, *own)
-        return list(ops.while_loop(lambda place, *_: place < steps, body, start)[1 : count + 1])
+        start = (ops.zeros_like(steps), *weights, *state)
+        return list(ops.while_loop(lambda index, *_: index < steps, body, start)[1 : count + 1])
 
     return program
 
@@ -179,7 +179,7 @@ def _one_by_one(subject: Subject, runs: list[Run]) -> list[Array]:
         variables = variables_of(split(starting_point(kind)))
         for first in range(0, STEPS, PART):
             take_steps(optimizer, variables, function, range(first, first + PART))
-            ends[run] = np.concatenate([one.ravel() for one in arrays(variables)])
+            ends[run] = np.concatenate([array.ravel() for array in arrays(variables)])
             if kind == NOISE or _value(kind, ends[run]) <= _bound(kind):
                 break
     return list(ends.values())

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from benchmark.conformance.result import ViolationError
-from benchmark.conformance.state import require_same
+from benchmark.conformance.keras_contract import require_same
+from benchmark.conformance.properties import ViolationError
 from benchmark.conformance.subject import Subject
 from benchmark.engine import SequentialEngine, VectorizedEngine
 from benchmark.engine.tiles import Shape
-from benchmark.optimizers.tolerances import distance, tolerance
+from benchmark.optimizers.examination import distance, tolerance
 from benchmark.trial import DatasetProblem, Settings, Trial, TrialResult
 
 EPOCHS = 2
@@ -43,11 +43,11 @@ def _require_agreement(subject: Subject, engine: Any, share: float) -> None:
     oracle = SequentialEngine()
     for trial in (_trial(subject, 0), _trial(subject, 1)):
         expected = run([trial], oracle)[0]
-        found = run([trial], engine)[0]
-        for name, result in (("sequential", expected), ("vectorized", found)):
+        end = run([trial], engine)[0]
+        for name, result in (("sequential", expected), ("vectorized", end)):
             if not result.weights:
                 raise ViolationError(f"The {name} engine ends with: {result.reason}")
-        apart = distance(found.weights, expected.weights)
+        apart = distance(end.weights, expected.weights)
         allowed = share * tolerance(expected.weights, _start(trial))
         if apart > allowed:
             raise ApartError(

@@ -31,7 +31,7 @@ def split(theta: Array) -> list[Array]:
 
 def joined(weights: Sequence[Tensor]) -> Tensor:
     """The opposite of :func:`split`, for tensors of one trial."""
-    return ops.concatenate([ops.reshape(one, (-1,)) for one in weights])
+    return ops.concatenate([ops.reshape(tensor, (-1,)) for tensor in weights])
 
 
 @cache
@@ -72,7 +72,7 @@ def quadratic(theta: Tensor) -> Tensor:
 
 def bumpy(weights: Sequence[Tensor], step: Tensor) -> Tensor:
     """Σ w²/2 − cos(3w)/3 + a noise that changes with the step; for weights of any shape."""
-    return sum(_bumpy(one, step) for one in weights)
+    return sum(_bumpy(tensor, step) for tensor in weights)
 
 
 def _bumpy(weights: Tensor, step: Tensor) -> Tensor:
@@ -97,12 +97,12 @@ def any_of_them(weights: Sequence[Tensor], kind: Tensor, scale: Tensor, step: Te
     noise = scale * ops.sum(_noise(theta, step) * theta)
     # Each is computed for all, so that functions of several kinds go side by side; at zero
     # where it is not asked for, since there an infinite value would make the gradient NaN.
-    found = ops.where(kind == NOISE, noise, ops.zeros_like(noise))
+    value_of_kind = ops.where(kind == NOISE, noise, ops.zeros_like(noise))
     for which, function in FUNCTIONS.items():
         asked = kind == which
         value = function(ops.where(asked, theta, ops.zeros_like(theta)))
-        found = ops.where(asked, value, found)
-    return found
+        value_of_kind = ops.where(asked, value, value_of_kind)
+    return value_of_kind
 
 
 FUNCTIONS = {PARABOLA: parabola, ROSENBROCK: rosenbrock, QUADRATIC: quadratic}

@@ -1,6 +1,9 @@
-"""The properties that are checked: an explicit table, read without any framework."""
+"""The properties that are checked, as a table, and what checking them comes to; no framework."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
 
 _HERE = "benchmark.conformance"
 
@@ -56,12 +59,12 @@ PROPERTIES: dict[str, Property] = {
     "resumed": Property(
         "A run that goes on from its saved state ends at the same bits as one that was not "
         "interrupted.",
-        f"{_HERE}.state:resumes",
+        f"{_HERE}.keras_contract:resumes",
     ),
     "configuration": Property(
         "get_config holds what a constructor needs: from_config and (de)serialize give an "
         "optimizer of the same configuration, which takes the same steps.",
-        f"{_HERE}.state:configuration_round_trip",
+        f"{_HERE}.keras_contract:configuration_round_trip",
     ),
     "one compilation": Property(
         "A compiled step serves other values of the hyperparameters without being compiled anew.",
@@ -74,21 +77,21 @@ PROPERTIES: dict[str, Property] = {
     ),
     "compile and fit": Property(
         "model.compile and model.fit train with it: the loss stays finite and the weights move.",
-        f"{_HERE}.drop_in:fits",
+        f"{_HERE}.keras_contract:fits",
     ),
     "saved model": Property(
         "A model that was saved and loaded goes on training to the same bits.",
-        f"{_HERE}.drop_in:survives_saving",
+        f"{_HERE}.keras_contract:survives_saving",
     ),
     "as in Keras": Property(
         "Keras's class of the same name has the same arguments and defaults, and its steps "
         "differ by a thousandth of the way at most; or departure_from_keras of the class says why "
         "they do not.",
-        f"{_HERE}.drop_in:steps_as_keras",
+        f"{_HERE}.keras_contract:steps_as_keras",
     ),
     "stability limit": Property(
         "The limit of η·λmax of a built-in optimizer is known, or the reason why it has none.",
-        f"{_HERE}.state:has_a_stability_limit",
+        f"{_HERE}.keras_contract:has_a_stability_limit",
     ),
     "vectorised as sequential": Property(
         "The vectorized engine ends where the sequential one does, to a thousandth of the way; "
@@ -101,3 +104,108 @@ PROPERTIES: dict[str, Property] = {
     ),
 }
 """Every property by its name, in the order in which they are checked."""
+
+
+class Outcome(StrEnum):
+    """How a property came out.
+
+    Example:
+        >>> Outcome.DOES_NOT_APPLY.value
+        'does not apply'
+    """
+
+    PASSED = "passed"
+    FAILED = "failed"
+    DOES_NOT_APPLY = "does not apply"
+
+
+class ViolationError(AssertionError):
+    """A property that an optimizer does not keep; its text says what was found."""
+
+
+class NotApplicableError(Exception):
+    """A property that says nothing about an optimizer; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One property of one optimizer.
+
+    Args:
+        name: of the property, a key of ``PROPERTIES``.
+        outcome: how it came out.
+        words: what was found where it failed, why it does not apply, or nothing.
+    """
+
+    name: str
+    outcome: Outcome
+    words: str = ""
+
+    def require(self) -> None:
+        """Raise where the property failed.
+
+        Raises:
+            AssertionError: it did; the message says what was found.
+
+        Example:
+            >>> Result("zero gradient", Outcome.FAILED, "The weights moved by 0.1.").require()
+            Traceback (most recent call last):
+                ...
+            benchmark.conformance.properties.ViolationError: zero gradient: The weights \
+moved by 0.1.
+        """
+        if self.outcome is Outcome.FAILED:
+            raise ViolationError(f"{self.name}: {self.words}")
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What all properties of one optimizer came to on one backend.
+
+    Args:
+        optimizer: its name.
+        backend: the framework that it was checked on.
+        results: one for each property.
+        seconds: that the checking took.
+    """
+
+    optimizer: str
+    backend: str
+    results: tuple[Result, ...]
+    seconds: float = 0.0
+
+    @property
+    def failures(self) -> list[Result]:
+        """The properties that failed."""
+        return [result for result in self.results if result.outcome is Outcome.FAILED]
+
+    def require(self) -> None:
+        """Raise where any property failed.
+
+        Raises:
+            AssertionError: its message says of each what was found.
+        """
+        if self.failures:
+            lines = [f"{result.name}: {result.words}" for result in self.failures]
+            raise ViolationError(f"{self.optimizer} on {self.backend}: " + " ".join(lines))
+
+    def document(self) -> dict[str, Any]:
+        """The examination as plain values for JSON."""
+        return {
+            "optimizer": self.optimizer,
+            "backend": self.backend,
+            "seconds": self.seconds,
+            "results": [
+                {"name": result.name, "outcome": result.outcome.value, "words": result.words}
+                for result in self.results
+            ],
+        }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        """The examination that :meth:`document` wrote."""
+        results = (
+            Result(result["name"], Outcome(result["outcome"]), result["words"])
+            for result in document["results"]
+        )
+        return cls(document["optimizer"], document["backend"], tuple(results), document["seconds"])

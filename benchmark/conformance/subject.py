@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from benchmark import backend
-from benchmark.conformance.result import NotApplicableError
+from benchmark.conformance.properties import NotApplicableError
 from benchmark.optimizers.building import (
     AdaptationError,
     build_optimizer,
@@ -53,7 +53,9 @@ class Subject:
     def numbers(self) -> dict[str, float]:
         """The default of every hyperparameter that is there by default."""
         table = self.entry.hyperparameters
-        return {name: one.default for name, one in table.items() if one.default is not None}
+        return {
+            name: number.default for name, number in table.items() if number.default is not None
+        }
 
     @cached_property
     def constants(self) -> frozenset[str]:
@@ -149,16 +151,16 @@ def training_model(model: keras.Model, optimizer: Any) -> keras.Model:
 def pure_step(optimizer: Any, function: Function) -> Callable[..., Any]:
     """Return ``(own, weights, *rest) -> (new weights, new own)``, a pure function."""
 
-    def step(own: Sequence[Tensor], weights: Sequence[Tensor], *rest: Tensor) -> Any:
+    def step(state: Sequence[Tensor], weights: Sequence[Tensor], *rest: Tensor) -> Any:
         def of_weights(at: Sequence[Tensor]) -> Tensor:
             return function(at, *rest)
 
         value, gradients = backend.value_and_grad(of_weights)(list(weights))
         if takes_objective(optimizer):
             return optimizer.stateless_minimize(
-                own, list(weights), value, list(gradients), _objective(of_weights)
+                state, list(weights), value, list(gradients), _objective(of_weights)
             )
-        return optimizer.stateless_apply(own, gradients, weights)
+        return optimizer.stateless_apply(state, gradients, weights)
 
     return step
 
@@ -181,17 +183,17 @@ def take_steps(optimizer: Any, variables: Sequence[Any], function: Function, ste
 def variables_of(values: Sequence[Array], dtype: str = "float32") -> list[keras.Variable]:
     """Keras variables of given values."""
     return [
-        keras.Variable(value, dtype=dtype, name=f"weights_{place}")
-        for place, value in enumerate(values)
+        keras.Variable(value, dtype=dtype, name=f"weights_{index}")
+        for index, value in enumerate(values)
     ]
 
 
 def arrays(tensors: Sequence[Any]) -> list[Array]:
     """NumPy copies of tensors or variables; those of 16 bits as float32."""
-    found = []
+    values = []
     for tensor in tensors:
         value = getattr(tensor, "value", tensor)
         if keras.backend.standardize_dtype(value.dtype) == "bfloat16":
             value = ops.cast(value, "float32")
-        found.append(np.array(ops.convert_to_numpy(value)))
-    return found
+        values.append(np.array(ops.convert_to_numpy(value)))
+    return values

@@ -151,9 +151,9 @@ def starting_weights(task: Task, trial: Trial) -> list[Array]:
         problem = build_problem(trial.problem.function, dict(trial.problem.options))
         return [np.asarray(problem.start, dtype="float32")]
     initializer = trial.model_options.get("initializer", DEFAULT_INITIALIZER)
-    fuzz = trial.hyperparameters.get("fuzz")
+    scale = trial.hyperparameters.get("fuzz")
     seed = trial.random_seed("initial_weights")
-    return initial_weights(task.model, initializer, fuzz, seed)
+    return initial_weights(task.model, initializer, scale, seed)
 
 
 def starting_state(task: Task, trial: Trial) -> list[Array]:
@@ -193,8 +193,8 @@ def state_of(model: keras.Model) -> list[Array]:
 
 def kept_variables(model: keras.Model) -> list[Any]:
     """What of a model is worth keeping: the weights, then moving averages and the like."""
-    others = [v for v in model.non_trainable_variables if keras.backend.is_float_dtype(v.dtype)]
-    return [*model.trainable_variables, *others]
+    floats = [v for v in model.non_trainable_variables if keras.backend.is_float_dtype(v.dtype)]
+    return [*model.trainable_variables, *floats]
 
 
 def trained_model(trial: Trial, weights: Sequence[Array]) -> keras.Model:

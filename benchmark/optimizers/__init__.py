@@ -1,9 +1,9 @@
 """Our optimizers, each a Keras ``Optimizer`` whose numeric hyperparameters are variables.
 
-Importing this package does not import Keras: the catalogue answers ``list`` and
-``validate`` at once. A class is imported when it is first asked for; do so
-(``load_optimizer(name)``) before ``keras.saving.load_model`` reads a file that
-was saved with one of them, for that is when Keras learns its name.
+Importing this package does not import Keras, so that ``list`` and ``validate`` answer at once. A
+class is imported when ``load_optimizer(name)`` first asks for it. Call that before
+``keras.saving.load_model`` reads a file that was saved with one of them: Keras does not know its
+name until then.
 """
 
 from benchmark.optimizers.building import (
@@ -15,15 +15,14 @@ from benchmark.optimizers.building import (
 )
 from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.plateau import Plateau
 from benchmark.optimizers.registry import (
     OPTIMIZERS,
     load_optimizer,
     optimizer_entry,
     takes_objective,
 )
-from benchmark.optimizers.schedules import SCHEDULES, ScheduleEntry
-from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
+from benchmark.optimizers.schedules import SCHEDULES, Plateau, ScheduleEntry
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, REGULARIZATION
 
 __all__ = [
     "CLIPPING",

@@ -10,8 +10,8 @@ from keras import ops
 from benchmark.backend import keras_internals
 from benchmark.optimizers.constructor import read_constructor
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, REGULARIZATION
 from benchmark.optimizers.tensors import Tensor
-from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
 
 if TYPE_CHECKING:
     _Front = Mechanics
@@ -56,16 +56,18 @@ class Substitution(_Front):
             name: value if callable(value) else self._checked(name, value)
             for name, value in given.items()
         }
-        own = {name: value for name, value in numbers.items() if name in table}
-        super().__init__(**{**arguments, **own})
-        defaults = {name: one.default for name, one in table.items() if one.default is not None}
+        variable_numbers = {name: value for name, value in numbers.items() if name in table}
+        super().__init__(**{**arguments, **variable_numbers})
+        defaults = {
+            name: number.default for name, number in table.items() if number.default is not None
+        }
         variables = {
             name: float(value)
             for name, value in {**defaults, **numbers}.items()
             if name not in self.constants and name != "learning_rate"
         }
         # Past Keras's own bookkeeping, which would wrap the dictionaries.
-        self.__dict__["_given"] = {**arguments, **own}
+        self.__dict__["_given"] = {**arguments, **variable_numbers}
         self.__dict__["_places"] = {
             name: self._place(name) for name in variables if name not in ours
         }
@@ -108,20 +110,20 @@ class Substitution(_Front):
 
     def _arguments(self) -> dict[str, Any]:
         """What an equal optimizer is constructed with."""
-        plain = {name: self.__dict__[place] for name, place in self._places.items()}
-        kept = {
+        plain = {name: self.__dict__[attribute] for name, attribute in self._places.items()}
+        from_attributes = {
             name: value
             for name, value in self.hyperparameters.items()
             if name in self._adjustable and name not in plain
         }
-        return {**self._given, "name": self.name, **kept, **plain}
+        return {**self._given, "name": self.name, **from_attributes, **plain}
 
     @contextlib.contextmanager
     def _tensors(self) -> Iterator[None]:
-        plain = {place: self.__dict__[place] for place in self._places.values()}
+        plain = {attribute: self.__dict__[attribute] for attribute in self._places.values()}
         try:
-            for name, place in self._places.items():
-                self.__dict__[place] = ops.convert_to_tensor(self._adjustable[name].value)
+            for name, attribute in self._places.items():
+                self.__dict__[attribute] = ops.convert_to_tensor(self._adjustable[name].value)
             yield
         finally:
             self.__dict__.update(plain)
@@ -134,21 +136,21 @@ class Substitution(_Front):
 
     def _place(self, name: str) -> str:
         """The attribute that holds a number as it was given."""
-        place = place_of(self, name)
-        if place is None:
+        attribute = place_of(self, name)
+        if attribute is None:
             raise ValueError(
                 f"{name} must be an attribute of {type(self).__name__} to be a tensor. "
                 f"Received a class without it. Make {name} a constant of it."
             )
-        return place
+        return attribute
 
 
 def place_of(optimizer: Any, name: str) -> str | None:
     """Return the attribute in which an optimizer keeps a number, or nothing."""
-    for place in (name, f"_{name}"):
-        value = optimizer.__dict__.get(place)
+    for attribute in (name, f"_{name}"):
+        value = optimizer.__dict__.get(attribute)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return place
+            return attribute
     return None
 
 

@@ -1,6 +1,6 @@
 """The base of our optimizers: Keras's mechanics around a pure update rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -8,15 +8,25 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.backend import keras_internals
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import check_size
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind, present
-from benchmark.optimizers.tensors import State, Tensor, assign_all, precision
-from benchmark.optimizers.variables import slot_variables, state_variables
+from benchmark.optimizers.rule_parts import not_begun
+from benchmark.optimizers.tensors import (
+    State,
+    Tensor,
+    assign_all,
+    precision,
+    state_variables,
+    weight_state_variables,
+    zeros,
+)
 
 
 class Optimizer(Mechanics):
-    """Base of the optimizers: subclass it, name the slots, and write the rule.
+    """Base of the optimizers: subclass it, name its state variables, and write the rule.
 
-    A subclass says what it keeps for every variable (``slot_names``), which numbers
+    A subclass says what it keeps for every variable (``state_names``), which numbers
     it takes (``hyperparameter_table``) and how one step is made (:meth:`rule`). The
     base does the rest, in Keras's order: unscale the loss, penalties, clip, decoupled
     weight decay, rule, moving average of the weights, constraints.
@@ -27,7 +37,7 @@ class Optimizer(Mechanics):
     *structural*, fixed at construction, is only whether a hyperparameter is there.
 
     Departures from Keras: those of :class:`~benchmark.optimizers.mechanics.Mechanics`;
-    and weights of 16 bits keep their slots and compute their step in float32.
+    and weights of 16 bits keep their state and compute their step in float32.
 
     Args:
         learning_rate: a number > 0, or a ``LearningRateSchedule`` of the iteration.
@@ -47,8 +57,15 @@ class Optimizer(Mechanics):
         TypeError: a number is no number.
     """
 
-    slot_names: tuple[str, ...] = ()
+    entry: ClassVar[OptimizerEntry | None] = None
+    """What the class declares of itself. Its hyperparameters, options and sizes are then the
+    arguments of the constructor, unless the class writes its own."""
+    constant_names: tuple[str, ...] = ()
+    """Which hyperparameters are structural: each value is a program of its own."""
+    state_names: tuple[str, ...] = ()
     """What is kept for every variable, in its shape, zero at the start."""
+    knows_first_gradient: ClassVar[bool] = False
+    """Whether the rule is told of a variable's first gradient, by the state ``begun``."""
     decays_in_rule: bool = False
     """Whether :meth:`rule` decays the weights itself, by ``weight_decay`` where it is given one."""
     is_elementwise: ClassVar[bool] = True
@@ -90,13 +107,34 @@ class Optimizer(Mechanics):
         self._make_adjustable(checked, kind)
         for key in checked:
             keras.optimizers.Optimizer.__setattr__(self, key, self._adjustable[key])
-        self._slots: list[State] = []
+        self._states: list[State] = []
         self._shared: State = {}
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Make table and constructor of a class that declares an entry."""
+        super().__init_subclass__(**arguments)
+        if "slot_names" in cls.__dict__:  # its former name, read for one release
+            cls.state_names = cls.__dict__["slot_names"]
+        entry = cls.__dict__.get("entry")
+        if entry is None:
+            return
+        if "hyperparameter_table" not in cls.__dict__:
+            cls.hyperparameter_table = entry.hyperparameters
+        cls.constant_names = tuple(n for n in entry.hyperparameters if n in entry.constants)
+        cls.__doc__ = entry.documented(cls.__doc__)
+        if "__init__" not in cls.__dict__:
+            cls.__init__ = _constructor(cls, entry)  # type: ignore[method-assign]
 
     # What a subclass writes.
 
+    def set_options(self, options: Mapping[str, Any]) -> None:
+        """Take the options of the entry; a subclass may check them first."""
+        assert self.entry is not None, "only a class with an entry has options"
+        for name, value in options.items():
+            setattr(self, name, type(self.entry.options[name])(value))
+
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-        """Return the new slots of one variable and the update u of W ← W − u.
+        """Return the new state of one variable and the update u of W ← W − u.
 
         It must be pure and free of Python branches on values. Where ``is_elementwise``,
         it may be called once for each of its results, and it must broadcast: with
@@ -104,7 +142,7 @@ class Optimizer(Mechanics):
         (trials, weights).
 
         Args:
-            state: the slots, and read-only ``"weights"`` (before this step, after
+            state: its state variables, and read-only ``"weights"`` (before this step, after
                 weight decay), ``"step"`` (1 at the first update) and what
                 :meth:`shared_rule` returned, in its own type.
             gradient: after clipping, in the shape of the weights.
@@ -145,10 +183,10 @@ class Optimizer(Mechanics):
         """
         return shared, updates
 
-    def initial_slots(self, weights: Tensor) -> State:
-        """Return the slots of one variable before the first step: zeros of its shape."""
-        dtype = precision(weights)
-        return {name: ops.zeros(weights.shape, dtype=dtype) for name in self.slot_names}
+    def initial_state(self, weights: Tensor) -> State:
+        """Return the state of one variable before the first step: zeros of its shape."""
+        state = zeros(self.state_names, weights)
+        return {**state, **not_begun(weights)} if self.knows_first_gradient else state
 
     def initial_shared(self) -> State:
         """Return the state that belongs to no single variable, before the first step."""
@@ -161,40 +199,48 @@ class Optimizer(Mechanics):
             values: in the order of ``variables``, of a built optimizer.
 
         Returns:
-            The slots of each weight by name, and the shared state by name.
+            The state of each weight by name, and the shared state by name.
         """
-        known = {id(own): value for own, value in zip(self.variables, values, strict=True)}
+        value_of = {id(key): value for key, value in zip(self.variables, values, strict=True)}
         states = [
-            {name: known[id(variable)] for name, variable in state.items()}
-            for state in (*self._slots, self._shared)
+            {name: value_of[id(variable)] for name, variable in state.items()}
+            for state in (*self._states, self._shared)
         ]
         return states[:-1], states[-1]
 
     def reset(self) -> None:
-        """Forget all training: iterations, slots, averages; the hyperparameters stay.
+        """Forget all training: iterations, state, averages; the hyperparameters stay.
 
         The variables stay the same objects, so a compiled model can be used for the
         next trial once its own weights are set.
         """
         if not self.built:
             return
-        kept = {id(variable) for variable in self._adjustable.values()}
+        hyperparameters = {id(variable) for variable in self._adjustable.values()}
         for variable in self.variables:
-            if id(variable) not in kept:  # averages and accumulators of Keras's base too
+            if id(variable) not in hyperparameters:  # averages and accumulators of Keras's base too
                 variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
         trained = keras_internals.trained_variables(self)
-        for weights, slots in zip(trained, self._slots, strict=True):
-            assign_all(slots, _apart(self.initial_slots(weights)))
+        for weights, state in zip(trained, self._states, strict=True):
+            assign_all(state, _apart(self.initial_state(weights)))
         assign_all(self._shared, _apart(self.initial_shared()))
 
     # Keras's mechanics.
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain values."""
+        entry = self.entry
+        structural = () if entry is None else (*entry.options, *entry.sizes)
+        return {**super().get_config(), **{name: getattr(self, name) for name in structural}}
+
     def build(self, variables: Sequence[Any]) -> None:
-        """Create the slots of the trainable variables; Keras calls it."""
+        """Create the state of the trainable variables; Keras calls it."""
         if self.built:
             return
         super().build(variables)
-        self._slots = [slot_variables(self, weights, self.initial_slots) for weights in variables]
+        self._states = [
+            weight_state_variables(self, weights, self.initial_state) for weights in variables
+        ]
         self._shared = state_variables(self, self.initial_shared)
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
@@ -205,7 +251,7 @@ class Optimizer(Mechanics):
         Args:
             gradient: of the variable.
             variable: one of those that the optimizer was built with.
-            learning_rate: α of this step.
+            learning_rate: η of this step.
 
         Raises:
             NotImplementedError: the step of one variable depends on all of them.
@@ -228,8 +274,10 @@ class Optimizer(Mechanics):
     @property
     def _steps_apart(self) -> bool:
         """Whether the step of each variable depends on no other."""
-        kind = type(self)
-        return kind.shared_rule is Optimizer.shared_rule and kind.joint_rule is Optimizer.joint_rule
+        rules = type(self)
+        return (
+            rules.shared_rule is Optimizer.shared_rule and rules.joint_rule is Optimizer.joint_rule
+        )
 
     def _update_all(
         self, gradients: Sequence[Tensor], variables: Sequence[Any], learning_rate: Tensor
@@ -241,7 +289,9 @@ class Optimizer(Mechanics):
         for index, gradient, variable in zip(indices, gradients, variables, strict=True):
             dtype = precision(variable)
             # Tensors, not variables: TensorFlow's lack what some operations of Keras ask for.
-            state = {name: ops.cast(slot, slot.dtype) for name, slot in self._slots[index].items()}
+            state = {
+                name: ops.cast(value, value.dtype) for name, value in self._states[index].items()
+            }
             state["weights"] = ops.cast(variable, dtype)
             state["step"] = ops.cast(step, dtype)
             states.append(state)
@@ -252,10 +302,11 @@ class Optimizer(Mechanics):
         for index, state, gradient, variable in zip(
             indices, states, cast_gradients, variables, strict=True
         ):
-            own = self._numbers_for(variable, numbers)
-            kept = {name: state.pop(name) for name in self._slots[index]}
-            slots, update, same = self._ruled(kept, {**shared, **state}, gradient, own)
-            assign_all(self._slots[index], slots)
+            rule_numbers = self._numbers_for(variable, numbers)
+            old_state = {name: state.pop(name) for name in self._states[index]}
+            read_only = {**shared, **state}
+            new_state, update, same = self._ruled(old_state, read_only, gradient, rule_numbers)
+            assign_all(self._states[index], new_state)
             updates.append(update)
             seen.append(same)
         # Twice, for the same reason as in `_ruled`; what is not used is not computed.
@@ -267,23 +318,24 @@ class Optimizer(Mechanics):
             variable.assign(ops.cast(new, variable.dtype))
 
     def _ruled(
-        self, slots: State, others: State, gradient: Tensor, numbers: State
+        self, state: State, read_only: State, gradient: Tensor, numbers: State
     ) -> tuple[State, Tensor, Tensor]:
-        """Return the new slots, and the update twice: for the weights, and for what is shared.
+        """Return the new state, and the update twice: for the weights, and for what is shared.
 
-        Each is computed apart where all is elementwise, so that one loop over memory gives all.
+        Where all is elementwise each of them is computed separately, so that one loop over memory
+        gives all.
         """
 
         def ruled(given: tuple[State, Tensor]) -> tuple[State, Tensor]:
-            return self.rule({**others, **given[0]}, given[1], numbers)
+            return self.rule({**read_only, **given[0]}, given[1], numbers)
 
         if not self.is_elementwise:
-            new, update = ruled((slots, gradient))
+            new, update = ruled((state, gradient))
             return new, update, update
         is_joint = type(self).joint_rule is not Optimizer.joint_rule
-        found = backend.apart(ruled, (slots, gradient), len(slots) + 1 + is_joint)
-        new = {name: found[place][0][name] for place, name in enumerate(found[0][0])}
-        return new, found[len(new)][1], found[-1][1]
+        results = backend.apart(ruled, (state, gradient), len(state) + 1 + is_joint)
+        new = {name: results[index][0][name] for index, name in enumerate(results[0][0])}
+        return new, results[len(new)][1], results[-1][1]
 
     def _numbers_for(self, variable: Any, numbers: State) -> State:
         """The numbers of the rule of one variable, without decay where it is excluded from it."""
@@ -303,3 +355,39 @@ class Optimizer(Mechanics):
 def _apart(values: State) -> State:
     """Copies: JAX donates buffers to a compiled step, and no buffer twice."""
     return {name: ops.copy(value) for name, value in values.items()}
+
+
+def _constructor(optimizer_class: Any, entry: OptimizerEntry) -> Callable[..., None]:
+    """The constructor of a class that declares its arguments."""
+    signature = entry.signature
+    # The nearest base that declares nothing: it takes numbers by name, and the other arguments.
+    base = next(base for base in optimizer_class.__mro__[1:] if base.__dict__.get("entry") is None)
+    variable = [name for name in entry.hyperparameters if name not in entry.constants]
+    variable.remove("learning_rate")
+
+    def construct(self: Any, *positional: Any, **named: Any) -> None:
+        given = signature.bind(self, *positional, **named)
+        given.apply_defaults()
+        values: dict[str, Any] = given.arguments
+        arguments = values["arguments"]
+        numbers = {name: values[name] for name in variable}
+        if "weight_decay" in numbers:
+            arguments = {**arguments, "weight_decay": numbers.pop("weight_decay")}
+            if arguments["weight_decay"] is None:
+                rule = entry.hyperparameters["weight_decay"]
+                raise ValueError(
+                    f"weight_decay must be {rule.rule}. Received None. "
+                    f"Give for instance {rule.default:g}."
+                )
+        constants = {name: values[name] for name in optimizer_class.constant_names}
+        if constants:
+            arguments = {**arguments, "constants": constants}
+        sizes = {name: check_size(name, values[name]) for name in entry.sizes}
+        base.__init__(self, values["learning_rate"], numbers, **arguments)
+        self.set_options({name: values[name] for name in entry.options})
+        for name, value in sizes.items():
+            setattr(self, name, value)
+
+    construct.__name__ = "__init__"
+    construct.__signature__ = signature  # type: ignore[attr-defined]
+    return construct

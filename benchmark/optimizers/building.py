@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import did_you_mean
 from benchmark.optimizers.registry import is_adapted, load_optimizer, optimizer_entry
-from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, REGULARIZATION
 
 if TYPE_CHECKING:
     from benchmark.optimizers.examination import Findings
@@ -84,9 +84,9 @@ def plain_optimizer(
 def constant_hyperparameters(name: str, options: Mapping[str, Any]) -> frozenset[str]:
     """Return the numbers that an optimizer cannot take as tensors; they are structure.
 
-    Of ours those that shape a loop or a slot. A class of Keras or of a user is tried out once
-    in a process, which takes about a second; all numbers of one that cannot be adapted are
-    constants.
+    For built-in optimizers these are the numbers that shape a loop or a state variable. A class
+    of Keras or of a user is tried out once in a process, which takes about a second; where it
+    cannot be adapted, all its numbers are constants.
 
     Args:
         name: of the optimizer.

@@ -150,17 +150,17 @@ def clip_by_percentile(
         3.0
     """
     unit, relative = _norm_in_units(gradients)
-    places = ops.arange(HISTORY, dtype="int32")
+    positions = ops.arange(HISTORY, dtype="int32")
     step = ops.cast(step, "int32")
     norm = ops.cast(unit * relative, norms.dtype)
-    norms = ops.where(places == step % HISTORY, norm, norms)
+    norms = ops.where(positions == step % HISTORY, norm, norms)
     count = ops.minimum(step + 1, HISTORY)
-    ordered = ops.sort(ops.where(places < count, norms, float("inf")))
-    place = ops.cast(percentile, norms.dtype) / 100 * ops.cast(count - 1, norms.dtype)
-    below = ops.cast(ops.floor(place), "int32")
+    ordered = ops.sort(ops.where(positions < count, norms, float("inf")))
+    position = ops.cast(percentile, norms.dtype) / 100 * ops.cast(count - 1, norms.dtype)
+    below = ops.cast(ops.floor(position), "int32")
     low = ops.take(ordered, below)
     high = ops.take(ordered, ops.minimum(below + 1, count - 1))
-    threshold = low + (place - ops.floor(place)) * (high - low)
+    threshold = low + (position - ops.floor(position)) * (high - low)
     return _scale_group(gradients, unit, relative, threshold), norms
 
 
@@ -193,11 +193,11 @@ def _scale_group(
 ) -> list[Tensor]:
     """Scale gradients of the norm ``unit`` · ``relative`` to the threshold, where beyond it."""
     limit = ops.cast(threshold, unit.dtype)
-    one = ops.ones_like(unit)
-    factor = ops.where(unit * relative > limit, limit / relative, one)
+    unity = ops.ones_like(unit)
+    factor = ops.where(unit * relative > limit, limit / relative, unity)
     factor = ops.where(ops.isfinite(unit), factor, float("nan"))
     # Divided by the unit first: the norm itself may lie beyond the range.
-    unit = ops.where(factor == 1, one, unit)
+    unit = ops.where(factor == 1, unity, unit)
     return [
         ops.cast(ops.cast(gradient, unit.dtype) / unit * factor, gradient.dtype)
         for gradient in gradients
@@ -208,12 +208,12 @@ def _clip_units(gradient: Tensor, weights: Tensor, threshold: Tensor) -> Tensor:
     dtype = norm_dtype([gradient])
     precise = ops.cast(gradient, dtype)
     unit, relative = _unit_norms(precise)
-    own, of_own = _unit_norms(ops.cast(weights, dtype))
-    limit = ops.cast(threshold, dtype) * ops.maximum(own * of_own, LEAST_WEIGHTS)
+    weight_unit, weight_norm = _unit_norms(ops.cast(weights, dtype))
+    limit = ops.cast(threshold, dtype) * ops.maximum(weight_unit * weight_norm, LEAST_WEIGHTS)
     # A gradient of zero has the relative norm zero, and is never beyond the limit.
     scaled = (precise / unit) * (limit / ops.where(relative > 0, relative, 1.0))
-    kept = ops.where(unit * relative > limit, scaled, precise)
-    return ops.cast(ops.where(ops.isfinite(unit), kept, float("nan")), gradient.dtype)
+    limited = ops.where(unit * relative > limit, scaled, precise)
+    return ops.cast(ops.where(ops.isfinite(unit), limited, float("nan")), gradient.dtype)
 
 
 def _unit_norms(tensor: Tensor) -> tuple[Tensor, Tensor]:
@@ -236,8 +236,8 @@ def _norm_in_units(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """
     if norm_dtype(tensors) == "float32" and result_type("float64", "float64") == "float64":
         squares = sum(_total(ops.square(ops.cast(tensor, "float64"))) for tensor in tensors)
-        one = ops.ones_like(squares)
-        return ops.where(ops.isfinite(squares), one, float("nan")), ops.sqrt(squares)
+        unity = ops.ones_like(squares)
+        return ops.where(ops.isfinite(squares), unity, float("nan")), ops.sqrt(squares)
     dtype = norm_dtype(tensors)
     # As one vector: XLA takes twice as long to compile one reduction for each tensor.
     flat = ops.concatenate([ops.reshape(ops.cast(tensor, dtype), (-1,)) for tensor in tensors])

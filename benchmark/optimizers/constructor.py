@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmark.optimizers.hyperparameter import Hyperparameter
-from benchmark.optimizers.thresholds import CLIPPING, OF_KERAS, WEIGHT_DECAY
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, OF_KERAS, WEIGHT_DECAY
 
 Option = bool | str
 """A structural argument that a study may fix."""
@@ -41,18 +41,18 @@ def parameters_of(optimizer_class: type) -> dict[str, Any]:
         >>> parameters_of(Derived)
         {'rho': 0.5, 'momentum': 0.9, 'name': None}
     """
-    found: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     for base in optimizer_class.__mro__:
         constructor = base.__dict__.get("__init__")
         if constructor is None:
             continue
         parameters = list(inspect.signature(constructor).parameters.values())[1:]
-        for one in parameters:
-            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
-                found.setdefault(one.name, one.default)
-        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        for parameter in parameters:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                defaults.setdefault(parameter.name, parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
-    return found
+    return defaults
 
 
 def required_of(optimizer_class: type) -> list[str]:
@@ -66,9 +66,9 @@ def required_of(optimizer_class: type) -> list[str]:
     """
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [
-        one.name
-        for one in inspect.signature(optimizer_class).parameters.values()
-        if one.default is one.empty and one.kind not in variadic
+        parameter.name
+        for parameter in inspect.signature(optimizer_class).parameters.values()
+        if parameter.default is parameter.empty and parameter.kind not in variadic
     ]
 
 
@@ -79,7 +79,7 @@ def read_constructor(
 
     A number is an argument whose default is one; its range goes by its name. An option is
     an argument whose default is true, false or a text; it is structural. What Keras's base
-    takes is neither, but for ``weight_decay``, which is there where it is given.
+    takes is neither, except ``weight_decay``, which is a number if it is given.
 
     Args:
         optimizer_class: one that can be constructed without arguments.
@@ -87,11 +87,11 @@ def read_constructor(
     numbers: dict[str, Hyperparameter] = {}
     options: dict[str, Option] = {}
     parameters = parameters_of(optimizer_class)
-    own = set(inspect.signature(optimizer_class).parameters)
+    named = set(inspect.signature(optimizer_class).parameters)
     for name, default in parameters.items():
         if name in _OF_ANY | _OF_TRAINING or not isinstance(default, int | float | str):
             continue
-        if name not in own and not _accepts(optimizer_class, name, default):
+        if name not in named and not _accepts(optimizer_class, name, default):
             continue
         if isinstance(default, bool | str):
             options[name] = default

@@ -1,9 +1,9 @@
 """What of a Keras optimizer class may be a tensor, found out by trying.
 
-A class may branch on a number in Python, turn it into a float, use it in its constructor
-or in ``build`` only, or keep it under another name: then it is a *constant* there, and each
-value of it has a program of its own. Nobody's documentation says which; so the class is
-made to step, on two small variables, with its numbers as tensors.
+A class may branch on a number in Python, turn it into a float, use it only in its constructor
+or in ``build``, or keep it under another name. Then the number is a *constant* of the class, and
+each of its values compiles a program of its own. Documentation does not say which numbers these
+are, so the class takes some steps on two small variables with its numbers as tensors.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,9 +19,54 @@ from benchmark.backend import keras_internals
 from benchmark.errors import failure_reason
 from benchmark.optimizers.adapter import adapt, place_of
 from benchmark.optimizers.constructor import read_constructor
-from benchmark.optimizers.tolerances import ROUNDING, distance, other_values, tolerance
+from benchmark.optimizers.hyperparameter import Hyperparameter
 
 Array = np.ndarray[Any, Any]
+ROUNDING = 1e-3
+"""The share of the way that two computations of the same steps may be apart.
+
+Keras computes 1 − β from a Python float, a program from its float32: for β = 0.999 that is
+1e-5 of it, and 2e-4 of the moments where β = 0.9999. Iterations that orthogonalise (Muon)
+magnify it some times.
+"""
+UNITS = 8 * float(np.finfo("float32").eps)
+"""Roundings of weights of size one in four steps, some operations each."""
+
+
+def distance(points: Sequence[Array], others: Sequence[Array]) -> float:
+    """The largest difference; infinite where anything is not finite.
+
+    Example:
+        >>> distance([np.zeros(2)], [np.array([1.0, -3.0])])
+        3.0
+    """
+    pairs = zip(points, others, strict=True)
+    largest = max(float(np.max(np.abs(point - reference))) for point, reference in pairs)
+    return largest if np.isfinite(largest) else float("inf")
+
+
+def tolerance(points: Sequence[Array], start: Sequence[Array]) -> float:
+    """How far two computations may be apart that went from ``start`` to ``points``."""
+    return ROUNDING * distance(points, start) + UNITS
+
+
+def other_values(rule: Hyperparameter, usual: float) -> list[float]:
+    """Other values of a number, those first that change most within its range.
+
+    Example:
+        >>> other_values(Hyperparameter(default=0.9, low=0.0, high=1.0), 0.9)
+        [0.5, 0.75, 0.45, 0.0625, 0.5]
+        >>> other_values(Hyperparameter(default=5, low=1.0, integer=True), 5)
+        [6, 4]
+    """
+    if rule.integer:
+        whole = [int(usual) + 1, max(1, int(usual) - 1)]
+        return [value for value in whole if rule.allows(value)]
+    shares = [0.5, 0.75] if rule.high == 1 else []
+    candidates = [*shares, usual / 2, 2 * usual, 2.0**-4, 0.5, -usual, 2.0]
+    return [value for value in candidates if rule.allows(value) and value != usual]
+
+
 Arguments = tuple[tuple[str, Any], ...]
 """Keyword arguments as a value, sorted by name."""
 RATE = 2.0**-4
@@ -91,11 +136,11 @@ def verify(optimizer_class: Any, arguments: Arguments, findings: Findings) -> st
     trial = _Trial(optimizer_class, dict(arguments))
     try:
         optimizer = trial.adapted(findings.constants)
-        found = [rows[0] for rows in trial.steps(optimizer, [{}])]
-        own = trial.plain_steps({})
+        adapted = [rows[0] for rows in trial.steps(optimizer, [{}])]
+        plain = trial.plain_steps({})
     except (Exception, SystemExit) as error:  # a class of anyone's
         return failure_reason(error)
-    return "" if distance(found, own) <= trial.tolerance(own) else DIFFERENT
+    return "" if distance(adapted, plain) <= trial.tolerance(plain) else DIFFERENT
 
 
 class _Trial:
@@ -113,7 +158,7 @@ class _Trial:
         if "learning_rate" not in table:
             self.arguments.pop("learning_rate")
         self.table = table
-        present = {name for name, one in table.items() if one.default is not None}
+        present = {name for name, number in table.items() if number.default is not None}
         self.numbers = sorted(present | (set(arguments) & set(table)))
         random = np.random.default_rng(3)
         self.start = [random.uniform(0.2, 1, shape).astype("float32") for shape in SHAPES]
@@ -146,24 +191,24 @@ class _Trial:
         """
         optimizer = self.adapted(constants)
         usual = _variables_of(optimizer)
-        own = self.plain_steps({})
+        plain = self.plain_steps({})
         changed: dict[str, tuple[float, list[Array]]] = {}
         for name in (name for name in usual if name in self.numbers):
-            found = self._changed(name, usual[name], own)
-            if found is not None:
-                changed[name] = found
+            change = self._changed(name, usual[name], plain)
+            if change is not None:
+                changed[name] = change
         rows = [usual, *({**usual, name: value} for name, (value, _) in changed.items())]
         together = self.steps(optimizer, rows)
-        expected = [own, *(points for _, points in changed.values())]
+        expected = [plain, *(points for _, points in changed.values())]
         wrong = {name for name in usual if name in self.numbers and name not in changed}
-        for place, (name, points) in enumerate(zip(["", *changed], expected, strict=True)):
-            found_points = [stacked[place] for stacked in together]
+        for index, (name, points) in enumerate(zip(["", *changed], expected, strict=True)):
+            found_points = [stacked[index] for stacked in together]
             if distance(found_points, points) > self.tolerance(points):
                 wrong.add(name)
         return wrong
 
     def _changed(
-        self, name: str, usual: float, own: list[Array]
+        self, name: str, usual: float, plain: list[Array]
     ) -> tuple[float, list[Array]] | None:
         """Another value of a number, and where the class itself gets with it.
 
@@ -174,7 +219,7 @@ class _Trial:
                 points = self.plain_steps({name: value})
             except (Exception, SystemExit):  # noqa: S112 - a range that is not in the table
                 continue
-            if distance(points, own) > VISIBLE * distance(own, self.start):
+            if distance(points, plain) > VISIBLE * distance(plain, self.start):
                 return value, points
         return None
 
@@ -201,19 +246,19 @@ class _Trial:
         for numbers in rows:
             optimizer.set_hyperparameters(numbers)
             states.append([np.array(ops.convert_to_numpy(v.value)) for v in optimizer.variables])
-        own = [np.stack(values) for values in zip(*states, strict=True)]
-        return own, [np.stack([value] * len(rows)) for value in self.start]
+        values_of_rows = [np.stack(values) for values in zip(*states, strict=True)]
+        return values_of_rows, [np.stack([value] * len(rows)) for value in self.start]
 
-    def _traced(self, optimizer: Any, own: Any, weights: Any) -> Any:
+    def _traced(self, optimizer: Any, variables: Any, weights: Any) -> Any:
         step = backend.vectorize(optimizer.stateless_apply, (0, None, 0))
-        return backend.trace(step, own, self.gradients[0], weights)
+        return backend.trace(step, variables, self.gradients[0], weights)
 
     def steps(self, optimizer: Any, rows: Sequence[Mapping[str, float]]) -> list[Array]:
         """Where the adapted class gets as a pure function, with the numbers of each row."""
-        own, weights = self._states(optimizer, rows)
-        step = self._traced(optimizer, own, weights)
+        variables, weights = self._states(optimizer, rows)
+        step = self._traced(optimizer, variables, weights)
         for gradients in self.gradients:
-            weights, own = step(list(own), gradients, list(weights))
+            weights, variables = step(list(variables), gradients, list(weights))
         return [np.asarray(ops.convert_to_numpy(weight)) for weight in weights]
 
     def tolerance(self, points: list[Array]) -> float:

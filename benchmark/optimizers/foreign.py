@@ -25,7 +25,7 @@ class ForeignClassError(UserError, ValueError):
 
 
 def is_foreign(name: str) -> bool:
-    """Return whether a name stands for a class outside our table.
+    """Return whether a name stands for a class that is not built in.
 
     Example:
         >>> is_foreign("keras:Adam"), is_foreign("adam")
@@ -77,25 +77,25 @@ def check_permission(name: str) -> None:
 @cache
 def imported_class(name: str) -> Any:
     """Import a class once; see :func:`foreign_class`."""
-    place, _, class_name = name.partition(":")
+    source, _, class_name = name.partition(":")
     keras = _keras()
-    module = keras.optimizers if place == KERAS else _module(name, place)
-    found: Any = getattr(module, class_name, None)
-    _check_class(name, found, module)
-    required = required_of(found)
+    module = keras.optimizers if source == KERAS else _module(name, source)
+    optimizer_class: Any = getattr(module, class_name, None)
+    _check_class(name, optimizer_class, module)
+    required = required_of(optimizer_class)
     if required:
         raise ForeignClassError(
             "the optimizer must be constructible without arguments. "
             f"Received {name!r}, which requires {', '.join(required)}. Give them defaults."
         )
     try:
-        found()
+        optimizer_class()
     except (Exception, SystemExit) as error:  # a class of anyone's
         raise ForeignClassError(
             f"the optimizer must be constructible without arguments. Received {name!r}, which "
             f"raises {failure_reason(error)}. Fix its defaults."
         ) from error
-    return found
+    return optimizer_class
 
 
 def _keras() -> Any:
@@ -117,12 +117,12 @@ def add_current_folder() -> None:
         sys.path.append(os.getcwd())  # noqa: PTH109
 
 
-def _module(name: str, place: str) -> ModuleType:
+def _module(name: str, source: str) -> ModuleType:
     add_current_folder()
     try:
-        return importlib.import_module(place)
+        return importlib.import_module(source)
     except ModuleNotFoundError as error:
-        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+        if error.name and (source == error.name or source.startswith(f"{error.name}.")):
             raise ForeignClassError(
                 f"the module of an optimizer must be there. Received {name!r}, and there is no "
                 f"{error.name}. Run from the folder that holds it, or install it."
@@ -139,29 +139,29 @@ def _import_sentence(name: str, error: BaseException) -> str:
     )
 
 
-def _check_class(name: str, found: Any, module: ModuleType) -> None:
+def _check_class(name: str, candidate: Any, module: ModuleType) -> None:
     base = _keras().optimizers.Optimizer
-    place = name.partition(":")[0]
-    where = "keras.optimizers" if place == KERAS else place
-    if found is None:
+    source = name.partition(":")[0]
+    where = "keras.optimizers" if source == KERAS else source
+    if candidate is None:
         known = [
             key
             for key, value in vars(module).items()
             if inspect.isclass(value) and issubclass(value, base)
         ]
-        near = did_you_mean(name.partition(":")[2], known).replace("`", f"`{place}:", 1)
+        near = did_you_mean(name.partition(":")[2], known).replace("`", f"`{source}:", 1)
         remedy = near or f" Its optimizers are {', '.join(sorted(known)) or 'none'}."
         raise ForeignClassError(
             f"the optimizer must be a class of {where}. Received {name!r}.{remedy}"
         )
-    if not inspect.isclass(found) or not issubclass(found, base):
+    if not inspect.isclass(candidate) or not issubclass(candidate, base):
         raise ForeignClassError(
             "the optimizer must be a subclass of keras.optimizers.Optimizer. "
-            f"Received {name!r}, which is {_kind(found)}. Name a class of an optimizer."
+            f"Received {name!r}, which is {_kind(candidate)}. Name a class of an optimizer."
         )
 
 
-def _kind(found: Any) -> str:
-    if inspect.isclass(found):
-        return f"a class of {', '.join(base.__name__ for base in found.__bases__)}"
-    return f"of type {type(found).__name__}"
+def _kind(candidate: Any) -> str:
+    if inspect.isclass(candidate):
+        return f"a class of {', '.join(base.__name__ for base in candidate.__bases__)}"
+    return f"of type {type(candidate).__name__}"

@@ -66,7 +66,7 @@ class Hyperparameter:
         """Return ``value`` as a plain number, or refuse it with a sentence.
 
         Args:
-            name: how the hyperparameter is called, for the message.
+            name: of the hyperparameter, for the message.
             value: a real number; NumPy scalars are welcome, booleans are not.
 
         Raises:
@@ -96,3 +96,16 @@ class Hyperparameter:
         low, high = self.space["low"], self.space["high"]
         middle = math.sqrt(low * high) if self.space.get("log") else (low + high) / 2
         return f" Give for instance {middle:.2g}."
+
+
+def check_size(name: str, value: Any, instance: int = 768) -> int:
+    """Return a structural size, or refuse it with a sentence.
+
+    Raises:
+        ValueError: it is no whole number ≥ 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"{name} must be a whole number >= 1. Received {value!r}. Give for instance {instance}."
+        )
+    return value

@@ -109,8 +109,8 @@ def wolfe(objective: Objective, line: Line, first: Tensor, trials: int) -> Found
         ops.cast(never, "int32"),
         *line.gradient,
     )
-    found = ops.fori_loop(0, trials, body, start)
-    return Found(found[1], list(found[5 : 5 + size]), found[4])
+    bracket = ops.fori_loop(0, trials, body, start)
+    return Found(bracket[1], list(bracket[5 : 5 + size]), bracket[4])
 
 
 def backtrack(

@@ -9,7 +9,6 @@ Every function takes the last two axes for a matrix and maps over those before t
 """
 
 import math
-from typing import Any
 
 from keras import ops
 from keras.backend import standardize_dtype
@@ -48,19 +47,6 @@ def is_due(updates: Tensor, frequency: Tensor) -> Tensor:
         frequency: a whole number ≥ 1.
     """
     return ops.equal(ops.mod(updates, frequency), 0)
-
-
-def check_size(name: str, value: Any, instance: int = 768) -> int:
-    """Return a structural size, or refuse it with a sentence.
-
-    Raises:
-        ValueError: it is no whole number ≥ 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"{name} must be a whole number >= 1. Received {value!r}. Give for instance {instance}."
-        )
-    return value
 
 
 def transposed(matrix: Tensor) -> Tensor:
@@ -176,10 +162,10 @@ def orthogonalized(
     """
     first, second, third = coefficients
     is_tall = matrix.shape[-2] > matrix.shape[-1]
-    found = transposed(matrix) if is_tall else matrix
-    norm = ops.sqrt(ops.sum(ops.square(found), axis=(-2, -1), keepdims=True))
-    found = found / (norm + 1e-7)
+    x = transposed(matrix) if is_tall else matrix
+    norm = ops.sqrt(ops.sum(ops.square(x), axis=(-2, -1), keepdims=True))
+    x = x / (norm + 1e-7)
     for _ in range(steps):
-        square = found @ transposed(found)
-        found = first * found + (second * square + third * (square @ square)) @ found
-    return transposed(found) if is_tall else found
+        square = x @ transposed(x)
+        x = first * x + (second * square + third * (square @ square)) @ x
+    return transposed(x) if is_tall else x

@@ -12,9 +12,17 @@ from benchmark.errors import did_you_mean
 from benchmark.optimizers import clipping
 from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.penalties import with_penalties
-from benchmark.optimizers.tensors import State, Tensor, dense, plain_number, precision
-from benchmark.optimizers.thresholds import CLIPPING, REGULARIZATION
-from benchmark.optimizers.variables import number_variable, state_variables
+from benchmark.optimizers.shared_hyperparameters import CLIPPING, REGULARIZATION
+from benchmark.optimizers.tensors import (
+    State,
+    Tensor,
+    dense,
+    number_dtype,
+    number_variable,
+    plain_number,
+    precision,
+    state_variables,
+)
 
 _CLIP: dict[str, Callable[[Sequence[Tensor], Tensor], list[Tensor]]] = {
     "clipnorm": clipping.clip_by_norm,
@@ -107,8 +115,8 @@ class Mechanics(OptimizerHooks):
             return
         super().build(variables)
         if self._clipping_kind == "percentile_clipnorm":
-            found = state_variables(self, _no_norms)
-            self.__dict__["_gradient_norms"] = found["gradient_norms"]
+            variables_of_clipping = state_variables(self, _no_norms)
+            self.__dict__["_gradient_norms"] = variables_of_clipping["gradient_norms"]
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Make one step; Keras calls it with the gradients of a batch."""
@@ -144,8 +152,8 @@ class Mechanics(OptimizerHooks):
     @property
     def has_evaluation_weights(self) -> bool:
         """Whether the model is evaluated at other weights than the trained ones; structural."""
-        own, usual = type(self), keras.optimizers.Optimizer
-        finalizes = own.finalize_variable_values is not usual.finalize_variable_values
+        optimizer_class, usual = type(self), keras.optimizers.Optimizer
+        finalizes = optimizer_class.finalize_variable_values is not usual.finalize_variable_values
         return bool(self.use_ema) or finalizes
 
     def evaluation_weights(
@@ -258,8 +266,7 @@ class Mechanics(OptimizerHooks):
 
 
 def _no_norms() -> State:
-    dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-    return {"gradient_norms": ops.zeros((clipping.HISTORY,), dtype)}
+    return {"gradient_norms": ops.zeros((clipping.HISTORY,), number_dtype())}
 
 
 def present(numbers: Mapping[str, float | None]) -> dict[str, float]:

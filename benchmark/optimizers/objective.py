@@ -52,19 +52,19 @@ def objective_of(
             list of scalars, empty where the model has none.
         loss: of z, a scalar.
         is_linear: whether the loss is linear in z, as where a model puts out the very values
-            that are minimised. Its Gauss-Newton matrix would be zero; H stands for it.
+            that are minimised. Its Gauss-Newton matrix would be zero; H takes its place.
     """
 
     def penalized(z: Tensor, penalties: Sequence[Tensor], like: Tensor) -> Tensor:
         # Keras's cross-entropy sums in float64 on JAX.
         value = ops.cast(loss(z), like.dtype)
-        return sum((ops.cast(one, like.dtype) for one in penalties), start=value)
+        return sum((ops.cast(term, like.dtype) for term in penalties), start=value)
 
     def value(weights: Sequence[Tensor]) -> Tensor:
         return penalized(*outputs(weights), weights[0])
 
     def penalty(weights: Sequence[Tensor]) -> Tensor:
-        return sum(ops.cast(one, weights[0].dtype) for one in outputs(weights)[1])
+        return sum(ops.cast(term, weights[0].dtype) for term in outputs(weights)[1])
 
     gradient = backend.value_and_grad(value)
     hessian = backend.hessian_vector_product(value)
@@ -72,8 +72,8 @@ def objective_of(
     of_penalty = backend.hessian_vector_product(penalty)
 
     def value_and_gradient(weights: Sequence[Tensor]) -> tuple[Tensor, Vector]:
-        found, gradients = gradient(weights)
-        return found, list(gradients)
+        loss, gradients = gradient(weights)
+        return loss, list(gradients)
 
     def gauss_newton(weights: Sequence[Tensor], vectors: Sequence[Tensor]) -> Vector:
         if is_linear:
@@ -82,7 +82,7 @@ def objective_of(
         if not outputs(weights)[1]:
             return products
         extra = of_penalty(weights, vectors)
-        return [one + other for one, other in zip(products, extra, strict=True)]
+        return [product + part for product, part in zip(products, extra, strict=True)]
 
     return Objective(
         value,

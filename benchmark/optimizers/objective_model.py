@@ -28,9 +28,9 @@ class ObjectiveModel(keras.Model):
             return super().train_step(*arguments)
         if keras.backend.backend() == "jax":
             return self._pure_step(*arguments)
-        own = self.optimizer
-        own.build(self.trainable_variables)
-        kinds = (self.trainable_variables, self.non_trainable_variables, own.variables)
+        optimizer = self.optimizer
+        optimizer.build(self.trainable_variables)
+        kinds = (self.trainable_variables, self.non_trainable_variables, optimizer.variables)
         values = [[variable.value for variable in kind] for kind in kinds]
         new, loss, outputs = self._new_values(values, _unpacked(arguments[0]))
         for kind, tensors in zip(kinds, new, strict=True):
@@ -48,7 +48,7 @@ class ObjectiveModel(keras.Model):
         return logs, (*new, metrics)
 
     def _measured(self, loss: Tensor, outputs: Tensor, x: Any, y: Any, sample_weight: Any) -> Any:
-        rows = next(size for one in keras.tree.flatten(x) for size in keras.ops.shape(one)[:1])
+        rows = next(size for array in keras.tree.flatten(x) for size in keras.ops.shape(array)[:1])
         keras_internals.loss_tracker(self).update_state(loss, sample_weight=rows)
         return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
 
@@ -61,13 +61,13 @@ class ObjectiveModel(keras.Model):
             values: weights, what the model keeps besides, and the optimizer's variables.
             batch: examples, targets and sample weights.
         """
-        (trainable, state, own), (x, y, sample_weight) = values, batch
+        (trainable, state, optimizer_state), (x, y, sample_weight) = values, batch
 
         def outputs(weights: Sequence[Tensor]) -> tuple[Tensor, Vector, Vector]:
-            found, new, penalties = self.stateless_call(
+            predictions, new, penalties = self.stateless_call(
                 list(weights), list(state), x, training=True, return_losses=True
             )
-            return found, list(penalties), list(new)
+            return predictions, list(penalties), list(new)
 
         def loss(z: Tensor) -> Tensor:
             return keras_internals.compiled_loss(self, y, z, sample_weight)
@@ -83,7 +83,7 @@ class ObjectiveModel(keras.Model):
 
         (value, (z, new)), gradients = backend.value_and_grad(first, has_aux=True)(trainable)
         weights, variables = self.optimizer.stateless_minimize(
-            own, list(trainable), value, list(gradients), objective
+            optimizer_state, list(trainable), value, list(gradients), objective
         )
         return (weights, list(new), variables), value, z
 
@@ -126,5 +126,5 @@ def with_objective(model: keras.Model) -> ObjectiveModel:
 
 
 def _unpacked(data: Any) -> tuple[Any, Any, Any]:
-    found: tuple[Any, Any, Any] = keras.utils.unpack_x_y_sample_weight(data)
-    return found
+    unpacked: tuple[Any, Any, Any] = keras.utils.unpack_x_y_sample_weight(data)
+    return unpacked

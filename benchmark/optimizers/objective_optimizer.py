@@ -26,15 +26,15 @@ class Point:
         weights: those at which value and gradient were taken, before weight decay.
         value: of the objective.
         gradient: after clipping.
-        slots: what is kept for every variable: by name, a tensor for each of them.
-        shared: what is kept for all together.
+        states: the state variables by name, a tensor for each weight variable.
+        shared: the state variables that belong to no weight.
         step: 1 at the first update.
     """
 
     weights: Vector
     value: Tensor
     gradient: Vector
-    slots: Mapping[str, Vector]
+    states: Mapping[str, Vector]
     shared: State
     step: Tensor
 
@@ -48,13 +48,13 @@ class Step:
         evaluations: of the objective beyond the first gradient: each further gradient, each
             product with the Hessian or the Gauss-Newton matrix, and each value alone, counts
             as one.
-        slots: the new ones; those left out stay.
+        states: the new ones; those left out stay.
         shared: the same for what belongs to no variable.
     """
 
     updates: Vector
     evaluations: Tensor | int
-    slots: Mapping[str, Vector] = field(default_factory=dict)
+    states: Mapping[str, Vector] = field(default_factory=dict)
     shared: State = field(default_factory=dict)
 
 
@@ -68,7 +68,7 @@ class _Given:
 class ObjectiveOptimizer(Optimizer):
     """Base of the optimizers that need the objective itself: line searches, products with H.
 
-    A subclass names its slots and numbers as for
+    A subclass names its state variables and numbers as for
     :class:`~benchmark.optimizers.base.Optimizer`, and writes :meth:`objective_rule`, which
     sees all variables together. The mini-batch at hand is the objective, the same in all of
     a step. The mechanics stay in Keras's order: clip, decoupled weight decay, rule, moving
@@ -100,8 +100,6 @@ class ObjectiveOptimizer(Optimizer):
         TypeError: a number is no number, or an argument is not offered.
     """
 
-    constant_names: tuple[str, ...] = ()
-    """Which numbers of ``hyperparameter_table`` are structural: how often a loop runs."""
     _given: _Given | None = None
 
     def __init__(
@@ -214,13 +212,8 @@ class ObjectiveOptimizer(Optimizer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values."""
         config = super().get_config()
-        kept = {name: value for name, value in config.items() if name not in _REFUSED}
-        return {**kept, **self.constants}
-
-    @property
-    def _adjustable_dtype(self) -> str:
-        """The type of numbers that belong to no variable."""
-        return "float64" if keras.config.floatx() == "float64" else "float32"
+        offered = {name: value for name, value in config.items() if name not in _REFUSED}
+        return {**offered, **self.constants}
 
     @property
     def _steps_apart(self) -> bool:
@@ -232,15 +225,17 @@ class ObjectiveOptimizer(Optimizer):
     ) -> None:
         given = self._given
         assert given is not None, "apply refuses to step without"
-        dtypes = [keras.backend.standardize_dtype(one.dtype) for one in variables]
+        dtypes = [keras.backend.standardize_dtype(variable.dtype) for variable in variables]
         dtype = "float64" if "float64" in dtypes else "float32"
-        names = self._slots[0] if self._slots else {}
+        names = self._states[0] if self._states else {}
         point = Point(
             weights=_cast(given.weights, dtype),
             value=self._penalized(ops.cast(given.value, dtype), given.weights),
             gradient=_cast(gradients, dtype),
-            slots={n: _cast([slots[n].value for slots in self._slots], dtype) for n in names},
-            shared={name: ops.cast(one.value, dtype) for name, one in self._shared.items()},
+            states={n: _cast([state[n].value for state in self._states], dtype) for n in names},
+            shared={
+                name: ops.cast(variable.value, dtype) for name, variable in self._shared.items()
+            },
             step=ops.cast(self.iterations + 1, dtype),
         )
         numbers = {**self._adjustable, "learning_rate": learning_rate}
@@ -251,9 +246,9 @@ class ObjectiveOptimizer(Optimizer):
         )
         count = self._shared[COUNT].value + 1 + ops.cast(step.evaluations, "int32")
         assign_all(self._shared, {**step.shared, COUNT: count})
-        for name, values in step.slots.items():
-            for slots, value in zip(self._slots, values, strict=True):
-                assign_all(slots, {name: value})
+        for name, values in step.states.items():
+            for state, value in zip(self._states, values, strict=True):
+                assign_all(state, {name: value})
         for variable, update in zip(variables, step.updates, strict=True):
             new = ops.cast(variable, dtype) - update
             variable.assign(ops.cast(new, variable.dtype))
@@ -267,22 +262,25 @@ class ObjectiveOptimizer(Optimizer):
         """The objective in the arithmetic of the rule, its gradients clipped as the first."""
 
         def native(vector: Sequence[Tensor]) -> Vector:
-            return [ops.cast(one, own) for one, own in zip(vector, dtypes, strict=True)]
+            return [
+                ops.cast(tensor, native_type)
+                for tensor, native_type in zip(vector, dtypes, strict=True)
+            ]
 
         def value(weights: Sequence[Tensor]) -> Tensor:
             return self._penalized(ops.cast(objective.value(native(weights)), dtype), weights)
 
         def value_and_gradient(weights: Sequence[Tensor]) -> tuple[Tensor, Vector]:
-            found, gradients = objective.value_and_gradient(native(weights))
+            loss, gradients = objective.value_and_gradient(native(weights))
             gradients = with_penalties(gradients, weights, self._penalties)
-            found = self._penalized(ops.cast(found, dtype), weights)
-            return found, _cast(self._clip_all(gradients), dtype)
+            loss = self._penalized(ops.cast(loss, dtype), weights)
+            return loss, _cast(self._clip_all(gradients), dtype)
 
         def product(name: str) -> Any:
-            own = getattr(objective, name)
+            unpenalized = getattr(objective, name)
 
             def penalized(weights: Sequence[Tensor], vectors: Sequence[Tensor]) -> Vector:
-                products = _cast(own(native(weights), native(vectors)), dtype)
+                products = _cast(unpenalized(native(weights), native(vectors)), dtype)
                 return with_penalty_products(products, vectors, self._penalties)
 
             return penalized
@@ -297,4 +295,4 @@ class ObjectiveOptimizer(Optimizer):
 
 
 def _cast(vector: Sequence[Tensor], dtype: str) -> Vector:
-    return [ops.cast(one, dtype) for one in vector]
+    return [ops.cast(tensor, dtype) for tensor in vector]

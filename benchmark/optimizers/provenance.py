@@ -119,12 +119,12 @@ def recorded_sources(names: Iterable[str]) -> dict[str, dict[str, str]]:
         >>> recorded_sources(["adam", "keras:Adam"])
         {}
     """
-    found = {}
+    sources = {}
     for name in names:
         source = find_source(name) if _is_module(name) else None
         if source is not None:
-            found[name] = {"file": source.name, "sha256": source.sha256}
-    return found
+            sources[name] = {"file": source.name, "sha256": source.sha256}
+    return sources
 
 
 @contextmanager

@@ -132,13 +132,23 @@ def _row(label: str, epoch: int, rows: pd.DataFrame) -> tuple[str, ...]:
     return (
         label,
         str(epoch),
-        number(median("lambda_max")),
-        number(median("lambda_min")),
+        _resolved(median("lambda_max"), median("tolerance")),
+        _resolved(median("lambda_min"), median("tolerance")),
         _kappa(rows),
         " / ".join(signs),
         number(median("optimal_step")),
         str(len(rows)),
     )
+
+
+def _resolved(value: float, tolerance: float) -> str:
+    """An eigenvalue, or its bound where it cannot be told from zero.
+
+    Example:
+        >>> _resolved(-0.5, 1e-15), _resolved(3e-17, 1e-15), _resolved(0.0, 0.0)
+        ('−0.5', '|λ| ≤ 10⁻¹⁵', '0')
+    """
+    return number(value) if not 0 < tolerance >= abs(value) else f"|λ| ≤ {number(tolerance)}"
 
 
 def _kappa(rows: pd.DataFrame) -> str:

@@ -181,7 +181,7 @@ def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
         ("objective", f"{run_data.direction} {words(run_data.objective)}"),
         (
             "training",
-            f"{study.training.epochs} epochs, {words(study.training.sampling)} sampling, "
+            f"{study.training.epochs} epochs, {words(study.training.batch_sampling)} sampling, "
             f"learning rate: {_of_labels(schedules)}",
         ),
         (

@@ -12,6 +12,7 @@ from benchmark.errors import did_you_mean
 from benchmark.metrics import METRICS, metrics_of, reported_metric
 from benchmark.study.catalogue import Catalogue, training_rows
 from benchmark.study.messages import Mistake
+from benchmark.study.samplers import PRUNERS
 from benchmark.study.schema import LOSSES, Study, TargetSection
 from benchmark.study.spaces import check_space
 
@@ -20,7 +21,7 @@ def check_study(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     """Yield every mistake that needs the catalogue to be seen, each once."""
     seen: set[tuple[str, str]] = set()
     for mistake in _all_mistakes(study, catalogue):
-        # A common table is checked for every compared optimizer; its mistakes are told once.
+        # A common table is checked for every compared optimizer; its mistakes are reported once.
         mark = (mistake.key, repr(mistake.received))
         if mistake.key.split(".")[:2] == ["search", "common"] and mark in seen:
             continue
@@ -54,11 +55,11 @@ def _check_function(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
             yield Mistake("problem.options", sentence=str(error))
     for name in ("split", "preprocessing", "model", "loss", "metric"):
         if name in problem.model_fields_set:
-            rule = f"{name} must stand with a dataset; a closed-form function has none"
+            rule = f"{name} needs a dataset; a closed-form function has none"
             yield Mistake(f"problem.{name}", rule, name, "Remove it.")
     for index, entry in enumerate(study.compare):
         if entry.scaling:
-            rule = "scaling must stand with a dataset; a closed-form function has no inputs"
+            rule = "scaling needs a dataset; a closed-form function has no inputs"
             yield Mistake(f"compare[{index}].scaling", rule, entry.scaling, "Remove it.")
     yield from _check_objective(study, catalogue)
 
@@ -68,7 +69,7 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     if problem.function:
         return
     if problem.options:
-        rule = "options must stand with a function; those of a model stand in [problem.model]"
+        rule = "options needs a function; the options of a model are in [problem.model]"
         yield Mistake("problem.options", rule, dict(problem.options), "Move or remove them.")
     if problem.dataset not in catalogue.datasets:
         yield unknown("problem.dataset", problem.dataset, catalogue.datasets)
@@ -201,7 +202,7 @@ def _check_target_value(target: TargetSection) -> Iterator[Mistake]:
 
 def _check_evaluation(study: Study) -> Iterator[Mistake]:
     epochs = study.training.evaluation_epochs
-    if epochs is not None and study.budget.pruner != "none":
+    if epochs is not None and PRUNERS[study.budget.pruner].stops:
         rule = "evaluation_epochs must be left out with a pruner, which looks at every epoch"
         remedy = 'Remove it, or write pruner = "none" in [budget].'
         yield Mistake("training.evaluation_epochs", rule, epochs, remedy)

@@ -137,9 +137,9 @@ def metric_name(name: str) -> str:
         >>> metric_name("curvature/λ max"), metric_name("a//b:c"), metric_name("../x")
         ('curvature/λ max', 'a/b_c', 'x')
     """
-    kept = re.sub(r"[^/\w.\- ]", "_", name)
+    allowed = re.sub(r"[^/\w.\- ]", "_", name)
     # "/../x" resolves to "/x" for any number of "..".
-    return posixpath.normpath("/" + kept).lstrip("/")[:NAME_LENGTH].rstrip("/") or "_"
+    return posixpath.normpath("/" + allowed).lstrip("/")[:NAME_LENGTH].rstrip("/") or "_"
 
 
 @lru_cache(maxsize=1024)

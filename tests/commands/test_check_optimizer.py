@@ -12,9 +12,8 @@ from typer.testing import CliRunner
 from benchmark.commands.optimizer_page import properties_section
 from benchmark.commands.sections import with_section, write_section
 from benchmark.conformance import running
-from benchmark.conformance.child import answers
-from benchmark.conformance.properties import PROPERTIES
-from benchmark.conformance.result import Examination, Outcome, Result
+from benchmark.conformance.properties import PROPERTIES, Examination, Outcome, Result
+from benchmark.conformance.running import answers
 from benchmark.optimizers import OPTIMIZERS
 from benchmark.run import app
 from tests.source_tree import ROOT

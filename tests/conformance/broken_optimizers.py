@@ -7,6 +7,7 @@ from keras import ops
 
 from benchmark.optimizers import OPTIMIZERS
 from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.rules.momentum import heavy_ball
 from benchmark.optimizers.tensors import State, Tensor
 
 
@@ -137,3 +138,13 @@ class Stubborn(Optimizer):
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         return {}, self.first * gradient
+
+
+class Declared(Optimizer):
+    """One of our base that declares itself as a built-in optimizer does, its limit included."""
+
+    entry = OPTIMIZERS["momentum"]
+    state_names = ("velocity",)
+
+    def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
+        return heavy_ball(state, gradient, hyperparameters)

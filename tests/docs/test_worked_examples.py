@@ -5,6 +5,7 @@ goes to the end of that table or of the fields of that class. A block without a 
 commands that must then succeed.
 """
 
+import ast
 import os
 import re
 import shutil
@@ -35,7 +36,7 @@ def blocks(title: str) -> list[tuple[str, str]]:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     _, heading, rest = page.partition(f"\n### {title}\n")
     assert heading, f"CONTRIBUTING.md must have the heading `### {title}`. Add it, or end its test."
-    _, _, before = page.partition("\nThe examples are tried with this study:\n")
+    _, _, before = page.partition("\nThe examples below use this study:\n")
     texts = (re.split(r"^##", text, flags=re.MULTILINE)[0] for text in (before, rest))
     return [(block["language"], block["text"]) for text in texts for block in BLOCK.finditer(text)]
 
@@ -70,17 +71,30 @@ def write(project: Path, text: str) -> None:
     path.write_text(f"{before}{line}{inside}\n{lines.rstrip()}{end}{rest}", encoding="utf-8")
 
 
-@pytest.mark.parametrize("title", EXAMPLES)
-def test_a_worked_example_works(title: str, project: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+def follow(title: str, project: Path) -> list[str]:
+    """Write the blocks of an example into a project and return its commands."""
     commands = []
     for language, text in blocks(title):
         if language:
             write(project, text)
         else:
             commands += text.splitlines()
+    return commands
+
+
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_a_worked_example_fits_the_project(title: str, project: Path) -> None:
+    commands = follow(title, project)
     assert commands, f"`### {title}` of CONTRIBUTING.md must show the commands that try it"
-    for command in commands:
+    for path in (project / "benchmark").rglob("*.py"):
+        ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_a_worked_example_works(title: str, project: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    for command in follow(title, project):
         done = subprocess.run(
             command.replace("python", sys.executable, 1),
             shell=True,
@@ -94,13 +108,14 @@ def test_a_worked_example_works(title: str, project: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
+@pytest.mark.slow
 def test_a_new_status_is_missed_by_every_function_that_the_example_names(project: Path) -> None:
     pytest.importorskip("mypy")
     section = (
         (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n### A status\n")[2]
     )
     named = set(re.findall(r"`(benchmark/[\w/]+\.py)`", section.split("\n## ")[0]))
-    [(_, text)] = blocks("A status")
+    *_, (_, text) = blocks("A status")
     write(project, text)
     options = ["--follow-imports=silent", "--cache-dir", str(project / "cache")]
     done = subprocess.run(

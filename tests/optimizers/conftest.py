@@ -21,7 +21,6 @@ OF_THE_RULE = {
     "test_follows_the_numpy_loop_in_float64",
     "test_takes_the_steps_of_keras_in_float64",
     "test_an_elementwise_rule_serves_trials_side_by_side",
-    "test_a_zero_gradient_moves_nothing",
     "test_takes_scalar_variables",
     "test_config_round_trip",
     "test_every_number_out_of_range_is_refused",

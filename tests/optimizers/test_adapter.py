@@ -104,7 +104,7 @@ def stacked(optimizer: Any, rows: list[dict[str, float]]) -> list[Any]:
 @pytest.mark.parametrize(
     "one",
     [
-        # These have constants, options, clipping, and slots of other shapes; the rest is slow.
+        # These have constants, options, clipping, and states of other shapes; the rest is slow.
         one
         if one.name in {"SGD", "Adam", "Adafactor", "Muon"}
         else pytest.param(one, marks=pytest.mark.slow)

@@ -30,10 +30,12 @@ class Compiled:
             self.model.train_on_batch(X[batch], Y[batch])
         return [np.array(weight) for weight in self.model.get_weights()]
 
-    def slots(self) -> list[Any]:
+    def states(self) -> list[Any]:
         """What the optimizer keeps for each weight."""
         return [
-            np.array(slot.value) for slots in self.model.optimizer._slots for slot in slots.values()
+            np.array(value.value)
+            for states in self.model.optimizer._states
+            for value in states.values()
         ]
 
     def restart(self, numbers: dict[str, float]) -> None:
@@ -89,7 +91,7 @@ def test_a_changed_hyperparameter_takes_effect_without_a_new_trace(
 ) -> None:
     numbers = {**case.numbers, "global_clipnorm": 100.0}
     compiled.restart(numbers)
-    usual, kept = compiled.train(STEPS), compiled.slots()
+    usual, kept = compiled.train(STEPS), compiled.states()
     traced = len(compiled.traces)
     assert traced > 0
     for name, value in numbers.items():
@@ -97,7 +99,7 @@ def test_a_changed_hyperparameter_takes_effect_without_a_new_trace(
         changed = compiled.train(STEPS)
         pairs = [*zip(usual, changed, strict=True)]
         if "clip" in name:  # of Lion's steps a scale changes nothing but what it keeps
-            pairs += zip(kept, compiled.slots(), strict=True)
+            pairs += zip(kept, compiled.states(), strict=True)
         assert any((one != other).any() for one, other in pairs), name
     assert len(compiled.traces) == traced
     # And what it computes is what a fresh model with these numbers computes.

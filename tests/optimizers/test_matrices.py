@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 from benchmark import backend
+from benchmark.optimizers.hyperparameter import check_size
 from benchmark.optimizers.matrices import (
-    check_size,
     inverse_root,
     matrix_shape,
     orthogonalized,

@@ -15,16 +15,16 @@ from tests.optimizers.cases.matrix import SHAMPOO, SOAP, inverse_root, shampoo_p
 START = np.array([[1.5, -2.0, 0.3], [0.7, -0.1, 3.0]])
 
 
-def slots_of(optimizer: Any, *shapes: tuple[int, ...]) -> list[set[str]]:
+def states_of(optimizer: Any, *shapes: tuple[int, ...]) -> list[set[str]]:
     optimizer.build([keras.Variable(np.zeros(shape, "float32")) for shape in shapes])
-    return [set(slots) for slots in optimizer._slots]
+    return [set(states) for states in optimizer._states]
 
 
 def numbers_kept(optimizer: Any, shape: tuple[int, ...]) -> int:
     """How many numbers an optimizer keeps for one variable, apart from its count of updates."""
-    slots_of(optimizer, shape)
-    [slots] = optimizer._slots
-    return sum(int(np.prod(slot.shape)) for name, slot in slots.items() if name != "updates")
+    states_of(optimizer, shape)
+    [states] = optimizer._states
+    return sum(int(np.prod(value.shape)) for name, value in states.items() if name != "updates")
 
 
 def test_what_is_kept_is_what_the_docstrings_say() -> None:
@@ -57,8 +57,8 @@ def test_muon_takes_matrices_by_shape_and_path() -> None:
         optimizer = load_optimizer("muon")(**options)
         optimizer.build(model.trainable_variables)
         kept[label] = {
-            variable.path: "velocity" in slots
-            for variable, slots in zip(model.trainable_variables, optimizer._slots, strict=True)
+            variable.path: "velocity" in states
+            for variable, states in zip(model.trainable_variables, optimizer._states, strict=True)
         }
         assert type(optimizer).from_config(optimizer.get_config()).get_config() == (
             optimizer.get_config()
@@ -148,13 +148,13 @@ def test_the_frequency_is_a_value(
 
 def test_large_sides_fall_back_by_shape() -> None:
     optimizer = load_optimizer("shampoo")(max_preconditioner_dim=4)
-    assert slots_of(optimizer, (5, 4), (5,), ()) == [
+    assert states_of(optimizer, (5, 4), (5,), ()) == [
         {"velocity", "updates", "left_diagonal", "right_statistics", "right_root"},
         {"velocity", "updates", "left_diagonal"},
         {"velocity", "updates", "left_statistics", "left_root"},
     ]
     moments = {"first_moment", "second_moment"}
-    assert slots_of(load_optimizer("soap")(max_preconditioner_dim=4), (5, 4), (3,)) == [
+    assert states_of(load_optimizer("soap")(max_preconditioner_dim=4), (5, 4), (3,)) == [
         moments | {"updates", "right_statistics", "right_basis"},
         moments,
     ]
@@ -188,8 +188,8 @@ def test_the_basis_of_soap_comes_to_the_eigenvectors(follow: Callable[..., Any])
     optimizer = build_optimizer("soap", {"beta_2": 0.99, "precondition_frequency": 1})
     gradients = (axes * [1.0, 9.0, 3.0, 27.0]) @ rng.normal(size=(30, 4, 6))
     follow(optimizer, np.zeros((4, 6)), lambda w, t: gradients[t], 30)
-    slots = optimizer._slots[0]
-    basis, statistics = slots["left_basis"].numpy(), slots["left_statistics"].numpy()
+    states = optimizer._states[0]
+    basis, statistics = states["left_basis"].numpy(), states["left_statistics"].numpy()
     within = basis.T @ statistics @ basis
     energies = np.diag(within)
     assert (np.diff(energies) < 0).all()

@@ -11,29 +11,22 @@ import numpy as np
 import pytest
 
 from benchmark import backend
-from benchmark.optimizers import load_optimizer
+from benchmark.optimizers import OPTIMIZERS, load_optimizer
+from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
 
 SHAPE = (32, 13)
 """One that nothing else in the program has, and that can be halved four times."""
-NAMES = [
-    "sgd",
-    "momentum",
-    "dampened_momentum",
-    "nesterov",
-    "averaged_sgd",
-    "adagrad",
-    "adadelta",
-    "rmsprop",
-    "adam",
-    "amsgrad",
-    "adamw",
-    "nadam",
-    "adamax",
-    "radam",
-    "adabelief",
-    "yogi",
-    "lion",
-]
+
+
+def is_stepped_in_one_loop(optimizer_class: Any) -> bool:
+    """Whether each weight's step depends on nothing but its own state."""
+    is_joint = optimizer_class.joint_rule is not Optimizer.joint_rule
+    is_given_objective = issubclass(optimizer_class, ObjectiveOptimizer)
+    return optimizer_class.is_elementwise and not (is_joint or is_given_objective)
+
+
+NAMES = [name for name in OPTIMIZERS if is_stepped_in_one_loop(load_optimizer(name))]
 
 pytestmark = pytest.mark.skipif(
     backend.name() != "jax" or not backend.devices()[0].startswith("cpu"),

@@ -1,4 +1,8 @@
-"""What every optimizer keeps to, whatever its rule: one table, many properties."""
+"""What every optimizer keeps to, whatever its rule: the conformance suite, and what is ours alone.
+
+The suite checks all properties of all optimizers among the slow tests
+(``tests/conformance/test_checking.py``); here all of them for one optimizer of each kind.
+"""
 
 from typing import Any
 
@@ -6,92 +10,38 @@ import keras
 import numpy as np
 import pytest
 
-from benchmark.optimizers import load_optimizer
+from benchmark.conformance import PROPERTIES, check_property
+from benchmark.optimizers import OPTIMIZERS, load_optimizer
 
 START = np.array([1.5, -2.0, 0.3], "float32")
 
 
-def rosenbrock(w: Any) -> float:
-    return float((1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2)
+KINDS = ("sgd", "adam", "schedule_free_sgd", "dog", "adafactor")
+"""One for each kind of state: none, like the weights, averaged, shared, of other shapes."""
+ENGINES = ("vectorised as sequential", "any neighbours")  # tests/engine has these
+OF_THE_RULE = ("zero gradient", "configuration")
+"""Properties that hang on the rule itself, so that every optimizer is checked."""
+CHECKS = [
+    (optimizer, name)
+    for optimizer in OPTIMIZERS
+    for name in PROPERTIES
+    if name in OF_THE_RULE or (optimizer in KINDS and name not in ENGINES)
+]
 
 
-def rosenbrock_gradient(w: Any, t: int) -> Any:
-    valley = w[1] - w[0] ** 2
-    return np.array([-2 * (1 - w[0]) - 400 * w[0] * valley, 200 * valley])
+@pytest.mark.parametrize(("optimizer", "name"), CHECKS)
+def test_keeps_the_properties_of_the_conformance_suite(optimizer: str, name: str) -> None:
+    check_property(optimizer, name).require()
 
 
 def state_of(optimizer: Any) -> list[Any]:
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in optimizer.variables]
 
 
-def test_finds_the_minimum_of_a_parabola(case: Any, follow: Any) -> None:
-    points = follow(case.build(), START, lambda w, t: w - (START + 0.5), 100)
-    np.testing.assert_allclose(points[-1], START + 0.5, atol=case.reach)
-
-
-def test_goes_down_the_valley_of_rosenbrock(case: Any, follow: Any) -> None:
-    start = np.array([-1.2, 1.0])
-    points = follow(case.build(learning_rate=case.rate), start, rosenbrock_gradient, 60)
-    assert rosenbrock(start) > 24
-    # The floor of the valley lies below 4.2 where the start's x is; then it falls slowly.
-    assert rosenbrock(points[-1]) < 4.5
-    assert rosenbrock(points[-1]) < rosenbrock(points[20])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
-@pytest.mark.usefixtures("float64")
-def test_keeps_the_type_of_the_weights(case: Any, dtype: str) -> None:
-    weights = keras.Variable(START, dtype=dtype)
-    optimizer = case.build()
-    optimizer.apply([weights.value], [weights])
-    assert keras.backend.standardize_dtype(weights.dtype) == dtype
-    slot_type = "float64" if dtype == "float64" else "float32"
-    for slots in optimizer._slots:
-        assert {keras.backend.standardize_dtype(slot.dtype) for slot in slots.values()} <= {
-            slot_type
-        }
-
-
-def test_moves_weights_of_16_bits(case: Any, follow: Any) -> None:
-    points = follow(case.build(), START, lambda w, t: w - (START + 0.5), 60, dtype="bfloat16")
-    # bfloat16 has 8 bits: the neighbours of 2 are 0.008 and 0.016 away, and a step
-    # shorter than half of that (rate 2⁻⁴ on a distance of 0.125) is lost.
-    np.testing.assert_allclose(points[-1].astype("float32"), START + 0.5, atol=0.13)
-
-
-def test_a_zero_gradient_moves_nothing(case: Any, follow: Any) -> None:
-    optimizer = case.build(**case.undecayed)
-    points = follow(optimizer, START, lambda w, t: np.zeros_like(w), 3)
-    np.testing.assert_array_equal(points[-1], START)
-
-
 def test_takes_scalar_variables(case: Any, follow: Any) -> None:
     points = follow(case.build(), np.array(2.0), lambda w, t: w, 3)
     expected = case.points(np.array(2.0), lambda w, t: w, 3, **case.numbers)
     np.testing.assert_allclose(points, expected, rtol=1e-5)  # three float32 roundings
-
-
-def test_state_keeps_its_shapes_and_types(case: Any, follow: Any, bumpy: Any) -> None:
-    optimizer = case.build()
-    optimizer.build([keras.Variable(START)])
-    before = [(value.shape, value.dtype) for value in state_of(optimizer)]
-    again = case.build()
-    follow(again, START, bumpy, 3)
-    assert [(value.shape, value.dtype) for value in state_of(again)] == before
-
-
-def test_a_resumed_run_equals_an_uninterrupted_one(case: Any, follow: Any, bumpy: Any) -> None:
-    whole = follow(case.build(), START, bumpy, 10)
-    first = case.build()
-    half = follow(first, START, bumpy, 5)
-    second = case.build()
-    weights = keras.Variable(half[-1])
-    second.build([weights])
-    second.set_weights(state_of(first))
-    for t in range(5, 10):
-        g = keras.ops.convert_to_tensor(bumpy(weights.numpy(), t).astype("float32"))
-        second.apply([g], [weights])
-    np.testing.assert_array_equal(weights.numpy(), whole[-1])
 
 
 def test_reset_and_rerun_gives_the_same_bits(case: Any, follow: Any, bumpy: Any) -> None:
@@ -171,7 +121,7 @@ def test_every_number_out_of_range_is_refused(case: Any) -> None:
 
 
 def test_a_reset_optimizer_trains_on_in_a_compiled_model() -> None:
-    """RAdam begins two slots with one tensor, which JAX would donate twice."""
+    """RAdam begins two states with one tensor, which JAX would donate twice."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     optimizer = load_optimizer("radam")()
     model.compile(optimizer, "mean_squared_error", jit_compile=keras.backend.backend() == "jax")

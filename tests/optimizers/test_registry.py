@@ -17,12 +17,17 @@ from benchmark.optimizers import (
     OptimizerEntry,
     build_optimizer,
     load_optimizer,
+    rules,
 )
 from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.registry import RULES, declared_entry, rule_path
 from benchmark.study.catalogue import CLIPPING as CLIPPING_OF_STUDIES
 from benchmark.study.catalogue import TRAINING_HYPERPARAMETERS, catalogue
 from benchmark.study.loading import changed_study, parse_study
 from benchmark.study.validation import check_study
+from tests.optimizers.cases import CASES
+from tests.optimizers.objectives.cases import CASES as OBJECTIVE_CASES
+from tests.source_tree import ROOT
 
 ENTRIES = list(OPTIMIZERS.items())
 NAMES = list(OPTIMIZERS)
@@ -43,6 +48,44 @@ def test_the_catalogue_imports_no_framework() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_every_file_of_a_rule_has_a_line_and_every_line_a_file() -> None:
+    folder = ROOT / "benchmark" / "optimizers" / "rules"
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    for name in sorted(files - set(RULES)):
+        pytest.fail(
+            f"every file of benchmark/optimizers/rules/ must have a line in RULES. Received "
+            f'{name}.py without one. Add `"{name}": "ITS_CLASS",` to '
+            "benchmark/optimizers/registry.py."
+        )
+    for name in sorted(set(RULES) - files):
+        pytest.fail(
+            f"every line of RULES must have a file. Received {name!r}, and there is no "
+            f"{rule_path(name)}. Write it, or take the line out of "
+            "benchmark/optimizers/registry.py."
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_optimizer_has_a_case_with_an_oracle(name: str) -> None:
+    tested = {case.optimizer for case in (*CASES, *OBJECTIVE_CASES)}
+    assert name in tested, (
+        f"every optimizer must have a case with an oracle in NumPy. Received {name} without one. "
+        f"Write tests/optimizers/cases/{name}.py, as CONTRIBUTING.md shows under `An optimizer`."
+    )
+
+
+def test_an_optimizer_without_a_file_or_a_declaration_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "__path__", [*rules.__path__, str(tmp_path)])
+    (tmp_path / "silent.py").write_text("class Silent: ...\n")
+    package = rules.__name__
+    with pytest.raises(ValueError, match=r"no benchmark/optimizers/rules/absent\.py\. Write it"):
+        declared_entry(f"{package}.absent", "Absent")
+    with pytest.raises(ValueError, match=r"must declare ENTRY\. Received .*/silent\.py without"):
+        declared_entry(f"{package}.silent", "Silent")
 
 
 @pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=NAMES)

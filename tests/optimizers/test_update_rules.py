@@ -211,7 +211,7 @@ def test_an_elementwise_rule_serves_trials_side_by_side(case: Any) -> None:
         pytest.skip("its rule sees one variable of one trial")
     rng = np.random.default_rng(0)
     optimizer.build([keras.Variable(np.zeros(5))])
-    names = {*optimizer._slots[0], "weights", "gradient"}
+    names = {*optimizer._states[0], "weights", "gradient"}
     tensors = {name: rng.uniform(0.1, 1.0, size=(3, 5)) for name in sorted(names)}
     factors = rng.uniform(0.5, 1.0, size=(3, 1))
     numbers = {name: value * factors for name, value in optimizer.hyperparameters.items()}

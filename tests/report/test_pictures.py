@@ -13,7 +13,7 @@ from scipy.sparse.linalg import aslinearoperator
 from benchmark.curvature import spectral_density
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog, symlog
-from benchmark.inspection.quantities import density_curve
+from benchmark.inspection.spectrum import density_curve
 from benchmark.report.curvature import quantities_by_epoch
 from benchmark.report.curvature_page import document, figures, write_curvature
 from benchmark.report.paths import paths

@@ -1,35 +1,82 @@
 """Adafactor: a step per weight from the row and column means of squared gradients."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.shared_hyperparameters import CROWDED_VALLEY, SEARCHED_RATES
 from benchmark.optimizers.tensors import State, Tensor, precision
+
+_ADAFACTOR = "Shazeer, Stern 2018, Adafactor"
+
+
+ENTRY = OptimizerEntry(
+    summary="a step per weight from row and column means of squared gradients",
+    hyperparameters={
+        "learning_rate": Hyperparameter(
+            default=0.001,
+            low=0.0,
+            space=SEARCHED_RATES,
+            source="default: keras.optimizers.Adafactor (the paper has 0.01); "
+            f"space: {CROWDED_VALLEY}",
+        ),
+        "beta_2_decay": Hyperparameter(
+            default=-0.8,
+            high=0.0,
+            space={"low": -1.0, "high": -0.5, "log": False},
+            source=f"default: {_ADAFACTOR}, algorithm 6; space: our choice, from 1/t to 1/√t",
+        ),
+        "epsilon_1": Hyperparameter(
+            default=1e-30,
+            low=0.0,
+            space={"low": 1e-30, "high": 1e-8, "log": True},
+            source=f"default: {_ADAFACTOR}, algorithm 6; space: our choice, up to the "
+            "square of 1e-4",
+        ),
+        "epsilon_2": Hyperparameter(
+            default=1e-3,
+            low=0.0,
+            space={"low": 1e-4, "high": 1e-1, "log": True},
+            source=f"default: {_ADAFACTOR}, algorithm 6; space: our choice, a decade below "
+            "and two above",
+        ),
+        "clip_threshold": Hyperparameter(
+            default=1.0,
+            low=0.0,
+            space={"low": 0.5, "high": 2.0, "log": True},
+            source=f"default: {_ADAFACTOR}, algorithm 6; space: our choice, half and twice",
+        ),
+    },
+    options={"relative_step": True},
+    advice=f"Start with learning_rate = 0.01, which is relative to the weights ({_ADAFACTOR}, "
+    "algorithm 6)",
+    stability="{} has no limit of η·λmax: it clips its steps at a root mean square, and scales "
+    "them by that of the weights, so that they are not linear in the gradient.",
+)
 
 
 def adafactor(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new means and the update αₜ·û of Adafactor.
+    """Return the new means and the update ηₜ·û of Adafactor.
 
     Args:
         state: ``row_means`` r and ``column_means`` c, or ``second_moment`` v where they are
             missing; ``weights`` W, and ``step`` t from 1.
         gradient: g.
-        hyperparameters: ``learning_rate`` α, ``beta_2_decay``, ``epsilon_1``, ``epsilon_2``,
+        hyperparameters: ``learning_rate`` η, ``beta_2_decay``, ``epsilon_1``, ``epsilon_2``,
             ``clip_threshold`` d.
     """
     step = state["step"]
     share = ops.power(step, hyperparameters["beta_2_decay"])  # 1 − β₂ₜ
     squares = ops.square(gradient) + hyperparameters["epsilon_1"]
-    slots, root, size = _means(state, squares, share)
+    new_state, root, size = _means(state, squares, share)
     update = gradient / root * size
     excess = root_mean_square(update) / hyperparameters["clip_threshold"]
     update = update / ops.maximum(excess, ops.ones_like(excess))
     rate = ops.minimum(hyperparameters["learning_rate"], 1 / ops.sqrt(step))
     scale = ops.maximum(hyperparameters["epsilon_2"], root_mean_square(state["weights"]))
-    return slots, rate * scale * update
+    return new_state, rate * scale * update
 
 
 def _means(state: State, squares: Tensor, share: Tensor) -> tuple[State, Tensor, Tensor | float]:
@@ -63,12 +110,12 @@ class Adafactor(Optimizer):
         c ← β₂ₜ c + (1 − β₂ₜ) column means of g² + ε₁
         v = r cᵀ / mean of r,   u = g / √v
         û = u / max(1, RMS(u) / d)                     d = ``clip_threshold``
-        αₜ = max(ε₂, RMS(W)) min(α, 1 / √t)             ε₂ = ``epsilon_2``
-        W ← W − αₜ û                                    α = ``learning_rate``
+        ηₜ = max(ε₂, RMS(W)) min(η, 1 / √t)             ε₂ = ``epsilon_2``
+        W ← W − ηₜ û                                    η = ``learning_rate``
 
     RMS is the root of the mean square over one variable. Rows and columns are the last two
     axes, so a convolution has such a pair for each place of its window; a vector keeps v
-    itself. It keeps r + c numbers for a matrix of r × c, and one a weight of a vector.
+    itself. It stores r + c numbers for a matrix of r × c, and one per weight of a vector.
 
     Departures from Keras: v of a matrix, which Keras keeps too though r and c give it, is not
     kept; where a row and a column never had a gradient, as of a dead input and a dead unit, √v
@@ -76,14 +123,10 @@ class Adafactor(Optimizer):
     Departure from the paper: none in the rule; its ρₜ is min(0.01, 1 / √t).
 
     Args:
-        learning_rate: α > 0, the most of RMS(W) that a step moves a weight by on average, or
-            a schedule. Default 0.001, as in Keras.
-        beta_2_decay: γ < 0. Default −0.8, algorithm 6.
-        epsilon_1: ε₁ > 0, in units of the squared gradient. Default 1e-30, algorithm 6.
-        epsilon_2: ε₂ > 0, in units of the weights: what a variable of zeros moves by. Default
-            1e-3, algorithm 6.
-        clip_threshold: d > 0. Default 1, algorithm 6.
-        relative_step: as in Keras, where it changes nothing: min(α, 1 / √t) is taken in any
+        learning_rate: the most of RMS(W) that a step moves a weight by on average.
+        epsilon_1: in units of the squared gradient.
+        epsilon_2: in units of the weights: what a variable of zeros moves by.
+        relative_step: as in Keras, where it changes nothing: min(η, 1 / √t) is taken in any
             case.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
@@ -104,29 +147,11 @@ class Adafactor(Optimizer):
         ICML 2018, algorithms 4 to 6.
     """
 
-    hyperparameter_table = OPTIMIZERS["adafactor"].hyperparameters
+    entry = ENTRY
+    relative_step: bool
     is_elementwise = False
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_2_decay: float = -0.8,
-        epsilon_1: float = 1e-30,
-        epsilon_2: float = 1e-3,
-        clip_threshold: float = 1.0,
-        relative_step: bool = True,
-        **arguments: Any,
-    ) -> None:
-        numbers = {
-            "beta_2_decay": beta_2_decay,
-            "epsilon_1": epsilon_1,
-            "epsilon_2": epsilon_2,
-            "clip_threshold": clip_threshold,
-        }
-        super().__init__(learning_rate, numbers, **arguments)
-        self.relative_step = bool(relative_step)
-
-    def initial_slots(self, weights: Tensor) -> State:
+    def initial_state(self, weights: Tensor) -> State:
         """Return the means before the first step: of rows and columns, or of a vector."""
         shape, dtype = tuple(weights.shape), precision(weights)
         if len(shape) < 2:
@@ -139,7 +164,3 @@ class Adafactor(Optimizer):
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`adafactor`."""
         return adafactor(state, gradient, hyperparameters)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        return {**super().get_config(), "relative_step": self.relative_step}

@@ -1,22 +1,43 @@
 """AdaGrad: a step per weight that shrinks with the sum of its squared gradients."""
 
-from typing import Any
-
 import keras
+import numpy as np
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.shared_hyperparameters import accumulator, adam_rate, small_number
+from benchmark.optimizers.stability import Snapshot, Stability, Stepping, scaled_descent
 from benchmark.optimizers.tensors import State, Tensor
 
 
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of η g / √(A₀ + A + ε)."""
+    initial = at.numbers["initial_accumulator_value"]
+    root = np.sqrt(initial + at.flat("accumulator") + at.numbers["epsilon"])
+    return scaled_descent(at, root, "√(A₀ + A + ε)")
+
+
+ENTRY = OptimizerEntry(
+    summary="a step per weight that shrinks with the sum of its squared gradients",
+    hyperparameters={
+        "learning_rate": adam_rate(0.001, "keras.optimizers.Adagrad"),
+        "initial_accumulator_value": accumulator(0.1, "keras.optimizers.Adagrad"),
+        "epsilon": small_number(1e-7, "keras.optimizers.Adagrad"),
+    },
+    advice="For sparse gradients use learning_rate = 0.01 and a constant schedule: the steps "
+    "shrink by themselves (Duchi, Hazan, Singer 2011; the rate is PyTorch's)",
+    stability=Stability(stepping, "2", "√(A₀ + A + ε)"),
+)
+
+
 def adagrad(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new sum of squares A and the update α g / √(A₀ + A + ε).
+    """Return the new sum of squares A and the update η g / √(A₀ + A + ε).
 
     Args:
         state: ``accumulator``, A.
         gradient: g.
-        hyperparameters: ``learning_rate`` α, ``initial_accumulator_value`` A₀ and
+        hyperparameters: ``learning_rate`` η, ``initial_accumulator_value`` A₀ and
             ``epsilon`` ε.
     """
     accumulator = state["accumulator"] + ops.square(gradient)
@@ -30,23 +51,22 @@ class Adagrad(Optimizer):
     """AdaGrad, with the arguments, defaults and steps of Keras's ``Adagrad``.
 
         A ← A + g²                          A = 0 before the first step
-        W ← W − α g / √(A₀ + A + ε)         α = ``learning_rate``, ε = ``epsilon``,
+        W ← W − η g / √(A₀ + A + ε)         η = ``learning_rate``, ε = ``epsilon``,
                                             A₀ = ``initial_accumulator_value``
 
     Weights with rare gradients keep long steps. A only grows, so all steps shrink, on a
     gradient of constant size like 1/√t.
 
-    Keeps one number a weight, A.
+    Stores one number per weight, A.
 
     Departure from Keras: the sum starts at zero, and A₀ is added in each step instead. The
     steps are the same, and A₀ is a number like any other: one program serves every value.
     Departure from the paper: it has no A₀, and adds δ to the root, not ε below it.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.001, as in Keras; 0.01 is usual.
-        initial_accumulator_value: A₀ ≥ 0, in squared units of the gradient. Default 0.1,
-            as in Keras.
-        epsilon: ε > 0, in squared units of the gradient. Default 1e-7, as in Keras.
+        learning_rate: 0.01 is usual.
+        initial_accumulator_value: in squared units of the gradient.
+        epsilon: in squared units of the gradient.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -67,18 +87,8 @@ class Adagrad(Optimizer):
         stochastic optimization, JMLR 2011 (the diagonal version, figure 1).
     """
 
-    hyperparameter_table = OPTIMIZERS["adagrad"].hyperparameters
-    slot_names = ("accumulator",)
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        initial_accumulator_value: float = 0.1,
-        epsilon: float = 1e-7,
-        **arguments: Any,
-    ) -> None:
-        numbers = {"initial_accumulator_value": initial_accumulator_value, "epsilon": epsilon}
-        super().__init__(learning_rate, numbers, **arguments)
+    entry = ENTRY
+    state_names = ("accumulator",)
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`adagrad`."""

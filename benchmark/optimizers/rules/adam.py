@@ -1,23 +1,31 @@
 """Adam: a step per weight from running means of the gradient and of its square."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.moments import corrected_update, first_and_second
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.tensors import State, Tensor
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.rule_parts import corrected_update, first_and_second
+from benchmark.optimizers.shared_hyperparameters import ADAM
+from benchmark.optimizers.stability import ADAM_ROOT, RUNNING_MEAN, Stability, adam_steps
+from benchmark.optimizers.tensors import State, Tensor, zeros
+
+ENTRY = OptimizerEntry(
+    summary="a step per weight, scaled by running means of the gradient and of its square",
+    hyperparameters=ADAM,
+    options={"amsgrad": False},
+    advice="Start with the defaults, and search learning_rate first (Kingma, Ba 2015, algorithm 1)",
+    stability=Stability(adam_steps, RUNNING_MEAN, f"{ADAM_ROOT}; the largest v with `amsgrad`"),
+)
 
 
 def adam(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new moments m, v and the update αₜ·m / (√v + ε) of Adam.
+    """Return the new moments m, v and the update ηₜ·m / (√v + ε) of Adam.
 
     Args:
         state: ``first_moment`` m, ``second_moment`` v, and ``step`` t from 1.
         gradient: g.
-        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε.
+        hyperparameters: ``learning_rate`` η, ``beta_1``, ``beta_2``, ``epsilon`` ε.
     """
     moments = first_and_second(state, gradient, hyperparameters)
     first, second = moments["first_moment"], moments["second_moment"]
@@ -39,8 +47,8 @@ class Adam(Optimizer):
 
         m ← β₁ m + (1 − β₁) g               β₁ = ``beta_1``
         v ← β₂ v + (1 − β₂) g²              β₂ = ``beta_2``
-        αₜ = α √(1 − β₂ᵗ) / (1 − β₁ᵗ)        α = ``learning_rate``, t = 1, 2, …
-        W ← W − αₜ m / (√v + ε)              ε = ``epsilon``
+        ηₜ = η √(1 − β₂ᵗ) / (1 − β₁ᵗ)        η = ``learning_rate``, t = 1, 2, …
+        W ← W − ηₜ m / (√v + ε)              ε = ``epsilon``
 
     This is the second form of the paper (the note before section 2.1), which Keras and
     scikit-learn use. Algorithm 1 adds ε after the bias correction; that ε is
@@ -50,15 +58,11 @@ class Adam(Optimizer):
     the Python float. In float32 the two differ by 5e-5 of the second moment at t = 1 for
     β₂ = 0.999; here bias correction and mean agree with each other.
 
-    Keeps two numbers a weight, m and v; three with ``amsgrad``.
+    Stores two numbers per weight, m and v; three with ``amsgrad``.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.001, algorithm 1.
-        beta_1: 0 ≤ β₁ < 1. Default 0.9, algorithm 1.
-        beta_2: 0 ≤ β₂ < 1. Default 0.999, algorithm 1.
-        epsilon: ε > 0, in units of the gradient. Default 1e-7, as in Keras; the paper
-            has 1e-8.
-        amsgrad: whether v is replaced by its largest value so far (structural).
+        epsilon: in units of the gradient.
+        amsgrad: whether v is replaced by its largest value so far.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -70,7 +74,7 @@ class Adam(Optimizer):
         >>> import keras
         >>> weights = keras.Variable([1.0])
         >>> Adam(learning_rate=0.1).apply([weights.value], [weights])
-        >>> round(float(weights[0]), 4)     # the first step has length α
+        >>> round(float(weights[0]), 4)     # the first step has length η
         0.9
 
     References:
@@ -78,28 +82,17 @@ class Adam(Optimizer):
         Reddi, Kale, Kumar, On the convergence of Adam and beyond, ICLR 2018 (AMSGrad).
     """
 
-    hyperparameter_table = OPTIMIZERS["adam"].hyperparameters
+    entry = ENTRY
+    state_names = ("first_moment", "second_moment")
+    amsgrad: bool
+    """Whether v is replaced by its largest value so far."""
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        **arguments: Any,
-    ) -> None:
-        numbers = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-        super().__init__(learning_rate, numbers, **arguments)
-        self.amsgrad = bool(amsgrad)
+    def initial_state(self, weights: Tensor) -> State:
+        """Return the moments before the first step, and the largest v where it is used."""
         largest = ("largest_second_moment",) if self.amsgrad else ()
-        self.slot_names = ("first_moment", "second_moment", *largest)
+        return zeros((*self.state_names, *largest), weights)
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`adam` or :func:`amsgrad`."""
         chosen = amsgrad if self.amsgrad else adam
         return chosen(state, gradient, hyperparameters)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        return {**super().get_config(), "amsgrad": self.amsgrad}

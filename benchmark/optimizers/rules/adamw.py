@@ -1,39 +1,57 @@
 """AdamW: Adam with weight decay beside the gradient, not in it."""
 
-from typing import Any
-
 import keras
 
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.rules.adam import Adam
+from benchmark.optimizers.shared_hyperparameters import ADAM
+from benchmark.optimizers.stability import ADAM_ROOT, RUNNING_MEAN, Stability, adam_steps
+
+ENTRY = OptimizerEntry(
+    summary="Adam with decoupled weight decay: W ← W − learning_rate · weight_decay · W",
+    hyperparameters={
+        "learning_rate": ADAM["learning_rate"],
+        "weight_decay": Hyperparameter(
+            default=0.004,
+            low=0.0,
+            low_included=True,
+            space={"low": 1e-4, "high": 1.0, "log": True},
+            source="default: keras.optimizers.AdamW; space: our choice, around that, "
+            "PyTorch's 0.01 and the 0.1 that is usual for transformers",
+        ),
+        **{name: number for name, number in ADAM.items() if name != "learning_rate"},
+    },
+    options={"amsgrad": False},
+    advice="Search learning_rate and weight_decay, with a schedule that ends near zero "
+    "(Loshchilov, Hutter 2019)",
+    stability=Stability(adam_steps, RUNNING_MEAN, f"{ADAM_ROOT}; the largest v with `amsgrad`"),
+)
 
 
 @keras.saving.register_keras_serializable(package="kappabench")
 class AdamW(Adam):
     """AdamW, with the arguments, defaults and steps of Keras's ``AdamW``.
 
-        W ← W − α λ W                       α = ``learning_rate``, λ = ``weight_decay``
-        W ← W − αₜ m / (√v + ε)             :class:`~benchmark.optimizers.rules.adam.Adam`'s step
+        W ← W − η λ W                       η = ``learning_rate``, λ = ``weight_decay``
+        W ← W − ηₜ m / (√v + ε)             :class:`~benchmark.optimizers.rules.adam.Adam`'s step
 
     The decay shortens every weight by the same share. An L2 penalty in the loss would reach
     W through m / √v instead, and spare the weights whose gradients are large.
 
-    Keeps two numbers a weight, m and v; three with ``amsgrad``.
+    Stores two numbers per weight, m and v; three with ``amsgrad``.
 
     Departures from Keras: those of :class:`~benchmark.optimizers.rules.adam.Adam`; and the decay
     is a number like any other, which may be set to 0. Departures from the paper: its
-    algorithm 2 multiplies λ by the schedule ηₜ but not by α, so that its λ is αλ here; and
-    it adds ε after the bias correction.
+    algorithm 2 multiplies λ by the schedule but not by the learning rate, so that its λ is ηλ
+    here; and it adds ε after the bias correction.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.001, the paper's and Keras's.
-        weight_decay: λ ≥ 0, a share of the weight for a learning rate of 1. Default
-            0.004, as in Keras.
-        beta_1: 0 ≤ β₁ < 1. Default 0.9, the paper's.
-        beta_2: 0 ≤ β₂ < 1. Default 0.999, the paper's.
-        epsilon: ε > 0, in units of the gradient. Default 1e-7, as in Keras; the paper
-            has 1e-8.
-        amsgrad: whether v is replaced by its largest value so far (structural).
+        weight_decay: a share of the weight for a learning rate of 1.
+        beta_1: β₁.
+        beta_2: β₂.
+        epsilon: ε, in units of the gradient.
+        amsgrad: whether v is replaced by its largest value so far.
         arguments: clipping, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -54,22 +72,4 @@ class AdamW(Adam):
         Loshchilov, Hutter, Decoupled weight decay regularization, ICLR 2019.
     """
 
-    hyperparameter_table = OPTIMIZERS["adamw"].hyperparameters
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        weight_decay: float = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        **arguments: Any,
-    ) -> None:
-        if weight_decay is None:
-            raise ValueError(
-                "weight_decay must be >= 0. Received None. Give for instance 0.004, or take Adam."
-            )
-        super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **arguments
-        )
+    entry = ENTRY

@@ -1,17 +1,53 @@
 """Barzilai–Borwein: gradient descent whose step size fits the curvature of the last step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.products import in_type_of, inner_product
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.steps import begun, not_begun, with_decay
-from benchmark.optimizers.tensors import State, Tensor
-from benchmark.optimizers.variables import number_dtype
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.rule_parts import begun, in_type_of, inner_product, with_decay
+from benchmark.optimizers.shared_hyperparameters import CONVENTIONAL_RATE, CROWDED_VALLEY
+from benchmark.optimizers.stability import OWN_STEP
+from benchmark.optimizers.tensors import State, Tensor, number_dtype
+
+_BOUNDS = {
+    "minimum_step_size": Hyperparameter(
+        default=1e-10,
+        low=0.0,
+        space={"low": 1e-10, "high": 1e-4, "log": True},
+        source="default: Raydan 1997, The Barzilai and Borwein gradient method; space: our choice, "
+        "up to the smallest learning rate that is usually searched",
+    ),
+    "maximum_step_size": Hyperparameter(
+        default=1e10,
+        low=0.0,
+        space={"low": 1.0, "high": 1e10, "log": True},
+        source="default: Raydan 1997, The Barzilai and Borwein gradient method; space: our choice, "
+        "from the largest learning rate that is usually searched",
+    ),
+}
+
+
+ENTRY = OptimizerEntry(
+    summary="gradient descent over all examples; the last step's curvature gives the step size",
+    hyperparameters={
+        "learning_rate": replace(
+            CONVENTIONAL_RATE,
+            source="of the first step only. default: keras.optimizers.SGD; "
+            f"space: {CROWDED_VALLEY}",
+        ),
+        **_BOUNDS,
+    },
+    full_batch=True,
+    options={"short_step": False},
+    advice="Use the long step; learning_rate hardly matters (Raydan 1997)",
+    stability=OWN_STEP + "the change of the gradient in the step before.",
+)
 
 
 def secant_step_size(
@@ -44,31 +80,28 @@ class BarzilaiBorwein(Optimizer):
     """Gradient descent whose step size fits the curvature along the last step.
 
         s = Wₜ − Wₜ₋₁,  y = gₜ − gₜ₋₁         over all variables together
-        α = sᵀs / sᵀy                         the long step, or
-        α = sᵀy / yᵀy                         the short step, with ``short_step``
-        W ← W − α g
+        η = sᵀs / sᵀy                         the long step, or
+        η = sᵀy / yᵀy                         the short step, with ``short_step``
+        W ← W − η g
 
-    The long step solves s ≈ α y for 1 / α, the short one for α, by least squares: a secant
-    method with a multiple of the identity for the Hessian. On a quadratic 1 / α is an average
+    The long step solves s ≈ η y for 1 / η, the short one for η, by least squares: a secant
+    method with a multiple of the identity for the Hessian. On a quadratic 1 / η is an average
     of the Hessian's eigenvalues; the loss need not fall in every step, and falls much faster
-    over many of them than with any constant α.
+    over many of them than with any constant η.
 
     Safeguards, which the paper does without: where sᵀy is not positive, which is where the
-    curvature along s is not, or where the weights rest, α stays as it was; and it is held
+    curvature along s is not, or where the weights rest, η stays as it was; and it is held
     between ``minimum_step_size`` and ``maximum_step_size`` (the latter where they cross).
 
     The method is defined for the full gradient: give ``fit`` a ``batch_size`` of the whole
-    training set. Of mini-batches y is mostly noise. ``learning_rate`` is α of the first step
+    training set. Of mini-batches y is mostly noise. ``learning_rate`` is η of the first step
     alone, so a schedule changes nothing else. g and y are taken after clipping. Weight decay
-    is decoupled, α λ W, and takes no part in y. Keeps two numbers a weight.
+    is decoupled, η λ W, and takes no part in y. Stores two numbers per weight.
 
     Args:
-        learning_rate: α > 0 of the first step, or a schedule. Default 0.01, as in
-            ``keras.optimizers.SGD``.
-        minimum_step_size: > 0. Default 1e-10, as in Raydan's method.
-        maximum_step_size: > 0. Default 1e10, as in Raydan's method.
-        short_step: which of the two steps (structural). Default ``False``, the long one, as
-            in Raydan's method.
+        learning_rate: η of the first step.
+        short_step: which of the two steps. The default is the long one, as in Raydan's
+            method.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -91,31 +124,17 @@ class BarzilaiBorwein(Optimizer):
         minimization problem, SIAM J. Optim. 1997 (bounds).
     """
 
-    hyperparameter_table = OPTIMIZERS["barzilai_borwein"].hyperparameters
-    slot_names = ("previous_weights", "previous_gradient")
+    entry = ENTRY
+    short_step: bool
+    state_names = ("previous_weights", "previous_gradient")
+    knows_first_gradient = True
     is_elementwise = False  # one step size for all variables
     decays_in_rule = True
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        minimum_step_size: float = 1e-10,
-        maximum_step_size: float = 1e10,
-        short_step: bool = False,
-        **arguments: Any,
-    ) -> None:
-        bounds = {"minimum_step_size": minimum_step_size, "maximum_step_size": maximum_step_size}
-        super().__init__(learning_rate, bounds, **arguments)
-        self.short_step = bool(short_step)
-
     @property
     def step_size(self) -> Any:
-        """The variable with α of the last step."""
+        """The variable with η of the last step."""
         return self._shared["step_size"]
-
-    def initial_slots(self, weights: Tensor) -> State:
-        """Return the slots of one variable before its first gradient."""
-        return {**super().initial_slots(weights), **not_begun(weights)}
 
     def initial_shared(self) -> State:
         """Return the state before the first step: no step size."""
@@ -128,7 +147,7 @@ class BarzilaiBorwein(Optimizer):
         gradients: list[Tensor],
         hyperparameters: State,
     ) -> State:
-        """Choose α of this step."""
+        """Choose η of this step."""
         numbers = in_type_of(gradients, {**hyperparameters, **shared})
         # A variable without an earlier step adds nothing to s and y.
         moves = [
@@ -148,10 +167,6 @@ class BarzilaiBorwein(Optimizer):
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Make the step, and remember where it began."""
         step_size = ops.cast(state["step_size"], gradient.dtype)
-        slots = {"previous_weights": state["weights"], "previous_gradient": gradient}
-        slots = {**slots, **begun(state)}
-        return slots, step_size * with_decay(gradient, state, hyperparameters)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        return {**super().get_config(), "short_step": self.short_step}
+        new_state = {"previous_weights": state["weights"], "previous_gradient": gradient}
+        new_state = {**new_state, **begun(state)}
+        return new_state, step_size * with_decay(gradient, state, hyperparameters)

@@ -1,17 +1,68 @@
 """DoG: distance over gradients, a step size without a learning rate."""
 
-from typing import Any
+from dataclasses import replace
 
 import keras
+import numpy as np
 from keras import ops
 
 from benchmark.optimizers.averaging import Averaging, interpolated, polynomial_share
 from benchmark.optimizers.clipping import global_norm
-from benchmark.optimizers.products import in_type_of, inner_product
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.steps import beginning, begun, not_begun, with_decay
-from benchmark.optimizers.tensors import State, Tensor
-from benchmark.optimizers.variables import number_dtype
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.rule_parts import (
+    beginning,
+    begun,
+    in_type_of,
+    inner_product,
+    with_decay,
+)
+from benchmark.optimizers.shared_hyperparameters import AVERAGING_POWER, PAPER_EPSILON, UNIT_RATE
+from benchmark.optimizers.stability import (
+    AT_THE_AVERAGE,
+    MomentumRecurrence,
+    Snapshot,
+    Stability,
+    Stepping,
+)
+from benchmark.optimizers.tensors import State, Tensor, number_dtype
+
+_DOG = "Ivgi, Hinder, Carmon 2023, DoG is SGD's Best Friend"
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of W ← W − η r / √(G + ε) g, with the present r and G."""
+    squares = at.number("squared_gradients") + at.numbers["epsilon"]
+    rate = at.learning_rate * at.number("distance") / np.sqrt(squares)
+    return Stepping(
+        MomentumRecurrence(decay=at.decay(rate)),
+        float(rate),
+        note=f"η = {rate:.3g} is the step size that DoG found last. {AT_THE_AVERAGE}",
+    )
+
+
+ENTRY = OptimizerEntry(
+    summary="SGD whose learning rate is the distance moved over the root of all squared gradients",
+    hyperparameters={
+        "learning_rate": UNIT_RATE,
+        "initial_movement": Hyperparameter(
+            default=1e-6,
+            low=0.0,
+            space={"low": 1e-8, "high": 1e-2, "log": True},
+            source=f"default: {_DOG}; space: our choice, around it and the 1e-4 advised with "
+            "batch normalization",
+        ),
+        "epsilon": PAPER_EPSILON,
+        "averaging_power": replace(
+            AVERAGING_POWER,
+            default=8.0,
+            source=f"default: {_DOG}, section 4; space: up to twice that",
+        ),
+    },
+    advice="Use learning_rate = 1, in its own table if search.common sets another, and "
+    f"initial_movement = 1e-4 with batch normalization ({_DOG}, section 4)",
+    stability=Stability(stepping, "2", rate="η r / √(G + ε)"),
+)
 
 
 @keras.saving.register_keras_serializable(package="kappabench")
@@ -20,25 +71,22 @@ class DoG(Averaging):
 
         r ← max(r, ‖W − W₀‖)                  r begins at r_ε (1 + ‖W₀‖)
         G ← G + ‖g‖²                          over all variables together
-        η = α r / √(G + ε)                    α = ``learning_rate``, ε = ``epsilon``
-        W ← W − η g
+        ηₜ = η r / √(G + ε)                   η = ``learning_rate``, ε = ``epsilon``
+        W ← W − ηₜ g
 
     with r_ε = ``initial_movement``, small enough that the first steps do no harm; the
-    farther the weights get from their start W₀, the longer steps become. α is a factor that
-    the authors advise to leave at 1. There is no decay of η, so that averaging is, in their
+    farther the weights get from their start W₀, the longer steps become. η is a factor that
+    the authors advise to leave at 1. There is no decay of ηₜ, so that averaging is, in their
     words, crucial: the model is evaluated at the average of W with the share
     (p + 1) / (t + p) of the newest, p = ``averaging_power``, see
     :class:`~benchmark.optimizers.averaging.Averaging`.
 
-    Departure from the authors' code: weight decay is decoupled, W ← W − η (g + λ W), and
-    takes no part in G. Keeps two numbers a weight.
+    Departure from the authors' code: weight decay is decoupled, W ← W − ηₜ (g + λ W), and
+    takes no part in G. Stores two numbers per weight.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 1, as in the paper.
-        initial_movement: r_ε > 0, a share of 1 + ‖W₀‖. Default 1e-6, as in the paper; the
-            authors advise 1e-4 with batch normalization.
-        epsilon: ε > 0, in units of squared gradients. Default 1e-8, as in the paper.
-        averaging_power: p ≥ 0. Default 8, as in the paper, section 4.
+        initial_movement: a share of 1 + ‖W₀‖.
+        epsilon: in units of squared gradients.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -59,28 +107,10 @@ class DoG(Averaging):
         schedule, ICML 2023.
     """
 
-    hyperparameter_table = OPTIMIZERS["dog"].hyperparameters
-    slot_names = ("displacement", "initial_weights")
+    entry = ENTRY
+    state_names = ("displacement", "initial_weights")
+    knows_first_gradient = True
     is_elementwise = False  # one step size for all variables
-
-    def __init__(
-        self,
-        learning_rate: Any = 1.0,
-        initial_movement: float = 1e-6,
-        epsilon: float = 1e-8,
-        averaging_power: float = 8.0,
-        **arguments: Any,
-    ) -> None:
-        numbers = {
-            "initial_movement": initial_movement,
-            "epsilon": epsilon,
-            "averaging_power": averaging_power,
-        }
-        super().__init__(learning_rate, numbers, **arguments)
-
-    def initial_slots(self, weights: Tensor) -> State:
-        """Return the slots of one variable before its first gradient."""
-        return {**super().initial_slots(weights), **not_begun(weights)}
 
     def initial_shared(self) -> State:
         """Return the state before the first step: no way made, no gradient seen."""
@@ -121,5 +151,5 @@ class DoG(Averaging):
             polynomial_share(state["step"], hyperparameters["averaging_power"]),
             0.0,
         )
-        slots = {"displacement": displacement, "initial_weights": beginning(state)}
-        return {**slots, **begun(state)}, update
+        new_state = {"displacement": displacement, "initial_weights": beginning(state)}
+        return {**new_state, **begun(state)}, update

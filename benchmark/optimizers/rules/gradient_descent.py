@@ -8,9 +8,32 @@ from keras import ops
 
 from benchmark.optimizers.base import Optimizer
 from benchmark.optimizers.clipping import global_norm
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.shared_hyperparameters import CONVENTIONAL_RATE, OF_KERAS
+from benchmark.optimizers.stability import Stability, descent
 from benchmark.optimizers.tensors import State, Tensor
-from benchmark.optimizers.thresholds import OF_KERAS
+
+_TOLERANCE = Hyperparameter(
+    default=1e-6,
+    low=0.0,
+    low_included=True,
+    space={"low": 1e-8, "high": 1e-2, "log": True},
+    source="default: ten times the float32 rounding of a weight of size one; "
+    "space: from one tenth of that rounding to steps of one per cent of such a weight",
+)
+
+
+ENTRY = OptimizerEntry(
+    summary="W ← W − learning_rate · ∇J over all examples, until the step is below tolerance",
+    hyperparameters={"learning_rate": CONVENTIONAL_RATE, "tolerance": _TOLERANCE},
+    full_batch=True,
+    weight_decay=False,
+    advice="Start with 1 / λmax; from 2 / λmax on it diverges (Nesterov 2004, Introductory "
+    "Lectures on Convex Optimization, section 1.2.3)",
+    stability=Stability(descent, "2", needs_state=False, is_of_hessian=True),
+)
+
 
 REFUSED = ("weight_decay", *OF_KERAS)
 """Arguments that would move the weights, or the gradient, outside the rule."""
@@ -21,7 +44,7 @@ def gradient_descent(
     gradient: Tensor,
     hyperparameters: State,
 ) -> tuple[State, Tensor]:
-    """Return no slots and the update α·g of W ← W − α·g, α being ``learning_rate``.
+    """Return no state and the update η·g of W ← W − η·g, η being ``learning_rate``.
 
     Example:
         >>> gradient_descent({}, 2.0, {"learning_rate": 0.1})
@@ -50,8 +73,8 @@ def stop_when_still(
     # NaN < tolerance is false: a diverged run never counts as converged.
     converged = ops.logical_or(rests, norm < ops.cast(tolerance, norm.dtype))
     # `where`, not a product with the mask: 0 · NaN is NaN.
-    kept = [ops.where(rests, ops.zeros_like(update), update) for update in updates]
-    return {"converged": converged, "update_norm": norm}, kept
+    resting = [ops.where(rests, ops.zeros_like(update), update) for update in updates]
+    return {"converged": converged, "update_norm": norm}, resting
 
 
 def _refusal(argument: str) -> str:
@@ -68,9 +91,9 @@ def _refusal(argument: str) -> str:
 class GradientDescent(Optimizer):
     """Gradient descent that stops once the weights stand still.
 
-        W(t+1) = W(t) − α ∇J(W(t))      until  ‖W(t+1) − W(t)‖ < tolerance
+        W(t+1) = W(t) − η ∇J(W(t))      until  ‖W(t+1) − W(t)‖ < tolerance
 
-    with α = ``learning_rate``; the norm is Euclidean over all weights together. The
+    with η = ``learning_rate``; the norm is Euclidean over all weights together. The
     step that falls below the tolerance is still made; after it ``converged`` is true
     and the weights rest. ``update_norm`` is the length of the last step made
     (infinity before the first).
@@ -80,12 +103,11 @@ class GradientDescent(Optimizer):
     outside the rule (put it into the loss), and neither are accumulation and averaging.
     Clipping is, and then the clipped step is the one that is measured.
 
-    Keeps nothing for a weight.
+    Stores nothing per weight.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
-        tolerance: ≥ 0, in units of the weights; 0 never stops. Default 1e-6, ten times
-            the float32 rounding of a weight of size one: shorter steps begin to vanish.
+        tolerance: in units of the weights; 0 never stops. Steps shorter than the default
+            begin to vanish in the rounding of float32.
         clipnorm, clipvalue, global_clipnorm, adaptive_clipnorm, percentile_clipnorm: at
             most one threshold.
         l1, l2: ≥ 0, coefficients of penalties on the weights; their gradient is part of ∇J.
@@ -109,7 +131,7 @@ class GradientDescent(Optimizer):
         simultanées, 1847. Boyd, Vandenberghe, Convex Optimization, 2004, section 9.3.
     """
 
-    hyperparameter_table = OPTIMIZERS["gradient_descent"].hyperparameters
+    entry = ENTRY
 
     def __init__(
         self,

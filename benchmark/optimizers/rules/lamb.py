@@ -1,23 +1,41 @@
 """LAMB: Adam's direction, with a length that is a share of the variable's own."""
 
-from typing import Any
+from dataclasses import replace
 
 import keras
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.rules.adam import adam
+from benchmark.optimizers.shared_hyperparameters import ADAM, CROWDED_VALLEY
 from benchmark.optimizers.tensors import State, Tensor
+
+_LAMB = "You et al. 2020, Large Batch Optimization for Deep Learning"
+
+
+ENTRY = OptimizerEntry(
+    summary="Adam's direction; each variable's step is a share of its own norm",
+    hyperparameters={
+        **ADAM,
+        "learning_rate": replace(
+            ADAM["learning_rate"],
+            source=f"default: keras.optimizers.Lamb; space: {CROWDED_VALLEY}",
+        ),
+    },
+    advice=f"Double the batch, multiply the learning rate by √2, and warm up ({_LAMB}, section 4)",
+    stability="{} has no limit of η·λmax: the length of each step is a share of the norm of the "
+    "weights, however small the gradient is.",
+)
 
 
 def lamb(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new moments m, v and the update α·(‖W‖ / ‖r‖)·r of LAMB.
+    """Return the new moments m, v and the update η·(‖W‖ / ‖r‖)·r of LAMB.
 
     Args:
         state: ``first_moment`` m, ``second_moment`` v, ``weights`` W, ``step`` t from 1.
         gradient: g.
-        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε.
+        hyperparameters: ``learning_rate`` η, ``beta_1``, ``beta_2``, ``epsilon`` ε.
     """
     moments, _ = adam(state, gradient, hyperparameters)
     first = moments["first_moment"] / (1 - ops.power(hyperparameters["beta_1"], state["step"]))
@@ -36,10 +54,10 @@ def trust_ratio(weights: Tensor, update: Tensor) -> Tensor:
         >>> float(trust_ratio(weights, update)), float(trust_ratio(weights, 0 * update))
         (2.5, 1.0)
     """
-    own, step = ops.sqrt(ops.sum(ops.square(weights))), ops.sqrt(ops.sum(ops.square(update)))
-    usable = ops.logical_and(own > 0, step > 0)
-    ones = ops.ones_like(own)
-    return ops.where(usable, own / ops.where(step > 0, step, ones), ones)
+    size, step = ops.sqrt(ops.sum(ops.square(weights))), ops.sqrt(ops.sum(ops.square(update)))
+    usable = ops.logical_and(size > 0, step > 0)
+    ones = ops.ones_like(size)
+    return ops.where(usable, size / ops.where(step > 0, step, ones), ones)
 
 
 @keras.saving.register_keras_serializable(package="kappabench")
@@ -48,7 +66,7 @@ class Lamb(Optimizer):
 
         m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²      β₁ = ``beta_1``, β₂ = ``beta_2``
         r = m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)           ε = ``epsilon``, t = 1, 2, …
-        W ← W − α (‖W‖ / ‖r‖) r                              α = ``learning_rate``
+        W ← W − η (‖W‖ / ‖r‖) r                              η = ``learning_rate``
 
     The norms are Euclidean over one variable, a layer of the paper. Where W or r is zero the
     ratio is 1; so the first step of a bias that begins at zero is Adam's. It keeps two
@@ -60,12 +78,8 @@ class Lamb(Optimizer):
     :class:`~benchmark.optimizers.rules.adam.Adam`.
 
     Args:
-        learning_rate: α > 0, the share of ‖W‖ that a step is long, or a schedule. Default
-            0.001, as in Keras.
-        beta_1: 0 ≤ β₁ < 1. Default 0.9, section 4 of the paper.
-        beta_2: 0 ≤ β₂ < 1. Default 0.999, section 4 of the paper.
-        epsilon: ε > 0, in units of the gradient. Default 1e-7, as in Keras; the paper has
-            1e-6.
+        learning_rate: the share of ‖W‖ that a step is long.
+        epsilon: in units of the gradient; the paper has 1e-6.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -85,20 +99,9 @@ class Lamb(Optimizer):
         ICLR 2020.
     """
 
-    hyperparameter_table = OPTIMIZERS["lamb"].hyperparameters
-    slot_names = ("first_moment", "second_moment")
+    entry = ENTRY
+    state_names = ("first_moment", "second_moment")
     is_elementwise = False
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **arguments: Any,
-    ) -> None:
-        numbers = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-        super().__init__(learning_rate, numbers, **arguments)
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`lamb`."""

@@ -1,17 +1,43 @@
 """L-BFGS: quasi-Newton steps from the last few changes of the gradient."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.line_search import Line, wolfe
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer, Point, Step
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.tensors import State, Tensor, precision
+from benchmark.optimizers.shared_hyperparameters import LINE_SEARCH_TRIALS, RELAXATION
+from benchmark.optimizers.stability import OWN_STEP
+from benchmark.optimizers.tensors import State, Tensor, number_dtype, precision
 from benchmark.optimizers.vectors import Vector, dot, moved, norm, ratio, scaled
+
+_MEMORY = Hyperparameter(
+    default=10,
+    low=1,
+    low_included=True,
+    integer=True,
+    space={"low": 3, "high": 20, "log": False},
+    source="default: SciPy's L-BFGS-B; space: Nocedal, Wright 2006, section 7.2",
+)
+
+
+ENTRY = OptimizerEntry(
+    summary="quasi-Newton steps from recent changes of the gradient, with a line search",
+    hyperparameters={
+        "learning_rate": RELAXATION,
+        "memory": _MEMORY,
+        "line_search_trials": LINE_SEARCH_TRIALS,
+    },
+    constants=frozenset({"memory", "line_search_trials"}),
+    advice="Keep learning_rate = 1 and use the full batch, or large mini-batches (Nocedal, "
+    "Wright 2006, section 7.2; Schraudolph et al. 2007)",
+    stability=OWN_STEP + "a line search.",
+)
+
 
 SAFEGUARD = 2.0**-23
 """sᵀy must be above this multiple of ‖y‖², as in L-BFGS-B, there with float64's."""
@@ -41,15 +67,15 @@ def two_loop_recursion(
     pairs = [([s[i] for s in steps], [y[i] for y in changes]) for i in range(count)]
     q = list(gradient)
     alphas: Vector = []
-    for place in reversed(range(count)):
-        s, y = pairs[place]
-        alpha = inverses[place] * dot(s, q)
+    for index in reversed(range(count)):
+        s, y = pairs[index]
+        alpha = inverses[index] * dot(s, q)
         q = moved(q, -alpha, y)
         alphas.insert(0, alpha)
     r = scaled(scale, q)
-    for place, (s, y) in enumerate(pairs):
-        beta = inverses[place] * dot(y, r)
-        r = moved(r, alphas[place] - beta, s)
+    for index, (s, y) in enumerate(pairs):
+        beta = inverses[index] * dot(y, r)
+        r = moved(r, alphas[index] - beta, s)
     return r
 
 
@@ -59,28 +85,28 @@ def limited_memory_bfgs(
     """Return a quasi-Newton step whose length meets Wolfe's conditions.
 
     Args:
-        point: slots ``steps`` and ``changes``; shared ``inverses`` and ``scale``, see
+        point: states ``steps`` and ``changes``; shared ``inverses`` and ``scale``, see
             :func:`two_loop_recursion`.
         hyperparameters: ``learning_rate``, the first length of each search.
         objective: asked for some values with gradients.
         trials: how many at most.
     """
-    gradient, shared, slots = point.gradient, point.shared, point.slots
+    gradient, shared, new_state = point.gradient, point.shared, point.states
     is_empty = ops.equal(shared["inverses"][-1], 0)
     # A first step of unit length at most: nothing is known of the scale yet.
     unit = ops.minimum(1, ratio(ops.ones_like(point.value), norm(gradient)))
     scale = ops.where(is_empty, unit, shared["scale"])
     wanted = two_loop_recursion(
-        gradient, slots["steps"], slots["changes"], shared["inverses"], scale
+        gradient, new_state["steps"], new_state["changes"], shared["inverses"], scale
     )
     direction = scaled(-1, wanted)
     slope = dot(gradient, direction)
     line = Line(point.weights, direction, point.value, slope, gradient)
-    found = wolfe(objective, line, hyperparameters["learning_rate"], trials)
-    s = scaled(found.length, direction)
-    y = [new - old for new, old in zip(found.gradient, gradient, strict=True)]
-    slots, shared = _remembered(point, s, y, found.length)
-    return Step(scaled(-1, s), found.evaluations, slots, shared)
+    search = wolfe(objective, line, hyperparameters["learning_rate"], trials)
+    s = scaled(search.length, direction)
+    y = [new - old for new, old in zip(search.gradient, gradient, strict=True)]
+    new_state, shared = _remembered(point, s, y, search.length)
+    return Step(scaled(-1, s), search.evaluations, new_state, shared)
 
 
 def _remembered(
@@ -92,7 +118,7 @@ def _remembered(
     pushed = {
         name: [
             ops.where(is_sound, ops.concatenate([old[1:], ops.expand_dims(new, 0)]), old)
-            for old, new in zip(point.slots[name], vector, strict=True)
+            for old, new in zip(point.states[name], vector, strict=True)
         ]
         for name, vector in (("steps", s), ("changes", y))
     }
@@ -122,15 +148,13 @@ class LBFGS(ObjectiveOptimizer):
     Both gradients of a pair are of the same mini-batch, so that y is curvature and not the
     difference of two mini-batches (Schraudolph et al.); on the full batch it is the plain
     method, for which one gradient a step is computed twice. A step takes one gradient and
-    one more in each trial. Keeps 2 m numbers a weight.
+    one more in each trial. Stores 2 m numbers per weight.
 
-    Departure: a bisection in place of a strong-Wolfe search with interpolation, for a fixed
-    number of trials.
+    Departure: a bisection in place of a strong-Wolfe search with interpolation, so that the
+    number of trials is fixed.
 
     Args:
-        learning_rate: the first t > 0, or a schedule. Default 1, the quasi-Newton step.
-        memory: m ≥ 1, structural. Default 10, as in SciPy's L-BFGS-B.
-        line_search_trials: ≥ 1, structural. Default 10, our choice.
+        learning_rate: the first t.
         arguments: clipping, ``weight_decay``, ``name`` …, see
             :class:`~benchmark.optimizers.objective_optimizer.ObjectiveOptimizer`.
 
@@ -156,28 +180,17 @@ class LBFGS(ObjectiveOptimizer):
         A stochastic quasi-Newton method for online convex optimization, 2007.
     """
 
-    hyperparameter_table = OPTIMIZERS["lbfgs"].hyperparameters
-    constant_names = ("memory", "line_search_trials")
-    slot_names = ("steps", "changes")
+    entry = ENTRY
+    state_names = ("steps", "changes")
 
-    def __init__(
-        self,
-        learning_rate: Any = 1.0,
-        memory: int = 10,
-        line_search_trials: int = 10,
-        **arguments: Any,
-    ) -> None:
-        constants = {"memory": memory, "line_search_trials": line_search_trials}
-        super().__init__(learning_rate, {}, constants, **arguments)
-
-    def initial_slots(self, weights: Tensor) -> State:
+    def initial_state(self, weights: Tensor) -> State:
         """Return empty places for the pairs of one variable."""
         shape = (self.constants["memory"], *weights.shape)
-        return {name: ops.zeros(shape, dtype=precision(weights)) for name in self.slot_names}
+        return {name: ops.zeros(shape, dtype=precision(weights)) for name in self.state_names}
 
     def initial_shared(self) -> State:
         """Return the state before the first step: no pair."""
-        dtype = self._adjustable_dtype
+        dtype = number_dtype()
         inverses = ops.zeros((self.constants["memory"],), dtype=dtype)
         return {
             **super().initial_shared(),

@@ -5,13 +5,46 @@ from typing import Any
 import keras
 from keras import ops
 
-from benchmark.optimizers.conjugate_gradients import truncated_conjugate_gradient
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer, Point, Step
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.tensors import State
-from benchmark.optimizers.trust_region import ACCEPTED, GOOD, POOR, gain_ratio
+from benchmark.optimizers.shared_hyperparameters import CG_ITERATIONS, RELAXATION, forcing_term
+from benchmark.optimizers.stability import OWN_STEP
+from benchmark.optimizers.tensors import State, number_dtype
+from benchmark.optimizers.trust_region import (
+    ACCEPTED,
+    GOOD,
+    POOR,
+    gain_ratio,
+    truncated_conjugate_gradient,
+)
 from benchmark.optimizers.vectors import chosen, dot, moved, norm, scaled, zeros_like
+
+ENTRY = OptimizerEntry(
+    summary="(G + λ I) d = −g with the Gauss-Newton matrix G; success lowers the damping λ",
+    hyperparameters={
+        "learning_rate": RELAXATION,
+        "damping": Hyperparameter(
+            default=0.01,
+            low=0.0,
+            space={"low": 1e-4, "high": 100.0, "log": True},
+            source="default: Marquardt 1963; space: our choice, up to Martens's 2010 start",
+        ),
+        "damping_factor": Hyperparameter(
+            default=10.0,
+            low=1.0,
+            space={"low": 1.5, "high": 10.0, "log": True},
+            source="default: Marquardt 1963; space: down to Martens's 2010 factor 3/2",
+        ),
+        "forcing_term": forcing_term(0.1, "our choice"),
+        "cg_iterations": CG_ITERATIONS,
+    },
+    constants=frozenset({"cg_iterations"}),
+    advice="Keep the defaults and use large mini-batches (Martens 2010, section 4.4)",
+    stability=OWN_STEP + "the damping that the last step called for.",
+)
+
 
 LEAST_DAMPING, MOST_DAMPING = 1e-10, 1e10
 FAR = 1e8
@@ -39,21 +72,21 @@ def levenberg_marquardt(
         products = objective.gauss_newton_vector_product(weights, vectors)
         return moved(products, damping, vectors)
 
-    found = truncated_conjugate_gradient(
+    solution = truncated_conjugate_gradient(
         damped,
         gradient,
         radius=ops.full_like(damping, FAR),
         tolerance=norm(gradient) * hyperparameters["forcing_term"],
         rounds=rounds,
     )
-    d, share = found.direction, hyperparameters["learning_rate"]
-    bent = dot(d, found.product) - damping * dot(d, d)
+    d, share = solution.direction, hyperparameters["learning_rate"]
+    bent = dot(d, solution.product) - damping * dot(d, d)
     predicted = -share * (dot(gradient, d) + share * bent / 2)
     after = objective.value(moved(weights, share, d))
     gain = gain_ratio(point.value, after, predicted)
     # At the boundary there is negative curvature, or nothing that bounds the step: f may go down
     # as predicted however far it goes, and a step of 1e8 would be the best of all.
-    is_lost = found.at_boundary
+    is_lost = solution.at_boundary
     factor = hyperparameters["damping_factor"]
     is_good = ops.logical_and(gain > GOOD, ops.logical_not(is_lost))
     damping = ops.where(is_good, damping / factor, damping)
@@ -62,7 +95,7 @@ def levenberg_marquardt(
     is_accepted = ops.logical_and(gain > ACCEPTED, ops.logical_not(is_lost))
     return Step(
         chosen(is_accepted, steps, zeros_like(steps)),
-        evaluations=found.products + 1,
+        evaluations=solution.products + 1,
         shared={"damping": ops.clip(damping, LEAST_DAMPING, MOST_DAMPING)},
     )
 
@@ -74,27 +107,23 @@ class LevenbergMarquardt(ObjectiveOptimizer):
         G = Jᵀ L J                     J the Jacobian of the model's outputs,
                                        L the Hessian of the loss in these
         (G + λ I) d = −g               by at most ``cg_iterations`` products G v
-        ρ = (f(W) − f(W + α d)) / (what gᵀd + dᵀGd/2 predicts)
-        W ← W + α d    where ρ > 0.0001                        α = ``learning_rate``
+        ρ = (f(W) − f(W + η d)) / (what gᵀd + dᵀGd/2 predicts)
+        W ← W + η d    where ρ > 0.0001                        η = ``learning_rate``
         λ ← λ ν        where ρ < 1/4;   λ / ν where ρ > 3/4    ν = ``damping_factor``
 
     For a sum of squares it is the method of that name; for cross-entropy it is the
     generalised Gauss-Newton method, whose G is Fisher's matrix. G has no negative curvature
     where the loss is convex in the outputs. Where the model's outputs are the values that
-    are minimised, as in closed-form problems, G would be 0 and the Hessian stands for it;
+    are minimised, as in closed-form problems, G would be 0 and the Hessian takes its place;
     a direction of negative curvature is then refused, and λ rises until there is none.
 
     Conjugate gradients end where the residual is below ``forcing_term`` · ‖g‖. On a linear
     least-squares problem one step with a small λ ends it. A step takes a gradient, a value
     and the products that it needs; one that is refused costs as much as one that is made.
-    All of it is of one mini-batch. Keeps nothing but λ, between 1e-10 and 1e10.
+    All of it is of one mini-batch. Stores nothing but λ, between 1e-10 and 1e10.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 1, the whole step.
-        damping: λ of the first step > 0. Default 0.01, Marquardt's.
-        damping_factor: ν > 1. Default 10, Marquardt's.
-        forcing_term: 0 < η < 1. Default 0.1, our choice.
-        cg_iterations: ≥ 1, structural. Default 20, our choice.
+        damping: λ of the first step.
         arguments: clipping, ``weight_decay``, ``name`` …, see
             :class:`~benchmark.optimizers.objective_optimizer.ObjectiveOptimizer`.
 
@@ -119,28 +148,11 @@ class LevenbergMarquardt(ObjectiveOptimizer):
         parameters, 1963. Schraudolph 2002. Martens 2010. Nocedal, Wright 2006, section 10.3.
     """
 
-    hyperparameter_table = OPTIMIZERS["levenberg_marquardt"].hyperparameters
-    constant_names = ("cg_iterations",)
-
-    def __init__(
-        self,
-        learning_rate: Any = 1.0,
-        damping: float = 0.01,
-        damping_factor: float = 10.0,
-        forcing_term: float = 0.1,
-        cg_iterations: int = 20,
-        **arguments: Any,
-    ) -> None:
-        numbers = {
-            "damping": damping,
-            "damping_factor": damping_factor,
-            "forcing_term": forcing_term,
-        }
-        super().__init__(learning_rate, numbers, {"cg_iterations": cg_iterations}, **arguments)
+    entry = ENTRY
 
     def initial_shared(self) -> State:
         """Return the state before the first step, which takes the damping that is given."""
-        return {**super().initial_shared(), "damping": ops.zeros((), dtype=self._adjustable_dtype)}
+        return {**super().initial_shared(), "damping": ops.zeros((), dtype=number_dtype())}
 
     def objective_rule(self, point: Point, hyperparameters: State, objective: Objective) -> Step:
         """Apply :func:`levenberg_marquardt`."""

@@ -1,21 +1,36 @@
 """Momentum: Polyak's heavy ball."""
 
-from typing import Any
-
 import keras
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.shared_hyperparameters import CONVENTIONAL_RATE, MOMENTUM
+from benchmark.optimizers.stability import MomentumRecurrence, Snapshot, Stability, Stepping
 from benchmark.optimizers.tensors import State, Tensor
 
 
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of v ← β v + η g, W ← W − v."""
+    return Stepping(MomentumRecurrence(at.numbers["momentum"], decay=at.decay()), at.learning_rate)
+
+
+ENTRY = OptimizerEntry(
+    summary="v ← momentum · v + learning_rate · g, W ← W − v (heavy ball)",
+    hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
+    advice="Start with momentum = 0.9 and a tenth of sgd's learning_rate: steps in one direction"
+    " add up to 1 / (1 − momentum) times (Goodfellow, Bengio, Courville 2016, Deep "
+    "Learning, section 8.3.2)",
+    stability=Stability(stepping, "2 (1 + β)", needs_state=False, is_of_hessian=True),
+)
+
+
 def heavy_ball(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return v ← β·v + α·g, as the new slot and as the update of W ← W − v.
+    """Return v ← β·v + η·g, as the new state and as the update of W ← W − v.
 
     Args:
         state: ``velocity``, v.
         gradient: g.
-        hyperparameters: ``learning_rate`` α and ``momentum`` β.
+        hyperparameters: ``learning_rate`` η and ``momentum`` β.
 
     Example:
         >>> heavy_ball({"velocity": 1.0}, 2.0, {"learning_rate": 0.25, "momentum": 0.5})
@@ -32,23 +47,21 @@ def heavy_ball(state: State, gradient: Tensor, hyperparameters: State) -> tuple[
 class Momentum(Optimizer):
     """Gradient descent with momentum, the heavy ball.
 
-        v ← β v + α g          α = ``learning_rate``, β = ``momentum``
+        v ← β v + η g          η = ``learning_rate``, β = ``momentum``
         W ← W − v
 
     Three other ways to write it are in use:
 
     - ``keras.optimizers.SGD`` keeps −v and adds it; the weights are the same.
-    - Without α in v (v ← β v + g, W ← W − α v) the weights are the same while α is
-      constant; if α changes, that form rescales the past steps and this one does not.
-    - The dampened form, v ← β v + (1 − β) g and W ← W − α v, takes steps that are
-      1 − β times as long: its α stands for (1 − β) α here.
+    - Without η in v (v ← β v + g, W ← W − η v) the weights are the same while η is
+      constant; if η changes, that form rescales the past steps and this one does not.
+    - The dampened form, v ← β v + (1 − β) g and W ← W − η v, takes steps that are
+      1 − β times as long: its η stands for (1 − β) η here.
 
-    Keeps one number a weight, v.
+    Stores one number per weight, v.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
-        momentum: β, 0 ≤ β < 1; at 1 old steps would never fade. Default 0.9, one of the
-            usual values in Goodfellow, Bengio and Courville, section 8.3.2.
+        momentum: at 1 old steps would never fade.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -70,11 +83,8 @@ class Momentum(Optimizer):
         Goodfellow, Bengio, Courville, Deep Learning, 2016, section 8.3.2.
     """
 
-    hyperparameter_table = OPTIMIZERS["momentum"].hyperparameters
-    slot_names = ("velocity",)
-
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.9, **arguments: Any) -> None:
-        super().__init__(learning_rate, {"momentum": momentum}, **arguments)
+    entry = ENTRY
+    state_names = ("velocity",)
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`heavy_ball`."""

@@ -1,29 +1,90 @@
 """Muon: the momentum of a matrix with all its singular values made nearly equal."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.matrices import check_size, orthogonalized
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter, check_size
+from benchmark.optimizers.matrices import orthogonalized
 from benchmark.optimizers.mechanics import present
-from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.rules.adam import adam
+from benchmark.optimizers.shared_hyperparameters import ADAM, MOMENTUM, SEARCHED_RATES, WEIGHT_DECAY
 from benchmark.optimizers.tensors import State, Tensor, precision
+
+_JORDAN = "Jordan et al. 2024, Muon"
+_LIU = "Liu et al. 2025, Muon Is Scalable for LLM Training"
+_OF_KERAS = "default: keras.optimizers.Muon"
+_DECAY = replace(WEIGHT_DECAY, default=0.004, source=f"{_OF_KERAS}; space: that of weight decay")
+
+
+def _coefficient(default: float, space: Mapping[str, Any]) -> Hyperparameter:
+    source = f"default: {_JORDAN}, the quintic; space: our choice, a tenth on either side"
+    return Hyperparameter(default=default, space=space, source=source)
+
+
+_SHARED = {
+    "adam_beta_1": replace(ADAM["beta_1"], source=f"{_OF_KERAS}; space: that of Adam"),
+    "adam_beta_2": replace(ADAM["beta_2"], source=f"{_OF_KERAS}; space: that of Adam"),
+    "adam_weight_decay": _DECAY,
+    "epsilon": ADAM["epsilon"],
+    "weight_decay": _DECAY,
+}
+_HYPERPARAMETERS = {
+    "learning_rate": Hyperparameter(
+        default=0.001,
+        low=0.0,
+        space=SEARCHED_RATES,
+        source=f"{_OF_KERAS}; space: that of Adam, whose updates have the size that {_LIU}, "
+        "section 2.2, gives Muon's",
+    ),
+    **_SHARED,
+    "muon_a": _coefficient(3.4445, {"low": 3.1, "high": 3.8, "log": False}),
+    "muon_b": _coefficient(-4.775, {"low": -5.2, "high": -4.3, "log": False}),
+    "muon_c": _coefficient(2.0315, {"low": 1.8, "high": 2.2, "log": False}),
+    "adam_lr_ratio": Hyperparameter(
+        default=1.0,
+        low=0.0,
+        space={"low": 0.1, "high": 10.0, "log": True},
+        source=f"{_OF_KERAS}; space: our choice, a decade on either side",
+    ),
+    "momentum": replace(
+        MOMENTUM, default=0.95, source=f"default: {_JORDAN}; space: that of momentum"
+    ),
+    "rms_rate": Hyperparameter(
+        default=0.2,
+        low=0.0,
+        space={"low": 0.02, "high": 2.0, "log": True},
+        source=f"default: {_LIU}, section 2.2, from 0.2 to 0.4; space: a decade on either side",
+    ),
+}
+
+
+ENTRY = OptimizerEntry(
+    summary="the momentum of a matrix with equal singular values; AdamW for all other variables",
+    hyperparameters=_HYPERPARAMETERS,
+    options={"exclude_layers": "", "exclude_embeddings": True, "nesterov": True},
+    advice='Start with adamw\'s learning_rate and weight_decay; exclude_layers = "logits" leaves '
+    f"out the last layer ({_LIU}, section 2.2; {_JORDAN})",
+    stability="{} has no limit of η·λmax: it makes the singular values of each step equal, so that "
+    "its length does not fall with the gradient.",
+)
 
 
 def muon(
     state: State, gradient: Tensor, hyperparameters: State, *, nesterov: bool, steps: int
 ) -> tuple[State, Tensor]:
-    """Return the new velocity V and the update α·s·O of a matrix.
+    """Return the new velocity V and the update η·s·O of a matrix.
 
     Args:
         state: ``velocity`` V.
         gradient: G.
-        hyperparameters: ``learning_rate`` α, ``momentum`` μ, ``muon_a``, ``muon_b``,
+        hyperparameters: ``learning_rate`` η, ``momentum`` μ, ``muon_a``, ``muon_b``,
             ``muon_c``, and ``rms_rate`` where there is one.
         nesterov: whether G + μ V is made orthogonal, and not V.
         steps: Newton–Schulz steps.
@@ -65,18 +126,18 @@ class Muon(Optimizer):
         V ← μ V + G                                    μ = ``momentum``
         X = (G + μ V) / ‖G + μ V‖, or V / ‖V‖ without ``nesterov``
         X ← a X + (b X Xᵀ + c (X Xᵀ)²) X,  ``ns_steps`` times      a, b, c = ``muon_a``, …
-        W ← W − α ρ √max(rows, columns) X              α = ``learning_rate``, ρ = ``rms_rate``
+        W ← W − η ρ √max(rows, columns) X              η = ``learning_rate``, ρ = ``rms_rate``
 
     X comes near U Vᵀ of the singular value decomposition: with the defaults singular
     values from 0.002 ‖V‖ on end between 0.68 and 1.21, and the update has a root mean square
-    of about ρ α. A
+    of about ρ η. A
     matrix is a variable of two axes whose path has no "embedding" (``exclude_embeddings``)
     and matches none of ``exclude_layers``. All others, kernels of convolutions among them,
-    get AdamW with the rate ``adam_lr_ratio`` · α. Which ones is decided at ``build`` by
-    shape and path. The final layer had better be excluded (Jordan 2024):
+    get AdamW with the rate ``adam_lr_ratio`` · η. Which ones is decided at ``build`` by
+    shape and path. Exclude the final layer (Jordan 2024):
     ``exclude_layers=["logits"]`` for the models of this project.
 
-    It keeps one number a weight of a matrix, and two of any other variable.
+    It stores one number per weight of a matrix, and two of any other variable.
 
     Departures from Keras: a text is taken for one pattern of ``exclude_layers``; those of
     :class:`~benchmark.optimizers.rules.adam.Adam`. Departures from Jordan's publication, which are
@@ -84,20 +145,16 @@ class Muon(Optimizer):
     √max(1, rows / columns); convolutions are not flattened.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.001, as in Keras.
-        adam_beta_1: 0 ≤ β₁ < 1 of AdamW. Default 0.9, as in Keras.
-        adam_beta_2: 0 ≤ β₂ < 1 of AdamW. Default 0.999, as in Keras.
-        adam_weight_decay: λ ≥ 0 of AdamW's variables, or none. Default 0.004, as in Keras.
-        epsilon: ε > 0 of AdamW. Default 1e-7, as in Keras.
-        weight_decay: λ ≥ 0 of matrices, or none. Default 0.004, as in Keras.
+        adam_beta_1: β₁ of AdamW.
+        adam_beta_2: β₂ of AdamW.
+        adam_weight_decay: λ of AdamW's variables; ``None`` for none.
+        epsilon: ε of AdamW.
+        weight_decay: λ of matrices; ``None`` for none.
         exclude_layers: regular expressions; a variable whose path holds one gets AdamW.
         exclude_embeddings: whether embeddings get AdamW.
-        muon_a, muon_b, muon_c: a, b, c. Defaults 3.4445, −4.775 and 2.0315, Jordan 2024.
-        adam_lr_ratio: > 0. Default 1, as in Keras.
-        momentum: 0 ≤ μ < 1. Default 0.95, Jordan 2024.
-        ns_steps: ≥ 1, structural. Default 5, Jordan 2024.
-        nesterov: whether the momentum is Nesterov's, structural. Default ``True``.
-        rms_rate: ρ > 0, or none: then the factor is 1. Default 0.2, Liu et al. 2025.
+        ns_steps: structural, ≥ 1. Default 5, Jordan 2024.
+        nesterov: whether the momentum is Nesterov's.
+        rms_rate: ρ; with ``None`` the factor is 1.
         arguments: clipping, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -118,7 +175,7 @@ class Muon(Optimizer):
         Liu et al., Muon is scalable for LLM training, 2025.
     """
 
-    hyperparameter_table = OPTIMIZERS["muon"].hyperparameters
+    entry = ENTRY
     is_elementwise = False
 
     def __init__(
@@ -161,7 +218,7 @@ class Muon(Optimizer):
         self.nesterov = bool(nesterov)
         self.ns_steps = check_size("ns_steps", ns_steps, instance=5)
 
-    def initial_slots(self, weights: Any) -> State:
+    def initial_state(self, weights: Any) -> State:
         """Return a velocity for a matrix of Muon's, the moments of Adam for all else."""
         names = ("velocity",) if self._is_orthogonalized(weights) else _MOMENTS
         return {name: ops.zeros(weights.shape, dtype=precision(weights)) for name in names}

@@ -1,27 +1,70 @@
 """NAdam: Adam with Nesterov's look ahead."""
 
-from typing import Any
-
 import keras
+import numpy as np
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.moments import first_and_second
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.rule_parts import first_and_second
+from benchmark.optimizers.shared_hyperparameters import ADAM, adam_rate
+from benchmark.optimizers.stability import (
+    MomentumRecurrence,
+    Snapshot,
+    Stability,
+    Stepping,
+    diagonal,
+    held_fixed,
+)
 from benchmark.optimizers.tensors import State, Tensor, precision
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of η (μₜ₊₁ m / (1 − π μₜ₊₁) + (1 − μₜ) g / (1 − π)) / (√v̂ + ε).
+
+    In the letters of :class:`~benchmark.optimizers.stability.MomentumRecurrence`, with
+    m = (1 − β₁) v: a = (1 − β₁) μₜ₊₁ / (1 − π μₜ₊₁) and b = (1 − μₜ) / (1 − π).
+    """
+    beta_1 = at.numbers["beta_1"]
+    now, ahead = (beta_1 * (1 - 0.5 * _WARM_UP**step) for step in (at.step, at.step + 1))
+    product = float(at.states[0]["momentum_product"])
+    recurrence = MomentumRecurrence(
+        beta_1,
+        velocity=(1 - beta_1) * ahead / (1 - product * ahead),
+        gradient=(1 - now) / (1 - product),
+        decay=at.decay(),
+    )
+    root = np.sqrt(at.flat("second_moment") / at.uncorrected("beta_2")) + at.numbers["epsilon"]
+    return Stepping(recurrence, at.learning_rate, diagonal(root), note=held_fixed("√v̂ + ε"))
+
+
+ENTRY = OptimizerEntry(
+    summary="Adam with Nesterov's look-ahead",
+    hyperparameters={
+        **ADAM,
+        "learning_rate": adam_rate(0.001, "keras.optimizers.Nadam (the paper has 0.002)"),
+    },
+    advice="Start with adam's values (Dozat 2016)",
+    stability=Stability(
+        stepping,
+        "2 (1 + β₁) / ((1 − β₁) (1 + 2 β₁)) after its warm-up, exact before",
+        "√v̂ + ε",
+    ),
+)
+
 
 _WARM_UP = 0.96
 """How fast the momentum approaches β₁; fixed in the paper and in Keras."""
 
 
 def nadam(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new m, v, π and the update α n / (√v̂ + ε) of NAdam.
+    """Return the new m, v, π and the update η n / (√v̂ + ε) of NAdam.
 
     Args:
         state: ``first_moment`` m, ``second_moment`` v, ``momentum_product`` π (a scalar,
             1 before the first step), and ``step`` t from 1.
         gradient: g.
-        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε.
+        hyperparameters: ``learning_rate`` η, ``beta_1``, ``beta_2``, ``epsilon`` ε.
     """
     step, beta_1 = state["step"], hyperparameters["beta_1"]
     now = beta_1 * (1 - 0.5 * _WARM_UP**step)
@@ -45,12 +88,12 @@ class Nadam(Optimizer):
         μₜ = β₁ (1 − 0.96ᵗ / 2)                    t = 1, 2, …
         π ← π μₜ                                   π = 1 before the first step
         n = μₜ₊₁ m / (1 − π μₜ₊₁) + (1 − μₜ) g / (1 − π)
-        W ← W − α n / (√(v / (1 − β₂ᵗ)) + ε)       α = ``learning_rate``, ε = ``epsilon``
+        W ← W − η n / (√(v / (1 − β₂ᵗ)) + ε)       η = ``learning_rate``, ε = ``epsilon``
 
     Where Adam steps along the mean of the gradients so far, this steps along what that mean
     will be after the next one, as Nesterov's momentum does.
 
-    Keeps two numbers a weight, m and v, and one a variable, π.
+    Stores two numbers per weight, m and v, and one per variable, π.
 
     Departure from Keras: π is kept for each variable, in the type of its step; Keras keeps
     one for all, in the type of the first. (On TensorFlow Keras also rounds 0.96 to float32.)
@@ -59,12 +102,8 @@ class Nadam(Optimizer):
     hundred steps.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.001, as in Keras; the paper
-            has 0.002.
-        beta_1: 0 ≤ β₁ < 1. Default 0.9, as in Keras; the paper has 0.975.
-        beta_2: 0 ≤ β₂ < 1. Default 0.999, the paper's.
-        epsilon: ε > 0, in units of the gradient. Default 1e-7, as in Keras; the paper
-            has 1e-8.
+        beta_1: the paper has 0.975.
+        epsilon: in units of the gradient; the paper has 1e-8.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -83,24 +122,13 @@ class Nadam(Optimizer):
         Dozat, Incorporating Nesterov momentum into Adam, ICLR 2016 workshop, algorithm 2.
     """
 
-    hyperparameter_table = OPTIMIZERS["nadam"].hyperparameters
-    slot_names = ("first_moment", "second_moment")
+    entry = ENTRY
+    state_names = ("first_moment", "second_moment")
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **arguments: Any,
-    ) -> None:
-        numbers = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-        super().__init__(learning_rate, numbers, **arguments)
-
-    def initial_slots(self, weights: Tensor) -> State:
-        """Return the slots of one variable before the first step: zeros, and the product 1."""
+    def initial_state(self, weights: Tensor) -> State:
+        """Return the state of one variable before the first step: zeros, and the product 1."""
         product = ops.ones((), dtype=precision(weights))
-        return {**super().initial_slots(weights), "momentum_product": product}
+        return {**super().initial_state(weights), "momentum_product": product}
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`nadam`."""

@@ -1,21 +1,37 @@
 """Nesterov's accelerated gradient in the form that deep learning uses."""
 
-from typing import Any
-
 import keras
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.shared_hyperparameters import CONVENTIONAL_RATE, MOMENTUM
+from benchmark.optimizers.stability import MomentumRecurrence, Snapshot, Stability, Stepping
 from benchmark.optimizers.tensors import State, Tensor
 
 
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of v ← β v + η g, W ← W − (β v + η g)."""
+    momentum = at.numbers["momentum"]
+    return Stepping(MomentumRecurrence(momentum, momentum, 1.0, at.decay()), at.learning_rate)
+
+
+ENTRY = OptimizerEntry(
+    summary="the heavy ball with the gradient taken one step ahead",
+    hyperparameters={"learning_rate": CONVENTIONAL_RATE, "momentum": MOMENTUM},
+    advice="Start as with momentum, and try 0.99 and above, which it tolerates better (Sutskever"
+    " et al. 2013, On the importance of initialization and momentum in deep learning, "
+    "section 2)",
+    stability=Stability(stepping, "2 (1 + β) / (1 + 2 β)", needs_state=False, is_of_hessian=True),
+)
+
+
 def accelerated(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return v ← β·v + α·g as the new slot, and the update β·v + α·g with the new v.
+    """Return v ← β·v + η·g as the new state, and the update β·v + η·g with the new v.
 
     Args:
         state: ``velocity``, v.
         gradient: g.
-        hyperparameters: ``learning_rate`` α and ``momentum`` β.
+        hyperparameters: ``learning_rate`` η and ``momentum`` β.
 
     Example:
         >>> accelerated({"velocity": 1.0}, 2.0, {"learning_rate": 0.25, "momentum": 0.5})
@@ -31,19 +47,16 @@ def accelerated(state: State, gradient: Tensor, hyperparameters: State) -> tuple
 class Nesterov(Optimizer):
     """Nesterov momentum, as ``keras.optimizers.SGD(nesterov=True)``.
 
-        v ← β v + α g          α = ``learning_rate``, β = ``momentum``
-        W ← W − (β v + α g)
+        v ← β v + η g          η = ``learning_rate``, β = ``momentum``
+        W ← W − (β v + η g)
 
     Nesterov takes the gradient at the point ahead, y = x − β v, and moves x. Here W is
     that point ahead, which is the only one ever stored, so g is the gradient at the
     weights as they are; the iterates x of the paper are W + β v.
 
-    Keeps one number a weight.
+    Stores one number per weight.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.01, as in ``keras.optimizers.SGD``.
-        momentum: β, 0 ≤ β < 1. Default 0.9, one of the usual values in Goodfellow,
-            Bengio and Courville, section 8.3.2.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -67,11 +80,8 @@ class Nesterov(Optimizer):
         in optimizing recurrent networks, 2013, section 3.5.
     """
 
-    hyperparameter_table = OPTIMIZERS["nesterov"].hyperparameters
-    slot_names = ("velocity",)
-
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.9, **arguments: Any) -> None:
-        super().__init__(learning_rate, {"momentum": momentum}, **arguments)
+    entry = ENTRY
+    state_names = ("velocity",)
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`accelerated`."""

@@ -1,42 +1,55 @@
 """Nonlinear conjugate gradients with a step from the exact curvature."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.line_search import Line, backtrack
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer, Point, Step
-from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.rules.steepest_descent import exact_step
+from benchmark.optimizers.shared_hyperparameters import LINE_SEARCH_TRIALS, MAXIMUM_STEP, RELAXATION
+from benchmark.optimizers.stability import OWN_STEP
 from benchmark.optimizers.tensors import State
 from benchmark.optimizers.vectors import Vector, chosen, dot, moved, ratio, scaled, zeros_like
+
+ENTRY = OptimizerEntry(
+    summary="Polak and Ribière's conjugate directions with the exact step −gᵀd / dᵀHd",
+    hyperparameters={
+        "learning_rate": RELAXATION,
+        "maximum_step": MAXIMUM_STEP,
+        "line_search_trials": LINE_SEARCH_TRIALS,
+    },
+    full_batch=True,
+    constants=frozenset({"line_search_trials"}),
+    advice="Keep learning_rate = 1, the exact step (Nocedal, Wright 2006, section 5.2)",
+    stability=OWN_STEP + "the curvature along its direction.",
+)
 
 
 def conjugate_direction(point: Point) -> Vector:
     """Return d = −g + β d' with Polak and Ribière's β ≥ 0, or −g where d would not descend.
 
     Args:
-        point: its slots ``gradient``, g', and ``direction``, d', of the step before; zeros
+        point: its states ``gradient``, g', and ``direction``, d', of the step before; zeros
             begin anew.
     """
-    gradient, before = point.gradient, point.slots["gradient"]
+    gradient, before = point.gradient, point.states["gradient"]
     change = dot(gradient, gradient) - dot(gradient, before)
     beta = ops.maximum(ratio(change, dot(before, before)), 0)
     downhill = scaled(-1, gradient)
-    direction = moved(downhill, beta, point.slots["direction"])
+    direction = moved(downhill, beta, point.states["direction"])
     return chosen(dot(direction, gradient) < 0, direction, downhill)
 
 
 def nonlinear_conjugate_gradient(
     point: Point, hyperparameters: State, objective: Objective, trials: int
 ) -> Step:
-    """Return the step α·α*·d, shortened until the objective goes down.
+    """Return the step η·α*·d, shortened until the objective goes down.
 
     Args:
-        point: weights, value, gradient, and the slots of :func:`conjugate_direction`.
-        hyperparameters: ``learning_rate`` α and ``maximum_step``, the bound on α*.
+        point: weights, value, gradient, and the states of :func:`conjugate_direction`.
+        hyperparameters: ``learning_rate`` η and ``maximum_step``, the bound on α*.
         objective: asked for one product with the Hessian, and for some values.
         trials: the most values.
     """
@@ -48,11 +61,11 @@ def nonlinear_conjugate_gradient(
     first = hyperparameters["learning_rate"] * exact
     length, values = backtrack(objective, line, first, trials)
     # Where nothing went down the next step begins anew, from the gradient alone.
-    kept = chosen(length > 0, direction, zeros_like(direction))
+    remembered = chosen(length > 0, direction, zeros_like(direction))
     return Step(
         scaled(-length, direction),
         evaluations=1 + values,
-        slots={"gradient": point.gradient, "direction": kept},
+        states={"gradient": point.gradient, "direction": remembered},
     )
 
 
@@ -63,7 +76,7 @@ class NonlinearConjugateGradient(ObjectiveOptimizer):
         β = max(0, gᵀ(g − g') / g'ᵀg')         g' the gradient of the step before
         d ← −g + β d                           −g where that would not descend
         α* = −gᵀd / dᵀHd                       H the Hessian
-        W ← W + α α* d                         α = ``learning_rate``
+        W ← W + η α* d                         η = ``learning_rate``
 
     On a quadratic of n variables it is the method of conjugate gradients, and ends after n
     steps. Elsewhere the step is halved until it meets Armijo's condition, at most
@@ -74,14 +87,11 @@ class NonlinearConjugateGradient(ObjectiveOptimizer):
 
     Directions are conjugate for one function only, so the method is defined for the full
     gradient: give ``fit`` a ``batch_size`` of the whole training set. A step takes a
-    gradient, a product with H and one value or more. Keeps two numbers a weight.
+    gradient, a product with H and one value or more. Stores two numbers per weight.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 1, the exact step.
-        maximum_step: the bound on α* > 0. Default 100, our choice, as for
-            :class:`~benchmark.optimizers.rules.steepest_descent.SteepestDescent`.
-        line_search_trials: ≥ 1, structural. Default 10: down to a five-hundredth of the
-            first step; our choice.
+        maximum_step: the bound on α*.
+        line_search_trials: 10 go down to a five-hundredth of the first step.
         arguments: clipping, ``weight_decay``, ``name`` …, see
             :class:`~benchmark.optimizers.objective_optimizer.ObjectiveOptimizer`.
 
@@ -107,23 +117,8 @@ class NonlinearConjugateGradient(ObjectiveOptimizer):
         Optimization, 2006, section 5.2.
     """
 
-    hyperparameter_table = OPTIMIZERS["nonlinear_conjugate_gradient"].hyperparameters
-    constant_names = ("line_search_trials",)
-    slot_names = ("gradient", "direction")
-
-    def __init__(
-        self,
-        learning_rate: Any = 1.0,
-        maximum_step: float = 100.0,
-        line_search_trials: int = 10,
-        **arguments: Any,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            {"maximum_step": maximum_step},
-            {"line_search_trials": line_search_trials},
-            **arguments,
-        )
+    entry = ENTRY
+    state_names = ("gradient", "direction")
 
     def objective_rule(self, point: Point, hyperparameters: State, objective: Objective) -> Step:
         """Apply :func:`nonlinear_conjugate_gradient`."""

@@ -1,16 +1,72 @@
 """Prodigy: Adam with an estimate of the distance to the solution for a learning rate."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.products import absolute_sum, in_type_of, inner_product
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.steps import beginning, begun, not_begun, with_decay
-from benchmark.optimizers.tensors import State, Tensor
-from benchmark.optimizers.variables import number_dtype
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.rule_parts import (
+    absolute_sum,
+    beginning,
+    begun,
+    in_type_of,
+    inner_product,
+    with_decay,
+)
+from benchmark.optimizers.shared_hyperparameters import ADAM, PAPER_EPSILON, UNIT_RATE
+from benchmark.optimizers.stability import (
+    RUNNING_MEAN,
+    MomentumRecurrence,
+    Snapshot,
+    Stability,
+    Stepping,
+    diagonal,
+    held_fixed,
+)
+from benchmark.optimizers.tensors import State, Tensor, number_dtype
+
+_PRODIGY = "Mishchenko, Defazio 2024, Prodigy"
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of γ d m / (√v + d ε): Adam without correction, of the rate γ d."""
+    distance, beta_1 = at.number("distance"), at.numbers["beta_1"]
+    rate = at.learning_rate * distance
+    root = np.sqrt(at.flat("second_moment")) / distance + at.numbers["epsilon"]
+    recurrence = MomentumRecurrence(beta_1, 1 - beta_1, decay=at.decay(rate))
+    note = f"{held_fixed('√v/d + ε')} η = γ·d = {rate:.3g}, with the present estimate d."
+    return Stepping(recurrence, rate, diagonal(root), note=note)
+
+
+ENTRY = OptimizerEntry(
+    summary="Adam whose learning rate is an estimate of the distance to the solution",
+    hyperparameters={
+        "learning_rate": UNIT_RATE,
+        "beta_1": replace(ADAM["beta_1"], source=f"default: {_PRODIGY}; space: adam's"),
+        "beta_2": replace(ADAM["beta_2"], source=f"default: {_PRODIGY}; space: adam's"),
+        "epsilon": PAPER_EPSILON,
+        "initial_distance": Hyperparameter(
+            default=1e-6,
+            low=0.0,
+            space={"low": 1e-8, "high": 1e-2, "log": True},
+            source=f"default: {_PRODIGY}; space: our choice, below any distance to go",
+        ),
+        "distance_coefficient": Hyperparameter(
+            default=1.0,
+            low=0.0,
+            space={"low": 0.5, "high": 2.0, "log": True},
+            source="default and space: the authors' code, which names 0.5 and 2",
+        ),
+    },
+    advice="Use learning_rate = 1, in its own table if search.common sets another; tune "
+    f"distance_coefficient first ({_PRODIGY}, the authors' code)",
+    stability=Stability(stepping, RUNNING_MEAN, "√v / d + ε", "γ d"),
+)
 
 
 def prodigy_adam(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
@@ -30,14 +86,14 @@ def prodigy_adam(state: State, gradient: Tensor, hyperparameters: State) -> tupl
     second = beta_2 * state["second_moment"] + (1 - beta_2) * ops.square(scaled)
     total = fading * state["gradient_sum"] + (1 - fading) * rate * distance * scaled
     direction = first / (ops.sqrt(second) + distance * hyperparameters["epsilon"])
-    slots = {
+    new_state = {
         "first_moment": first,
         "second_moment": second,
         "gradient_sum": total,
         "initial_weights": beginning(state),
         **begun(state),
     }
-    return slots, rate * distance * with_decay(direction, state, hyperparameters)
+    return new_state, rate * distance * with_decay(direction, state, hyperparameters)
 
 
 @keras.saving.register_keras_serializable(package="kappabench")
@@ -64,16 +120,12 @@ class Prodigy(Optimizer):
     A step on some of the variables estimates d from these alone, and r remembers the others:
     let every variable take part in every step.
 
-    Keeps four numbers a weight.
+    Stores four numbers per weight.
 
     Args:
-        learning_rate: γ > 0, or a schedule. Default 1, as in the paper.
-        beta_1: 0 ≤ β₁ < 1. Default 0.9, as in the paper.
-        beta_2: 0 ≤ β₂ < 1. Default 0.999, as in the paper.
-        epsilon: ε > 0, in units of the gradient. Default 1e-8, as in the paper.
-        initial_distance: d₀ > 0, in units of the weights. Default 1e-6, as in the paper.
-        distance_coefficient: c > 0; the authors advise to tune it before anything else.
-            Default 1, as in the authors' code.
+        epsilon: in units of the gradient.
+        initial_distance: in units of the weights.
+        distance_coefficient: the authors advise to tune it before anything else.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -95,38 +147,16 @@ class Prodigy(Optimizer):
         ICML 2024, algorithm 4.
     """
 
-    hyperparameter_table = OPTIMIZERS["prodigy"].hyperparameters
-    slot_names = ("first_moment", "second_moment", "gradient_sum", "initial_weights")
+    entry = ENTRY
+    state_names = ("first_moment", "second_moment", "gradient_sum", "initial_weights")
+    knows_first_gradient = True
     is_elementwise = False  # one step size for all variables
     decays_in_rule = True
-
-    def __init__(
-        self,
-        learning_rate: Any = 1.0,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        initial_distance: float = 1e-6,
-        distance_coefficient: float = 1.0,
-        **arguments: Any,
-    ) -> None:
-        numbers = {
-            "beta_1": beta_1,
-            "beta_2": beta_2,
-            "epsilon": epsilon,
-            "initial_distance": initial_distance,
-            "distance_coefficient": distance_coefficient,
-        }
-        super().__init__(learning_rate, numbers, **arguments)
 
     @property
     def distance(self) -> Any:
         """The variable with d of the last step."""
         return self._shared["distance"]
-
-    def initial_slots(self, weights: Tensor) -> State:
-        """Return the slots of one variable before its first gradient."""
-        return {**super().initial_slots(weights), **not_begun(weights)}
 
     def initial_shared(self) -> State:
         """Return the state before the first step: nothing is known of the distance."""
@@ -144,8 +174,8 @@ class Prodigy(Optimizer):
         """Estimate d from the steps so far, and add the gradient's part to r."""
         numbers = in_type_of(gradients, {**hyperparameters, **shared})
         norm = absolute_sum([state["gradient_sum"] for state in states])
-        found = numbers["correlation"] / ops.where(norm > 0, norm, 1.0)
-        estimate = ops.where(norm > 0, numbers["distance_coefficient"] * found, 0.0)
+        quotient = numbers["correlation"] / ops.where(norm > 0, norm, 1.0)
+        estimate = ops.where(norm > 0, numbers["distance_coefficient"] * quotient, 0.0)
         is_first = states[0]["step"] == 1
         known = ops.where(is_first, numbers["initial_distance"], numbers["distance"])
         distance = ops.maximum(known, estimate)

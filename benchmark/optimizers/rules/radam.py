@@ -1,27 +1,62 @@
 """RAdam: Adam that waits until its running mean of squares can be trusted."""
 
-from typing import Any
-
 import keras
+import numpy as np
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.moments import first_and_second
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.rule_parts import first_and_second
+from benchmark.optimizers.shared_hyperparameters import ADAM, small_number
+from benchmark.optimizers.stability import (
+    RUNNING_MEAN,
+    Snapshot,
+    Stability,
+    Stepping,
+    bias_corrected,
+    mean_steps,
+)
 from benchmark.optimizers.tensors import State, Tensor, precision
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of η m̂ r √(1 − β₂ᵗ) / (√v + ε) where ρₜ > 4, η m̂ before."""
+    beta_2, filled = at.numbers["beta_2"], at.uncorrected("beta_2")
+    longest = (1 + beta_2) / (1 - beta_2)
+    length = longest - 2 * at.step * (1 - filled) / filled
+    second = at.flat("second_moment")
+    if length <= _TRACTABLE:
+        bias = np.full_like(second, at.uncorrected("beta_1"))
+        return mean_steps(at, bias, "1 − β₁ᵗ (for ρₜ ≤ 4)")
+    above = (length - _TRACTABLE) * (length - 2) * longest
+    factor = np.sqrt(above / ((longest - _TRACTABLE) * (longest - 2) * length))
+    root = bias_corrected(at, np.sqrt(second) + at.numbers["epsilon"])
+    return mean_steps(at, root / factor, "(1 − β₁ᵗ)(√v + ε)/(r √(1 − β₂ᵗ))")
+
+
+ENTRY = OptimizerEntry(
+    summary="Adam that takes momentum steps until its mean square can be trusted",
+    hyperparameters={
+        **ADAM,
+        "epsilon": small_number(1e-8, "the authors' program"),
+    },
+    advice="Start with adam's values and schedule_warmup = 0, which it replaces (Liu et al. 2020)",
+    stability=Stability(stepping, RUNNING_MEAN, "Adam's over r; 1 − β₁ᵗ while ρₜ ≤ 4"),
+)
+
 
 _TRACTABLE = 4
 """The variance of 1 / √v is finite for ρₜ above this (section 3.3 of the paper)."""
 
 
 def radam(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new moments and sums, and the update α m̂ r l of RAdam, α m̂ where ρₜ ≤ 4.
+    """Return the new moments and sums, and the update η m̂ r l of RAdam, η m̂ where ρₜ ≤ 4.
 
     Args:
         state: ``first_moment`` m, ``second_moment`` v, the scalars ``power_sum`` S and
             ``age_sum`` A, and ``step`` t from 1.
         gradient: g.
-        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε.
+        hyperparameters: ``learning_rate`` η, ``beta_1``, ``beta_2``, ``epsilon`` ε.
     """
     beta_2 = hyperparameters["beta_2"]
     moments = first_and_second(state, gradient, hyperparameters)
@@ -58,8 +93,8 @@ class RAdam(Optimizer):
         m̂ = m / (1 − β₁ᵗ)                   t = 1, 2, …
         ρ∞ = 2 / (1 − β₂) − 1
         ρₜ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ)
-        W ← W − α m̂                                   where ρₜ ≤ 4, else
-        W ← W − α m̂ r √(1 − β₂ᵗ) / (√v + ε)           α = ``learning_rate``, ε = ``epsilon``
+        W ← W − η m̂                                   where ρₜ ≤ 4, else
+        W ← W − η m̂ r √(1 − β₂ᵗ) / (√v + ε)           η = ``learning_rate``, ε = ``epsilon``
             r² = (ρₜ − 4)(ρₜ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρₜ)
 
     v is the mean of few squares at first, so that Adam's first steps vary widely; this takes
@@ -71,17 +106,14 @@ class RAdam(Optimizer):
     S ← 1 + β₂ S and A ← β₂ (A + S): the formula above takes the difference of two numbers
     near 2000, in which float32 cannot tell ρ₄ = 3.9975 from 4.
 
-    Keeps two numbers a weight, m and v, and two a variable, S and A.
+    Stores two numbers per weight, m and v, and two per variable, S and A.
 
     Departure from the paper: it has no ε; the authors' program adds it there, and starts at
     ρₜ ≥ 5. Keras has no such class.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.001, the authors'.
-        beta_1: 0 ≤ β₁ < 1. Default 0.9, the authors'.
-        beta_2: 0 ≤ β₂ < 1; below 0.6 every step is one of momentum. Default 0.999, the
-            authors'.
-        epsilon: ε > 0, in units of the gradient. Default 1e-8, the authors'.
+        beta_2: below 0.6 every step is one of momentum.
+        epsilon: in units of the gradient.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -101,24 +133,13 @@ class RAdam(Optimizer):
         and beyond, ICLR 2020, algorithm 2.
     """
 
-    hyperparameter_table = OPTIMIZERS["radam"].hyperparameters
-    slot_names = ("first_moment", "second_moment")
+    entry = ENTRY
+    state_names = ("first_moment", "second_moment")
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        **arguments: Any,
-    ) -> None:
-        numbers = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-        super().__init__(learning_rate, numbers, **arguments)
-
-    def initial_slots(self, weights: Tensor) -> State:
-        """Return the slots of one variable before the first step: zeros."""
+    def initial_state(self, weights: Tensor) -> State:
+        """Return the state of one variable before the first step: zeros."""
         nothing = ops.zeros((), dtype=precision(weights))
-        return {**super().initial_slots(weights), "power_sum": nothing, "age_sum": nothing}
+        return {**super().initial_state(weights), "power_sum": nothing, "age_sum": nothing}
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`radam`."""

@@ -1,23 +1,68 @@
 """RMSprop: the gradient divided by the root of the running mean of its square."""
 
-from typing import Any
+from dataclasses import replace
 
 import keras
+import numpy as np
 from keras import ops
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.moments import running_mean
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.tensors import State, Tensor
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.rule_parts import running_mean
+from benchmark.optimizers.shared_hyperparameters import (
+    MOMENTUM,
+    adam_rate,
+    decay_rate,
+    small_number,
+)
+from benchmark.optimizers.stability import (
+    MomentumRecurrence,
+    Snapshot,
+    Stability,
+    Stepping,
+    diagonal,
+    held_fixed,
+)
+from benchmark.optimizers.tensors import State, Tensor, zeros
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of b ← μ b + η g / √(v + ε), W ← W − b; centered v − m² for v."""
+    square, formula = at.flat("second_moment"), "√(v + ε)"
+    if at.has("first_moment"):
+        square = np.maximum(square - at.flat("first_moment") ** 2, 0)
+        formula = "√(v − m² + ε)"
+    root = np.sqrt(square + at.numbers["epsilon"])
+    recurrence = MomentumRecurrence(at.numbers["momentum"], decay=at.decay())
+    return Stepping(recurrence, at.learning_rate, diagonal(root), note=held_fixed(formula))
+
+
+ENTRY = OptimizerEntry(
+    summary="the gradient divided by the root of its mean square, with momentum",
+    hyperparameters={
+        "learning_rate": adam_rate(0.001, "keras.optimizers.RMSprop"),
+        "rho": decay_rate(0.9, "Tieleman, Hinton 2012, lecture 6.5"),
+        "momentum": replace(
+            MOMENTUM,
+            default=0.0,
+            source="default: keras.optimizers.RMSprop; space: that of the heavy ball",
+        ),
+        "epsilon": small_number(1e-7, "keras.optimizers.RMSprop"),
+    },
+    options={"centered": False},
+    advice="Start with learning_rate = 0.001; momentum = 0 gives plain RMSprop (Tieleman, Hinton"
+    " 2012)",
+    stability=Stability(stepping, "2 (1 + μ)", "√(v + ε); centered √(v − m² + ε)"),
+)
 
 
 def rmsprop(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new v and b, and b as the update: b ← μ b + α g / √(v + ε).
+    """Return the new v and b, and b as the update: b ← μ b + η g / √(v + ε).
 
     Args:
         state: ``second_moment`` v and ``velocity`` b.
         gradient: g.
-        hyperparameters: ``learning_rate`` α, ``rho``, ``momentum`` μ and ``epsilon`` ε.
+        hyperparameters: ``learning_rate`` η, ``rho``, ``momentum`` μ and ``epsilon`` ε.
     """
     second = running_mean(state["second_moment"], ops.square(gradient), hyperparameters["rho"])
     velocity = _velocity(state, gradient, second, hyperparameters)
@@ -32,8 +77,8 @@ def centered(state: State, gradient: Tensor, hyperparameters: State) -> tuple[St
     # Rounding may leave less than nothing of a gradient that stays the same.
     variance = ops.maximum(second - ops.square(first), 0)
     velocity = _velocity(state, gradient, variance, hyperparameters)
-    slots = {"first_moment": first, "second_moment": second, "velocity": velocity}
-    return slots, velocity
+    new_state = {"first_moment": first, "second_moment": second, "velocity": velocity}
+    return new_state, velocity
 
 
 def _velocity(state: State, gradient: Tensor, square: Tensor, hyperparameters: State) -> Tensor:
@@ -48,25 +93,21 @@ class RMSprop(Optimizer):
 
         v ← ρ v + (1 − ρ) g²                ρ = ``rho``
         m ← ρ m + (1 − ρ) g                 only where ``centered``; m = 0 elsewhere
-        b ← μ b + α g / √(v − m² + ε)       α = ``learning_rate``, ε = ``epsilon``,
+        b ← μ b + η g / √(v − m² + ε)       η = ``learning_rate``, ε = ``epsilon``,
         W ← W − b                           μ = ``momentum``
 
     At μ = 0 this is Hinton's RMSprop. ``centered`` divides by the deviation of the
     gradient instead of its size, and so takes longer steps where it hardly varies.
 
-    Keeps two numbers a weight, v and b; three where ``centered``.
+    Stores two numbers per weight, v and b; three where ``centered``.
 
     Departures from Keras: μ is a number like any other and may be set to 0 and back, for
     which b is always kept (Keras keeps it only where μ > 0 at construction); and a variance
     that rounding makes negative counts as zero, where Keras's step becomes NaN.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.001, as in Keras.
-        rho: 0 ≤ ρ < 1. Default 0.9, as in Keras and on Hinton's slide.
-        momentum: 0 ≤ μ < 1. Default 0, as in Keras.
-        epsilon: ε > 0, in squared units of the gradient. Default 1e-7, as in Keras.
-        centered: whether the mean of the gradient is taken off (structural). Default
-            ``False``.
+        epsilon: in squared units of the gradient.
+        centered: whether the mean of the gradient is taken off.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -87,28 +128,16 @@ class RMSprop(Optimizer):
         section 4.2 (centered, with momentum).
     """
 
-    hyperparameter_table = OPTIMIZERS["rmsprop"].hyperparameters
+    entry = ENTRY
+    centered: bool
+    """Whether the mean of the gradient is taken off."""
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        centered: bool = False,
-        **arguments: Any,
-    ) -> None:
-        numbers = {"rho": rho, "momentum": momentum, "epsilon": epsilon}
-        super().__init__(learning_rate, numbers, **arguments)
-        self.centered = bool(centered)
+    def initial_state(self, weights: Tensor) -> State:
+        """Return the means and the velocity before the first step."""
         mean = ("first_moment",) if self.centered else ()
-        self.slot_names = (*mean, "second_moment", "velocity")
+        return zeros((*mean, "second_moment", "velocity"), weights)
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`rmsprop` or :func:`centered`."""
         chosen = centered if self.centered else rmsprop
         return chosen(state, gradient, hyperparameters)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        return {**super().get_config(), "centered": self.centered}

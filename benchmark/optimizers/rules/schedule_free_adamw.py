@@ -1,24 +1,77 @@
 """Schedule-free AdamW."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.schedule_free import ScheduleFree, schedule_free_step
-from benchmark.optimizers.steps import with_decay
+from benchmark.optimizers.averaging import ScheduleFree, schedule_free_step
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.rule_parts import with_decay
+from benchmark.optimizers.shared_hyperparameters import (
+    ADAM,
+    CROWDED_VALLEY,
+    PAPER_EPSILON,
+    ROAD_LESS_SCHEDULED,
+    SEARCHED_RATES,
+    WARMUP_STEPS,
+)
+from benchmark.optimizers.stability import (
+    AVERAGED_LIMIT,
+    Snapshot,
+    Stability,
+    Stepping,
+    diagonal,
+    held_fixed,
+    schedule_free_steps,
+)
 from benchmark.optimizers.tensors import State, Tensor
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of z ← z − γ g(y) / (√v̂ + ε), with y between z and its average."""
+    second = at.flat("second_moment") / at.uncorrected("beta_2")
+    preconditioner = np.sqrt(second) + at.numbers["epsilon"]
+    plain = schedule_free_steps(at, at.numbers["beta_1"])
+    note = f"{held_fixed('√v̂ + ε')} {plain.note}"
+    return Stepping(plain.recurrence, plain.rate, diagonal(preconditioner), note=note)
+
+
+ENTRY = OptimizerEntry(
+    summary="AdamW with averaging instead of a schedule: gradients between iterate and average",
+    hyperparameters={
+        "learning_rate": Hyperparameter(
+            default=0.0025,
+            low=0.0,
+            space=SEARCHED_RATES,
+            source=f"default: keras.optimizers.ScheduleFreeAdamW; space: {CROWDED_VALLEY}",
+        ),
+        "beta_1": replace(
+            ADAM["beta_1"], source=f"default: {ROAD_LESS_SCHEDULED}, section 2; space: adam's"
+        ),
+        "beta_2": replace(
+            ADAM["beta_2"], source=f"default: {ROAD_LESS_SCHEDULED}, section 4; space: adam's"
+        ),
+        "epsilon": PAPER_EPSILON,
+        "warmup_steps": WARMUP_STEPS,
+    },
+    advice="Use one to ten times adamw's learning_rate, beta_1 = 0.9 or more, and no schedule "
+    f"({ROAD_LESS_SCHEDULED}, section 4)",
+    stability=Stability(stepping, f"{AVERAGED_LIMIT}; β₁ for β", "√v̂ + ε", "γₜ"),
+)
 
 
 def schedule_free_adam(
     state: State, gradient: Tensor, hyperparameters: State
 ) -> tuple[State, Tensor]:
-    """Return the new slots and the update of y after z ← z − γₜ·(g / (√v̂ + ε) + λ·y).
+    """Return the new state and the update of y after z ← z − γₜ·(g / (√v̂ + ε) + λ·y).
 
     Args:
         state: ``second_moment`` v, and what
-            :func:`~benchmark.optimizers.schedule_free.schedule_free_step` needs.
+            :func:`~benchmark.optimizers.averaging.schedule_free_step` needs.
         gradient: g, at y.
         hyperparameters: ``learning_rate`` γ, ``beta_1``, ``beta_2``, ``epsilon`` ε,
             ``warmup_steps``, and ``weight_decay`` λ where there is one.
@@ -60,14 +113,11 @@ class ScheduleFreeAdamW(ScheduleFree):
     Departure from the paper's first version: there √(1 − β₂ᵗ) is a factor of γₜ, and so
     enters c; here v is corrected instead, as in Keras and in the authors' code.
 
-    Keeps two numbers a weight.
+    Stores two numbers per weight.
 
     Args:
-        learning_rate: γ > 0, or a schedule. Default 0.0025, as in Keras and the authors' code.
-        beta_1: 0 ≤ β₁ < 1. Default 0.9, the paper's section 2.
-        beta_2: 0 ≤ β₂ < 1. Default 0.999, as in Adam.
-        epsilon: ε > 0, in units of the gradient. Default 1e-8, as in Keras.
-        warmup_steps: T ≥ 0, a number of updates. Default 0, as in Keras.
+        epsilon: in units of the gradient.
+        warmup_steps: a number of updates.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -87,26 +137,9 @@ class ScheduleFreeAdamW(ScheduleFree):
         NeurIPS 2024, algorithm 1.
     """
 
-    hyperparameter_table = OPTIMIZERS["schedule_free_adamw"].hyperparameters
+    entry = ENTRY
     departure_from_keras = "Keras 3.15 on TensorFlow finds the average from the new z for the old."
-    slot_names = ("displacement", "second_moment")
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.0025,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        warmup_steps: int = 0,
-        **arguments: Any,
-    ) -> None:
-        numbers = {
-            "beta_1": beta_1,
-            "beta_2": beta_2,
-            "epsilon": epsilon,
-            "warmup_steps": warmup_steps,
-        }
-        super().__init__(learning_rate, numbers, **arguments)
+    state_names = ("displacement", "second_moment")
 
     @property
     def interpolation(self) -> Any:

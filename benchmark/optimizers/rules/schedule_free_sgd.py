@@ -1,13 +1,52 @@
 """Schedule-free SGD."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 
-from benchmark.optimizers.registry import OPTIMIZERS
-from benchmark.optimizers.schedule_free import ScheduleFree, schedule_free_step
-from benchmark.optimizers.steps import with_decay
+from benchmark.optimizers.averaging import ScheduleFree, schedule_free_step
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.rule_parts import with_decay
+from benchmark.optimizers.shared_hyperparameters import MOMENTUM, ROAD_LESS_SCHEDULED, WARMUP_STEPS
+from benchmark.optimizers.stability import (
+    AVERAGED_LIMIT,
+    Snapshot,
+    Stability,
+    Stepping,
+    schedule_free_steps,
+)
 from benchmark.optimizers.tensors import State, Tensor
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of z ← z − γ g(y), with y between z and its average."""
+    return schedule_free_steps(at, at.numbers["momentum"])
+
+
+ENTRY = OptimizerEntry(
+    summary="SGD with averaging instead of a schedule: gradients between iterate and average",
+    hyperparameters={
+        "learning_rate": Hyperparameter(
+            default=1.0,
+            low=0.0,
+            space={"low": 1e-3, "high": 10.0, "log": True},
+            source="default: the authors' code; space: ten times that of sgd, for larger "
+            f"rates are best here: {ROAD_LESS_SCHEDULED}, section 4",
+        ),
+        "momentum": replace(
+            MOMENTUM,
+            space={"low": 0.5, "high": 0.99, "log": False},
+            source=f"default: {ROAD_LESS_SCHEDULED}, section 2; space: around the 0.9 to 0.98 "
+            "found there",
+        ),
+        "warmup_steps": WARMUP_STEPS,
+    },
+    advice="Use momentum = 0.9, a larger learning_rate than sgd's, and no schedule "
+    f"({ROAD_LESS_SCHEDULED}, section 4)",
+    stability=Stability(stepping, AVERAGED_LIMIT, rate="γₜ"),
+)
 
 
 def schedule_free_descent(
@@ -16,7 +55,7 @@ def schedule_free_descent(
     """Return the new displacement and the update of y after z ← z − γₜ·(g + λ·y).
 
     Args:
-        state: see :func:`~benchmark.optimizers.schedule_free.schedule_free_step`.
+        state: see :func:`~benchmark.optimizers.averaging.schedule_free_step`.
         gradient: g, at y.
         hyperparameters: ``learning_rate`` γ, ``momentum`` β, ``warmup_steps``, and
             ``weight_decay`` λ where there is one.
@@ -43,12 +82,10 @@ class ScheduleFreeSGD(ScheduleFree):
     schedule.
 
     Departures: the authors' code weighs by the square of the largest rate so far, which is
-    γₜ² here unless a schedule lowers γ. Keeps one number a weight.
+    γₜ² here unless a schedule lowers γ. Stores one number per weight.
 
     Args:
-        learning_rate: γ > 0, or a schedule. Default 1, as in the authors' code.
-        momentum: β, 0 ≤ β < 1. Default 0.9, the paper's section 2 and the authors' code.
-        warmup_steps: T ≥ 0, a number of updates. Default 0, as in the authors' code.
+        warmup_steps: a number of updates.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -73,17 +110,7 @@ class ScheduleFreeSGD(ScheduleFree):
         NeurIPS 2024, equations 3 to 5, and algorithm 1 for warm-up and c.
     """
 
-    hyperparameter_table = OPTIMIZERS["schedule_free_sgd"].hyperparameters
-
-    def __init__(
-        self,
-        learning_rate: Any = 1.0,
-        momentum: float = 0.9,
-        warmup_steps: int = 0,
-        **arguments: Any,
-    ) -> None:
-        numbers = {"momentum": momentum, "warmup_steps": warmup_steps}
-        super().__init__(learning_rate, numbers, **arguments)
+    entry = ENTRY
 
     @property
     def interpolation(self) -> Any:

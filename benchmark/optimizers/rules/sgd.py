@@ -6,25 +6,34 @@ from typing import Any
 import keras
 
 from benchmark.optimizers.base import Optimizer
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.rules.gradient_descent import gradient_descent
 from benchmark.optimizers.rules.momentum import heavy_ball
 from benchmark.optimizers.rules.nesterov import accelerated
+from benchmark.optimizers.shared_hyperparameters import CONVENTIONAL_RATE, MOMENTUM
+from benchmark.optimizers.stability import Stability, descent
 from benchmark.optimizers.tensors import State, Tensor
 
-# Open at zero, where Keras has none of the slots; closed at one, as in Keras.
-_MOMENTUM = replace(
-    OPTIMIZERS["momentum"].hyperparameters["momentum"], low_included=False, high_included=True
+ENTRY = OptimizerEntry(
+    summary="W ← W − learning_rate · g, with the gradient g of a mini-batch",
+    hyperparameters={"learning_rate": CONVENTIONAL_RATE},
+    advice="Tune the learning rate before anything else, on a logarithmic scale (Goodfellow, "
+    "Bengio, Courville 2016, Deep Learning, section 11.4.1)",
+    stability=Stability(descent, "2", needs_state=False, is_of_hessian=True),
 )
 
-_TABLE = {**OPTIMIZERS["sgd"].hyperparameters, "momentum": _MOMENTUM}
+
+# Open at zero, where Keras has no velocity; closed at one, as in Keras.
+_MOMENTUM = replace(MOMENTUM, low_included=False, high_included=True)
+
+_TABLE = {**ENTRY.hyperparameters, "momentum": _MOMENTUM}
 
 
 @keras.saving.register_keras_serializable(package="kappabench")
 class SGD(Optimizer):
     """Stochastic gradient descent: the arguments, defaults and steps of Keras's ``SGD``.
 
-        W ← W − α g          α = ``learning_rate``, g the gradient of a mini-batch
+        W ← W − η g          η = ``learning_rate``, g the gradient of a mini-batch
 
     With ``momentum`` β > 0 it takes the steps of
     :class:`~benchmark.optimizers.rules.momentum.Momentum`, with ``nesterov`` besides those of
@@ -36,12 +45,11 @@ class SGD(Optimizer):
     velocity; and the velocity has the other sign. A search over β from 0 on takes
     ``Momentum``.
 
-    Keeps nothing; with momentum one number a weight.
+    Stores nothing; with momentum one number per weight.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.01, as in Keras.
         momentum: β, 0 ≤ β ≤ 1. Default 0, as in Keras.
-        nesterov: whether the momentum, if any, is Nesterov's. Default ``False``.
+        nesterov: whether the momentum, if any, is Nesterov's.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -62,6 +70,7 @@ class SGD(Optimizer):
         SIAM Review 2018, section 4.
     """
 
+    entry = ENTRY
     hyperparameter_table = _TABLE
 
     def __init__(
@@ -74,11 +83,11 @@ class SGD(Optimizer):
         is_absent = momentum == 0
         super().__init__(learning_rate, {} if is_absent else {"momentum": momentum}, **arguments)
         self.nesterov = bool(nesterov)
-        self.slot_names = () if is_absent else ("velocity",)
+        self.state_names = () if is_absent else ("velocity",)
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply the rule of the structure chosen at construction."""
-        if not self.slot_names:
+        if not self.state_names:
             return gradient_descent(state, gradient, hyperparameters)
         chosen = accelerated if self.nesterov else heavy_ball
         return chosen(state, gradient, hyperparameters)

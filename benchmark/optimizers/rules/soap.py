@@ -1,30 +1,103 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
+import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from benchmark import backend
 from benchmark.optimizers.base import Optimizer
+from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.matrices import (
-    check_size,
     is_due,
     matrix_shape,
     orthonormal,
     transposed,
 )
-from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.rules.adam import adam
+from benchmark.optimizers.shared_hyperparameters import ADAM, precondition_frequency
+from benchmark.optimizers.stability import (
+    RUNNING_MEAN,
+    MomentumRecurrence,
+    Root,
+    Snapshot,
+    Stability,
+    States,
+    Stepping,
+    block_diagonal,
+    diagonal,
+    flat,
+    two_sided,
+)
 from benchmark.optimizers.tensors import State, Tensor, precision
+
+_HYPERPARAMETERS = {
+    "learning_rate": replace(
+        ADAM["learning_rate"],
+        default=0.003,
+        source="default: the authors' program; space: that of Adam",
+    ),
+    "beta_1": replace(
+        ADAM["beta_1"], default=0.95, source="default: the authors' program; space: that of Adam"
+    ),
+    "beta_2": replace(
+        ADAM["beta_2"], default=0.95, source="default: the authors' program; space: that of Adam"
+    ),
+    "epsilon": replace(
+        ADAM["epsilon"], default=1e-8, source="default: the authors' program; space: that of Adam"
+    ),
+    "precondition_frequency": precondition_frequency(10, "the authors' program"),
+}
+
+
+def stepping(at: Snapshot) -> Stepping:
+    """Return the stepping of W ← W − η Q_L (M' / p) Q_Rᵀ with Adam's p in the next step's basis."""
+    scale = at.uncorrected("beta_1") / np.sqrt(at.uncorrected("beta_2"))
+    blocks = [_block(state, scale, at.numbers["epsilon"]) for state in at.states]
+    beta_1 = at.numbers["beta_1"]
+    return Stepping(
+        MomentumRecurrence(beta_1, 1 - beta_1, decay=at.decay()),
+        at.learning_rate,
+        block_diagonal(blocks, [state["second_moment"].size for state in at.states]),
+        note="P is Adam's (1 − β₁ᵗ)(√V + ε)/√(1 − β₂ᵗ) in SOAP's basis, both held fixed.",
+    )
+
+
+def _block(state: States, scale: float, epsilon: float) -> Root:
+    """P^(-1/2) of a variable: into the basis, over √p, and out of it."""
+    root = diagonal(scale * (np.sqrt(flat(state["second_moment"])) + epsilon))
+    if "updates" not in state:  # a vector, which gets Adam
+        return root
+    shape = np.shape(state["second_moment"])
+    sizes = (math.prod(shape[:-1]), shape[-1])
+    left, right = (
+        np.asarray(state.get(f"{side}_basis", np.eye(size)), np.float64)
+        for side, size in zip(("left", "right"), sizes, strict=True)
+    )
+    into, out = two_sided(left.T, right), two_sided(left, right.T)
+    return lambda vectors: out(root(into(vectors)))
+
+
+ENTRY = OptimizerEntry(
+    summary="Adam in the eigenbasis of Shampoo's preconditioner",
+    hyperparameters=_HYPERPARAMETERS,
+    sizes={"max_preconditioner_dim": 10_000},
+    advice="Start with learning_rate = 0.003 and both betas 0.95 (Vyas et al. 2024, the authors'"
+    " program)",
+    stability=Stability(stepping, RUNNING_MEAN, "Adam's in its basis"),
+)
+
 
 _FAINT = 2.0**-20
 """The share of a side's energy below which a direction keeps its place in the basis."""
 
 
 def soap(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
-    """Return the new slots and the update αₜ·Q_L (M' / (√V + ε)) Q_Rᵀ of a matrix.
+    """Return the new state and the update ηₜ·Q_L (M' / (√V + ε)) Q_Rᵀ of a matrix.
 
     Args:
         state: ``first_moment`` M, ``second_moment`` V (in the basis), both in the shape of
@@ -32,7 +105,7 @@ def soap(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State,
             ``left_basis`` Q_L, ``right_statistics`` R and ``right_basis`` Q_R, or neither of
             a side.
         gradient: G, of two axes or more.
-        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``epsilon`` ε,
+        hyperparameters: ``learning_rate`` η, ``beta_1``, ``beta_2``, ``epsilon`` ε,
             ``precondition_frequency`` f.
     """
     shape = matrix_shape(tuple(gradient.shape))
@@ -45,10 +118,10 @@ def soap(state: State, gradient: Tensor, hyperparameters: State) -> tuple[State,
     )
     rate = hyperparameters["learning_rate"] * ops.sqrt(second_share) / first_share
     scaled = _into(state, first) / (ops.sqrt(second) + hyperparameters["epsilon"])
-    slots, second = _turned(state, matrix, second, hyperparameters)
-    slots["first_moment"] = ops.reshape(first, gradient.shape)
-    slots["second_moment"] = ops.reshape(second, gradient.shape)
-    return slots, rate * ops.reshape(_out_of(state, scaled), gradient.shape)
+    new_state, second = _turned(state, matrix, second, hyperparameters)
+    new_state["first_moment"] = ops.reshape(first, gradient.shape)
+    new_state["second_moment"] = ops.reshape(second, gradient.shape)
+    return new_state, rate * ops.reshape(_out_of(state, scaled), gradient.shape)
 
 
 def _into(state: State, matrix: Tensor) -> Tensor:
@@ -70,20 +143,20 @@ def _turned(
 ) -> tuple[State, Tensor]:
     """The new statistics and bases, and V with its rows and columns in their order."""
     due = is_due(state["updates"], hyperparameters["precondition_frequency"])
-    slots = {"updates": state["updates"] + 1}
+    new_state = {"updates": state["updates"] + 1}
     sides = (("left", gradient, -2), ("right", transposed(gradient), -1))
     for side, towards, axis in sides:
         if f"{side}_basis" not in state:
             continue
         old, basis = state[f"{side}_statistics"], state[f"{side}_basis"]
         new = old + (1 - hyperparameters["beta_2"]) * (towards @ transposed(towards) - old)
-        slots[f"{side}_statistics"] = new
-        slots[f"{side}_basis"], second = backend.cond(
+        new_state[f"{side}_statistics"] = new
+        new_state[f"{side}_basis"], second = backend.cond(
             due,
             partial(_turned_side, new, basis, second, axis),
             partial(_unturned_side, basis, second),
         )
-    return slots, second
+    return new_state, second
 
 
 def _turned_side(
@@ -130,8 +203,8 @@ class SOAP(Optimizer):
         M ← β₁ M + (1 − β₁) G                        β₁ = ``beta_1``
         G' = Q_Lᵀ G Q_R,  M' = Q_Lᵀ M Q_R
         V ← β₂ V + (1 − β₂) G' ∘ G'                  β₂ = ``beta_2``
-        αₜ = α √(1 − β₂ᵗ) / (1 − β₁ᵗ)                 α = ``learning_rate``, t = 1, 2, …
-        W ← W − αₜ Q_L (M' / (√V + ε)) Q_Rᵀ            ε = ``epsilon``
+        ηₜ = η √(1 − β₂ᵗ) / (1 − β₁ᵗ)                 η = ``learning_rate``, t = 1, 2, …
+        W ← W − ηₜ Q_L (M' / (√V + ε)) Q_Rᵀ            ε = ``epsilon``
         L ← β₂ L + (1 − β₂) G Gᵀ,  R ← β₂ R + (1 − β₂) Gᵀ G
 
     and then, at the first step and every ``precondition_frequency``-th after it, Q_L and Q_R
@@ -146,7 +219,7 @@ class SOAP(Optimizer):
     the vectorized engine, a power iteration is computed at every step and the old basis kept
     where none is due; otherwise it costs time only when it is due.
 
-    For a matrix of r × c it keeps 2 r·c + 2 r² + 2 c² numbers; two a weight of a vector.
+    For a matrix of r × c it stores 2 r·c + 2 r² + 2 c² numbers; two per weight of a vector.
 
     Departures from the authors' program: the first basis is the identity, so the first step
     is Adam's, where they take the eigenvectors of the first gradient's L and R and skip the
@@ -155,13 +228,10 @@ class SOAP(Optimizer):
     absent by default, theirs is 0.01.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 0.003, the authors' program.
-        beta_1: 0 ≤ β₁ < 1. Default 0.95, the authors' program.
-        beta_2: 0 ≤ β₂ < 1, of V, L and R. Default 0.95, the authors' program.
-        epsilon: ε > 0, in units of the gradient. Default 1e-8, the authors' program.
-        precondition_frequency: f ≥ 1, steps from one turn of the basis to the next. Default
-            10, the authors' program.
-        max_preconditioner_dim: ≥ 1, structural. Default 10,000, the authors' program.
+        beta_2: of V, L and R.
+        epsilon: in units of the gradient.
+        precondition_frequency: steps from one turn of the basis to the next.
+        max_preconditioner_dim: the largest side with a basis; a longer one has none.
         arguments: clipping, ``weight_decay``, ``name`` and Keras's other arguments, see
             :class:`~benchmark.optimizers.base.Optimizer`.
 
@@ -184,46 +254,24 @@ class SOAP(Optimizer):
         and 4.
     """
 
-    hyperparameter_table = OPTIMIZERS["soap"].hyperparameters
+    entry = ENTRY
+    max_preconditioner_dim: int
     is_elementwise = False
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.003,
-        beta_1: float = 0.95,
-        beta_2: float = 0.95,
-        epsilon: float = 1e-8,
-        precondition_frequency: int = 10,
-        max_preconditioner_dim: int = 10_000,
-        **arguments: Any,
-    ) -> None:
-        numbers = {
-            "beta_1": beta_1,
-            "beta_2": beta_2,
-            "epsilon": epsilon,
-            "precondition_frequency": precondition_frequency,
-        }
-        super().__init__(learning_rate, numbers, **arguments)
-        self.max_preconditioner_dim = check_size("max_preconditioner_dim", max_preconditioner_dim)
-
-    def initial_slots(self, weights: Any) -> State:
-        """Return the slots before the first step: zeros, and identities for the bases."""
+    def initial_state(self, weights: Any) -> State:
+        """Return the state before the first step: zeros, and identities for the bases."""
         dtype, shape = precision(weights), tuple(weights.shape)
-        slots = {name: ops.zeros(shape, dtype=dtype) for name in ("first_moment", "second_moment")}
+        state = {name: ops.zeros(shape, dtype=dtype) for name in ("first_moment", "second_moment")}
         if len(shape) < 2:
-            return slots
-        slots["updates"] = ops.zeros((), dtype=dtype)
+            return state
+        state["updates"] = ops.zeros((), dtype=dtype)
         for side, size in zip(("left", "right"), matrix_shape(shape), strict=True):
             if size <= self.max_preconditioner_dim:
-                slots[f"{side}_statistics"] = ops.zeros((size, size), dtype=dtype)
-                slots[f"{side}_basis"] = ops.eye(size, dtype=dtype)
-        return slots
+                state[f"{side}_statistics"] = ops.zeros((size, size), dtype=dtype)
+                state[f"{side}_basis"] = ops.eye(size, dtype=dtype)
+        return state
 
     def rule(self, state: State, gradient: Tensor, hyperparameters: State) -> tuple[State, Tensor]:
         """Apply :func:`soap`, or Adam to a vector."""
         chosen = soap if len(gradient.shape) > 1 else adam
         return chosen(state, gradient, hyperparameters)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        return {**super().get_config(), "max_preconditioner_dim": self.max_preconditioner_dim}

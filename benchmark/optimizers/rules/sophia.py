@@ -1,16 +1,86 @@
 """Sophia: momentum over a running diagonal of the Hessian, clipped element by element."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from benchmark.optimizers.entry import OptimizerEntry
+from benchmark.optimizers.hyperparameter import Hyperparameter
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer, Point, Step
-from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.tensors import State
 from benchmark.optimizers.vectors import Tensor, Vector
+
+_LIU = "Liu et al. 2024, Sophia, section 3.1"
+_HYPERPARAMETERS = {
+    "learning_rate": Hyperparameter(
+        default=0.001,
+        low=0.0,
+        space={"low": 1e-5, "high": 0.1, "log": True},
+        source="our choice: default as Adam's; space: two decades on either side",
+    ),
+    "beta_1": Hyperparameter(
+        default=0.96,
+        low=0.0,
+        high=1.0,
+        low_included=True,
+        space={"low": 0.8, "high": 0.99, "log": False},
+        source=f"default: {_LIU}; space: our choice",
+    ),
+    "beta_2": Hyperparameter(
+        default=0.99,
+        low=0.0,
+        high=1.0,
+        low_included=True,
+        space={"low": 0.9, "high": 0.999, "log": False},
+        source=f"default: {_LIU}; space: our choice",
+    ),
+    "gamma": Hyperparameter(
+        default=0.01,
+        low=0.0,
+        space={"low": 1e-3, "high": 1.0, "log": True},
+        source=f"default: {_LIU}, for Hutchinson's estimator; space: our choice, from mostly "
+        "clipped to mostly not",
+    ),
+    "epsilon": Hyperparameter(
+        default=1e-12,
+        low=0.0,
+        space={"low": 1e-15, "high": 1e-4, "log": True},
+        source=f"default: {_LIU}; space: our choice",
+    ),
+    "update_interval": Hyperparameter(
+        default=10,
+        low=1,
+        low_included=True,
+        integer=True,
+        space={"low": 1, "high": 100, "log": True},
+        source=f"default: {_LIU}; space: its ablation of the interval, 1 to 100",
+    ),
+    "seed": Hyperparameter(
+        default=0,
+        low=0,
+        high=2**24,
+        low_included=True,
+        high_included=True,
+        integer=True,
+        space={"low": 0, "high": 1000, "log": False},
+        source="our choice: any; whole numbers up to 2²⁴ are exact in float32",
+    ),
+}
+
+
+ENTRY = OptimizerEntry(
+    summary="momentum over a running Hessian diagonal, clipped element by element",
+    hyperparameters=_HYPERPARAMETERS,
+    options={"estimator": "hutchinson"},
+    advice="Choose gamma so that 10 to 50 % of the elements are not clipped, and a learning_rate"
+    " a little below adamw's (Liu et al. 2024, section 3.1)",
+    stability="{} has no known limit of η·λmax: it clips each weight's step at η, most of them by "
+    "design, so that they are not linear in the gradient.",
+)
+
 
 _GOLDEN_RATIO = 0x9E3779B9  # 2³² over the golden ratio: neighbours come far apart
 _MULTIPLIERS = (0x7FEB352D, 0x846CA68B)
@@ -37,7 +107,7 @@ def random_signs(seed: Tensor, step: Tensor, like: Sequence[Tensor]) -> Vector:
         "lowbias32".
     """
     key = _mixed(_mixed(_whole(seed)) + _whole(step))
-    found, offset = [], 0
+    signs, offset = [], 0
     for tensor in like:
         size = 1
         for length in tensor.shape:
@@ -45,9 +115,9 @@ def random_signs(seed: Tensor, step: Tensor, like: Sequence[Tensor]) -> Vector:
         places = ops.cast(ops.arange(offset, offset + size, dtype="int32"), "uint32")
         bits = _mixed(ops.bitwise_xor(_mixed(places * _constant(_GOLDEN_RATIO)), key))
         top = ops.cast(ops.right_shift(bits, _constant(31)), tensor.dtype)
-        found.append(ops.reshape(1 - 2 * top, tensor.shape))
+        signs.append(ops.reshape(1 - 2 * top, tensor.shape))
         offset += size
-    return found
+    return signs
 
 
 def _mixed(bits: Tensor) -> Tensor:
@@ -69,11 +139,11 @@ ESTIMATORS = ("hutchinson", "gauss_newton")
 
 
 def sophia(point: Point, hyperparameters: State, product: Callable[..., Vector]) -> Step:
-    """Return the update α·clip(m / max(γ h, ε), −1, 1).
+    """Return the update η·clip(m / max(γ h, ε), −1, 1).
 
     Args:
-        point: slots ``momentum``, m, and ``hessian``, h.
-        hyperparameters: ``learning_rate`` α, ``beta_1``, ``beta_2``, ``gamma`` γ,
+        point: states ``momentum``, m, and ``hessian``, h.
+        hyperparameters: ``learning_rate`` η, ``beta_1``, ``beta_2``, ``gamma`` γ,
             ``epsilon`` ε, ``update_interval`` k and ``seed``.
         product: ``(weights, vectors)`` -> products with the Hessian or Gauss-Newton matrix.
     """
@@ -83,8 +153,8 @@ def sophia(point: Point, hyperparameters: State, product: Callable[..., Vector])
     signs = random_signs(hyperparameters["seed"], point.step, point.weights)
     momentum, hessian, updates = [], [], []
     for m, h, g, u, hu in zip(
-        point.slots["momentum"],
-        point.slots["hessian"],
+        point.states["momentum"],
+        point.states["hessian"],
         point.gradient,
         signs,
         product(point.weights, signs),
@@ -99,7 +169,7 @@ def sophia(point: Point, hyperparameters: State, product: Callable[..., Vector])
     return Step(
         updates,
         evaluations=ops.cast(is_due, "int32"),
-        slots={"momentum": momentum, "hessian": hessian},
+        states={"momentum": momentum, "hessian": hessian},
     )
 
 
@@ -109,11 +179,11 @@ class Sophia(ObjectiveOptimizer):
 
         m ← β₁ m + (1 − β₁) g                         β₁ = ``beta_1``
         h ← β₂ h + (1 − β₂) u ⊙ (H u)                 β₂ = ``beta_2``, at steps 1, 1 + k, …
-        W ← W − α clip(m / max(γ h, ε), −1, 1)        k = ``update_interval``, γ = ``gamma``
+        W ← W − η clip(m / max(γ h, ε), −1, 1)        k = ``update_interval``, γ = ``gamma``
 
-    with α = ``learning_rate``, ε = ``epsilon`` and u random signs: the expectation of
+    with η = ``learning_rate``, ε = ``epsilon`` and u random signs: the expectation of
     u ⊙ H u is the diagonal of H (Hutchinson). Where the curvature is small or negative the
-    step is α in magnitude, that of a sign. With ``estimator="gauss_newton"`` the
+    step is η in magnitude, that of a sign. With ``estimator="gauss_newton"`` the
     Gauss-Newton matrix takes the place of H: an estimate of the same diagonal as that of
     the paper's Gauss-Newton-Bartlett estimator, from a product in place of labels that are
     drawn from the model's outputs, and so for any loss.
@@ -121,23 +191,18 @@ class Sophia(ObjectiveOptimizer):
     A step takes a gradient, and a product where one is due: 1 + 1/k evaluations a step in
     the long run. A compiled program computes the product in every step, since its trials
     are at different ones; wall-clock time does not show what an interval saves. The signs
-    are a hash of ``seed`` and step, so that every engine draws the same. Keeps two numbers
-    a weight.
+    are a hash of ``seed`` and step, so that every engine draws the same. Stores two numbers
+    per weight.
 
     Weight decay is decoupled, by ``weight_decay``.
 
     Args:
-        learning_rate: α > 0, or a schedule. Default 1e-3, our choice, that of Adam: for
-            language models the paper advises 0.8 times that of AdamW, from 3e-4 on.
-        beta_1: 0 ≤ β₁ < 1. Default 0.96, the paper's (section 3.1).
-        beta_2: 0 ≤ β₂ < 1. Default 0.99, the paper's.
-        gamma: γ > 0. Default 0.01, the paper's with Hutchinson's estimator; 0.05 there
-            with Gauss-Newton-Bartlett's. To be chosen so that 10 to 50 % of the elements
-            are not clipped.
-        epsilon: ε > 0. Default 1e-12, the paper's.
-        update_interval: k ≥ 1. Default 10, the paper's.
-        seed: of the random signs, ≥ 0. Default 0.
-        estimator: ``"hutchinson"`` or ``"gauss_newton"``; structural.
+        learning_rate: for language models the paper advises 0.8 times that of AdamW, from
+            3e-4 on.
+        gamma: choose it so that 10 to 50 % of the elements are not clipped; 0.05 with the
+            paper's Gauss-Newton-Bartlett estimator.
+        seed: of the random signs.
+        estimator: ``"hutchinson"`` or ``"gauss_newton"``.
         arguments: clipping, ``weight_decay``, ``name`` …, see
             :class:`~benchmark.optimizers.objective_optimizer.ObjectiveOptimizer`.
 
@@ -161,35 +226,18 @@ class Sophia(ObjectiveOptimizer):
         language model pre-training, ICLR 2024, algorithms 1 to 3.
     """
 
-    hyperparameter_table = OPTIMIZERS["sophia"].hyperparameters
-    slot_names = ("momentum", "hessian")
+    entry = ENTRY
+    estimator: str
+    state_names = ("momentum", "hessian")
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.96,
-        beta_2: float = 0.99,
-        gamma: float = 0.01,
-        epsilon: float = 1e-12,
-        update_interval: int = 10,
-        seed: int = 0,
-        estimator: str = "hutchinson",
-        **arguments: Any,
-    ) -> None:
-        if estimator not in ESTIMATORS:
+    def set_options(self, options: Mapping[str, Any]) -> None:
+        """Refuse an unknown estimator."""
+        if options["estimator"] not in ESTIMATORS:
             raise ValueError(
-                f"estimator must be one of {', '.join(ESTIMATORS)}. Received {estimator!r}."
+                f"estimator must be one of {', '.join(ESTIMATORS)}. "
+                f"Received {options['estimator']!r}."
             )
-        numbers = {
-            "beta_1": beta_1,
-            "beta_2": beta_2,
-            "gamma": gamma,
-            "epsilon": epsilon,
-            "update_interval": update_interval,
-            "seed": seed,
-        }
-        super().__init__(learning_rate, numbers, **arguments)
-        self.estimator = estimator
+        super().set_options(options)
 
     def objective_rule(self, point: Point, hyperparameters: State, objective: Objective) -> Step:
         """Apply :func:`sophia` with the estimator that was chosen."""
@@ -197,7 +245,3 @@ class Sophia(ObjectiveOptimizer):
         if self.estimator == "gauss_newton":
             product = objective.gauss_newton_vector_product
         return sophia(point, hyperparameters, product)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        return {**super().get_config(), "estimator": self.estimator}

@@ -1,15 +1,22 @@
 """Steepest descent whose step is exact on a quadratic."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from benchmark.optimizers.entry import OptimizerEntry
 from benchmark.optimizers.objective import Objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer, Point, Step
-from benchmark.optimizers.registry import OPTIMIZERS
+from benchmark.optimizers.shared_hyperparameters import MAXIMUM_STEP, RELAXATION
+from benchmark.optimizers.stability import OWN_STEP
 from benchmark.optimizers.tensors import State, Tensor
 from benchmark.optimizers.vectors import dot, ratio, scaled
+
+ENTRY = OptimizerEntry(
+    summary="W ← W − learning_rate · α* g with the exact step α* = gᵀg / gᵀHg",
+    hyperparameters={"learning_rate": RELAXATION, "maximum_step": MAXIMUM_STEP},
+    advice="Keep learning_rate = 1; shorten it where the path zigzags (Raydan, Svaiter 2002)",
+    stability=OWN_STEP + "the curvature along the gradient.",
+)
 
 
 def exact_step(slope: Tensor, curvature: Tensor, largest: Tensor) -> Tensor:
@@ -36,11 +43,11 @@ def exact_step(slope: Tensor, curvature: Tensor, largest: Tensor) -> Tensor:
 
 
 def steepest_descent(point: Point, hyperparameters: State, objective: Objective) -> Step:
-    """Return the step α·α*·g with α* = gᵀg / |gᵀHg|.
+    """Return the step η·α*·g with α* = gᵀg / |gᵀHg|.
 
     Args:
         point: g, and the weights at which H is taken.
-        hyperparameters: ``learning_rate`` α and ``maximum_step``, the bound on α*.
+        hyperparameters: ``learning_rate`` η and ``maximum_step``, the bound on α*.
         objective: asked for one product with the Hessian.
     """
     gradient = point.gradient
@@ -56,11 +63,11 @@ class SteepestDescent(ObjectiveOptimizer):
     """Steepest descent with the step that is exact on a quadratic.
 
         α* = gᵀg / gᵀHg            H the Hessian, of the mini-batch as g is
-        W ← W − α α* g             α = ``learning_rate``
+        W ← W − η α* g             η = ``learning_rate``
 
-    On a quadratic with condition number κ every step with α = 1 brings f − f* down to at
+    On a quadratic with condition number κ every step with η = 1 brings f − f* down to at
     most ((κ − 1) / (κ + 1))² of what it was. Each step takes a gradient and a product H g,
-    and ``gradient_evaluations`` counts two. Keeps nothing.
+    and ``gradient_evaluations`` counts two. Stores nothing.
 
     Where gᵀHg < 0 the quadratic model has no minimum along g. Then |gᵀHg| takes its place:
     the step is as long as it would be in a valley as steeply bent as this ridge, the
@@ -68,10 +75,9 @@ class SteepestDescent(ObjectiveOptimizer):
     ``maximum_step``, which is taken where gᵀHg = 0. Where g = 0 the weights rest.
 
     Args:
-        learning_rate: α > 0, or a schedule: below 1 the step is relaxed, which breaks the
-            zigzag (Raydan, Svaiter). Default 1, the exact step.
-        maximum_step: the bound on α* > 0, in units of a learning rate. Default 100, the
-            exact step at a curvature of 0.01; our choice.
+        learning_rate: below 1 the step is relaxed, which breaks the zigzag (Raydan,
+            Svaiter).
+        maximum_step: the bound on α*, in units of a learning rate.
         arguments: clipping, ``weight_decay``, ``name`` …, see
             :class:`~benchmark.optimizers.objective_optimizer.ObjectiveOptimizer`. A clipped
             gradient is a direction like another; α* is exact along an unclipped one.
@@ -96,12 +102,7 @@ class SteepestDescent(ObjectiveOptimizer):
         high-dimensional non-convex optimization, 2014.
     """
 
-    hyperparameter_table = OPTIMIZERS["steepest_descent"].hyperparameters
-
-    def __init__(
-        self, learning_rate: Any = 1.0, maximum_step: float = 100.0, **arguments: Any
-    ) -> None:
-        super().__init__(learning_rate, {"maximum_step": maximum_step}, **arguments)
+    entry = ENTRY
 
     def objective_rule(self, point: Point, hyperparameters: State, objective: Objective) -> Step:
         """Apply :func:`steepest_descent`."""

@@ -1,11 +1,11 @@
-"""The one table of optimizers that drives the property tests, a module for each family."""
+"""The one table of optimizers that drives the property tests: ``CASES`` of every module here."""
 
-from tests.optimizers.cases import adaptive, classical, large_batch, matrix, recent
+import importlib
+import pkgutil
 
-CASES = [
-    *classical.CASES,
-    *adaptive.CASES,
-    *large_batch.CASES,
-    *matrix.CASES,
-    *recent.CASES,
+MODULES = [
+    importlib.import_module(f"{__name__}.{module.name}")
+    for module in pkgutil.iter_modules(__path__)
+    if module.name != "case"
 ]
+CASES = [case for module in MODULES for case in module.CASES]

@@ -1,4 +1,4 @@
-"""A row of the table that drives the property tests."""
+"""A row of the table that drives the tests of the rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,12 +24,10 @@ class Case:
         numbers: numeric hyperparameters; also the arguments of ``points``.
         points: the oracle: weights after each step.
         twin: Keras's own class with its arguments, if it has one.
-        rate: a learning rate that suits the closed-form problems.
         evaluated: an oracle of the weights at which the model is evaluated, after each step, where
             these are not those that are trained.
         options: structural arguments.
         twin_rtol: how far the twin's float64 may be from ours.
-        reach: how near a hundred steps come to the minimum of a parabola.
     """
 
     name: str
@@ -37,16 +35,9 @@ class Case:
     numbers: dict[str, float]
     points: Callable[..., list[Array]]
     twin: tuple[str, dict[str, Any]] | None
-    rate: float
     options: dict[str, Any] = field(default_factory=dict)
     evaluated: Callable[[Array, Gradient, int], list[Array]] | None = None
     twin_rtol: float = 1e-11  # 20 steps of float64 rounding, in another order of operations
-    reach: float = 2e-3  # without momentum (1 − 2⁻⁴)^100 = 0.0016 of the distance is left
-
-    @property
-    def undecayed(self) -> dict[str, float]:
-        """What takes the weight decay away, where there is one."""
-        return {"weight_decay": 0.0} if "weight_decay" in self.numbers else {}
 
     def build(self, **changes: Any) -> Any:
         """Ours, with changed or further arguments."""

@@ -90,15 +90,14 @@ ADAFACTOR = {
 DECAY = {"beta_2_decay": -0.75}
 CASES = [
     # Steps of one length swing about the minimum by a few of them.
-    Case("lion", "lion", LION, lion_points, ("Lion", LION), 2.0**-8, reach=0.035),
-    Case("lamb", "lamb", LAMB, lamb_points, ("Lamb", LAMB), 2.0**-7, reach=0.1),
+    Case("lion", "lion", LION, lion_points, ("Lion", LION)),
+    Case("lamb", "lamb", LAMB, lamb_points, ("Lamb", LAMB)),
     Case(
         "adafactor",
         "adafactor",
         ADAFACTOR,
         adafactor_points,
         ("Adafactor", {**ADAFACTOR, **DECAY}),
-        2.0**-6,
         DECAY,
     ),
 ]

@@ -145,9 +145,8 @@ CASES = [
         MUON,
         muon_points,
         ("Muon", {**MUON, **NO_DECAY}),
-        2e-2,
         NO_DECAY,
     ),
-    Case("shampoo", "shampoo", SHAMPOO, shampoo_points, None, 2.0**-4, OFTEN),
-    Case("soap", "soap", SOAP, soap_points, None, 2e-2, OFTEN),
+    Case("shampoo", "shampoo", SHAMPOO, shampoo_points, None, OFTEN),
+    Case("soap", "soap", SOAP, soap_points, None, OFTEN),
 ]

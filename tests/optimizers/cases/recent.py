@@ -139,7 +139,6 @@ CASES = [
         FREE,
         schedule_free_sgd_points,
         None,
-        2e-3,
         {"warmup_steps": 4},
         lambda start, gradient, steps: schedule_free_sequences(
             start, gradient, steps, learning_rate=0.5, interpolation=0.75, warmup_steps=4
@@ -151,7 +150,6 @@ CASES = [
         FREE_ADAM,
         schedule_free_adamw_points,
         None,
-        5e-2,
         {},
         lambda start, gradient, steps: schedule_free_sequences(
             start,
@@ -169,7 +167,6 @@ CASES = [
         PRODIGY,
         partial(prodigy_points, distance_coefficient=0.75),
         None,
-        0.5,
         {"distance_coefficient": 0.75},
     ),
     Case(
@@ -178,7 +175,6 @@ CASES = [
         DOG,
         dog_points,
         None,
-        1.0,
         {"averaging_power": 8.0},
         lambda start, gradient, steps: averages(
             dog_points(start, gradient, steps, **DOG), power=8.0

@@ -68,8 +68,8 @@ def test_weights_of_16_bits_keep_their_type_and_move(row: ObjectiveCase) -> None
     assert {keras.backend.standardize_dtype(one.dtype) for one in weights} == {"bfloat16"}
     assert all(np.isfinite(one.astype("float32")).all() for one in after)
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
-    slots = [slot for slots in optimizer._slots for slot in slots.values()]
-    assert {keras.backend.standardize_dtype(slot.dtype) for slot in slots} <= {"float32"}
+    states = [value for states in optimizer._states for value in states.values()]
+    assert {keras.backend.standardize_dtype(value.dtype) for value in states} <= {"float32"}
 
 
 @every

@@ -1,1 +1,0 @@
-"""The tables of optimizers, a module for each family; none of them imports Keras."""
