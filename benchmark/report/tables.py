@@ -9,7 +9,6 @@ from benchmark.report.sentences import ranking
 from benchmark.report.verdicts import comparison_sentence
 from benchmark.results import model_file
 from benchmark.statistics import COUNTED, Interval, LabelSummary
-from benchmark.study.schema import Study
 
 _NAMES = {
     "created": "started (UTC)",
@@ -169,20 +168,21 @@ def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
                 "split",
                 f"{split.train:g} train, {split.validation:g} validation, {split.test:g} test",
             ),
-            ("scaling", ", ".join(_scalings(study))),
+            ("scaling", _of_labels({label: study.scaling(label) for label in run_data.labels})),
         ]
     elif problem.options:
         rows.append(
             ("options", ", ".join(f"{words(key)} {_text(v)}" for key, v in problem.options.items()))
         )
     budget = study.budget
+    schedules = {label: study.schedule(label) for label in run_data.labels}
     return [
         *rows,
         ("objective", f"{run_data.direction} {words(run_data.objective)}"),
         (
             "training",
             f"{study.training.epochs} epochs, {words(study.training.batch_sampling)} sampling, "
-            f"learning rate: {', '.join(_schedules(study))}",
+            f"learning rate: {_of_labels(schedules)}",
         ),
         (
             "search",
@@ -194,17 +194,8 @@ def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
     ]
 
 
-def _scalings(study: Study) -> list[str]:
-    """The scaling of all, or those of the labels where they differ."""
-    scalings = {entry.label: words(study.scaling(entry.label)) for entry in study.compare}
-    if len(set(scalings.values())) == 1:
-        return [next(iter(scalings.values()))]
-    return [f"{scaling} for {label}" for label, scaling in scalings.items()]
-
-
-def _schedules(study: Study) -> list[str]:
-    """The schedule of all, or those of the labels where they differ."""
-    schedules = {entry.label: words(study.schedule(entry.label)) for entry in study.compare}
-    if len(set(schedules.values())) == 1:
-        return [next(iter(schedules.values()))]
-    return [f"{schedule} for {label}" for label, schedule in schedules.items()]
+def _of_labels(values: Mapping[str, str]) -> str:
+    """A setting in words: the value of all labels, or that of each where they differ."""
+    if len(set(values.values())) == 1:
+        return words(next(iter(values.values())))
+    return ", ".join(f"{words(value)} for {label}" for label, value in values.items())

@@ -1,4 +1,4 @@
-"""Where a run ran: what must be known to evaluate and repeat it, and nothing personal."""
+"""The machine and the versions of a run: what one needs to repeat it, and nothing personal."""
 
 import os
 import platform

@@ -18,7 +18,7 @@ from benchmark.results.tables import TABLES, are_tables, build_tables
 
 
 class RunNotFoundError(UserError, LookupError):
-    """No run, or more than one, goes by the given name."""
+    """No run has the given name, or several have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class RunTables:
 def read_records(path: str | Path) -> Iterator[Record]:
     """Yield every finished trial with its reports, in the order they were recorded.
 
-    A last line torn by a kill is passed over. A run may be read while it is written.
+    A last line torn by a kill is skipped. A run may be read while it is written.
 
     Args:
         path: the run folder.
@@ -193,7 +193,7 @@ def next_sequence(root: str | Path) -> int:
 
 
 def find_run(root: str | Path, name: str | Path) -> Path:
-    """Return the folder of the run that goes by a name.
+    """Return the folder of the run with a name.
 
     Args:
         root: the folder of all results.
@@ -201,7 +201,7 @@ def find_run(root: str | Path, name: str | Path) -> Path:
             or ``"latest"``; the first of these that fits.
 
     Raises:
-        RunNotFoundError: no run goes by the name, or runs of several studies do.
+        RunNotFoundError: no run has the name, or runs of several studies have.
     """
     for candidate in (Path(name), Path(root) / name):
         if (candidate / "study.toml").is_file():
@@ -250,7 +250,7 @@ def _named(paths: list[Path]) -> list[str]:
 
 
 def _nearest(runs: list[Path], name: str) -> str:
-    """A few names near to the one that was asked for, else the latest."""
+    """A few names similar to the given one, else the latest."""
     names = set(_named(runs))
     close = difflib.get_close_matches(name, sorted(names | {path.parent.name for path in runs}), 3)
     shown = close or _named(runs[-3:])

@@ -74,7 +74,7 @@ def load_weights(path: str | Path, number: int) -> tuple[np.ndarray[Any, Any], .
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             weights = tuple(np.asarray(arrays[name]) for name in sorted(arrays.files))
         if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in weights):
-            raise ValueError("what is no array of finite numbers")
+            raise ValueError("an array of other things than finite numbers")
     # An archive of a single array has no such attributes; zlib and zipfile have their own errors.
     except (ValueError, EOFError, AttributeError, TypeError, KeyError, MemoryError) as error:
         raise _damaged(file, error) from None
@@ -101,5 +101,5 @@ def _damaged(file: Path, error: Exception) -> DamagedWeightsError:
     return DamagedWeightsError(
         f"kept weights must be an archive of arrays, as NumPy writes it. Received "
         f"{type(error).__name__}: {sentence} in {file}. Restore the file, or delete it: "
-        "`curvature` trains a trial again that has none."
+        "`curvature` then trains the trial again."
     )

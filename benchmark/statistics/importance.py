@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered, asked of Optuna on the recorded trials."""
+"""Which hyperparameters mattered, computed by Optuna from the recorded trials."""
 
 import logging
 import warnings
@@ -24,8 +24,8 @@ class Importance:
 
     Args:
         values: shares by hyperparameter, most important first; they sum to 1.
-        trials: how many trials they were found from.
-        method: how they were found, for people.
+        trials: how many trials they were computed from.
+        method: how they were computed, in words.
         reason: why there are none, or ``""``.
     """
 

@@ -23,7 +23,7 @@ class Interval:
         high: upper end; NaN where it is unknown.
         count: how many values were averaged.
         level: the confidence level, in (0, 1).
-        method: how the ends were found, or why they are unknown, for people.
+        method: how the ends were computed, or why they are unknown, in words.
     """
 
     mean: float

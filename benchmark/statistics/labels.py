@@ -1,4 +1,4 @@
-"""What the trials of each compared optimizer came to: the main table of a report."""
+"""What the trials of each compared optimizer reached: the main table of a report."""
 
 import math
 from collections import Counter
@@ -105,7 +105,7 @@ class Failure:
 
     @property
     def sentence(self) -> str:
-        """Both in words.
+        """The trials and the reason in words.
 
         Example:
             >>> Failure("ValueError: odd", {"sgd": 1, "adam": 8}).sentence
@@ -220,7 +220,7 @@ def best_of(trials: pd.DataFrame) -> "pd.Series | None":
 
 
 def configuration_of(trial: "pd.Series") -> dict[str, float]:
-    """Return a trial's hyperparameters by name, those it does not have left out.
+    """Return the hyperparameters that a trial has, by name.
 
     Args:
         trial: a row of the table ``trials``.

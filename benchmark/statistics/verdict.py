@@ -17,7 +17,7 @@ WORST = tuple(str(status) for status in Status if status.meaning == "worst resul
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the best setting of a label came to.
+    """What the best setting of a label reached.
 
     Args:
         label: the label.

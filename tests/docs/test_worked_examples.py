@@ -115,7 +115,7 @@ def test_a_new_status_is_missed_by_every_function_that_the_example_names(project
         (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n### A status\n")[2]
     )
     named = set(re.findall(r"`(benchmark/[\w/]+\.py)`", section.split("\n## ")[0]))
-    [(_, text)] = blocks("A status")
+    *_, (_, text) = blocks("A status")
     write(project, text)
     options = ["--follow-imports=silent", "--cache-dir", str(project / "cache")]
     done = subprocess.run(
