@@ -132,7 +132,7 @@ class Proposer(Protocol):
         """Take note of a finished trial, durably."""
 
     def together(self) -> AbstractContextManager[None]:
-        """Make durable at the end, at once, what is asked and told within."""
+        """Make durable at the end, in one step, what is asked and told within."""
 
 
 class Search(Proposer, Protocol):
@@ -159,7 +159,7 @@ class Writer(Protocol):
 
 
 class Observer(Protocol):
-    """Is told of every finished trial; must return at once."""
+    """Is told of every finished trial; must return immediately."""
 
     def trial_finished(self, result: TrialResult, reports: Sequence[Report]) -> None:
         """A trial is in the results and in the search storage."""
@@ -266,7 +266,7 @@ class Execution:
     def _take(
         self, reports: Iterable[Report], running: dict[int, list[Report]], search: Proposer
     ) -> list[Record]:
-        """Judge reports; end the trials that are over, and return those to be kept."""
+        """Evaluate reports; end the trials that are over, and return those to be kept."""
         ended: list[Record] = []
         for report in reports:
             number = report.trial_number
@@ -279,10 +279,10 @@ class Execution:
                 reason = f"the pruner stopped the trial after epoch {report.epoch}"
             if status.is_final:
                 result = self._engine.stop(number, status, reason)
-                kept = self._failures.take((result, running.pop(number)))
+                records = self._failures.take((result, running.pop(number)))
                 # At once: the next report is evaluated by what is known of this trial.
-                self._learn([result for result, _ in kept], search)
-                ended += kept
+                self._learn([result for result, _ in records], search)
+                ended += records
         return ended
 
     def _learn(self, results: Iterable[TrialResult], search: Proposer) -> None:

@@ -11,25 +11,26 @@ import sys
 if __name__ == "__main__" and sys.path[:1] == [os.getcwd()]:  # noqa: PTH109 - as in sys.path
     sys.path.append(sys.path.pop(0))
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from benchmark.commands.backends import backend_name, select_backend
-from benchmark.commands.check_optimizer_options import check_optimizer
-from benchmark.commands.curvature_options import curvature
-from benchmark.commands.options import (
-    RESULTS,
-    BackendOption,
-    JsonOption,
-    ResultsOption,
-    RunArgument,
-    TrackingOption,
-    TrustOption,
+from benchmark.commands.options import takes
+from benchmark.commands.requests import (
+    DEFAULT_STUDY,
+    CheckRequest,
+    CurvatureRequest,
+    DoctorRequest,
+    Kind,
+    ListRequest,
+    ReportRequest,
+    ShowRequest,
+    StudyRequest,
+    TrackRequest,
+    UiRequest,
+    ValidateRequest,
 )
-from benchmark.commands.study_options import study
 from benchmark.commands.terminal import (
     BAD_INPUT,
     Program,
@@ -52,33 +53,36 @@ app = typer.Typer(
 )
 
 
-class Kind(StrEnum):
-    """What ``list`` can list."""
-
-    STUDIES = "studies"
-    DATASETS = "datasets"
-    MODELS = "models"
-    OPTIMIZERS = "optimizers"
-    SCHEDULES = "schedules"
-    PROBLEMS = "problems"
-    SAMPLERS = "samplers"
-    PRUNERS = "pruners"
-    RUNS = "runs"
-
-
-app.command(
+@app.command(
     epilog="Examples:  study  |  study quickstart --seed 3  |  study --resume latest  |  "
     "study optimizers_digits optimizers_quadratic"
-)(study)
+)
+@takes(StudyRequest)
+def study(request: StudyRequest) -> None:
+    """Run a study: search, train, record and report."""
+    if request.resume is not None:
+        if request.names or request.changes or request.run_name is not None:
+            bad_input("--resume continues the study of that run. Leave out NAME and all changes.")
+        if request.engine or request.capacity or request.workers:
+            bad_input(
+                "--resume continues with the engine of that run. "
+                "Leave out --engine, --capacity and --workers."
+            )
+    from benchmark.commands.study import run_studies
+
+    with user_errors():
+        code = run_studies(
+            request.names or [DEFAULT_STUDY],
+            request,
+            lambda recorded: select_backend(request.backend, recorded),
+        )
+    raise typer.Exit(code)
 
 
 @app.command(epilog="Example:  validate studies/quickstart.toml")
-def validate(
-    paths: Annotated[list[str], typer.Argument(help="Study files or names of studies.")],
-    trust: TrustOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Check study files and the data that they train on, without running them."""
+@takes(ValidateRequest)
+def validate(request: ValidateRequest) -> None:
+    """Check study files and their data without training anything."""
     from benchmark.commands.listing import default_spaces
     from benchmark.commands.runs import code_of_study
     from benchmark.errors import UserError
@@ -86,67 +90,57 @@ def validate(
     from benchmark.study.data import check_data
     from benchmark.study.loading import find_study, load_study, old_names
 
-    found: dict[str, list[str]] = {}
+    mistakes: dict[str, list[str]] = {}
     notes: dict[str, list[str]] = {}
     with user_errors():
         facts = catalogue()
-        for path in paths:
+        for path in request.paths:
             try:
                 file = find_study(path)
-                with code_of_study(file, trust=trust):
+                with code_of_study(file, trust=request.trust):
                     study = load_study(file, facts)
                 check_data(study, warn)
                 notes[path] = [*old_names(file), *default_spaces(study, facts)]
-                found[path] = []
+                mistakes[path] = []
             except UserError as error:
-                found[path] = str(error).splitlines()
-    if as_json:
+                mistakes[path] = str(error).splitlines()
+    if request.as_json:
         from benchmark.commands.views import print_json
 
-        print_json(found)
-    for path, lines in found.items():
-        if not lines and not as_json:
+        print_json(mistakes)
+    for path, lines in mistakes.items():
+        if not lines and not request.as_json:
             say("\n".join([f"{path}: good", *notes[path]]))
         for line in lines:
             warn(line)
-    if any(found.values()):
+    if any(mistakes.values()):
         raise typer.Exit(BAD_INPUT)
 
 
 @app.command("list", epilog="Examples:  list  |  list optimizers  |  list studies --json")
-def list_kinds(
-    kind: Annotated[Kind | None, typer.Argument(help="What to list; everything if left out.")] = (
-        None
-    ),
-    results: ResultsOption = RESULTS,
-    as_json: JsonOption = False,
-) -> None:
-    """List studies, datasets, models, optimizers, problems, samplers, pruners or runs."""
+@takes(ListRequest)
+def list_kinds(request: ListRequest) -> None:
+    """List studies, datasets, models, optimizers, schedules, problems, samplers, pruners, runs."""
     from benchmark.commands.listing import NOTES, listing
 
     with user_errors():
-        kinds = [kind] if kind else list(Kind)
-        found = {one.value: listing(one.value, results) for one in kinds}
+        kinds = [request.kind] if request.kind else list(Kind)
+        rows_of = {kind.value: listing(kind.value, request.results) for kind in kinds}
     from benchmark.commands.views import listing_table, print_json
 
-    if as_json:
-        print_json(found)
+    if request.as_json:
+        print_json(rows_of)
         return
     console = terminal()
-    for title, rows in found.items():
+    for title, rows in rows_of.items():
         console.print(listing_table(title, rows))
         if title in NOTES:
             console.print(NOTES[title], highlight=False)
 
 
 @app.command(epilog="Examples:  show latest  |  show quickstart --trial 12")
-def show(
-    run: RunArgument = "latest",
-    trial: Annotated[int | None, typer.Option(help="Show one trial of it.")] = None,
-    results: ResultsOption = RESULTS,
-    trust: TrustOption = False,
-    as_json: JsonOption = False,
-) -> None:
+@takes(ShowRequest)
+def show(request: ShowRequest) -> None:
     """Show the results of a run in the terminal."""
     from benchmark.commands.runs import opened_run
     from benchmark.commands.views import (
@@ -158,124 +152,140 @@ def show(
     )
     from benchmark.results import read_run
 
-    with user_errors(), opened_run(results, run, trust=trust) as path:
+    trial = request.trial
+    with user_errors(), opened_run(request.results, request.run, trust=request.trust) as path:
         tables = read_run(path)
         if trial is not None and trial not in set(tables.trials["number"]):
             bad_input(
                 f"--trial must be a finished trial of the run. Received {trial}. "
-                f"`show {run}` shows the best ones."
+                f"`show {request.run}` shows the best ones."
             )
-        if as_json:
+        if request.as_json:
             print_json(run_document(tables) if trial is None else trial_document(tables, trial))
         else:
             terminal().print(run_view(tables) if trial is None else trial_view(tables, trial))
 
 
 @app.command(epilog="Example:  report latest")
-def report(
-    run: RunArgument = "latest", results: ResultsOption = RESULTS, trust: TrustOption = False
-) -> None:
-    """Make the report of a run anew, from its folder alone."""
+@takes(ReportRequest)
+def report(request: ReportRequest) -> None:
+    """Write the report of a run again, from its folder alone."""
     from benchmark.commands.runs import opened_run
     from benchmark.commands.views import completeness
     from benchmark.report import write_report
 
-    with user_errors(), opened_run(results, run, trust=trust) as path:
+    with user_errors(), opened_run(request.results, request.run, trust=request.trust) as path:
         say(write_report(path))
         if lacking := completeness(path):
             warn(f"The run {path} is {lacking}")
 
 
 @app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")
-def track(
-    run: RunArgument = "latest",
-    results: ResultsOption = RESULTS,
-    tracking_uri: TrackingOption = None,
-    trust: TrustOption = False,
-) -> None:
-    """Send the trials of a run that MLflow does not have yet, from its folder alone."""
+@takes(TrackRequest)
+def track(request: TrackRequest) -> None:
+    """Send the trials of a run to MLflow that it does not have yet, from the run's folder."""
     from benchmark.commands.runs import opened_run
     from benchmark.commands.views import completeness
 
-    with user_errors(), opened_run(results, run, trust=trust) as path:
+    with user_errors(), opened_run(request.results, request.run, trust=request.trust) as path:
         select_backend(None)  # the best models are rebuilt to be logged
         from benchmark.session.finishing import send_run
         from benchmark.urls import masked
 
-        uri = _tracking_uri(tracking_uri, results)
+        uri = _tracking_uri(request.tracking_uri, request.results)
         unsent = send_run(path, uri, warn)
-        name, place = f"{path.parent.name}/{path.name}", masked(uri)
+        name, store = f"{path.parent.name}/{path.name}", masked(uri)
     if unsent:
         warn(
-            f"MLflow at {place} did not receive all of {name}. Not sent: {unsent}. "
+            f"MLflow at {store} did not receive all of {name}. Not sent: {unsent}. "
             "Try again when it answers."
         )
         raise typer.Exit(1)
-    say(f"all trials of {name} are in MLflow at {place}")
+    say(f"all trials of {name} are in MLflow at {store}")
     if lacking := completeness(path):
         say(f"the run is {lacking}")
 
 
 @app.command(epilog="Example:  ui --port 5001")
-def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The TCP port.")] = 5000,
-    results: ResultsOption = RESULTS,
-    tracking_uri: TrackingOption = None,
-) -> None:
-    """Open the MLflow user interface on the store of the results, on loopback."""
+@takes(UiRequest)
+def ui(request: UiRequest) -> None:
+    """Open MLflow's user interface for the results, on this machine only (127.0.0.1)."""
     from benchmark.commands.serving import serve
     from benchmark.tracking import check_database, ui_command, ui_environment
 
     with user_errors():
-        uri = _tracking_uri(tracking_uri, results)
-        command = ui_command(uri, port=port)
+        uri = _tracking_uri(request.tracking_uri, request.results)
+        command = ui_command(uri, port=request.port)
         check_database(uri)
-        results.mkdir(parents=True, exist_ok=True)
+        request.results.mkdir(parents=True, exist_ok=True)
         # Without the parameter MLflow opens its pages on language models.
-        page = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
+        page = f"http://127.0.0.1:{request.port}/#/experiments?workflowType=machine_learning"
         say(f"MLflow on {page} (Ctrl-C ends it)")
         code = serve(command, ui_environment(os.environ, uri))
     raise typer.Exit(code)
 
 
 @app.command(epilog="Example:  doctor --backend jax")
-def doctor(
-    results: ResultsOption = RESULTS,
-    backend: BackendOption = None,
-    storage: Annotated[str | None, typer.Option(metavar="URL", help="An Optuna storage.")] = None,
-    tracking_uri: TrackingOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check the installation: versions, backend, devices, storage and tracking."""
+@takes(DoctorRequest)
+def doctor(request: DoctorRequest) -> None:
+    """Check the installation: versions, backend, devices, search storage and MLflow."""
     from benchmark.commands.doctor import examine
     from benchmark.commands.views import doctor_table, print_json
 
     with user_errors():
         from benchmark.backend import select
 
-        found = examine(
-            backend_name(backend),
-            results,
-            storage,
-            lambda: _tracking_uri(tracking_uri, results),
+        checks = examine(
+            backend_name(request.backend),
+            request.results,
+            request.storage,
+            lambda: _tracking_uri(request.tracking_uri, request.results),
             select,
         )
-    if as_json:
-        print_json({check.name: {"good": check.good, "found": check.found} for check in found})
+    if request.as_json:
+        print_json({check.name: {"good": check.good, "found": check.detail} for check in checks})
     else:
-        terminal().print(doctor_table(found))
-    raise typer.Exit(0 if all(check.good for check in found) else 1)
+        terminal().print(doctor_table(checks))
+    raise typer.Exit(0 if all(check.good for check in checks) else 1)
 
 
-app.command(
+@app.command(
     epilog="Examples:  curvature latest  |  curvature quickstart --trial 12 --samples 500  |  "
     "curvature --model model.keras --dataset digits --matrix gauss_newton"
-)(curvature)
-app.command(
+)
+@takes(CurvatureRequest)
+def curvature(request: CurvatureRequest) -> None:
+    """Measure the curvature at a trained model: spectrum, condition number, path and surface.
+
+    The model is a recorded trial of a run, at the weights that the run kept
+    (or else trained again), or any saved Keras model on a dataset. The command
+    says what is exact, estimated or only bounded. It writes a page with figures,
+    and the numbers as JSON and Parquet.
+    """
+    from benchmark.commands.curvature import run_curvature
+
+    with user_errors():
+        run_curvature(request)
+
+
+@app.command(
     "check-optimizer",
     epilog="Examples:  check-optimizer adam keras:Adam  |  check-optimizer my_module:MyOptimizer "
     "--backend jax  |  check-optimizer --all --output docs/optimizers.md",
-)(check_optimizer)
+)
+@takes(CheckRequest)
+def check_optimizer(request: CheckRequest) -> None:
+    """Check that an optimizer class meets the common requirements.
+
+    Each optimizer steps on closed-form functions, is compiled, saved and
+    resumed, and trains in both engines. That takes about ten seconds. If a
+    check fails, the command prints what failed and exits with 1.
+    """
+    from benchmark.commands.check_optimizer import run_check
+
+    with user_errors():
+        code = run_check(request)
+    raise typer.Exit(code)
 
 
 def main() -> None:

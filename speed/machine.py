@@ -1,4 +1,4 @@
-"""The machine: what it is, and the rate at which it multiplies matrices."""
+"""The machine: what it is, how busy it is, and the rate at which it multiplies matrices."""
 
 import os
 import platform
@@ -10,29 +10,32 @@ from typing import Any
 from speed.measurement import Measurement
 
 OTHERS = ("keras-tuner", "torch", "matplotlib")
-"""Distributions that only this command uses; the others stand in a run's environment."""
+"""Distributions that only this program uses; the others stand in a run's environment."""
 
 
 def cores() -> int:
-    """The cores this process may use.
-
-    Example:
-        >>> cores() >= 1
-        True
-    """
+    """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def machine() -> dict[str, Any]:
-    """Say where and with which versions something is measured; nothing personal.
+def load() -> float | None:
+    """How many processes wanted a core in the last minute; unknown on some systems."""
+    try:
+        return round(os.getloadavg()[0], 1)
+    except (AttributeError, OSError):
+        return None
 
-    To be called before the measuring: it notes what else keeps the machine busy.
+
+def machine() -> dict[str, Any]:
+    """Say where, with which versions and beside how much other work something is measured.
+
+    Call it before anything is measured. It returns nothing personal.
 
     Example:
-        >>> found = machine()
-        >>> found["cores"] >= 1 and "numpy" in found["versions"]
+        >>> facts = machine()
+        >>> facts["cores"] >= 1 and "numpy" in facts["versions"]
         True
     """
     from benchmark.results import environment
@@ -48,22 +51,23 @@ def machine() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": facts.get("git_commit", "unknown") + changed,
-        "processor": facts["processor"],
-        "cores": facts["cores"],
-        "memory_gibibytes": facts["memory_gibibytes"],
-        "load": _load(),
-        "platform": facts["platform"],
+        "load": load(),
         "python": platform.python_version(),
         "versions": versions,
+        **{key: facts[key] for key in ("processor", "cores", "memory_gibibytes", "platform")},
     }
 
 
-def _load() -> float | None:
-    """How many processes wanted a core in the last minute; unknown on some systems."""
-    try:
-        return round(os.getloadavg()[0], 1)
-    except (AttributeError, OSError):
-        return None
+def busy(facts: dict[str, Any]) -> str:
+    """Say how busy the machine is where other programs have half of its cores or more.
+
+    Example:
+        >>> busy({"load": 1.5, "cores": 2}), busy({"load": 0.9, "cores": 2})
+        ('a load of 1.5 on 2 cores before the first measurement', '')
+    """
+    if facts["load"] is None or facts["load"] < facts["cores"] / 2:
+        return ""
+    return f"a load of {facts['load']} on {facts['cores']} cores before the first measurement"
 
 
 def measure_matrix_product(*, size: int = 3072, repetitions: int = 7) -> list[Measurement]:
@@ -71,10 +75,6 @@ def measure_matrix_product(*, size: int = 3072, repetitions: int = 7) -> list[Me
 
     C = A B with n × n matrices takes 2 n³ floating-point operations. NumPy's BLAS uses all
     cores; the first products, which start its threads and warm the caches, are not counted.
-
-    Args:
-        size: n.
-        repetitions: how often the product is measured.
     """
     import numpy as np
 
@@ -88,12 +88,5 @@ def measure_matrix_product(*, size: int = 3072, repetitions: int = 7) -> list[Me
         seconds = time.perf_counter() - start
         if repetition >= 2:
             rates.append(2 * size**3 / seconds / 1e9)
-    return [
-        Measurement(
-            "matrix_product",
-            f"float32 matrix product {size} × {size}, NumPy, all {cores()} cores",
-            tuple(rates),
-            unit="GFLOP/s",
-            facts={"repetitions": repetitions},
-        )
-    ]
+    title = f"float32 matrix product {size} × {size}, NumPy, all {cores()} cores"
+    return [Measurement("matrix_product", title, tuple(rates), "GFLOP/s")]

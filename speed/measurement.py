@@ -1,8 +1,8 @@
 """A measured quantity with its repetitions, and the ratio of two."""
 
 import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 
@@ -10,14 +10,16 @@ class NotAvailableError(Exception):
     """Something to be measured is missing here: its sentence takes the place of the number."""
 
 
+class WorkNotDoneError(NotAvailableError):
+    """A competitor did not do its work, so that its seconds mean nothing."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"failed: {sentence}")
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The middle and the ends of repeated values.
-
-    Args:
-        median: the middle one, or the mean of the two middle ones.
-        low: the smallest.
-        high: the largest.
+    """The median and the ends of repeated values.
 
     Example:
         >>> Spread.of([3.0, 1.0, 2.0])
@@ -29,13 +31,9 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, values: "list[float] | tuple[float, ...]") -> Self:
+    def of(cls, values: Sequence[float]) -> Self:
         """The spread of at least one value."""
         return cls(statistics.median(values), min(values), max(values))
-
-    def times(self, factor: float) -> "Spread":
-        """The spread of all values times a positive factor."""
-        return Spread(self.median * factor, self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,8 @@ class Measurement:
     """One quantity, measured a few times.
 
     Args:
-        name: what it is called in targets and JSON, ``"group/workload/detail"``.
+        name: what it is called in targets and JSON, ``"group/workload/detail"``; where it is
+            empty, name and title are those of its row.
         title: what it is, for people.
         values: one a repetition; empty where it could not be measured.
         unit: of the values.
@@ -51,8 +50,8 @@ class Measurement:
         missing: why there are no values.
     """
 
-    name: str
-    title: str
+    name: str = ""
+    title: str = ""
     values: tuple[float, ...] = ()
     unit: str = "s/trial"
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -65,14 +64,7 @@ class Measurement:
 
     def document(self) -> dict[str, Any]:
         """The measurement as plain values for JSON."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "values": list(self.values),
-            "unit": self.unit,
-            "facts": dict(self.facts),
-            "missing": self.missing,
-        }
+        return {**asdict(self), "values": list(self.values)}
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> Self:
@@ -84,15 +76,13 @@ Measured = Mapping[str, Measurement]
 """Measurements by name."""
 
 
+def spread_of(measurement: Measurement | None) -> Spread | None:
+    """The spread of a measurement, or nothing where there is none."""
+    return measurement.spread if measurement else None
+
+
 def ratio(numerator: Spread | None, denominator: Spread | None) -> Spread | None:
     """Divide two spreads: medians by each other, the ends as far apart as they can lie.
-
-    Args:
-        numerator: a spread of non-negative values, or nothing.
-        denominator: a spread of positive values, or nothing.
-
-    Returns:
-        The ratio, or nothing where one of the two is missing.
 
     Example:
         >>> ratio(Spread(6.0, 4.0, 8.0), Spread(2.0, 1.0, 4.0))

@@ -1,11 +1,11 @@
 """What is trained: a few networks on digits, as studies and as made-up settings."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from speed.measurement import NotAvailableError
 
 EPOCHS = 20
 BATCH_SIZES = (16, 32, 64, 128)
@@ -26,7 +26,7 @@ class Workload:
         name: what measurements are called by.
         title: what it is, for people.
         model: a name in ``benchmark.models.MODELS``.
-        hidden: widths of the hidden layers of a multilayer perceptron; nothing for the
+        hidden: widths of the hidden layers of a multilayer perceptron; none for the
             other models, which take their defaults.
     """
 
@@ -40,26 +40,10 @@ class Workload:
         """The options of the model."""
         return {"hidden": self.hidden} if self.hidden else {}
 
-    @property
-    def is_available(self) -> bool:
-        """Whether this version of the project has the model."""
-        from benchmark.models import MODELS
-
-        return self.model in MODELS
-
-    def require(self) -> None:
-        """Refuse to go on where this version of the project lacks the model.
-
-        Raises:
-            NotAvailableError: it does.
-        """
-        if not self.is_available:
-            raise NotAvailableError(f"not available: this version has no model {self.model}")
-
 
 WORKLOADS = {
-    one.name: one
-    for one in (
+    workload.name: workload
+    for workload in (
         Workload("digits_mlp", "digits MLP 64-64-10", "multilayer_perceptron", (64,)),
         Workload("wide_mlp", "wide MLP 64-512-512-10", "multilayer_perceptron", (512, 512)),
         Workload("small_cnn", "small CNN on digits", "convolutional_network"),
@@ -74,18 +58,8 @@ def study_text(
     sampler: str = "random",
     pruner: str = "none",
     epochs: int = EPOCHS,
-    batch_sizes: tuple[int, ...] = BATCH_SIZES,
 ) -> str:
-    """Write the study that searches a workload.
-
-    Args:
-        workload: what is trained.
-        trials: how many trials, ≥ 1.
-        sampler: a name in ``benchmark.search.SAMPLERS``.
-        pruner: a name in ``benchmark.search.PRUNERS``.
-        epochs: passes over the training part.
-        batch_sizes: what the batch size is chosen from.
-    """
+    """Write the study that searches a workload."""
     hidden = f"hidden = {list(workload.hidden)}\n" if workload.hidden else ""
     return f"""question = "How fast is a study of the {workload.title}?"
 compare = ["momentum"]
@@ -104,7 +78,7 @@ epochs = {epochs}
 learning_rate = {{ low = {LEARNING_RATE[0]}, high = {LEARNING_RATE[1]}, log = true }}
 momentum = {{ low = {MOMENTUM[0]}, high = {MOMENTUM[1]} }}
 global_clipnorm = {{ low = {GLOBAL_CLIPNORM[0]}, high = {GLOBAL_CLIPNORM[1]}, log = true }}
-batch_size = {{ choices = {list(batch_sizes)} }}
+batch_size = {{ choices = {list(BATCH_SIZES)} }}
 
 [budget]
 trials = {trials}
@@ -118,25 +92,17 @@ trials = "none"
 
 
 def made_up_settings(
-    count: int, batch_sizes: tuple[int, ...] = BATCH_SIZES, seed: int = SEED
+    count: int, batch_sizes: Sequence[int] = BATCH_SIZES, seed: int = SEED
 ) -> list[dict[str, Any]]:
     """Draw hyperparameters for some trials; batch sizes take turns, so that few trials are fair.
 
-    Args:
-        count: how many trials.
-        batch_sizes: what the batch sizes go round in.
-        seed: of the draws.
-
     Example:
-        >>> [one["batch_size"] for one in made_up_settings(5)]
+        >>> [settings["batch_size"] for settings in made_up_settings(5)]
         [16, 32, 64, 128, 16]
         >>> made_up_settings(2) == made_up_settings(5)[:2]
         True
     """
     generator = np.random.default_rng(seed)
-
-    def uniform(low: float, high: float) -> float:
-        return float(generator.uniform(low, high))
 
     def log_uniform(low: float, high: float) -> float:
         return float(np.exp(generator.uniform(np.log(low), np.log(high))))
@@ -144,7 +110,7 @@ def made_up_settings(
     return [
         {
             "learning_rate": log_uniform(*LEARNING_RATE),
-            "momentum": uniform(*MOMENTUM),
+            "momentum": float(generator.uniform(*MOMENTUM)),
             "global_clipnorm": log_uniform(*GLOBAL_CLIPNORM),
             "batch_size": batch_sizes[index % len(batch_sizes)],
         }
@@ -161,23 +127,16 @@ def open_study(text: str) -> Any:
 
 
 def made_up_trials(
-    workload: Workload, count: int, batch_sizes: tuple[int, ...] = BATCH_SIZES, epochs: int = EPOCHS
+    workload: Workload, count: int, batch_sizes: Sequence[int] = BATCH_SIZES, epochs: int = EPOCHS
 ) -> list[Any]:
-    """Make trials as a search of the workload would ask for them, without a search.
-
-    Args:
-        workload: what is trained.
-        count: how many trials.
-        batch_sizes: what the batch sizes go round in.
-        epochs: passes over the training part.
-    """
+    """Make trials as a search of the workload would ask for them, without a search."""
     from benchmark.search import build_trial, settings_of
 
     study = open_study(study_text(workload, count, epochs=epochs))
     settings = settings_of(study, "sparse_categorical_crossentropy", "accuracy")
-    made_up = made_up_settings(count, batch_sizes)
     return [
-        build_trial(study, settings, "momentum", number, one) for number, one in enumerate(made_up)
+        build_trial(study, settings, "momentum", number, hyperparameters)
+        for number, hyperparameters in enumerate(made_up_settings(count, batch_sizes))
     ]
 
 
@@ -194,3 +153,51 @@ def new_model(workload: Workload) -> Any:
     from benchmark.models import build_model
 
     return build_model(workload.model, (64,), 10, workload.options)
+
+
+# How much arithmetic a trial needs. Only products of matrices are counted. With M multiply-adds
+# in the forward pass of one sample, that pass has 2 M floating-point operations and the backward
+# pass twice as many: one product for the gradient of the weights and one for that of the inputs.
+# (The first layer needs no gradient of its inputs; the customary count of 6 M includes it.)
+
+
+def multiply_adds(model: Any) -> int:
+    """Multiply-adds of one sample in the dense and convolution layers of a Keras model.
+
+    A kernel is applied once in a dense layer and once at each output position in a
+    convolution (channels last).
+    """
+    total = 0
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            total += multiply_adds(layer)
+        elif getattr(layer, "kernel", None) is not None:
+            positions = math.prod(layer.output.shape[1:-1])
+            total += math.prod(layer.kernel.shape) * positions
+    return total
+
+
+def training_flops(per_sample: int, samples: int) -> int:
+    """Floating-point operations of training: 6 M for each sample seen.
+
+    Example:
+        >>> training_flops(4736, 1078 * 20)
+        612648960
+    """
+    return 6 * per_sample * samples
+
+
+def evaluation_flops(per_sample: int, sizes: Sequence[int], evaluated: int) -> int:
+    """Floating-point operations of evaluating a trial as our engines do: 2 M a row.
+
+    Args:
+        per_sample: M, multiply-adds of one sample.
+        sizes: rows of the training, validation and test part; the last is evaluated once.
+        evaluated: how often the other two are, as a rule at the start and after each epoch.
+
+    Example:
+        >>> evaluation_flops(1, (10, 5, 3), evaluated=3)
+        96
+    """
+    train, validation, test = sizes
+    return 2 * per_sample * (evaluated * (train + validation) + test)

@@ -1,4 +1,4 @@
-"""A label whose first trials all fail for one reason gets no more, whoever ends first."""
+"""A label whose first trials all fail for one reason gets no more, whichever ends first."""
 
 import random
 from collections.abc import Callable

@@ -261,11 +261,11 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
         "conditioning",
         "depth",
     }
-    assert names["datasets"] == {"digits", "iris", "wine", "breast_cancer", "diabetes"}
-    assert names["models"] == {"linear", "multilayer_perceptron", "convolutional_network"}
+    assert names["datasets"] >= {"digits", "iris", "wine", "breast_cancer", "diabetes"}
+    assert names["models"] >= {"linear", "multilayer_perceptron", "convolutional_network"}
     assert names["optimizers"] >= {"gradient_descent", "sgd", "momentum", "nesterov", "adam"}
-    assert names["samplers"] == {"tpe", "random", "quasi_random", "grid"}
-    assert names["pruners"] == {"none", "median", "successive_halving", "hyperband"}
+    assert names["samplers"] >= {"tpe", "random", "quasi_random", "grid"}
+    assert names["pruners"] >= {"none", "median", "successive_halving", "hyperband"}
     assert names["runs"] == set()
     assert "quickstart" in call("list", "studies").output
 

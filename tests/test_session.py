@@ -365,10 +365,21 @@ def test_every_trial_of_the_search_is_followed_and_its_cost_stated(finished):
     assert cost["share_of_training"] == pytest.approx(share, rel=1e-9)  # sums in another order
 
 
+def test_the_plan_says_why_more_trials_are_trained_than_the_budget_names(tmp_path):
+    changes = ("budget.trials=2", "budget.replicates=3", 'curvature.diagnosed=["best"]')
+    session = open_session(tmp_path, *changes)
+    assert session.plan == (
+        "Training 12 trials: 2 × 2 in the search, 2 × 3 replicates of the best settings, "
+        "2 × 1 repeated for the curvature diagnosis."
+    )
+    assert sum(session.totals().values()) == 12
+
+
 def test_the_cost_of_whole_hessians_is_stated_where_any_is_asked_for(tmp_path):
     said = open_session(tmp_path / "one", "curvature.exact_limit=2000").curvature_cost
     assert said.startswith(
-        "Curvature: the whole Hessian of a model of up to 2000 parameters, else 40 Lanczos steps. "
+        "Curvature: the whole Hessian for models with up to 2000 parameters, otherwise 40 Lanczos "
+        "steps. "
         "All 2000 eigenvalues take 2000 products and 0.1 GB of memory"
     )
     assert open_session(tmp_path / "two", 'curvature.trials="none"').curvature_cost == ""

@@ -71,8 +71,8 @@ def _root() -> Path | None:
 
 def _fingerprint(flags: str) -> str:
     """Name the compiler's flags, and the kind of processor by the instructions that it has."""
-    found = flags + platform.machine() + platform.processor()
+    facts = flags + platform.machine() + platform.processor()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        found += next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return hashlib.sha256(found.encode()).hexdigest()[:12]
+        facts += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return hashlib.sha256(facts.encode()).hexdigest()[:12]

@@ -23,9 +23,9 @@ def setup() -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # Keras rounds results of float64 operations to float32 on JAX, even where JAX itself keeps
-    # them, and has no public switch. A Keras without this table is noticed by whoever needs
-    # float64: `HessianProgram` refuses a loss that does not keep it.
+    # On JAX, Keras rounds results of float64 operations to float32, although JAX itself does not,
+    # and it has no public switch. If this Keras has no such table, `HessianProgram` finds out: it
+    # refuses a loss that does not keep float64.
     with contextlib.suppress(ImportError, AttributeError):
         from benchmark.backend import keras_internals
 
@@ -38,8 +38,8 @@ def make_deterministic() -> None:
 
 def devices() -> list[str]:
     """See :func:`benchmark.backend.devices`."""
-    found = [*jax.devices(), *jax.devices("cpu")]
-    names = [f"{device.platform}:{device.id}" for device in found]
+    available = [*jax.devices(), *jax.devices("cpu")]
+    names = [f"{device.platform}:{device.id}" for device in available]
     return sorted(set(names), key=lambda name: (name.startswith("cpu"), name))
 
 
@@ -131,15 +131,15 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
 
 def apart(f: Function, arguments: Any, times: int) -> list[Any]:
     """See :func:`benchmark.backend.apart`."""
-    found = [f(arguments)]
-    is_traced = any(isinstance(one, jax.core.Tracer) for one in jax.tree.leaves(arguments))
+    results = [f(arguments)]
+    is_traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments))
     if not is_traced or jax.default_backend() != "cpu":
-        return found * times
+        return results * times
     for _ in range(times - 1):
         # Barriers of barriers: two that are alike would be found to be the same.
         arguments = jax.lax.optimization_barrier(arguments)
-        found.append(f(arguments))
-    return found
+        results.append(f(arguments))
+    return results
 
 
 def compile(f: Function) -> Function:

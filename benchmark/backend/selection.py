@@ -54,9 +54,9 @@ def quiet_start() -> Iterator[None]:
             os.dup2(original, 2)
             os.close(original)
             held.seek(0)
-            kept = [line for line in held if raised or not NOTICE.match(line)]
+            lines = [line for line in held if raised or not NOTICE.match(line)]
             with contextlib.suppress(OSError):
-                os.write(2, b"".join(kept))
+                os.write(2, b"".join(lines))
 
 
 BACKENDS = ("tensorflow", "jax")
@@ -205,8 +205,8 @@ def free_memory() -> int | None:
     """
     if devices()[0].startswith("cpu"):
         return free_system_memory()
-    found = implementation().free_device_memory()
-    return None if found is None else int(found)
+    available = implementation().free_device_memory()
+    return None if available is None else int(available)
 
 
 def versions() -> dict[str, str]:
@@ -219,13 +219,13 @@ def versions() -> dict[str, str]:
         >>> versions()["python"] == platform.python_version()
         True
     """
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in ("keras", "tensorflow", "jax", "jaxlib", "numpy", "scipy"):
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @cache

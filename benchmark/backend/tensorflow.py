@@ -31,8 +31,8 @@ def make_deterministic() -> None:
 
 def devices() -> list[str]:
     """See :func:`benchmark.backend.devices`."""
-    found = [device.name for device in tf.config.list_logical_devices()]
-    names = [":".join(name.split(":")[-2:]).lower() for name in found]
+    devices = tf.config.list_logical_devices()
+    names = [":".join(device.name.split(":")[-2:]).lower() for device in devices]
     return sorted(names, key=lambda name: name.startswith("cpu"))
 
 
@@ -148,9 +148,7 @@ def cond(predicate: Any, taken: Function, otherwise: Function) -> Any:
     if not _is_mapped.get():
         return tf.cond(predicate, taken, otherwise)
     # `tf.cond` would sort the entries by branch, into tensors of sizes that XLA cannot know.
-    return tf.nest.map_structure(
-        lambda one, other: tf.where(predicate, one, other), taken(), otherwise()
-    )
+    return tf.nest.map_structure(lambda a, b: tf.where(predicate, a, b), taken(), otherwise())
 
 
 def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...]:
@@ -159,8 +157,8 @@ def repeat(step: Function, start: tuple[Any, ...], times: int) -> tuple[Any, ...
     def body(index: Any, *now: Any) -> tuple[Any, ...]:
         return (index + 1, *step(index, now))
 
-    found = tf.while_loop(lambda index, *_: index < times, body, (tf.constant(0), *start))
-    return tuple(found[1:])
+    carried = tf.while_loop(lambda index, *_: index < times, body, (tf.constant(0), *start))
+    return tuple(carried[1:])
 
 
 def apart(f: Function, arguments: Any, times: int) -> list[Any]:

@@ -173,8 +173,8 @@ def repeat(step: Function, start: Sequence[Tensor], times: int) -> tuple[Tensor,
         >>> float(power)
         1024.0
     """
-    found: tuple[Tensor, ...] = implementation().repeat(step, tuple(start), times)
-    return found
+    results: tuple[Tensor, ...] = implementation().repeat(step, tuple(start), times)
+    return results
 
 
 def apart(f: Function, arguments: Any, times: int) -> list[Any]:

@@ -2,18 +2,19 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.commands.terminal import Terminal, terminal, text_column, warn
+from benchmark.commands.backends import backend_name
+from benchmark.commands.progress import counting_bar
+from benchmark.commands.requests import CheckRequest
+from benchmark.commands.terminal import terminal, warn
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,25 +22,6 @@ if TYPE_CHECKING:
 
 PASSED, FAILED = 0, 1
 STYLES = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRequest:
-    """What the user asked for.
-
-    Args:
-        optimizers: names; empty with ``everything``.
-        everything: check all optimizers of the registry.
-        backends: the frameworks.
-        output: the Markdown file to write.
-        as_json: print one JSON document.
-    """
-
-    optimizers: Sequence[str]
-    everything: bool
-    backends: Sequence[str]
-    output: Path | None
-    as_json: bool
 
 
 def run_check(request: CheckRequest) -> int:
@@ -53,22 +35,33 @@ def run_check(request: CheckRequest) -> int:
 
     check_output(request.output)
     names = _names(request)
-    backends = list(dict.fromkeys(request.backends))
-    with _progress(len(names) * len(backends)) as checked:
+    backends = list(dict.fromkeys(map(str, request.backend or []))) or [backend_name(None)]
+    ended = count(1)
+    with counting_bar(len(names) * len(backends), "checking") as show:
+
+        def checked(examination: "Examination") -> None:
+            name = f"{examination.optimizer}, {examination.backend}"
+            show(next(ended), name, f"{name}, {examination.seconds:.0f} s: {_outcome(examination)}")
+
         try:
-            found = run_checks(names, backends, checked)
+            examinations = run_checks(names, backends, checked)
         except RuntimeError as error:
             warn(f"{error}")
             return FAILED
     if request.as_json:
         from benchmark.commands.views import print_json
 
-        print_json({"examinations": [one.document() for one in found]})
+        print_json({"examinations": [examination.document() for examination in examinations]})
     else:
-        _show(found)
+        _show(examinations)
     if request.output is not None:
-        _write(request.output, found)
-    return FAILED if any(one.failures for one in found) else PASSED
+        _write(request.output, examinations)
+    return FAILED if any(examination.failures for examination in examinations) else PASSED
+
+
+def _outcome(examination: "Examination") -> str:
+    failed = ", ".join(result.name for result in examination.failures)
+    return f"failed: {failed}" if failed else "passed"
 
 
 def _names(request: CheckRequest) -> list[str]:
@@ -77,7 +70,7 @@ def _names(request: CheckRequest) -> list[str]:
 
     if request.everything and request.optimizers:
         raise UserError(
-            "--all checks every optimizer of the registry. Received names besides. "
+            "--all checks every built-in optimizer. Received names as well. "
             "Leave one of the two out."
         )
     if request.everything:
@@ -96,42 +89,49 @@ def _names(request: CheckRequest) -> list[str]:
     return list(dict.fromkeys(request.optimizers))
 
 
-def _show(found: "Sequence[Examination]") -> None:
+def _show(examinations: "Sequence[Examination]") -> None:
     from benchmark.conformance.properties import PROPERTIES
 
     console = terminal()
-    table = Table(title="Properties", title_justify="left", title_style="bold")
-    table.add_column("property")
-    for one in found:
-        table.add_column(f"{one.optimizer}\n{one.backend}", justify="center", overflow="fold")
-    outcomes = [{result.name: result.outcome.value for result in one.results} for one in found]
-    for name in PROPERTIES:
-        cells = [
-            Text(by_name.get(name, ""), style=STYLES.get(by_name.get(name, ""), ""))
-            for by_name in outcomes
-        ]
-        table.add_row(name, *cells)
     # Of many optimizers the table would be wider than any terminal: the page holds it.
-    if len(found) <= 6:
-        console.print(table)
-    for one in found:
-        for result in one.failures:
+    if len(examinations) <= 6:
+        console.print(_terminal_table(examinations))
+    for examination in examinations:
+        for result in examination.failures:
             # What is quoted from an exception may end without a full stop.
             words = result.words if result.words.endswith((".", "!", "?")) else f"{result.words}."
-            meaning = PROPERTIES[result.name].sentence
             console.print(
-                f"{one.optimizer} on {one.backend} fails “{result.name}”. {words} "
-                f"Expected: {meaning}",
+                f"{examination.optimizer} on {examination.backend} fails “{result.name}”. {words} "
+                f"Expected: {PROPERTIES[result.name].sentence}",
                 style="red",
                 highlight=False,
                 soft_wrap=True,
             )
-    failed = sum(bool(one.failures) for one in found)
-    passed = len(found) - failed
-    console.print(f"{passed} passed, {failed} failed, of {len(found)} examinations.")
+    failed = sum(bool(examination.failures) for examination in examinations)
+    passed = len(examinations) - failed
+    console.print(f"{passed} passed, {failed} failed, of {len(examinations)} examinations.")
 
 
-def _write(output: Path, found: "Sequence[Examination]") -> None:
+def _terminal_table(examinations: "Sequence[Examination]") -> Table:
+    from benchmark.commands.optimizer_page import outcomes_by_name
+    from benchmark.conformance.properties import PROPERTIES
+
+    table = Table(title="Properties", title_justify="left", title_style="bold")
+    table.add_column("property")
+    for examination in examinations:
+        heading = f"{examination.optimizer}\n{examination.backend}"
+        table.add_column(heading, justify="center", overflow="fold")
+    outcomes = [
+        {name: outcome.value for name, outcome in outcomes_by_name(examination).items()}
+        for examination in examinations
+    ]
+    for name in PROPERTIES:
+        cells = [outcome_of.get(name, "") for outcome_of in outcomes]
+        table.add_row(name, *(Text(cell, style=STYLES.get(cell, "")) for cell in cells))
+    return table
+
+
+def _write(output: Path, examinations: "Sequence[Examination]") -> None:
     from benchmark.commands.optimizer_page import limits_section, properties_section
     from benchmark.commands.sections import write_section
     from benchmark.results import environment
@@ -140,38 +140,7 @@ def _write(output: Path, found: "Sequence[Examination]") -> None:
     names = ("keras", "tensorflow", "jax", "numpy")
     versions = ", ".join(f"{k} {v}" for k, v in here["versions"].items() if k in names)
     command = shlex.join(["python", "-m", "benchmark.run", *sys.argv[1:]])
-    text = properties_section(found, command, f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}, {versions}")
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}, {versions}"
     write_section(output, "limits", limits_section())
-    write_section(output, "properties", text)
+    write_section(output, "properties", properties_section(examinations, command, when))
     warn(f"written: {output}")
-
-
-@contextmanager
-def _progress(total: int) -> "Iterator[Callable[[Examination], None]]":
-    """A bar on a terminal, a line for each examination elsewhere."""
-    console = Terminal(stderr=True)
-    bars = Progress(
-        text_column("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    bar = bars.add_task("checking", total=total)
-
-    def checked(one: "Examination") -> None:
-        bars.update(bar, advance=1, description=f"{one.optimizer}, {one.backend}")
-        if not console.is_terminal:
-            said = ", ".join(result.name for result in one.failures)
-            warn(
-                f"{one.optimizer}, {one.backend}, {one.seconds:.0f} s: "
-                f"{f'failed: {said}' if said else 'passed'}"
-            )
-
-    # Older releases of Rich end even disabled bars with an empty line.
-    if not console.is_terminal:
-        yield checked
-        return
-    with bars:
-        yield checked

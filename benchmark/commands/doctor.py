@@ -23,12 +23,12 @@ class Check:
     Args:
         name: what it is.
         good: whether a study can rely on it.
-        found: what was found, or what is wrong and how to fix it.
+        detail: what was found, or what is wrong and how to fix it.
     """
 
     name: str
     good: bool
-    found: str
+    detail: str
 
 
 def examine(
@@ -78,10 +78,10 @@ def _backend(name: str, select_backend: Callable[[str], None]) -> Iterator[Check
 
 
 def _results(results: Path) -> Check:
-    place = next(
+    existing = next(
         path for path in (results.absolute(), *results.absolute().parents) if path.exists()
     )
-    probe = place / ".kappabench-doctor"
+    probe = existing / ".kappabench-doctor"
     try:
         probe.touch()
         probe.unlink()
@@ -97,7 +97,7 @@ def _storage(storage: str | None) -> Check:
     from benchmark.tracking.check import within
 
     def ask() -> str:
-        close_storage(open_storage(storage, kept=False))
+        close_storage(open_storage(storage, can_resume=False))
         return ""
 
     try:

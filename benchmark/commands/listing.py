@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data import card_names, load_card
-from benchmark.models import MODELS, ModelEntry
+from benchmark.models import MODELS
 from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
-from benchmark.problems import PROBLEMS, ProblemEntry
+from benchmark.problems import PROBLEMS
 from benchmark.results import is_finished, list_runs
-from benchmark.search import PRUNERS, SAMPLERS
 from benchmark.study.catalogue import Catalogue
 from benchmark.study.loading import StudyError, parse_study, read_text, study_files
+from benchmark.study.samplers import PRUNERS, SAMPLERS, PrunerEntry, SamplerEntry
 from benchmark.study.schema import Study
 from benchmark.study.spaces import STOPPING_RULES, missing_spaces
 
@@ -19,8 +19,8 @@ Row = dict[str, str]
 SOURCES = "sources"
 """A column that is too wide for a terminal: it is in the JSON only."""
 NOTES = {
-    "optimizers": "Any other Keras optimizer: keras:Adam (a class of keras.optimizers), or one of "
-    "your own: package.module:Class."
+    "optimizers": "Any other Keras optimizer: keras:Class for a class of keras.optimizers, or "
+    "package.module:Class for one of your own."
 }
 """A line below the table of a kind."""
 
@@ -29,7 +29,7 @@ def listing(kind: str, results: Path) -> list[Row]:
     """Return a row for each thing of a kind.
 
     Args:
-        kind: a value of ``benchmark.run.Kind``.
+        kind: a value of ``benchmark.commands.requests.Kind``.
         results: the folder of all results, for the runs.
 
     Example:
@@ -66,15 +66,33 @@ def _datasets(_: Path) -> list[Row]:
     ]
 
 
-def _with_options(table: Mapping[str, ModelEntry | ProblemEntry]) -> list[Row]:
+def _models(_: Path) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "summary": entry.summary,
+            "options": "\n".join(
+                f"{key} = {option.default!r}: {option.meaning}"
+                for key, option in entry.options.items()
+            ),
+        }
+        for name, entry in MODELS.items()
+    ]
+
+
+def _problems(_: Path) -> list[Row]:
     return [
         {
             "name": name,
             "summary": entry.summary,
             "options": ", ".join(f"{key} = {value!r}" for key, value in entry.options.items()),
         }
-        for name, entry in table.items()
+        for name, entry in PROBLEMS.items()
     ]
+
+
+def _summaries(table: Mapping[str, SamplerEntry] | Mapping[str, PrunerEntry]) -> list[Row]:
+    return [{"name": name, "summary": entry.summary} for name, entry in table.items()]
 
 
 def _optimizers(_: Path) -> list[Row]:
@@ -83,8 +101,8 @@ def _optimizers(_: Path) -> list[Row]:
             "name": name,
             "summary": entry.summary,
             "hyperparameters": ", ".join(
-                f"{key} = {one.default:g}" if one.default is not None else key
-                for key, one in entry.hyperparameters.items()
+                f"{key} = {hyperparameter.default:g}" if hyperparameter.default is not None else key
+                for key, hyperparameter in entry.hyperparameters.items()
             ),
             "default space": ", ".join(space_words(searched_by_default(entry))),
             "advice": entry.advice,
@@ -97,9 +115,9 @@ def _optimizers(_: Path) -> list[Row]:
 def searched_by_default(entry: OptimizerEntry) -> dict[str, Mapping[str, Any]]:
     """The default space of an optimizer."""
     return {
-        name: one.space
-        for name, one in entry.hyperparameters.items()
-        if one.space and name not in STOPPING_RULES
+        name: hyperparameter.space
+        for name, hyperparameter in entry.hyperparameters.items()
+        if hyperparameter.space and name not in STOPPING_RULES
     }
 
 
@@ -118,7 +136,11 @@ def space_words(spaces: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def sources_of(entry: OptimizerEntry) -> list[str]:
     """Return where defaults and spaces of an optimizer come from, by hyperparameter."""
-    return [f"{name}: {one.source}" for name, one in entry.hyperparameters.items() if one.source]
+    return [
+        f"{name}: {hyperparameter.source}"
+        for name, hyperparameter in entry.hyperparameters.items()
+        if hyperparameter.source
+    ]
 
 
 def default_spaces(study: Study, facts: Catalogue) -> list[str]:
@@ -152,7 +174,8 @@ def _schedules(_: Path) -> list[Row]:
             "summary": entry.summary,
             "factor": entry.formula,
             "parameters": ", ".join(
-                f"schedule_{key} = {one.default:.3g}" for key, one in entry.parameters.items()
+                f"schedule_{key} = {parameter.default:.3g}"
+                for key, parameter in entry.parameters.items()
             ),
         }
         for name, entry in SCHEDULES.items()
@@ -172,11 +195,11 @@ def _runs(results: Path) -> list[Row]:
 _LISTINGS: dict[str, Callable[[Path], list[Row]]] = {
     "studies": _studies,
     "datasets": _datasets,
-    "models": lambda _: _with_options(MODELS),
+    "models": _models,
     "optimizers": _optimizers,
     "schedules": _schedules,
-    "problems": lambda _: _with_options(PROBLEMS),
-    "samplers": lambda _: [{"name": k, "summary": v} for k, v in SAMPLERS.items()],
-    "pruners": lambda _: [{"name": k, "summary": v} for k, v in PRUNERS.items()],
+    "problems": _problems,
+    "samplers": lambda _: _summaries(SAMPLERS),
+    "pruners": lambda _: _summaries(PRUNERS),
     "runs": _runs,
 }

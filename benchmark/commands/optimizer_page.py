@@ -5,16 +5,15 @@
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmark.commands.sections import write_section
 from benchmark.conformance.properties import PROPERTIES, Examination, Outcome
 from benchmark.optimizers.registry import OPTIMIZERS
 from benchmark.optimizers.stability import Stability
 
-SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.DOES_NOT_APPLY: "–"}
+SIGNS = {"passed": "✓", "failed": "✗", "does not apply": "–"}
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
 
@@ -41,71 +40,76 @@ def limits_section() -> str:
     )
 
 
-def properties_section(examinations: Sequence[Examination], command: str, where: str) -> str:
-    """Write the part of the page that the command writes.
+def properties_section(examinations: Sequence[Examination], command: str, when: str) -> str:
+    """Return the part of ``docs/optimizers.md`` that ``check-optimizer --output`` writes.
 
     Args:
-        examinations: what was found.
+        examinations: the results of the checks.
         command: the command line.
-        where: date and versions, in words.
+        when: date and versions, in words.
     """
-    backends = list(dict.fromkeys(one.backend for one in examinations))
+    backends = list(dict.fromkeys(examination.backend for examination in examinations))
     names = [NAMES.get(backend, backend) for backend in backends]
+    order = f"; {names[0]} first.\n" if len(backends) > 1 else ".\n"
     parts = [
         "## Properties\n",
-        f"Written by `{command}`, {where}. Each property was checked on {' and on '.join(names)}, "
-        f"each in a process of its own. {SIGNS[Outcome.PASSED]} passed, "
-        f"{SIGNS[Outcome.FAILED]} failed, {SIGNS[Outcome.DOES_NOT_APPLY]} does not apply"
-        + (f"; {NAMES.get(backends[0], backends[0])} first.\n" if len(backends) > 1 else ".\n"),
-        _table(examinations, backends),
+        f"Written by `{command}`, {when}. Each property was checked on {' and on '.join(names)}, "
+        f"each in a process of its own. {SIGNS['passed']} passed, {SIGNS['failed']} failed, "
+        f"{SIGNS['does not apply']} does not apply{order}",
+        _page_table(examinations, backends),
         "\n### What the properties mean\n",
-        *(f"- **{name}**: {one.sentence}" for name, one in PROPERTIES.items()),
+        *(f"- **{name}**: {check.sentence}" for name, check in PROPERTIES.items()),
         "",
     ]
-    for outcome, title in (
-        (Outcome.FAILED, "What failed"),
-        (Outcome.DOES_NOT_APPLY, "What does not apply"),
-    ):
-        lines = _words(examinations, outcome)
-        if lines or outcome is Outcome.FAILED:
+    for outcome, title in (("failed", "What failed"), ("does not apply", "What does not apply")):
+        lines = _remarks(examinations, outcome)
+        if lines or outcome == "failed":
             parts += [f"### {title}\n", *(lines or ["Nothing."]), ""]
     return "\n".join(parts)
 
 
-def _table(examinations: Sequence[Examination], backends: Sequence[str]) -> str:
-    heads = ["optimizer", *PROPERTIES]
-    lines = [f"| {' | '.join(heads)} |", "|---|" + ":-:|" * len(PROPERTIES)]
-    for name in dict.fromkeys(one.optimizer for one in examinations):
-        found = {one.backend: _outcomes(one) for one in examinations if one.optimizer == name}
-        cells = [_cell(found, backends, key) for key in PROPERTIES]
+def _page_table(examinations: Sequence[Examination], backends: Sequence[str]) -> str:
+    lines = [
+        f"| {' | '.join(['optimizer', *PROPERTIES])} |",
+        "|---|" + ":-:|" * len(PROPERTIES),
+    ]
+    for name in dict.fromkeys(examination.optimizer for examination in examinations):
+        outcomes = {
+            examination.backend: outcomes_by_name(examination)
+            for examination in examinations
+            if examination.optimizer == name
+        }
+        cells = [
+            " ".join(
+                SIGNS[outcomes[backend][key].value]
+                for backend in backends
+                if key in outcomes.get(backend, {})
+            )
+            for key in PROPERTIES
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _outcomes(one: Examination) -> dict[str, Outcome]:
-    return {result.name: result.outcome for result in one.results}
+def outcomes_by_name(examination: Examination) -> dict[str, Outcome]:
+    """Return what came of each property."""
+    return {result.name: result.outcome for result in examination.results}
 
 
-def _cell(found: Mapping[str, Any], backends: Sequence[str], key: str) -> str:
-    return " ".join(SIGNS[found[b][key]] for b in backends if key in found.get(b, {}))
-
-
-def _words(examinations: Sequence[Examination], outcome: Outcome) -> list[str]:
+def _remarks(examinations: Sequence[Examination], outcome: str) -> list[str]:
     """Each different remark once, with the optimizers that it is about."""
-    said: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for one in examinations:
-        for result in one.results:
-            if result.outcome is outcome:
-                backends = said.setdefault((result.name, result.words), {})
-                backends.setdefault(one.optimizer, []).append(NAMES.get(one.backend, one.backend))
-    return [
-        f"- {name}, {', '.join(_of_whom(who, backends) for who, backends in whom.items())}: {words}"
-        for (name, words), whom in said.items()
-    ]
-
-
-def _of_whom(optimizer: str, backends: Sequence[str]) -> str:
-    return f"{optimizer} ({' and '.join(backends)})"
+    remarks: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for examination in examinations:
+        for result in examination.results:
+            if result.outcome.value == outcome:
+                optimizers = remarks.setdefault((result.name, result.words), {})
+                backend = NAMES.get(examination.backend, examination.backend)
+                optimizers.setdefault(examination.optimizer, []).append(backend)
+    lines = []
+    for (name, words), optimizers in remarks.items():
+        who = (f"{key} ({' and '.join(backends)})" for key, backends in optimizers.items())
+        lines.append(f"- {name}, {', '.join(who)}: {words}")
+    return lines
 
 
 if __name__ == "__main__":

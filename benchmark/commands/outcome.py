@@ -1,15 +1,14 @@
 """How the command ``study`` ends: what it prints, and its exit code."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from benchmark.commands.progress import duration
+from benchmark.commands.requests import StudyRequest
 from benchmark.commands.terminal import command, warn
-from benchmark.engine import EngineChoice
 from benchmark.errors import UserError
 from benchmark.results import (
     model_file,
@@ -21,39 +20,6 @@ if TYPE_CHECKING:
     from benchmark.session.session import Outcome
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRequest:
-    """What the user asked for.
-
-    Args:
-        name: a study file or the name of a study.
-        changes: ``key=value`` changes of it.
-        resume: the run to go on with, instead of a new one.
-        results: the folder of all results.
-        run_name: the new run's name; the time by default.
-        storage: an Optuna storage URL, or nothing for the journal in the run folder.
-        tracking_uri: the MLflow store, or nothing for the usual one.
-        tracking: whether the run is mirrored to MLflow at all.
-        quiet: print only what went wrong.
-        as_json: print the summary as JSON, and progress to standard error.
-        trust: whether whatever class a run names may be imported.
-        engine: what trains a new run.
-    """
-
-    name: str
-    changes: Sequence[str]
-    resume: str | None
-    results: Path
-    run_name: str | None
-    storage: str | None
-    tracking_uri: str | None
-    tracking: bool
-    quiet: bool
-    as_json: bool
-    trust: bool
-    engine: EngineChoice
 
 
 def print_summary(summary: Mapping[str, Any], path: Path) -> None:
@@ -108,12 +74,12 @@ def tell_outcome(
     """Say where everything is, and how to go on; return the exit code."""
     if request.as_json:
         print_summary(outcome.summary, outcome.path)
-    place = _place(request)
+    store = _store_options(request)
     if outcome.unsent:
         warn_on(
             console,
             f"Not in MLflow yet: {outcome.unsent}. The run folder keeps it all. "
-            f"Send it with: {command('track', outcome.path, *place)}",
+            f"Send it with: {command('track', outcome.path, *store)}",
         )
     if not outcome.path.is_dir():
         warn(
@@ -132,7 +98,7 @@ def tell_outcome(
         console.print(verdict_view(verdict(read_run(outcome.path).trials)))
     trials = summary["trials"]
     did = "completed" if is_completion else f"{trials} trial{'s' * (trials != 1)}"
-    tell(f"{did} in {duration(outcome.elapsed)} after the framework's import")
+    tell(f"{did} in {duration(outcome.elapsed)} without the import of the framework")
     for sentence in curvature_sentences(summary):
         tell(sentence)
     _tell_files(outcome, request, tracking_uri, tell)
@@ -169,7 +135,9 @@ def _tell_files(
         folder = outcome.path.parent.parent
         where = [] if folder == Path("results") else ["--results", str(folder)]
         is_server = tracking_uri.startswith("http")
-        shown = masked(tracking_uri) if is_server else command("ui", *where, *_place(request))
+        shown = (
+            masked(tracking_uri) if is_server else command("ui", *where, *_store_options(request))
+        )
         tell(f"MLflow    {shown}")
 
 
@@ -180,7 +148,7 @@ def tell_interruption(path: Path, request: StudyRequest) -> int:
 
 
 def curvature_sentences(summary: Mapping[str, Any]) -> list[str]:
-    """Say what curvature took, followed and diagnosed apart, beside the training of its trials.
+    """Say how long monitoring and diagnosing took, compared with training the same trials.
 
     Example:
         >>> curvature_sentences({"diagnosis": {"trials": 3, "seconds": 90.0,
@@ -202,14 +170,14 @@ def curvature_sentences(summary: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _place(request: StudyRequest) -> list[str]:
-    # Without its password, which has no place on a screen; the user fills it in.
+def _store_options(request: StudyRequest) -> list[str]:
+    # Without its password, which must not be shown on a screen; the user fills it in.
     return ["--tracking-uri", masked(request.tracking_uri)] if request.tracking_uri else []
 
 
 def _resume(path: Path, request: StudyRequest) -> str:
     """The command that goes on with a run."""
-    options = [*_place(request), *([] if request.tracking else ["--no-tracking"])]
+    options = [*_store_options(request), *([] if request.tracking else ["--no-tracking"])]
     # A storage with a password is not recorded: the user has to name it again.
     is_recorded = request.storage is None or is_harmless(request.storage)
     options += [] if is_recorded else ["--storage", masked(request.storage or "")]

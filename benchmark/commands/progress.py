@@ -1,15 +1,16 @@
-"""What a person sees in the terminal while a study runs."""
+"""Progress in the terminal: bars where it is one, plain lines where it is a file."""
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Literal, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TimeElapsedColumn
 
-from benchmark.commands.terminal import text_column
+from benchmark.commands.terminal import Terminal, text_column, warn
 from benchmark.trial import Direction, Report, TrialResult
 
 Mode = Literal["live", "plain", "quiet"]
@@ -21,6 +22,85 @@ EARLIEST = 0.1
 """The share of the trials from which their rate is worth a forecast."""
 PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines, so that a log file stays readable."""
+
+
+def bars(
+    console: Console,
+    *columns: ProgressColumn,
+    is_live: bool = True,
+    refreshes: float = 10.0,
+    is_transient: bool = False,
+) -> Progress:
+    """Return progress bars: a description, the bar, and further columns.
+
+    Args:
+        console: where they are drawn.
+        columns: those after the bar.
+        is_live: whether they are drawn at all.
+        refreshes: how often a second.
+        is_transient: whether they vanish at the end.
+    """
+    return Progress(
+        text_column("{task.description}"),
+        BarColumn(bar_width=30),
+        *columns,
+        console=console,
+        refresh_per_second=refreshes,
+        transient=is_transient,
+        disable=not is_live,
+    )
+
+
+@contextmanager
+def counting_bar(total: int, description: str) -> Iterator[Callable[[int, str, str], None]]:
+    """Show how many things are done: a bar on a terminal, a line for each of them elsewhere.
+
+    Args:
+        total: how many things there are.
+        description: what the bar says at first.
+
+    Yields:
+        A function of the number of things done, the bar's new description, and the line.
+    """
+    console = Terminal(stderr=True)
+    if not console.is_terminal:
+        yield lambda _done, _description, line: warn(line)
+        return
+    progress = bars(console, MofNCompleteColumn(), TimeElapsedColumn())
+    bar = progress.add_task(description, total=total)
+    with progress:
+        yield lambda done, description, _line: progress.update(
+            bar, completed=done, description=description
+        )
+
+
+@contextmanager
+def stage_bar() -> Iterator[tuple[Callable[[str, float], None], Callable[[str], None]]]:
+    """Show stages, one after the other: a bar on a terminal, a line for each stage elsewhere.
+
+    Yields:
+        A function of a stage's name and the share of it that is done (0 where that is unknown),
+        and a function that prints a sentence.
+    """
+    console = Terminal(stderr=True)
+    if not console.is_terminal:
+        stages: set[str] = set()
+
+        def name(stage: str, _share: float) -> None:
+            if stage not in stages:
+                stages.add(stage)
+                warn(f"{stage} …")
+
+        yield name, warn
+        return
+    progress = bars(console, TimeElapsedColumn(), is_transient=True)
+    bar = progress.add_task("starting", total=None)
+
+    def show(stage: str, share: float) -> None:
+        progress.update(bar, description=stage, total=1.0 if share else None, completed=share)
+
+    with progress:
+        yield show, lambda sentence: progress.console.print(sentence, highlight=False)
 
 
 class StudyProgress:
@@ -51,16 +131,14 @@ class StudyProgress:
         self._objective = objective
         self._mode = mode
         self._started = self._spoken = time.monotonic()
-        self._bars = Progress(
-            text_column("{task.description}"),
-            BarColumn(bar_width=30),
+        self._bars = bars(
+            console,
             MofNCompleteColumn(),
             text_column("{task.fields[best]}"),
             TimeElapsedColumn(),
             text_column("{task.fields[pace]}"),
-            console=console,
-            refresh_per_second=REFRESHES,
-            disable=mode != "live",
+            is_live=mode == "live",
+            refreshes=REFRESHES,
         )
         self._tasks = {
             label: self._bars.add_task(label, total=total, best="", pace="")
@@ -164,8 +242,8 @@ class DiagnosisForecast:
         if not left:
             return
         self._tell(
-            f"A diagnosis of the curvature took {each:.2g} s; the {left} still to come take about "
-            f"{duration(left * each)} of one core. Fewer rows (curvature.samples) or Lanczos "
+            f"A diagnosis of the curvature took {each:.2g} s. The remaining {left} take about "
+            f"{duration(left * each)} of one core; fewer rows (curvature.samples) or Lanczos "
             "steps take less."
         )
 

@@ -60,8 +60,8 @@ def with_section(page: str, name: str, text: str) -> str:
         f"<!-- end of {name} -->",
     )
     part = f"{begin}\n\n{text.strip()}\n\n{end}\n"
-    head, found, rest = page.partition(begin)
-    if not found:
+    head, beginning, rest = page.partition(begin)
+    if not beginning:
         return f"{page.rstrip()}\n\n{part}".lstrip("\n")
     _, _, tail = rest.partition(f"{end}\n")
     return f"{head}{part}{tail}"

@@ -2,15 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
 from benchmark.commands.interruption import Interruption
 from benchmark.commands.outcome import (
-    StudyRequest,
+    DONE,
+    INTERRUPTED,
     print_summary,
     tell_failure,
     tell_failures,
@@ -19,19 +20,20 @@ from benchmark.commands.outcome import (
     warn_on,
 )
 from benchmark.commands.progress import DiagnosisForecast, Mode, StudyProgress
+from benchmark.commands.requests import StudyRequest
 from benchmark.commands.runs import code_of_study, opened_run
-from benchmark.commands.terminal import Terminal
+from benchmark.commands.terminal import Terminal, command, warn
 from benchmark.distributed import available_workers, check_ray, share_graphics_memory
-from benchmark.engine import EngineChoice
+from benchmark.engine import DEFAULT_ENGINE, EngineChoice
 from benchmark.errors import UserError
 from benchmark.results import (
     check_run_name,
+    check_unedited,
     is_finished,
     is_summary,
     read_environment,
     read_summary,
     recorded_count,
-    study_edits,
 )
 from benchmark.study.catalogue import catalogue
 from benchmark.study.data import check_data
@@ -42,10 +44,64 @@ if TYPE_CHECKING:
     from benchmark.session.session import Outcome, Session
 
 
-def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> int:
+def run_studies(
+    names: Sequence[str], request: StudyRequest, select_backend: Callable[[str], None]
+) -> int:
+    """Run studies in order and return the exit code, the largest of all.
+
+    All of them are checked before the first is trained, so that a mistake in the last costs
+    nothing.
+
+    Args:
+        names: study files or names of studies.
+        request: what the user asked for, of each of them alike.
+        select_backend: as for :func:`run_study`.
+
+    Raises:
+        UserError: something that the user can fix.
+    """
+    if len(names) == 1:
+        return run_study(names[0], request, select_backend)
+    if request.as_json:
+        raise UserError(
+            f"--json prints one document. Received {len(names)} studies. Run them one by one."
+        )
+    _check(names, request, select_backend)
+    code = DONE
+    for index, name in enumerate(names):
+        ended = run_study(name, request, select_backend)
+        left = names[index + 1 :]
+        if ended == INTERRUPTED:
+            if left:
+                warn(f"Not begun:\n  {command('study', *left)}")
+            return ended
+        code = max(code, ended)
+    return code
+
+
+def _check(
+    names: Sequence[str], request: StudyRequest, select_backend: Callable[[str], None]
+) -> None:
+    known = catalogue(before_import=lambda: select_backend(""))
+    studies = []
+    for name in names:
+        with code_of_study(find_study(name), trust=request.trust):
+            studies.append(changed_study(name, request.changes, known).study)
+    names = [study.name for study in studies]
+    for study in studies:
+        check_run_name(request.results, study.name, request.run_name)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise UserError(f"a study must be named once. Received {repeated!r} twice. Leave one out.")
+    for study in studies:
+        check_data(study, warn)
+
+
+def run_study(name: str, request: StudyRequest, select_backend: Callable[[str], None]) -> int:
     """Run or resume a study and return the exit code.
 
     Args:
+        name: a study file or the name of a study.
         request: what the user asked for.
         select_backend: chooses the framework, given that of the resumed run or nothing;
             called once everything is checked that can be checked without it, for its
@@ -55,22 +111,28 @@ def run_study(request: StudyRequest, select_backend: Callable[[str], None]) -> i
         UserError: something that the user can fix.
     """
     if request.resume is None:
-        with code_of_study(find_study(request.name), trust=request.trust):
-            return _run(None, request, select_backend)
+        with code_of_study(find_study(name), trust=request.trust):
+            return _run(name, None, request, select_backend)
     with opened_run(request.results, request.resume, trust=request.trust) as path:
-        return _run(path, request, select_backend)
+        return _run(name, path, request, select_backend)
 
 
-def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str], None]) -> int:
+def _run(
+    name: str,
+    path: Path | None,
+    request: StudyRequest,
+    select_backend: Callable[[str], None],
+) -> int:
     """Train a new study, or a run that there is."""
     # With --quiet nothing but what went wrong is printed.
     console = Terminal(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
+    asked = engine_choice(request)
     if path and (summary := _summary_of_trained(path)):
         return _end_trained(path, summary, request, select_backend, console)
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
-        new = changed_study(request.name, request.changes, known)
+        new = changed_study(name, request.changes, known)
         for notice in new.notices:
             warn_on(console, notice)
         check_run_name(request.results, new.study.name, request.run_name)
@@ -78,7 +140,7 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
     else:
         new, study = None, study_of_run(path)
     facts = read_environment(path) if path else {}
-    choice = _engine_of_run(path, facts) if path else request.engine
+    choice = _engine_of_run(path, facts) if path else asked
     if choice.workers is not None:
         check_ray()
         share_graphics_memory()
@@ -118,6 +180,7 @@ def _run(path: Path | None, request: StudyRequest, select_backend: Callable[[str
 def _introduce(session: "Session", choice: EngineChoice, tell: Callable[[str], None]) -> None:
     """Print the question, and what will take time."""
     tell(f"Run {session.name}: {session.question}")
+    tell(session.plan)
     if session.curvature_cost:
         tell(session.curvature_cost)
     if choice.workers is not None:
@@ -132,11 +195,6 @@ def _summary_of_trained(path: Path) -> Mapping[str, Any]:
     summary = read_summary(path)
     is_whole = is_summary(summary) and summary["trials"] == recorded_count(path)
     return summary if is_whole else {}
-
-
-def _warn_of_edits(console: Console, path: Path) -> None:
-    if study_edits(path):
-        warn_on(console, f"{path / 'study.toml'} was edited after the run was started.")
 
 
 def _engine_of_run(path: Path, facts: Mapping[str, Any]) -> EngineChoice:
@@ -157,8 +215,8 @@ def _end_trained(
     console: Console,
 ) -> int:
     """Do what a run lacks that spent its budget; nothing where it is finished."""
+    check_unedited(path)
     tell = _teller(console, request.quiet)
-    _warn_of_edits(console, path)
     if is_finished(path):
         tell(f"The run {path} is finished already: nothing is left to train.")
         if request.as_json:
@@ -187,6 +245,32 @@ def _tracking_uri(request: StudyRequest, results: Path) -> str | None:
     if not request.tracking:
         return None
     return resolve_tracking_uri(request.tracking_uri, os.environ, results)
+
+
+def engine_choice(request: StudyRequest) -> EngineChoice:
+    """Return the engine that the options ask for.
+
+    Raises:
+        UserError: capacity or workers do not fit the engine.
+    """
+    try:
+        name = request.engine or DEFAULT_ENGINE
+        return EngineChoice(str(name), request.capacity, _workers(request.workers))
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _workers(option: str | None) -> int | Literal["auto"] | None:
+    if option is None:
+        return None
+    if option == "auto":
+        return "auto"
+    try:
+        return int(option)
+    except ValueError:
+        raise ValueError(
+            f"the workers must be >= 1 or auto. Received {option!r} at --workers."
+        ) from None
 
 
 def _mode(console: Console, quiet: bool) -> Mode:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 BAD_INPUT, INTERRUPTED = 2, 130
 WIDTH = 160
 """Of a table in a file, wide enough that no column is cut."""
-# Control characters but for tab and line feed; marks that reverse the direction of a line; what
-# Python makes of bytes in a file's name that are no UTF-8, which no stream takes.
+# Control characters except tab and line feed; marks that reverse the direction of a line; and
+# what Python makes of bytes in a file's name that are not UTF-8, which no stream accepts.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -73,7 +73,7 @@ class Program(TyperGroup):
 
 
 class _Guard:
-    """A stream from which secrets are kept, whoever writes to it: a library, a traceback.
+    """A stream that shows no secrets, also of what libraries and tracebacks write to it.
 
     Args:
         stream: where it writes to.

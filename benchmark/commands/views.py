@@ -84,28 +84,28 @@ def run_view(tables: "RunTables") -> RenderableType:
     Args:
         tables: the run.
     """
-    from benchmark.statistics import summarize, verdict
+    from benchmark.statistics import COUNTED, summarize, verdict
 
     table = Table(title=tables.name, title_justify="left", title_style="bold")
     for column in ("label", "trials", "best", "of trial", "median", "quartiles", "replicates"):
         table.add_column(column)
-    table.add_column("diverged, pruned, failed")
-    for one in summarize(tables.trials):
-        has_best = one.best_trial >= 0
+    table.add_column(", ".join(COUNTED))
+    for summary in summarize(tables.trials):
+        has_best = summary.best_trial >= 0
         table.add_row(
-            one.label,
-            str(one.trials),
-            number(one.best),
-            str(one.best_trial) if has_best else NONE,
-            number(one.median),
-            " to ".join(number(value) for value in one.quartiles) if has_best else NONE,
-            _replicates_cell(one.replicates, one.replicates_lost),
-            ", ".join(str(one.counts.get(x, 0)) for x in ("diverged", "pruned", "failed")),
+            summary.label,
+            str(summary.trials),
+            number(summary.best),
+            str(summary.best_trial) if has_best else NONE,
+            number(summary.median),
+            " to ".join(number(value) for value in summary.quartiles) if has_best else NONE,
+            _replicates_cell(summary.replicates, summary.replicates_lost),
+            ", ".join(str(summary.counts.get(status, 0)) for status in COUNTED),
         )
     state = Text(f"{completeness(tables.path) or 'finished'}; {tables.path}")
     edited = [Text(EDITED)] if tables.study_edits else []
-    found = verdict_view(verdict(tables.trials))
-    return Group(table, found, *map(Text, failure_lines(tables)), state, *edited)
+    answer = verdict_view(verdict(tables.trials))
+    return Group(table, answer, *map(Text, failure_lines(tables)), state, *edited)
 
 
 def completeness(path: Path) -> str:
@@ -132,11 +132,11 @@ def failure_lines(tables: "RunTables") -> list[str]:
     """
     from benchmark.statistics import failures
 
-    found = failures(tables.trials)
-    lines = [failure.sentence for failure in found[:MOST_REASONS]]
-    if len(found) > MOST_REASONS:
+    reasons = failures(tables.trials)
+    lines = [failure.sentence for failure in reasons[:MOST_REASONS]]
+    if len(reasons) > MOST_REASONS:
         lines.append(
-            f"{len(found) - MOST_REASONS} other reasons are in {tables.path}/trials.parquet."
+            f"{len(reasons) - MOST_REASONS} other reasons are in {tables.path}/trials.parquet."
         )
     return lines
 
@@ -148,21 +148,21 @@ def _replicates_cell(mean: "Interval", lost: int) -> str:
     return f"{value}, {lost} of {mean.count + lost} lost" if lost else value
 
 
-def verdict_view(found: "Verdict") -> RenderableType:
+def verdict_view(answer: "Verdict") -> RenderableType:
     """Return who came first, in words, and the comparisons that it rests on.
 
     Args:
-        found: the verdict on a run.
+        answer: the verdict on a run.
     """
     from benchmark.report.verdicts import comparison_sentence, verdict_sentences
 
-    sentences = Text(" ".join(verdict_sentences(found)))
-    if found.swept or all(not pair.difference.count for pair in found.comparisons):
+    sentences = Text(" ".join(verdict_sentences(answer)))
+    if answer.swept or all(not pair.difference.count for pair in answer.comparisons):
         return sentences
-    pairs = found.comparisons
+    pairs = answer.comparisons
     if len(pairs) > MOST_PAIRS:
-        pairs = tuple(found.pairs_of(found.standings[0].label)) if found.standings else ()
-    table = Table(title=f"differences in {found.metric}", title_justify="left")
+        pairs = tuple(answer.pairs_of(answer.standings[0].label)) if answer.standings else ()
+    table = Table(title=f"differences in {answer.metric}", title_justify="left")
     for column in ("pair", "difference", "95 % interval", "p", "adjusted p", "result"):
         table.add_column(column, overflow="fold")
     for pair in pairs:
@@ -176,7 +176,7 @@ def verdict_view(found: "Verdict") -> RenderableType:
             comparison_sentence(pair),
         )
         table.add_row(*(Text(cell) for cell in cells))
-    rest = len(found.comparisons) - len(pairs)
+    rest = len(answer.comparisons) - len(pairs)
     notes = [Text(f"The report and --json have the other {rest} pairs.")] if rest else []
     return Group(table, *notes, sentences)
 
@@ -185,11 +185,11 @@ def _known(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3g}"
 
 
-def verdict_document(found: "Verdict") -> dict[str, Any]:
+def verdict_document(answer: "Verdict") -> dict[str, Any]:
     """Return a verdict as plain values; what is not known is null.
 
     Args:
-        found: the verdict on a run.
+        answer: the verdict on a run.
     """
     from benchmark.report.verdicts import verdict_sentences
 
@@ -197,18 +197,18 @@ def verdict_document(found: "Verdict") -> dict[str, Any]:
         return None if math.isnan(value) else value
 
     return {
-        "answer": verdict_sentences(found),
-        "metric": found.metric,
-        "first": found.first.label if found.first else None,
-        "better_than": [standing.label for standing in found.beaten],
+        "answer": verdict_sentences(answer),
+        "metric": answer.metric,
+        "first": answer.first.label if answer.first else None,
+        "better_than": [standing.label for standing in answer.beaten],
         "ranking": [
             {
-                "label": one.label,
-                "median" if found.is_by_median else "mean": known(one.value),
-                "replicates": one.replicates,
-                "lost": one.lost,
+                "label": standing.label,
+                "median" if answer.is_by_median else "mean": known(standing.value),
+                "replicates": standing.replicates,
+                "lost": standing.lost,
             }
-            for one in found.standings
+            for standing in answer.standings
         ],
         "comparisons": [
             {
@@ -223,7 +223,7 @@ def verdict_document(found: "Verdict") -> dict[str, Any]:
                 "reason": pair.reason or None,
                 "method": pair.difference.method,
             }
-            for pair in found.comparisons
+            for pair in answer.comparisons
         ],
     }
 
@@ -273,13 +273,13 @@ def trial_view(tables: "RunTables", trial: int) -> RenderableType:
     findings = Table(title="findings", title_justify="left")
     for name in ("epoch", "topic", "sentence"):
         findings.add_column(name, overflow="fold")
-    for found in document["findings"]:
-        findings.add_row(*(Text(str(found[name])) for name in ("epoch", "topic", "sentence")))
+    for finding in document["findings"]:
+        findings.add_row(*(Text(str(finding[name])) for name in ("epoch", "topic", "sentence")))
     return Group(facts, curves, *([findings] if document["findings"] else []))
 
 
 def trial_document(tables: "RunTables", trial: int) -> dict[str, Any]:
-    """Return a trial as plain values: its row, a row an epoch of its curves, and what was found.
+    """Return a trial as plain values: its row, a row for each epoch, and the findings.
 
     Args:
         tables: the run.
@@ -289,8 +289,8 @@ def trial_document(tables: "RunTables", trial: int) -> dict[str, Any]:
     epochs: dict[int, dict[str, Any]] = {}
     for table, name in ((tables.curves, "metric"), (tables.curvature, "quantity")):
         for entry in table[table["trial"] == trial].to_dict("records"):
-            found = epochs.setdefault(entry["epoch"], {"epoch": entry["epoch"]})
-            found[entry[name]] = entry["value"]
+            values = epochs.setdefault(entry["epoch"], {"epoch": entry["epoch"]})
+            values[entry[name]] = entry["value"]
     return {
         "trial": {str(key): value for key, value in row.items() if not _is_missing(value)},
         "curves": [epochs[epoch] for epoch in sorted(epochs)],
@@ -309,12 +309,12 @@ def doctor_table(checks: "Sequence[Check]") -> Table:
     table = Table(show_header=False)
     for check in checks:
         mark = Text("good", style="green") if check.good else Text("bad", style="red")
-        table.add_row(mark, check.name, Text(check.found, overflow="fold"))
+        table.add_row(mark, check.name, Text(check.detail, overflow="fold"))
     return table
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document; infinities become strings, for JSON has none.
+    """Print one JSON document; infinities become strings, because JSON has none.
 
     Example:
         >>> print_json({"objective": float("inf")})
@@ -328,9 +328,9 @@ def print_json(document: Any) -> None:
 
 def _json_ready(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _json_ready(one) for key, one in value.items()}
+        return {str(key): _json_ready(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_json_ready(one) for one in value]
+        return [_json_ready(item) for item in value]
     if hasattr(value, "item"):  # a NumPy number
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,22 +1,21 @@
 """The curvature of a training loss: its Hessian's spectrum, and what follows from it.
 
-A loss f(W), its gradient g = ∇f(W) and its Hessian H = ∇²f(W) are taken at given weights W. A
-step of learning rate α along −g changes the loss by
+A loss f(W) has the gradient g = ∇f(W) and the Hessian H = ∇²f(W) at weights W. A step with the
+learning rate η along −g changes the loss to
 
-    f(W − α g) ≈ f(W) − α gᵀg + ½ α² gᵀHg
+    f(W − η g) ≈ f(W) − η gᵀg + ½ η² gᵀHg
 
-(lectures that write W + α∇J mean α < 0 or ascent; descent is W − α∇J throughout here). What the
-spectrum of H says: its largest eigenvalue bounds the stable learning rate, the ratio κ of the
-largest to the smallest bounds the speed, and its signs tell a bowl from a saddle.
+The largest eigenvalue of H limits the stable learning rate, the ratio κ of the largest to the
+smallest limits the speed, and the signs of the eigenvalues tell a bowl from a saddle.
 
-    program = HessianProgram(model_loss(model, loss))       compiled once for a structure
+    program = HessianProgram(model_loss(model, loss))       compiled once for each structure
     operator = program.at(weights, x, y)                    the Hessian at a point
-    curvature = diagnose(operator)                          numbers, and sentences on what is known
+    curvature = diagnose(operator)                          numbers, and sentences about them
 
-A :class:`GaussNewtonProgram` binds in the same way. Whatever looks at a spectrum takes any
-symmetric linear operator, such as ``scipy.sparse.linalg.aslinearoperator(matrix)``.
+A :class:`GaussNewtonProgram` is used in the same way. The functions for spectra take any symmetric
+linear operator, such as ``scipy.sparse.linalg.aslinearoperator(matrix)``.
 
-The names are loaded when they are first asked for: stability limits and the types of results need
+A name is imported when it is first used, because stability limits and the types of results need
 neither Keras nor SciPy.
 """
 
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmark.curvature.checks import AsymmetryError, check_products, check_rows
     from benchmark.curvature.density import SpectralDensity, spectral_density
-    from benchmark.curvature.diagnosis import Curvature, Surroundings, diagnose
+    from benchmark.curvature.diagnosis import Surroundings, diagnose
     from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
     from benchmark.curvature.exact import (
         ExactPlan,
@@ -36,12 +35,10 @@ if TYPE_CHECKING:
         exact_plan,
         largest_exact_size,
     )
-    from benchmark.curvature.gauss_newton import GaussNewtonProgram
-    from benchmark.curvature.hessian import HessianProgram
+    from benchmark.curvature.gradient import gradient_noise
     from benchmark.curvature.lanczos import LanczosResult
     from benchmark.curvature.losses import ComposedLoss, model_loss
     from benchmark.curvature.moments import Estimate, Moments, effective_rank, estimate_moments
-    from benchmark.curvature.noise import gradient_noise
     from benchmark.curvature.operators import (
         BlockOperator,
         CurvatureOperator,
@@ -51,7 +48,8 @@ if TYPE_CHECKING:
         block_operator,
         layer_slices,
     )
-    from benchmark.curvature.program import join, split
+    from benchmark.curvature.program import GaussNewtonProgram, HessianProgram, join, split
+    from benchmark.curvature.results import Curvature
     from benchmark.curvature.steps import SteppedOperator, StepRule
     from benchmark.curvature.subspace import Subspace
     from benchmark.curvature.threads import OneThread
@@ -102,16 +100,16 @@ _MODULES = {
     "AsymmetryError": "checks",
     "BlockOperator": "operators",
     "ComposedLoss": "losses",
-    "Curvature": "diagnosis",
+    "Curvature": "results",
     "CurvatureOperator": "operators",
     "Eigenpairs": "eigenpairs",
     "Estimate": "moments",
     "ExactPlan": "exact",
     "ExactSpectrum": "exact",
     "GaussNewtonOperator": "operators",
-    "GaussNewtonProgram": "gauss_newton",
+    "GaussNewtonProgram": "program",
     "HessianOperator": "operators",
-    "HessianProgram": "hessian",
+    "HessianProgram": "program",
     "LanczosResult": "lanczos",
     "Moments": "moments",
     "OneThread": "threads",
@@ -131,7 +129,7 @@ _MODULES = {
     "exact_hessian": "exact",
     "exact_plan": "exact",
     "extreme_eigenvalues": "eigenpairs",
-    "gradient_noise": "noise",
+    "gradient_noise": "gradient",
     "join": "program",
     "largest_exact_size": "exact",
     "layer_slices": "operators",
@@ -142,7 +140,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import the module of a public name when the name is first asked for."""
+    """Import the module of a public name when the name is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

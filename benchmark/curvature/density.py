@@ -5,32 +5,33 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchmark.curvature.lanczos import LanczosBasis, extend
 from benchmark.curvature.moments import (
     Estimate,
     jackknife_estimate,
     mean_estimate,
     t_quantile,
 )
-from benchmark.curvature.operators import Array, SymmetricOperator, multiply
+from benchmark.curvature.operators import Array, SymmetricOperator
 from benchmark.curvature.threads import OneThread
 
 BASIS_BYTES = 2**29
-"""What the bases of the probes that run side by side may take."""
+"""Memory for the bases of probes that run side by side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpectralDensity:
-    """A spectrum as seen by some random probes.
+    """An estimate of a spectrum by random probes.
 
-    Probe l stands for the spectrum by m nodes θ_lj with weights w_lj that sum to 1:
+    Probe l represents the spectrum by m nodes θ_lj, whose weights w_lj sum to 1:
 
         (1/n) Σ_i f(λᵢ) ≈ (1/probes) Σ_l Σ_j w_lj f(θ_lj)
 
     Args:
         nodes: θ, shape (probes, m), ascending in each row.
-        weights: w, of the same shape; 0 for nodes that a probe does not have.
+        weights: w, of the same shape; 0 for nodes that a probe lacks.
         size: n.
-        products: spent.
+        products: products made.
     """
 
     nodes: Array
@@ -42,8 +43,8 @@ class SpectralDensity:
         """Estimate (1/n) Σ f(λᵢ).
 
         Args:
-            function: f, of an array of any shape; not too far from a polynomial of degree
-                2 m − 1 between the ends of the spectrum, for which each probe is unbiased.
+            function: f, for an array of any shape. Each probe is unbiased for a polynomial of
+                degree 2 m − 1, so f should be close to one between the ends of the spectrum.
         """
         return mean_estimate(np.sum(self.weights * function(self.nodes), axis=1))
 
@@ -62,14 +63,14 @@ class SpectralDensity:
 
             φ(t) = (1/n) Σᵢ N(t; λᵢ, σ²)
 
-        Its integral is 1; n times it over an interval counts eigenvalues.
+        Its integral is 1; n times the integral over an interval counts the eigenvalues there.
 
         Args:
             grid: the points t, shape (k,).
-            bandwidth: σ > 0. By default the width of the spectrum over m, about what m nodes
-                resolve.
-            confidence: of the band, at each point alone, within (0, 1): Student's t over the
-                probes. It covers the chance of the probes, not what m nodes cannot resolve.
+            bandwidth: σ > 0. By default the width of the spectrum divided by m, which is about
+                what m nodes resolve.
+            confidence: of the band at each single point, within (0, 1), by Student's t over the
+                probes. It covers the randomness of the probes, not what m nodes cannot resolve.
 
         Returns:
             The estimate, and the lower and upper end of the band, each of shape (k,).
@@ -80,8 +81,8 @@ class SpectralDensity:
         sigma = self.bandwidth if bandwidth is None else bandwidth
         if not sigma > 0:
             raise ValueError(f"bandwidth must be > 0. Received {sigma} in SpectralDensity.density.")
-        pairs = zip(self.nodes, self.weights, strict=True)
-        curves = np.stack([self._smoothed(*probe, grid, sigma) for probe in pairs])
+        probes = zip(self.nodes, self.weights, strict=True)
+        curves = np.stack([self._smoothed(*probe, grid, sigma) for probe in probes])
         estimate = curves.mean(axis=0)
         count = len(curves)
         error = curves.std(axis=0, ddof=1) / np.sqrt(count)
@@ -90,17 +91,17 @@ class SpectralDensity:
 
     @property
     def bandwidth(self) -> float:
-        """The default σ: the width of the nodes over their number; a little where all agree."""
-        seen = self.nodes[self.weights > 0]
-        width = float(seen.max() - seen.min())
-        return max(width / self.nodes.shape[1], 1e-12 * float(np.abs(seen).max()), 1e-300)
+        """The default σ: the width of the nodes divided by their number, and always above 0."""
+        nodes = self.nodes[self.weights > 0]
+        width = float(nodes.max() - nodes.min())
+        return max(width / self.nodes.shape[1], 1e-12 * float(np.abs(nodes).max()), 1e-300)
 
     def count(self, low: float = -np.inf, high: float = np.inf) -> Estimate:
         """Estimate how many eigenvalues lie within [low, high].
 
         Args:
-            low: an end that no eigenvalue is close to, or nothing.
-            high: the other.
+            low: the lower end; no eigenvalue should be close to it.
+            high: the upper end, likewise.
         """
         inside = np.sum(self.weights * ((self.nodes >= low) & (self.nodes <= high)), axis=1)
         return mean_estimate(self.size * inside)
@@ -110,14 +111,14 @@ class SpectralDensity:
         return mean_estimate(self.size * np.sum(self.weights * self.nodes, axis=1))
 
     def effective_rank(self) -> Estimate:
-        r"""Estimate (Σ \|λ\|)² / Σ λ², how many equal eigenvalues would weigh as much."""
+        r"""Estimate (Σ \|λ\|)² / Σ λ², the number of equal eigenvalues with the same sums."""
         sizes = np.sum(self.weights * np.abs(self.nodes), axis=1)
         squares = np.sum(self.weights * self.nodes**2, axis=1)
         if not squares.any():
             return Estimate(0.0, 0.0, len(squares) - 1)
-        others = [(part.sum() - part) / (part.size - 1) for part in (sizes, squares)]
+        leave_one_out = [(sums.sum() - sums) / (sums.size - 1) for sums in (sizes, squares)]
         value = self.size * float(sizes.mean() ** 2 / squares.mean())
-        return jackknife_estimate(value, self.size * others[0] ** 2 / others[1])
+        return jackknife_estimate(value, self.size * leave_one_out[0] ** 2 / leave_one_out[1])
 
     @staticmethod
     def _smoothed(nodes: Array, weights: Array, grid: Array, sigma: float) -> Array:
@@ -129,20 +130,20 @@ class SpectralDensity:
 def spectral_density(
     operator: SymmetricOperator, probes: int = 10, steps: int = 60, seed: int = 0
 ) -> SpectralDensity:
-    """See the density of a spectrum by stochastic Lanczos quadrature.
+    """Estimate the density of a spectrum by stochastic Lanczos quadrature.
 
-    For v uniform on the unit sphere E vᵀf(H)v = tr f(H) / n. m steps of Lanczos' method from v
+    If v is uniform on the unit sphere, E vᵀf(H)v = tr f(H) / n. From v, m steps of Lanczos' method
     give a tridiagonal T with eigenvalues θ_j and unit eigenvectors s_j, and
 
         vᵀf(H)v ≈ Σ_j w_j f(θ_j),    w_j = (first entry of s_j)²
 
-    which is Gauss quadrature: exact for polynomials of degree 2 m − 1.
+    This is Gauss quadrature, which is exact for polynomials of degree 2 m − 1.
 
     Args:
         operator: n × n, symmetric.
-        probes: random vectors, ≥ 2, independent of each other; the error falls like 1/√probes.
+        probes: independent random vectors, ≥ 2; the error falls like 1/√probes.
         steps: m ≥ 1, products of each probe, at most n. Ghorbani et al. find 80 ample for
-            networks; each vector is orthogonalised twice against all earlier ones.
+            networks.
         seed: ≥ 0.
 
     Raises:
@@ -167,47 +168,26 @@ def spectral_density(
         )
     size = operator.shape[0]
     steps = min(steps, size)
-    vectors = np.random.default_rng(seed).standard_normal((probes, size))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    together = max(1, min(probes, BASIS_BYTES // (8 * size * steps)))
-    parts = [
-        _probe(operator, vectors[first : first + together], steps)
+    starts = np.random.default_rng(seed).standard_normal((probes, size))
+    together = max(1, min(probes, BASIS_BYTES // (8 * size * (steps + 1))))
+    groups = [
+        _tridiagonals(operator, starts[first : first + together], steps)
         for first in range(0, probes, together)
     ]
-    nodes, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return SpectralDensity(nodes, weights, size, probes * steps)
+    nodes, vectors = np.linalg.eigh(np.concatenate([matrices for matrices, _ in groups]))
+    products = sum(count for _, count in groups)
+    return SpectralDensity(nodes, vectors[:, 0, :] ** 2, size, products)
 
 
-def _probe(operator: SymmetricOperator, starts: Array, steps: int) -> tuple[Array, Array]:
-    """Nodes and weights of some probes that run side by side, each with a basis of its own."""
-    count, size = starts.shape
-    bases = np.empty((count, steps, size))
-    alpha, beta = np.zeros((count, steps)), np.zeros((count, steps))
-    vectors = starts
-    for step in range(steps):
-        bases[:, step] = vectors
-        products = multiply(operator, vectors.T).T
-        vectors = np.zeros_like(starts)
-        for probe in range(count):
-            basis, product = bases[probe, : step + 1], products[probe]
-            alpha[probe, step] = basis[-1] @ product
-            rest = product
-            for _ in range(2):
-                rest = rest - (basis @ rest) @ basis
-            length = float(np.linalg.norm(rest))
-            # An invariant subspace: the quadrature is exact, and zero vectors follow.
-            noise = 10 * np.sqrt(size) * np.finfo(np.float64).eps * np.linalg.norm(product)
-            if length > noise:
-                beta[probe, step] = length
-                vectors[probe] = rest / length
-    return _quadrature(alpha, beta)
-
-
-def _quadrature(alpha: Array, beta: Array) -> tuple[Array, Array]:
-    tridiagonal = np.zeros((*alpha.shape, alpha.shape[1]))
-    index = np.arange(alpha.shape[1])
-    tridiagonal[:, index, index] = alpha
-    tridiagonal[:, index[1:], index[:-1]] = beta[:, :-1]
-    tridiagonal[:, index[:-1], index[1:]] = beta[:, :-1]
-    nodes, vectors = np.linalg.eigh(tridiagonal)
-    return nodes, vectors[:, 0, :] ** 2
+def _tridiagonals(operator: SymmetricOperator, starts: Array, steps: int) -> tuple[Array, int]:
+    """Return T for each start vector, and how many products all took together."""
+    bases = [LanczosBasis(start[None], steps) for start in starts]
+    for _ in range(steps):
+        # A complete basis is invariant: its quadrature is exact, the rest of T zero.
+        if growing := [basis for basis in bases if not basis.is_complete]:
+            extend(growing, operator)
+    matrices = np.stack([np.diag(np.diagonal(basis.projection)) for basis in bases])
+    for matrix, basis in zip(matrices, bases, strict=True):
+        rows = np.arange(1, basis.dimension)
+        matrix[rows, rows - 1] = matrix[rows - 1, rows] = basis.subdiagonal[:-1]
+    return matrices, sum(basis.products for basis in bases)

@@ -1,4 +1,4 @@
-"""What depth does to signals and gradients: layer by layer, and the verdict on them."""
+"""How signals and gradients pass through the layers, and whether they vanish or explode."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from benchmark import backend
 from benchmark.curvature.operators import Array
 
 MOST_OUTPUTS = 64
-"""Outputs up to which the Jacobian is taken, a gradient for each."""
+"""The Jacobian is taken up to this number of outputs; each takes a gradient."""
 CHUNK = 1024
-"""Examples that pass at once in search of dead units."""
+"""Examples at once in the search for dead units."""
 
 
 class SignalProgram:
-    """The Jacobian ∂output/∂input of a model, and its dead units, compiled once.
+    """The Jacobian ∂output/∂input of a model and its dead units, compiled once.
 
-    The model is in inference mode; both are taken in its own arithmetic.
+    The model runs in inference mode and in its own arithmetic.
 
     Args:
-        model: built, of layers one after another or a graph; it is not changed.
+        model: a built model, sequential or a graph; it is not changed.
 
     Example:
         >>> model = keras.Sequential(
@@ -51,7 +51,7 @@ class SignalProgram:
 
     @property
     def has_jacobian(self) -> bool:
-        """Whether the outputs are few enough."""
+        """Whether the outputs are few enough for a Jacobian."""
         return self._outputs <= MOST_OUTPUTS
 
     def jacobians(self, weights: Sequence[Any], state: Sequence[Any], x: Any) -> Array:
@@ -73,12 +73,12 @@ class SignalProgram:
     def dead_units(self, weights: Sequence[Any], state: Sequence[Any], x: Any) -> dict[str, float]:
         """Return for each hidden layer the share of units that are zero for every example.
 
-        Such a unit of a ReLU layer has no gradient on these examples, so it cannot come back by
-        them. A unit of a convolution is a channel.
+        Such a unit of a ReLU layer has no gradient on these examples, so training on them cannot
+        revive it. A unit of a convolution is a channel.
 
         Args:
             weights: as in :meth:`jacobians`.
-            state: as there.
+            state: as in :meth:`jacobians`.
             x: the examples, at least one; they pass in chunks, so there may be many.
         """
         if not self._watched:
@@ -86,14 +86,14 @@ class SignalProgram:
         size = min(len(x), CHUNK)
         largest: list[Array] = []
         for first in range(0, len(x), size):
-            # The last chunk reaches back into the one before, so that its shape compiles nothing.
+            # The last chunk overlaps the one before, so that its shape compiles nothing new.
             chunk = x[min(first, len(x) - size) :][:size]
-            found = self._answer(list(weights), list(state), chunk)
-            answers = [np.asarray(ops.convert_to_numpy(one)) for one in found]
+            tensors = self._answer(list(weights), list(state), chunk)
+            answers = [np.asarray(ops.convert_to_numpy(tensor)) for tensor in tensors]
             largest = [np.maximum(*pair) for pair in zip(largest or answers, answers, strict=True)]
         return {
-            layer.name: float(np.mean(one == 0))
-            for layer, one in zip(self._watched, largest, strict=True)
+            layer.name: float(np.mean(tensor == 0))
+            for layer, tensor in zip(self._watched, largest, strict=True)
         }
 
     # What is compiled. Everything below is pure.
@@ -108,12 +108,15 @@ class SignalProgram:
         return slopes[0]
 
     def _answers(self, weights: Any, state: Any, x: Any) -> Any:
-        # The layers behind the last watched one are no part of the inner model.
+        # The inner model lacks the layers after the last watched one.
         trainable = self._chosen(self._model.trainable_variables, weights, trainable=True)
-        kept = self._chosen(self._model.non_trainable_variables, state, trainable=False)
-        outputs, _ = self._inner.stateless_call(trainable, kept, x, training=False)
+        untrainable = self._chosen(self._model.non_trainable_variables, state, trainable=False)
+        outputs, _ = self._inner.stateless_call(trainable, untrainable, x, training=False)
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        return [ops.max(ops.abs(ops.reshape(one, (-1, one.shape[-1]))), axis=0) for one in outputs]
+        return [
+            ops.max(ops.abs(ops.reshape(output, (-1, output.shape[-1]))), axis=0)
+            for output in outputs
+        ]
 
     def _chosen(self, variables: Any, values: Any, *, trainable: bool) -> list[Any]:
         given = {id(variable): value for variable, value in zip(variables, values, strict=True)}
@@ -128,22 +131,22 @@ def _may_die(layer: keras.layers.Layer) -> bool:
 
 
 DECADES = 1e3
-"""A factor beyond which something has vanished or exploded: three decades.
+"""Beyond this factor something has vanished or exploded: three decades.
 
-A convention, not a law: a learning rate that suits one layer is then a thousand times too
-small or too large for another.
+This is a convention: a learning rate that suits one layer is then a thousand times too small or
+too large for another.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A layer of weights.
+    """A layer with weights.
 
     Args:
-        name: what it is called.
+        name: its name.
         weights: its arrays, the kernel first.
-        gradients: of the mean loss, in the same shapes.
-        before: its arrays before the last epoch, or nothing at the start.
+        gradients: the gradients of the mean loss, in the same shapes.
+        before: its arrays before the last epoch; empty at the start.
     """
 
     name: str
@@ -156,12 +159,12 @@ def layer_quantities(layer: Layer) -> dict[str, float]:
     """Measure one layer.
 
     Args:
-        layer: with at least one array.
+        layer: a layer with at least one array.
 
     Returns:
         ``gradient_norm`` ‖g‖ and ``weight_norm`` ‖W‖ over all its arrays; ``update_ratio``
         ‖W − W_before‖ / ‖W‖ over the epoch; ``singular_value_max`` and ``singular_value_min`` of
-        the kernel as a matrix of its inputs (all axes but the last) by its units.
+        the kernel, as a matrix of inputs (all axes but the last) times units.
 
     Example:
         >>> layer = Layer("dense", [np.diag([3.0, 4.0])], [np.eye(2)], [np.diag([3.0, 3.0])])
@@ -170,16 +173,19 @@ def layer_quantities(layer: Layer) -> dict[str, float]:
         (5.0, 0.2, 3.0)
     """
     size = _norm(layer.weights)
-    found = {"gradient_norm": _norm(layer.gradients), "weight_norm": size}
+    quantities = {"gradient_norm": _norm(layer.gradients), "weight_norm": size}
     if layer.before and size > 0:
         moves = [new - old for new, old in zip(layer.weights, layer.before, strict=True)]
-        found["update_ratio"] = _norm(moves) / size
+        quantities["update_ratio"] = _norm(moves) / size
     kernel = layer.weights[0]
     if kernel.ndim >= 2:
         matrix = kernel.reshape(-1, kernel.shape[-1])
         values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
-        found |= {"singular_value_max": float(values[0]), "singular_value_min": float(values[-1])}
-    return found
+        quantities |= {
+            "singular_value_max": float(values[0]),
+            "singular_value_min": float(values[-1]),
+        }
+    return quantities
 
 
 def diagnose_depth(
@@ -187,28 +193,28 @@ def diagnose_depth(
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Measure all layers and say whether gradients vanish or explode, and where.
 
-    In a chain of n layers W = QΛQᵀ signals and gradients carry Λⁿ⁻¹ and Λⁿ: what is below 1
-    vanishes with depth, what is above it explodes. Three rules, the first that holds decides:
+    In a chain of n layers W = QΛQᵀ, signals carry the factor Λⁿ⁻¹ and gradients Λⁿ: values below 1
+    vanish with depth, values above 1 explode. The first of three rules that applies decides:
 
-        1. signals: the largest singular value of the input-output Jacobian, the median over
-           examples, is above 10³ (exploding) or below 10⁻³ (vanishing); the layer named is the
-           one whose kernel stretches most, or least, or whose units are all dead.
-        2. layers: the smallest ‖g‖ of a layer is below 10⁻³ of the largest. Where it lies nearer
-           to the input than the largest, the gradient has vanished on its way back, at that
-           layer; otherwise it has grown on its way back: it explodes, at the layer of the largest.
-        3. neither.
+        1. Signals: the largest singular value of the input-output Jacobian (the median over
+           examples) is above 10³ (exploding) or below 10⁻³ (vanishing). The verdict names the
+           layer whose kernel stretches most, or least, or whose units are all dead.
+        2. Layers: the smallest ‖g‖ of a layer is below 10⁻³ of the largest. If that layer is nearer
+           to the input, the gradient vanished on its way back, at that layer. Otherwise it grew
+           on its way back: it explodes, at the layer with the largest ‖g‖.
+        3. Neither.
 
-    There is no verdict where the gradient is zero in every layer, or a number is not finite.
+    There is no verdict if the gradient is zero in every layer or a number is not finite.
 
     Args:
         layers: from the input to the output, at least one.
-        jacobians: ∂output/∂input of some examples, shape (examples, outputs, inputs).
-        dead: the share of dead units of layers by name, in [0, 1].
+        jacobians: ∂output/∂input for some examples, shape (examples, outputs, inputs).
+        dead: the share of dead units by the name of the layer, in [0, 1].
 
     Returns:
-        Quantities ``layer.<place>.<name>.<quantity>``, ``jacobian_singular_value_max`` and
+        Quantities ``layer.<position>.<name>.<quantity>``, ``jacobian_singular_value_max`` and
         ``jacobian_singular_value_min`` (medians over examples), ``dead_units`` (the largest share
-        of a layer) and ``gradient_norm_ratio`` (smallest over largest); findings ``depth`` and
+        in a layer) and ``gradient_norm_ratio`` (smallest over largest); findings ``depth`` and
         ``dead_units``.
 
     Example:
@@ -225,51 +231,51 @@ def diagnose_depth(
     """
     dead = dead or {}
     measured = [layer_quantities(layer) for layer in layers]
-    found = {
-        f"layer.{place:02d}.{layer.name}.{name}": value
-        for place, (layer, numbers) in enumerate(zip(layers, measured, strict=True), start=1)
+    quantities = {
+        f"layer.{position:02d}.{layer.name}.{name}": value
+        for position, (layer, numbers) in enumerate(zip(layers, measured, strict=True), start=1)
         for name, value in numbers.items()
     }
     norms = np.array([numbers["gradient_norm"] for numbers in measured])
     if norms.max() > 0:
-        found["gradient_norm_ratio"] = float(norms.min() / norms.max())
+        quantities["gradient_norm_ratio"] = float(norms.min() / norms.max())
     if jacobians is not None and np.isfinite(jacobians).all():
         values = np.linalg.svd(jacobians.astype(np.float64), compute_uv=False)
-        found["jacobian_singular_value_max"] = float(np.median(values[:, 0]))
-        found["jacobian_singular_value_min"] = float(np.median(values[:, -1]))
+        quantities["jacobian_singular_value_max"] = float(np.median(values[:, 0]))
+        quantities["jacobian_singular_value_min"] = float(np.median(values[:, -1]))
     cut = next((name for name, share in dead.items() if share == 1), "")
     is_finite = np.isfinite(norms).all() and (jacobians is None or np.isfinite(jacobians).all())
     verdict = (
-        _verdict(layers, measured, norms, found, cut)
+        _verdict(layers, measured, norms, quantities, cut)
         if is_finite
         else "Whether gradients vanish or explode is not known: a gradient or the input-output "
         "Jacobian is not finite."
     )
     findings = {"depth": verdict}
     if dead:
-        places = {layer.name: place for place, layer in enumerate(layers, start=1)}
+        positions = {layer.name: position for position, layer in enumerate(layers, start=1)}
         for name, share in dead.items():
-            found[f"layer.{places.get(name, 0):02d}.{name}.dead_units"] = share
+            quantities[f"layer.{positions.get(name, 0):02d}.{name}.dead_units"] = share
         worst = max(dead, key=lambda name: dead[name])
-        found["dead_units"] = dead[worst]
+        quantities["dead_units"] = dead[worst]
         findings["dead_units"] = (
             f"{100 * dead[worst]:.0f} % of the units of {worst} are dead: zero for every example."
             if dead[worst] > 0
             else "No unit is dead: each is above zero for some example."
         )
-    return found, findings
+    return quantities, findings
 
 
 def _verdict(
     layers: Sequence[Layer],
     measured: Sequence[dict[str, float]],
     norms: Array,
-    found: dict[str, float],
+    quantities: dict[str, float],
     cut: str,
 ) -> str:
-    """Vanishing, exploding or neither, with the layer and the rule that decided."""
+    """Say vanishing, exploding or neither, with the layer and the rule that decided."""
     stretch = [numbers.get("singular_value_max", 1.0) for numbers in measured]
-    signal = found.get("jacobian_singular_value_max", 1.0)
+    signal = quantities.get("jacobian_singular_value_max", 1.0)
     if signal > DECADES:
         name = layers[int(np.argmax(stretch))].name
         return (
@@ -302,7 +308,7 @@ def _verdict(
         )
     return (
         f"Gradients neither vanish nor explode: the norms of the layers lie within a factor of "
-        f"{norms[high] / norms[low]:.3g} ({DECADES:g} is too much)."
+        f"{norms[high] / norms[low]:.3g} (the limit is {DECADES:g})."
     )
 
 

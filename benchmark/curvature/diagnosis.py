@@ -1,87 +1,42 @@
-"""What the spectrum of a Hessian says, and what it does not."""
+"""The diagnosis at one point: numbers, and sentences on what is exact, bounded or unknown."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmark.curvature import verdicts
-from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
-from benchmark.curvature.exact import exact_eigenvalues, exact_plan
+from benchmark.curvature.exact import ExactPlan, exact_eigenvalues, exact_plan
+from benchmark.curvature.gradient import (
+    alignment_sentence,
+    exact_alignment,
+    gradient_noise,
+    lanczos_alignment,
+)
 from benchmark.curvature.lanczos import lanczos
-from benchmark.curvature.noise import gradient_noise
 from benchmark.curvature.operators import Array, HessianOperator
+from benchmark.curvature.results import Curvature
 from benchmark.curvature.steps import StepRule, best_step, stability
 from benchmark.curvature.threads import OneThread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
-    """What is known around the weights besides the Hessian; each part may be missing.
+    """What is known at the weights besides the Hessian; each part may be missing.
 
     Args:
-        loss_at: the loss at the weights + a flat vector; measures what the best step gains.
-        rule: how the optimizer steps; compares η·λmax with its limit. Or a sentence on why
-            it has none.
-        batch_gradients: gradients of disjoint mini-batches, shape (batches, n); gives the
-            gradient noise scale.
-        batch_size: examples in each of these, ≥ 1.
+        loss_at: the loss at the weights plus a flat vector; it measures what the best step gains.
+        rule: how the optimizer steps, to compare η·λmax with its limit; or a sentence that says
+            why it has no limit.
+        batch_gradients: gradients of disjoint mini-batches, shape (batches, n), for the gradient
+            noise scale.
+        batch_size: examples in each of these batches, ≥ 1.
     """
 
     loss_at: Callable[[Array], float] | None = None
     rule: StepRule | str | None = None
     batch_gradients: Array | None = None
     batch_size: int = 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curvature:
-    """The curvature of a loss at given weights; n is the number of parameters.
-
-    Args:
-        quantities: numbers by name. A name is absent where its value is not known.
-
-            - ``exact``: 1 if the full Hessian was formed, 0 for Lanczos' method.
-            - ``products``: Hessian-vector products spent.
-            - ``lambda_max``, ``lambda_min``: the algebraically largest and smallest eigenvalue,
-              or the outermost Ritz values, which lie inside the spectrum.
-            - ``lambda_max_residual``, ``lambda_min_residual`` (Lanczos): an eigenvalue lies
-              within this distance of the Ritz value, rounding included.
-            - ``lambda_abs_max``: max |λ|; ``lambda_abs_min`` (exact): min |λ|, or where that is
-              not resolved ``lambda_abs_min_upper_bound``: an eigenvalue is that small.
-            - ``tolerance``: n × machine epsilon × ``lambda_abs_max``, within which an
-              eigenvalue counts as zero.
-            - ``condition_number``: κ = max |λ| / min |λ|, or where min |λ| is not resolved
-              ``condition_number_lower_bound``.
-            - ``negative``, ``zero``, ``positive`` (exact): counts of eigenvalues, or
-              ``negative_at_least``, ``positive_at_least``.
-            - ``asymmetry`` (exact): of the products, see ``ExactSpectrum``.
-            - ``gradient_norm``: ‖g‖; ``gradient_tolerance``: what counts as zero.
-            - ``optimal_step``: α* = gᵀg / gᵀHg, with ``predicted_decrease`` and
-              ``measured_decrease``, see :mod:`benchmark.curvature.steps`.
-            - ``scaled_sharpness``: η·λmax, with ``stability_limit``, see the same.
-            - ``alignment_top_1``, ``alignment_top_10``: the share of ‖g‖² along the sharpest
-              eigenvectors, see :mod:`benchmark.curvature.alignment`.
-            - ``gradient_noise_scale`` and its parts, see :mod:`benchmark.curvature.noise`.
-        eigenvalues: all of them, or the Ritz values; ascending.
-        definiteness: ``"positive definite"``, ``"positive semidefinite"``, ``"negative
-            definite"``, ``"negative semidefinite"``, ``"indefinite"``, ``"zero"`` or
-            ``"undetermined"``.
-        verdict: ``"minimum"``, ``"maximum"``, ``"saddle"``, ``"degenerate"``, ``"not a critical
-            point"`` or ``"undetermined"``.
-        findings: sentences for people by topic: what is exact, bound or unknown.
-    """
-
-    quantities: dict[str, float]
-    eigenvalues: Array = field(repr=False)
-    definiteness: str
-    verdict: str
-    findings: dict[str, str]
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """The findings without their topics."""
-        return tuple(self.findings.values())
 
 
 @OneThread()
@@ -97,13 +52,13 @@ def diagnose(
 ) -> Curvature:
     """Measure the curvature of a loss: spectrum, kind of point, best step, limits of steps.
 
-    The full Hessian is formed if the parameters are few (or no more than the products of
-    Lanczos' method, which would cost the same); otherwise Lanczos' method finds the ends of the
-    spectrum, and what it cannot resolve is given as a bound or left out.
+    The full Hessian is formed if there are few parameters, or no more than Lanczos' method would
+    take products. Otherwise Lanczos' method finds the ends of the spectrum; what it cannot resolve
+    is bounded or left out.
 
-    The optimal step minimises the quadratic model along −g (descent is W − αg here):
+    The optimal step minimises the quadratic model along −g:
 
-        f(W − α g) ≈ f(W) − α gᵀg + ½ α² gᵀHg    is smallest at    α* = gᵀg / gᵀHg
+        f(W − η g) ≈ f(W) − η gᵀg + ½ η² gᵀHg    is smallest at    η = α* = gᵀg / gᵀHg
 
     if gᵀHg > 0; otherwise the model has no minimum along −g.
 
@@ -111,18 +66,17 @@ def diagnose(
         operator: the Hessian at given weights.
         exact_limit: the largest number of parameters whose full Hessian is formed, ≥ 0. The
             default costs about a second for a digits network on two CPU cores.
-        lanczos_steps: products beyond that size, ≥ 1; 34 resolved the ten largest eigenvalues
-            of a digits network of 4,810 parameters.
+        lanczos_steps: products of Lanczos' method above that size, ≥ 1; 34 resolved the ten
+            largest eigenvalues of a digits network of 4,810 parameters.
         seed: of Lanczos' start vector.
-        surroundings: what else is known, for the findings that need it.
+        surroundings: what else is known; some findings need it.
         gradient_tolerance: ‖g‖ up to this counts as zero, ≥ 0; the default is that of
             ``scipy.optimize.minimize(method="BFGS")``.
-        alignment_steps: products from the gradient beyond the exact size, ≥ 1; the first one
-            gives gᵀHg.
+        alignment_steps: Lanczos steps from the gradient above the exact size, ≥ 1; the first
+            step gives gᵀHg.
 
     Returns:
-        A diagnosis; where the gradient or products are not finite, one that says so and holds no
-        spectrum.
+        A diagnosis. If the gradient or a product is not finite, it says so and has no spectrum.
 
     Example:
         >>> from keras import ops
@@ -144,79 +98,78 @@ def diagnose(
     around = surroundings or Surroundings()
     size, before = operator.shape[0], operator.products
     gradient = operator.gradient()
-    hessian: Array | None = None
-    plan, wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
+    plan, is_wanted = exact_plan(size), size <= max(exact_limit, lanczos_steps)
     try:
         if not np.isfinite(gradient).all():
-            # Products may be finite all the same: those of a quadratic know no weights.
+            # Products may be finite nevertheless: those of a quadratic do not depend on weights.
             raise FloatingPointError("the gradient must be finite. Received NaN or infinity.")
-        if wanted and plan.fits:
-            spectrum = exact_eigenvalues(operator, plan.available_bytes)
-            hessian = spectrum.hessian
-            known = verdicts.from_exact(spectrum, size * operator.epsilon)
-        else:
-            found = lanczos(operator, lanczos_steps, seed)
-            known = verdicts.from_lanczos(found, size * operator.epsilon)
-        bend, shares = _along_gradient(operator, gradient, hessian, known, alignment_steps)
+        exact = plan if is_wanted and plan.fits else None
+        verdict, hessian = _spectrum(operator, exact, lanczos_steps, seed)
+        bend, shares = _along_gradient(operator, gradient, hessian, verdict, alignment_steps)
         norm = float(np.linalg.norm(gradient))
-        stable = _stability(operator, around.rule, known, hessian, (lanczos_steps, seed, norm))
+        stable = _stability(operator, around.rule, verdict, hessian, (lanczos_steps, seed, norm))
     except FloatingPointError as error:
-        spent = {"products": float(operator.products - before)}
+        products = {"products": float(operator.products - before)}
         findings = {"definiteness": str(error)}
-        return Curvature(spent, np.empty(0), "undetermined", "undetermined", findings)
-    kind, sentence = verdicts.kind_of_point(norm, gradient_tolerance, known.definiteness)
-    value = operator.value() if around.loss_at else 0.0
+        return Curvature(products, np.empty(0), "undetermined", "undetermined", findings)
+    kind, sentence = verdicts.kind_of_point(norm, gradient_tolerance, verdict.definiteness)
+    loss = operator.value() if around.loss_at else 0.0
+    tolerance = verdict.quantities["tolerance"]
     parts = [
-        ({}, {"critical_point": sentence, **known.findings}),
-        best_step(
-            gradient,
-            bend,
-            known.quantities["tolerance"],
-            around.loss_at,
-            value,
-            operator.epsilon,
-        ),
+        ({}, {"critical_point": sentence, **verdict.findings}),
+        best_step(gradient, bend, tolerance, around.loss_at, loss, operator.epsilon),
         stable,
         (shares, alignment_sentence(shares)),
     ]
     if around.batch_gradients is not None:
         parts.append(gradient_noise(around.batch_gradients, around.batch_size))
     quantities = {
-        **known.quantities,
+        **verdict.quantities,
         "gradient_norm": norm,
         "gradient_tolerance": gradient_tolerance,
         **{name: value for numbers, _ in parts for name, value in numbers.items()},
         "products": float(operator.products - before),
     }
     findings = {topic: text for _, sentences in parts for topic, text in sentences.items()}
-    if wanted and not plan.fits:
+    if is_wanted and not plan.fits:
         findings["exact"] = f"{plan.sentence} That does not fit, so Lanczos steps stand in for it."
-    return Curvature(quantities, known.eigenvalues, known.definiteness, kind, findings)
+    return Curvature(quantities, verdict.eigenvalues, verdict.definiteness, kind, findings)
+
+
+def _spectrum(
+    operator: HessianOperator, plan: ExactPlan | None, steps: int, seed: int
+) -> tuple[verdicts.Verdict, Array | None]:
+    """Return what the spectrum tells, exact where there is a plan for it, and the full Hessian."""
+    relative_tolerance = operator.shape[0] * operator.epsilon
+    if plan is None:
+        return verdicts.from_lanczos(lanczos(operator, steps, seed), relative_tolerance), None
+    spectrum = exact_eigenvalues(operator, plan.available_bytes)
+    return verdicts.from_exact(spectrum, relative_tolerance), spectrum.hessian
 
 
 def _along_gradient(
     operator: HessianOperator,
     gradient: Array,
     hessian: Array | None,
-    known: verdicts.Verdict,
+    verdict: verdicts.Verdict,
     steps: int,
 ) -> tuple[float, dict[str, float]]:
-    """gᵀHg, and how much of the gradient lies in the sharpest directions."""
-    numbers = known.quantities
+    """Return gᵀHg, and how much of the gradient lies in the sharpest directions."""
+    numbers = verdict.quantities
     if not gradient.any():
         return 0.0, {}
     if hessian is None:
-        return krylov_alignment(operator, gradient, steps, numbers["lambda_max"])
+        return lanczos_alignment(operator, gradient, steps, numbers["lambda_max"])
     bend = float(gradient @ hessian @ gradient)
-    # Where all eigenvalues are zero to what is known of them, no direction is the sharpest.
+    # If all eigenvalues are zero within their tolerance, no direction is the sharpest.
     is_flat = numbers["lambda_abs_max"] <= numbers["tolerance"]
-    return bend, {} if is_flat else exact_alignment(hessian, gradient, known.eigenvalues)
+    return bend, {} if is_flat else exact_alignment(hessian, gradient, verdict.eigenvalues)
 
 
 def _stability(
     operator: HessianOperator,
     rule: StepRule | str | None,
-    known: verdicts.Verdict,
+    verdict: verdicts.Verdict,
     hessian: Array | None,
     method: tuple[int, int, float],
 ) -> tuple[dict[str, float], dict[str, str]]:
@@ -224,9 +177,9 @@ def _stability(
         return {}, {}
     if isinstance(rule, str):
         return {}, {"stability": rule}
-    residual = known.quantities.get("lambda_max_residual", 0.0)
-    numbers = known.quantities
-    # What rounding may have made of zero is no negative curvature.
+    residual = verdict.quantities.get("lambda_max_residual", 0.0)
+    numbers = verdict.quantities
+    # A zero that rounding made negative is no negative curvature.
     low = numbers["lambda_min"] if numbers["lambda_min"] < -numbers["tolerance"] else 0.0
     return stability(
         operator, rule, numbers["lambda_max"], hessian, *method, residual=residual, lambda_min=low

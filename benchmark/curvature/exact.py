@@ -11,24 +11,24 @@ from benchmark.curvature.operators import Array, SymmetricOperator
 from benchmark.curvature.threads import OneThread
 
 SHARE_OF_FREE_MEMORY = 0.5
-"""What an exact spectrum may take by default, so that a process beside it still finds some."""
+"""The default limit of an exact spectrum, which leaves memory for other processes."""
 COPIES = 3
-"""Of the matrix at the peak of a diagnosis: itself, and two on the way to the one preconditioned;
-the eigenvalues are computed in one copy, and sharp eigenvectors take half of one besides."""
+"""Copies of the matrix at the peak of a diagnosis: the matrix and two more while it is
+preconditioned. Eigenvalues take one copy, and sharp eigenvectors half a copy more."""
 COLUMNS = 256
-"""Products a step; more gain nothing, and would cost memory that the plan does not count."""
+"""Products at once; more bring nothing and cost memory that the plan does not count."""
 FLOAT_BYTES = 8
 TRIAL_SIZE = 400
-"""Of the matrix whose eigenvalues are timed: some hundredths of a second."""
+"""Size of the matrix whose eigenvalues are timed, which takes some hundredths of a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactPlan:
-    """What the full matrix of n parameters costs, known before anything is computed.
+    """The cost of the full matrix of n parameters, known before anything is computed.
 
     Args:
         size: n.
-        available_bytes: that it may take, or nothing where nobody knows.
+        available_bytes: the memory that it may take, or ``None`` if that is unknown.
     """
 
     size: int
@@ -36,28 +36,28 @@ class ExactPlan:
 
     @property
     def products(self) -> int:
-        """Products with unit vectors: n."""
+        """The number of products, one for each unit vector: n."""
         return self.size
 
     @property
     def needed_bytes(self) -> int:
-        """Memory at the peak: the matrix three times in float64, and two blocks of columns."""
+        """The peak of memory: the matrix three times in float64, and two blocks of columns."""
         columns = min(COLUMNS, self.size)
         return FLOAT_BYTES * self.size * (COPIES * self.size + 2 * columns)
 
     @property
     def fits(self) -> bool:
-        """Whether that much may be taken."""
+        """Whether the matrix may take that much memory."""
         return self.available_bytes is None or self.needed_bytes <= self.available_bytes
 
     def seconds(self, block_seconds: float, block_size: int) -> float:
-        """About how long it takes on this machine, given the time of a block of products.
+        """Estimate the time on this machine from the time of a block of products.
 
-        The eigenvalues are taken to cost what those of a small matrix cost here, times the cube
-        of the sizes' ratio: too much rather than too little, for large ones are more efficient.
+        The eigenvalues of a small matrix are timed, and their time is multiplied by the cube of
+        the ratio of sizes. That is rather too much, because large matrices are more efficient.
 
         Args:
-            block_seconds: measured.
+            block_seconds: the measured time of a block.
             block_size: products in the block, ≥ 1.
         """
         products = -(-self.size // block_size) * block_seconds
@@ -84,12 +84,12 @@ class ExactPlan:
 
 
 def exact_plan(size: int, available_bytes: int | None = None) -> ExactPlan:
-    """State what a full matrix costs, and whether it fits.
+    """Return what a full matrix costs and whether it fits.
 
     Args:
         size: n, the number of parameters.
-        available_bytes: that it may take; by default half of what the machine has left. The
-            matrix lies in the memory of the processor, on a machine with a GPU too.
+        available_bytes: the memory that it may take; by default half of the free memory. The
+            matrix lies in the memory of the processor, also on a machine with a GPU.
 
     Example:
         >>> exact_plan(10_000, available_bytes=2**30).fits
@@ -102,10 +102,10 @@ def exact_plan(size: int, available_bytes: int | None = None) -> ExactPlan:
 
 
 def largest_exact_size(available_bytes: int) -> int:
-    """The largest number of parameters whose full matrix fits into some memory.
+    """Return the largest number of parameters whose full matrix fits into the memory.
 
     Args:
-        available_bytes: that it may take.
+        available_bytes: the memory that it may take.
 
     Example:
         >>> largest_exact_size(2**30)
@@ -125,8 +125,8 @@ class ExactSpectrum:
     Args:
         hessian: the symmetrised matrix ½ (H + Hᵀ), float64, shape (n, n).
         eigenvalues: ascending, float64, shape (n,).
-        asymmetry: ½ ‖H − Hᵀ‖ (Frobenius norm) before symmetrising. By Weyl's inequality no
-            eigenvalue moves by more for it, so it tells how far products can be trusted.
+        asymmetry: ½ ‖H − Hᵀ‖ (Frobenius norm) before symmetrising. By Weyl's inequality it moves
+            no eigenvalue by more than that, so it tells how far products can be trusted.
     """
 
     hessian: Array
@@ -140,14 +140,14 @@ def exact_hessian(
     """Form the matrix of a symmetric operator by vectorised products with the unit vectors.
 
     Args:
-        operator: n × n; it costs n products.
-        available_bytes: as of :func:`exact_plan`, which tells the cost beforehand.
+        operator: n × n; the matrix costs n products.
+        available_bytes: as in :func:`exact_plan`, which tells the cost beforehand.
 
     Returns:
         The symmetrised matrix, and the ``asymmetry`` of :class:`ExactSpectrum`.
 
     Raises:
-        MemoryError: it would not fit; nothing has been computed.
+        MemoryError: the matrix does not fit; nothing was computed.
     """
     size = operator.shape[0]
     plan = exact_plan(size, available_bytes)
@@ -161,13 +161,13 @@ def exact_hessian(
         last = min(first + COLUMNS, size)
         units = np.zeros((size, last - first))
         units[np.arange(first, last), np.arange(last - first)] = 1.0
-        # Products come as columns; rows lie together, and the matrix is symmetric.
+        # Products come as columns. Rows are contiguous, and the matrix is symmetric.
         matrix[first:last] = operator.matmat(units).T
     return matrix, symmetrise(matrix)
 
 
 def symmetrise(matrix: Array) -> float:
-    """Replace H by ½ (H + Hᵀ) in place; return ½ ‖H − Hᵀ‖.
+    """Replace H by ½ (H + Hᵀ) in place, and return ½ ‖H − Hᵀ‖.
 
     Args:
         matrix: H, shape (n, n).
@@ -194,10 +194,10 @@ def exact_eigenvalues(
 
     Args:
         operator: n × n; the eigenvalues cost about 4/3 n³ operations.
-        available_bytes: as of :func:`exact_plan`, which tells the cost beforehand.
+        available_bytes: as in :func:`exact_plan`, which tells the cost beforehand.
 
     Raises:
-        MemoryError: the matrix would not fit; nothing has been computed.
+        MemoryError: the matrix does not fit; nothing was computed.
         FloatingPointError: the Hessian has entries that are not finite.
 
     Example:
@@ -217,12 +217,12 @@ def exact_eigenvalues(
 def top_eigenpairs(matrix: Array, count: int) -> tuple[Array, Array]:
     """Return the largest eigenvalues of a symmetric matrix with their eigenvectors.
 
-    All eigenvectors would take three times the memory of the matrix; these take nothing of its
-    size, for the matrix is overwritten.
+    All eigenvectors would take three times the memory of the matrix. These few take little,
+    because the matrix is overwritten.
 
     Args:
-        matrix: shape (n, n); it is lost.
-        count: how many, from 1 to n.
+        matrix: shape (n, n); its content is lost.
+        count: the number of eigenvalues, from 1 to n.
 
     Returns:
         The eigenvalues, ascending, and orthonormal eigenvectors as columns.
@@ -234,6 +234,6 @@ def top_eigenpairs(matrix: Array, count: int) -> tuple[Array, Array]:
     """
     size = len(matrix)
     ends = (size - count, size - 1)
-    # Of the transpose, which is the same matrix in the order that LAPACK overwrites.
+    # The transpose is the same matrix, in the memory order that LAPACK can overwrite.
     values, vectors = eigh(matrix.T, subset_by_index=ends, overwrite_a=True, check_finite=False)
     return np.asarray(values, np.float64), np.asarray(vectors, np.float64)

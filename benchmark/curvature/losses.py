@@ -1,33 +1,119 @@
 """The training loss of a Keras model as a pure function of its weights."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from benchmark.backend import keras_internals
-from benchmark.curvature.checks import (
-    other_arithmetic,
-    refuse_other_arithmetic,
-    refuse_unfrozen_layers,
-)
 
+Tensor = Any
+Loss = Callable[..., Tensor]
+MEANS = ("sum_over_batch_size", "mean")
 PROBABILITIES = ("softmax", "sigmoid")
-"""Activations behind which Keras's cross-entropies look for logits."""
+"""Activations whose inputs Keras's cross-entropies use as logits."""
+RATES = ("rate", "dropout", "recurrent_dropout", "stddev")
+"""Names that Keras gives the strength of a random layer; at zero the layer has no effect."""
+
+
+def refuse_unfrozen_layers(model: keras.Model, *, training: bool) -> None:
+    """Refuse a model whose loss is no function of its weights and single examples.
+
+    A random layer gives a different loss at each call, and batch statistics make examples of a
+    chunk depend on each other, so neither has one Hessian. In inference mode Keras freezes both.
+
+    Args:
+        model: a built model.
+        training: whether it will be called in training mode.
+
+    Raises:
+        ValueError: a layer is random, or uses batch statistics, and is not frozen.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5, name="drop")])
+        >>> refuse_unfrozen_layers(model, training=False)
+        >>> refuse_unfrozen_layers(model, training=True)
+        Traceback (most recent call last):
+        ValueError: every layer must be deterministic. Received the random layer 'drop' \
+    (Dropout), which training=True leaves on. Take training=False, or set its rate to 0.
+    """
+    for layer in keras_internals.layers(model):
+        what = f"{layer.name!r} ({type(layer).__name__})"
+        if training and isinstance(layer, layers.BatchNormalization) and layer.trainable:
+            raise ValueError(
+                "every layer must treat examples one by one. Received batch statistics in "
+                f"{what}, which training=True leaves on. Take training=False, or set its "
+                "trainable to False."
+            )
+        if not _is_random(layer):
+            continue
+        if training:
+            raise ValueError(
+                f"every layer must be deterministic. Received the random layer {what}, which "
+                "training=True leaves on. Take training=False, or set its rate to 0."
+            )
+        if not _heeds_training(layer):
+            raise ValueError(
+                f"every layer must be deterministic. Received the random layer {what}, whose "
+                "call has no argument `training` that could freeze it. Give it one, or take it "
+                "out of the model."
+            )
+
+
+def other_arithmetic(model: keras.Model, dtype: str) -> keras.Layer | None:
+    """Return the first layer that computes floating-point numbers in another dtype, if any.
+
+    Args:
+        model: a built model.
+        dtype: the dtype that all layers should compute in.
+
+    Example:
+        >>> mixed = layers.Dense(1, dtype="mixed_float16", name="mixed")
+        >>> model = keras.Sequential([keras.Input((3,)), mixed])
+        >>> model.trainable_variables[0].dtype, other_arithmetic(model, "float32").name
+        ('float32', 'mixed')
+    """
+    for layer in keras_internals.layers(model):
+        if isinstance(layer, layers.InputLayer | keras.Model):
+            continue  # these compute nothing themselves
+        computes = layer.compute_dtype
+        if computes and keras.backend.is_float_dtype(computes) and computes != dtype:
+            return layer
+    return None
+
+
+def refuse_other_arithmetic(model: keras.Model, dtype: str) -> None:
+    """Refuse a model with a layer that computes in the wrong arithmetic.
+
+    Args:
+        model: a built model that was made for ``dtype``.
+        dtype: the dtype that all layers should compute in.
+
+    Raises:
+        ValueError: a layer does not; the tolerance for zero would be far too small.
+    """
+    layer = other_arithmetic(model, dtype)
+    if layer is not None:
+        raise ValueError(
+            f"every layer must compute in {dtype}. Received {layer.compute_dtype} in "
+            f"{layer.name!r} ({type(layer).__name__}), which keeps it in a copy of the model that "
+            f"asks for {dtype}. Let its get_config and constructor pass on `dtype`."
+        )
 
 
 def output_operation(model: keras.Model) -> Any:
-    """Return the layer or operation whose result a model gives.
+    """Return the layer or operation that makes the output of a model.
 
-    It is not the last one of ``model.layers``, which may lie on any branch, or be a model.
+    The last of ``model.layers`` may lie on any branch, or be a model itself.
 
     Args:
-        model: built. Of a subclassed one nobody knows without calling it.
+        model: a built model. The output of a subclassed model is unknown until it is called.
 
     Returns:
-        The operation, inside nested models too; nothing where it is not known.
+        The operation, also inside nested models; ``None`` if it is unknown.
 
     Example:
         >>> x = keras.Input((4,))
@@ -43,10 +129,10 @@ def output_operation(model: keras.Model) -> Any:
 
 
 def output_activation(operation: Any) -> str:
-    """Return ``"softmax"`` or ``"sigmoid"`` where an operation ends in one, else nothing.
+    """Return ``"softmax"`` or ``"sigmoid"`` if an operation ends in one, otherwise ``""``.
 
     Args:
-        operation: a layer with an activation or that is one, or one of ``keras.ops``.
+        operation: a layer that has or is an activation, or an operation of ``keras.ops``.
 
     Example:
         >>> output_activation(keras.layers.Dense(2, activation="softmax"))
@@ -60,34 +146,29 @@ def output_activation(operation: Any) -> str:
 
 
 def stands_for_logits(outputs: Any) -> bool:
-    """Whether Keras takes a cross-entropy of some outputs from the logits behind them.
+    """Return whether Keras computes a cross-entropy of these outputs from the logits behind them.
 
     Args:
-        outputs: what a model returned.
+        outputs: the outputs of a model.
     """
-    # Where a program is traced, TensorFlow's backend looks at the operation as well.
+    # While a program is traced, TensorFlow's backend looks at the operation as well.
     kind = getattr(getattr(outputs, "op", None), "type", "")
     return keras_internals.remembers_logits(outputs) or str(kind).lower() in PROBABILITIES
 
 
-Tensor = Any
-Loss = Callable[..., Tensor]
-MEANS = ("sum_over_batch_size", "mean")
-
-
 @dataclass(frozen=True, slots=True)
 class ComposedLoss:
-    """A mean loss in two parts, which the Gauss-Newton matrix tells apart.
+    """A mean loss in two parts, which the Gauss-Newton matrix treats differently.
 
         f(θ, x, y) = ℓ(z, y) + R,    (z, R) = forward(θ, x)
 
     Args:
         forward: ``(parameters, x, *state) -> (outputs z, penalty R)``; R is a scalar that
-            depends on the parameters, ``0.0`` where there is none.
+            depends on the parameters, or ``0.0``.
         of_outputs: ``(outputs, y) -> ℓ``, the mean over the examples.
         of_probabilities: whether ℓ is a cross-entropy of probabilities that the model's last
-            activation makes of logits; Keras takes such a loss of the logits behind z. Nothing
-            where only the outputs themselves can tell.
+            activation makes of logits; Keras computes such a loss from the logits behind z.
+            ``None`` if only the outputs themselves can tell.
 
     Example:
         >>> import numpy as np
@@ -116,28 +197,28 @@ def model_loss(
 
         f(parameters, x, y) = mean over examples of loss(y, model(x)) + the model's own losses
 
-    with the model in inference mode (no dropout, BatchNormalization by its moving averages);
-    its own losses are weight penalties.
+    The model runs in inference mode (no dropout, BatchNormalization with its moving averages).
+    Its own losses are weight penalties.
 
     Args:
-        model: a built model. It is not changed: for another ``dtype`` a copy is made, since a
-            float32 model casts whatever it is given to float32. So a model of mixed precision
-            gives the function that it computes up to the rounding of its half precision.
+        model: a built model. It is not changed: another ``dtype`` takes a copy, because a
+            float32 model casts all its inputs to float32. So a model of mixed precision
+            gives the function that it computes, apart from the rounding of its half precision.
         loss: a ``keras.losses.Loss``, a Keras loss name, or a function of (y_true, y_pred).
-        dtype: the arithmetic, ``"float64"`` or ``"float32"``. The default resolves small
-            eigenvalues that float32 drowns in rounding, for at most twice the time.
-        training: call the model as training does. Then every layer that is random or uses
+        dtype: the arithmetic, ``"float64"`` or ``"float32"``. The default takes at most twice the
+            time and resolves small eigenvalues that are lost in the rounding of float32.
+        training: call the model in training mode. Then every layer that is random or uses
             batch statistics must be frozen (rate 0, or ``trainable = False``).
 
     Returns:
         ``f(parameters, x, y, state=())``; ``parameters`` are like
-        ``model.trainable_variables``, and ``state`` like ``model.non_trainable_variables``,
-        which a model with moving averages or random layers needs.
+        ``model.trainable_variables``. A model with moving averages or random layers also needs
+        ``state``, like ``model.non_trainable_variables``.
 
     Raises:
-        ValueError: the loss does not take the mean over examples, or a layer is random or
-            mixes examples, so that there is no function to differentiate; or a layer computes
-            in another arithmetic, whatever it is told.
+        ValueError: the loss does not take the mean over examples; or a layer is random or
+            mixes examples, so that there is no function to differentiate; or a layer ignores
+            ``dtype``.
 
     Example:
         >>> import numpy as np
@@ -148,7 +229,7 @@ def model_loss(
         0.5
     """
     refuse_unfrozen_layers(model, training=training)
-    compute_loss = _values(loss)
+    compute_losses = _values(loss)
     twin = _in_dtype(model, dtype)
     needs_state = len(twin.non_trainable_variables)
 
@@ -170,17 +251,17 @@ def model_loss(
         return outputs, sum((ops.cast(penalty, dtype) for penalty in penalties), start=0.0)
 
     def of_outputs(outputs: Tensor, y: Tensor) -> Tensor:
-        mean = ops.mean(compute_loss(ops.convert_to_tensor(y), outputs))
-        # Keras's one-hot targets are float64 on JAX. (Never the other way: a float32 loss
-        # cast to float64 would hide its rounding.)
+        mean = ops.mean(compute_losses(ops.convert_to_tensor(y), outputs))
+        # Keras's one-hot targets are float64 on JAX. (Never cast a float32 loss to float64,
+        # which would hide its rounding.)
         return ops.cast(mean, dtype) if dtype == "float32" else mean
 
     return ComposedLoss(forward, of_outputs, _is_of_probabilities(model, loss))
 
 
 def _is_of_probabilities(model: keras.Model, loss: Any) -> bool | None:
-    found = keras.losses.get(loss)
-    name = type(found).__name__ + getattr(found, "__name__", "")
+    loss_function = keras.losses.get(loss)
+    name = type(loss_function).__name__ + getattr(loss_function, "__name__", "")
     if "crossentropy" not in name.lower():
         return False
     operation = output_operation(model)
@@ -189,21 +270,21 @@ def _is_of_probabilities(model: keras.Model, loss: Any) -> bool | None:
 
 def _values(loss: Any) -> Loss:
     """Return the loss of each example, free of the cast to float32 that Keras applies."""
-    found = keras.losses.get(loss)
-    if not isinstance(found, keras.losses.Loss):
-        return found
-    if found.reduction not in MEANS:
+    loss_function = keras.losses.get(loss)
+    if not isinstance(loss_function, keras.losses.Loss):
+        return loss_function
+    if loss_function.reduction not in MEANS:
         raise ValueError(
             f"the loss must have one of the reductions {', '.join(MEANS)}. "
-            f"Received {found.reduction!r} in {found.name}."
+            f"Received {loss_function.reduction!r} in {loss_function.name}."
         )
-    return found.call
+    return loss_function.call
 
 
 def _in_dtype(model: keras.Model, dtype: str) -> keras.Model:
-    """Return the model computing in ``dtype``: itself, or a copy with other weights."""
-    keeps = all(variable.dtype == dtype for variable in model.trainable_variables)
-    if keeps and not other_arithmetic(model, dtype):
+    """Return a model that computes in ``dtype``: the model itself, or a copy with new weights."""
+    has_dtype = all(variable.dtype == dtype for variable in model.trainable_variables)
+    if has_dtype and not other_arithmetic(model, dtype):
         return model
     serialized = keras.saving.serialize_keras_object(model)
     serialized.pop("compile_config", None)
@@ -228,3 +309,15 @@ def _with_dtype(entry: Any, dtype: str) -> Any:
 
 def _is_float(value: Any) -> bool:
     return value in ("float16", "bfloat16", "float32", "float64")
+
+
+def _is_random(layer: keras.Layer) -> bool:
+    draws = any(
+        isinstance(attribute, keras.random.SeedGenerator) for attribute in vars(layer).values()
+    )
+    rates = [rate for name in RATES if isinstance(rate := getattr(layer, name, None), int | float)]
+    return draws and (not rates or any(rates))
+
+
+def _heeds_training(layer: keras.Layer) -> bool:
+    return "training" in inspect.signature(layer.call).parameters

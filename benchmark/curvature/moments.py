@@ -16,8 +16,8 @@ class Estimate:
 
     Args:
         value: the estimate.
-        standard_error: of it; 0 where nothing random is in it.
-        degrees: of freedom of the standard error, samples less one.
+        standard_error: of the estimate; 0 if nothing in it is random.
+        degrees: of freedom of the standard error, one less than the samples.
     """
 
     value: float
@@ -25,7 +25,7 @@ class Estimate:
     degrees: int
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """An interval that holds the true value with about that probability (Student's t).
+        """Return an interval that holds the true value with about that probability (Student's t).
 
         Args:
             confidence: within (0, 1).
@@ -41,11 +41,11 @@ class Estimate:
 
 
 def mean_estimate(samples: Array, offset: float = 0.0) -> Estimate:
-    """The mean of independent samples, with the standard error s/√m.
+    """Return the mean of independent samples, with the standard error s/√m.
 
     Args:
         samples: m ≥ 2 of them.
-        offset: a known number that is added.
+        offset: a known number to add.
 
     Example:
         >>> mean_estimate(np.array([1.0, 2.0, 3.0]), offset=10.0)
@@ -57,11 +57,11 @@ def mean_estimate(samples: Array, offset: float = 0.0) -> Estimate:
 
 
 def jackknife_estimate(value: float, leave_one_out: Array) -> Estimate:
-    """A smooth function of means, with the standard error of the jackknife.
+    """Return a smooth function of means, with the standard error of the jackknife.
 
     Args:
-        value: from all m samples.
-        leave_one_out: the values without each sample in turn, shape (m,).
+        value: its value for all m samples.
+        leave_one_out: its values without each sample in turn, shape (m,).
 
     References:
         Efron and Stein, The jackknife estimate of variance, 1981.
@@ -72,7 +72,7 @@ def jackknife_estimate(value: float, leave_one_out: Array) -> Estimate:
 
 
 def t_quantile(confidence: float, degrees: int) -> float:
-    """How many standard errors reach to either side.
+    """Return how many standard errors an interval reaches to either side.
 
     Args:
         confidence: within (0, 1).
@@ -97,11 +97,11 @@ class Moments:
     Args:
         trace: Σ λᵢ.
         square: Σ λᵢ² = ‖H‖_F².
-        frobenius_norm: its root.
-        effective_rank: (Σ λᵢ)² / Σ λᵢ²: how many equal eigenvalues have these sums; between 1
-            and the rank where no eigenvalue is negative (a Gauss-Newton matrix). For others
-            take ``SpectralDensity.effective_rank``, which counts magnitudes.
-        products: spent.
+        frobenius_norm: its square root.
+        effective_rank: (Σ λᵢ)² / Σ λᵢ², the number of equal eigenvalues with the same sums. It is
+            between 1 and the rank if no eigenvalue is negative (a Gauss-Newton matrix). For other
+            matrices take ``SpectralDensity.effective_rank``, which counts magnitudes.
+        products: products made.
     """
 
     trace: Estimate
@@ -126,20 +126,20 @@ def estimate_moments(
         tr H = E zᵀHz,    ‖H‖_F² = E ‖Hz‖²
 
     Hutch++ spends a third of the products on an orthonormal basis Q of H S for random signs S,
-    in which the large eigenvalues lie, a third on H Q, and only the last third on chance:
+    which catches the large eigenvalues, and a third on H Q. Only the last third is random:
 
         tr H    = tr QᵀHQ + E zᵀPHPz,    P = I − QQᵀ
         ‖H‖_F²  = ‖HQ‖_F² + E ‖HPz‖²
 
-    Its standard error is that of the last third, so it is exact where H has rank ≤ products/3.
+    Only the last third has a standard error, so the result is exact if H has rank ≤ products/3.
 
     Args:
         operator: n × n, symmetric.
-        products: to spend; at least 6, or 2 for ``"hutchinson"``. The relative error of
+        products: how many to make; at least 6, or 2 for ``"hutchinson"``. The relative error of
             Hutchinson's method falls like 1/√products, that of Hutch++ on a positive
             semidefinite matrix like 1/products.
-        method: ``"hutch++"`` or ``"hutchinson"``. Hutchinson's needs memory for a few vectors
-            only, Hutch++ for ``products / 3`` vectors twice.
+        method: ``"hutch++"`` or ``"hutchinson"``. Hutchinson's method needs memory for a few
+            vectors, Hutch++ for twice ``products / 3`` vectors.
         seed: of the random signs, ≥ 0.
 
     Raises:
@@ -181,10 +181,10 @@ def estimate_moments(
 
 
 def effective_rank(eigenvalues: Array) -> float:
-    """(Σ |λ|)² / Σ λ² of a known spectrum; 0 where all are zero.
+    """Return (Σ |λ|)² / Σ λ² of a known spectrum; 0 if all eigenvalues are zero.
 
     Args:
-        eigenvalues: all of them.
+        eigenvalues: all eigenvalues.
 
     Example:
         >>> effective_rank(np.array([3.0, -3.0, 0.0]))
@@ -198,7 +198,7 @@ def effective_rank(eigenvalues: Array) -> float:
 def _samples(
     operator: SymmetricOperator, basis: Array, count: int, generator: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Return zᵀPHPz and ‖HPz‖² for some random z."""
+    """Return zᵀPHPz and ‖HPz‖² for random vectors z."""
     bends, lengths = np.empty(count), np.empty(count)
     for first in range(0, count, VECTORS_AT_ONCE):
         chosen = slice(first, min(first + VECTORS_AT_ONCE, count))
@@ -217,15 +217,15 @@ def _signs(generator: np.random.Generator, size: int, columns: int) -> Array:
 
 
 def _moments(traces: Array, squares: Array, products: int) -> Moments:
-    """Every quantity from independent estimates of the two sums."""
+    """Make every quantity from independent estimates of the two sums."""
     count = traces.size
     means = traces.mean(), squares.mean()
-    others = [(part.sum() - part) / (count - 1) for part in (traces, squares)]
+    leave_one_out = [(sums.sum() - sums) / (count - 1) for sums in (traces, squares)]
     return Moments(
         trace=mean_estimate(traces),
         square=mean_estimate(squares),
-        frobenius_norm=jackknife_estimate(float(np.sqrt(means[1])), np.sqrt(others[1])),
-        effective_rank=jackknife_estimate(_ratio(*means), _ratios(*others)),
+        frobenius_norm=jackknife_estimate(float(np.sqrt(means[1])), np.sqrt(leave_one_out[1])),
+        effective_rank=jackknife_estimate(_ratio(*means), _ratios(*leave_one_out)),
         products=products,
     )
 

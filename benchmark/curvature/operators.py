@@ -1,4 +1,4 @@
-"""Curvature at a point as a linear operator: whole, or one layer's diagonal block."""
+"""Curvature at a point as a linear operator: the whole matrix, or the block of one layer."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Tensor = Any
 
 
 class SymmetricOperator(Protocol):
-    """What :func:`~benchmark.curvature.lanczos` and the exact spectrum need of a matrix."""
+    """A symmetric matrix, as the functions for spectra see it."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -27,27 +27,27 @@ class SymmetricOperator(Protocol):
 
 
 def epsilon_of(operator: SymmetricOperator) -> float:
-    """Machine epsilon of the arithmetic inside an operator: float64's unless it says otherwise.
+    """Return machine epsilon of the arithmetic in an operator, by default that of float64.
 
     Args:
-        operator: any, such as a NumPy matrix behind ``scipy.sparse.linalg.aslinearoperator``.
+        operator: any operator, such as ``scipy.sparse.linalg.aslinearoperator(matrix)``.
     """
     return float(getattr(operator, "epsilon", np.finfo(np.float64).eps))
 
 
 def multiply(operator: SymmetricOperator, matrix: Array) -> Array:
-    """H V in float64, finite.
+    """Return H V in float64, after a check that it is finite.
 
     Args:
         operator: n × n.
-        matrix: V, shape (n, k). Where an operator multiplies blocks of a fixed size, of which
-            k vectors would leave most empty, they are multiplied one by one.
+        matrix: V, shape (n, k). If an operator multiplies blocks of a fixed size and k vectors
+            would leave most of a block empty, they are multiplied one by one.
 
     Raises:
         FloatingPointError: a product is not finite.
     """
     columns = matrix.shape[1]
-    # A block costs nearly as much as its vectors do singly.
+    # A block costs nearly as much as all its vectors one by one.
     if columns == 1 or 2 * columns < getattr(operator, "block_size", 0):
         product = np.stack([operator.matvec(column) for column in matrix.T], axis=1)
     else:
@@ -60,14 +60,14 @@ def multiply(operator: SymmetricOperator, matrix: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Derivatives:
-    """The compiled functions of a program of curvature.
+    """The compiled functions of a curvature program.
 
     Args:
         gradient: ``(parameters, *data) -> (loss, gradient)``, the gradient flat.
         product: ``(parameters, vector, *data) -> H v``, both flat.
         products: ``(parameters, rows, *data)`` -> H v for each of ``block_size`` rows v.
         block_size: how many vectors ``products`` takes.
-        dtype: of all tensors.
+        dtype: the dtype of all tensors.
     """
 
     gradient: Callable[..., tuple[Tensor, Tensor]]
@@ -80,16 +80,16 @@ class Derivatives:
 class CurvatureOperator:
     """A curvature matrix of a mean loss at given weights, over given data, never formed.
 
-    Vectors are flat, in the order of the parameters, each row by row; they come and go in
-    float64. Over chunks c of n_c among n examples, products are summed in float64, in the
-    order of the chunks, so that they are the same at every call:
+    Vectors are flat and in float64: the parameters in their order, each row by row. Products over
+    chunks c with n_c of n examples are summed in float64 in a fixed order, so that they are the
+    same at every call:
 
         H v = Σ_c (n_c / n) H_c v
 
     Args:
-        derivatives: compiled.
+        derivatives: the compiled functions.
         parameters: the weights.
-        chunks: of the data, each with its share n_c / n; gone through once a product.
+        chunks: the data in chunks, each with its share n_c / n; each product reads them once.
 
     Example:
         >>> from benchmark.curvature import HessianProgram
@@ -117,7 +117,7 @@ class CurvatureOperator:
         self.parameter_slices = tuple(map(slice, [0, *map(int, ends[:-1])], map(int, ends)))
         """Where the entries of each parameter lie in a flat vector."""
         self.products = 0
-        """How many vectors the Hessian has been multiplied by, over all data each."""
+        """Products so far, each over all data."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -139,7 +139,7 @@ class CurvatureOperator:
         return self._first_order()[0]
 
     def gradient(self) -> Array:
-        """Return the gradient of the mean loss, shape (n,); computed once."""
+        """Return the gradient of the mean loss, shape (n,); it is computed once."""
         return self._first_order()[1].copy()
 
     def matvec(self, vector: Array) -> Array:
@@ -213,16 +213,16 @@ class CurvatureOperator:
 
 
 class HessianOperator(CurvatureOperator):
-    """The Hessian H = ∇²f; made by :meth:`benchmark.curvature.HessianProgram.at`."""
+    """The Hessian H = ∇²f, from :meth:`benchmark.curvature.HessianProgram.at`."""
 
 
 class GaussNewtonOperator(CurvatureOperator):
-    """The Gauss-Newton matrix; made by :meth:`benchmark.curvature.GaussNewtonProgram.at`."""
+    """The Gauss-Newton matrix, from :meth:`benchmark.curvature.GaussNewtonProgram.at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockOperator:
-    """H[s, s] of a symmetric operator H, itself one; see :func:`block_operator`."""
+    """The operator H[s, s] for a symmetric operator H; see :func:`block_operator`."""
 
     whole: SymmetricOperator
     entries: slice
@@ -240,17 +240,17 @@ class BlockOperator:
 
     @property
     def block_size(self) -> int:
-        """How many vectors :meth:`matmat` multiplies at once; 0 where any number suits."""
+        """How many vectors :meth:`matmat` multiplies at once; 0 if any number will do."""
         return int(getattr(self.whole, "block_size", 0))
 
     def matvec(self, vector: Array) -> Array:
-        """H[s, s] v for v of shape (k,)."""
+        """Return H[s, s] v for v of shape (k,)."""
         padded = np.zeros(self.whole.shape[0])
         padded[self.entries] = np.ravel(vector)
         return self.whole.matvec(padded)[self.entries]
 
     def matmat(self, matrix: Array) -> Array:
-        """H[s, s] V for V of shape (k, columns)."""
+        """Return H[s, s] V for V of shape (k, columns)."""
         padded = np.zeros((self.whole.shape[0], matrix.shape[1]))
         padded[self.entries] = matrix
         return self.whole.matmat(padded)[self.entries]
@@ -260,12 +260,12 @@ def block_operator(operator: SymmetricOperator, entries: slice) -> BlockOperator
     """Return a diagonal block of a symmetric operator as an operator of its own.
 
     Its eigenvalues are those of the loss along these parameters alone. By Cauchy's interlacing
-    theorem they lie within the spectrum of the whole, so the largest of all blocks is a lower
-    bound of its largest eigenvalue.
+    theorem they lie within the spectrum of the whole matrix, so the largest over all blocks is a
+    lower bound of its largest eigenvalue.
 
     Args:
         operator: n × n.
-        entries: of a flat vector: one of ``CurvatureOperator.parameter_slices``, or of
+        entries: a slice of a flat vector, from ``CurvatureOperator.parameter_slices`` or
             :func:`layer_slices`.
 
     Example:
@@ -279,36 +279,36 @@ def block_operator(operator: SymmetricOperator, entries: slice) -> BlockOperator
 
 
 def layer_slices(variables: Sequence[Any]) -> dict[str, slice]:
-    """Tell where the parameters of each layer lie in a flat vector.
+    """Return where the parameters of each layer lie in a flat vector.
 
     Args:
-        variables: ``model.trainable_variables``; those of a layer stand side by side there.
+        variables: ``model.trainable_variables``, in which those of a layer are adjacent.
 
     Returns:
         A slice for each layer, by its path in the model.
 
     Raises:
-        ValueError: the variables of a layer stand apart.
+        ValueError: the variables of a layer are not adjacent.
 
     Example:
         >>> import keras
         >>> hidden, top = keras.layers.Dense(3, name="hidden"), keras.layers.Dense(1, name="top")
         >>> model = keras.Sequential([keras.Input((2,)), hidden, top])
-        >>> {name.split("/")[-1]: place for name, place in
+        >>> {name.split("/")[-1]: entries for name, entries in
         ...  layer_slices(model.trainable_variables).items()}
         {'hidden': slice(0, 9, None), 'top': slice(9, 13, None)}
     """
-    found: dict[str, slice] = {}
+    slices: dict[str, slice] = {}
     first = 0
     for variable in variables:
         name = variable.path.rpartition("/")[0]
         last = first + int(np.prod(variable.shape))
-        begin = found[name].start if name in found else first
-        if name in found and found[name].stop != first:
+        begin = slices[name].start if name in slices else first
+        if name in slices and slices[name].stop != first:
             raise ValueError(
                 "the variables of a layer must stand side by side. "
                 f"Received those of {name!r} apart. Pass model.trainable_variables."
             )
-        found[name] = slice(begin, last)
+        slices[name] = slice(begin, last)
         first = last
-    return found
+    return slices

@@ -1,4 +1,4 @@
-"""What curvature says of a step: the best one along the gradient, and the limit of a method's."""
+"""What curvature tells about steps: the best one along the gradient, and stability limits."""
 
 import math
 from collections.abc import Callable
@@ -10,12 +10,13 @@ from benchmark.curvature.exact import symmetrise
 from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
 
-Found = tuple[dict[str, float], dict[str, str]]
+Finding = tuple[dict[str, float], dict[str, str]]
+"""Quantities by name, and sentences by topic."""
 MODEL = "so on the quadratic model steps"
 STABLE = "so steps are stable"
 GROW = f"{MODEL} grow along the sharpest direction"
 MEASURABLE = 1000
-"""Of how many machine epsilons of the loss a decrease must be: its share is then right to 1 %."""
+"""A decrease must be this many machine epsilons of the loss, so that its share is right to 1 %."""
 Root = Callable[[Array], Array]
 
 
@@ -24,14 +25,14 @@ class StepRule:
     """How a method steps, as far as its stability goes.
 
     Args:
-        learning_rate: η > 0, of the next step or the last.
-        limit: what η·λmax must stay below on a quadratic: 2 for gradient descent.
-        root: P^(-1/2) V for the columns of V, shape (n, k), symmetric and positive definite,
-            where the method steps along P⁻¹ g: λmax is then that of P^(-1/2) H P^(-1/2), which
-            has the eigenvalues of P⁻¹ H. Without it P is the identity.
-        radius: ρ ≥ 0, where the gradient is taken at W + ρ g / ‖g‖; the limit is then lower,
+        learning_rate: η > 0 of the next step or the last.
+        limit: η·λmax must stay below it on a quadratic; 2 for gradient descent.
+        root: for a method that steps along P⁻¹ g: P^(-1/2) V for the columns of V, shape (n, k),
+            symmetric and positive definite. λmax is then that of P^(-1/2) H P^(-1/2), which has
+            the eigenvalues of P⁻¹ H. Without it P is the identity.
+        radius: ρ ≥ 0, for a method that takes the gradient at W + ρ g / ‖g‖; it lowers the limit,
             see :func:`ascended`.
-        note: what is to be said of the limit.
+        note: a sentence about the limit.
     """
 
     learning_rate: float
@@ -42,11 +43,11 @@ class StepRule:
 
 
 class SteppedOperator:
-    """P^(-1/2) H P^(-1/2) of a rule of steps, symmetric as H is.
+    """The operator P^(-1/2) H P^(-1/2) of a step rule, which is symmetric like H.
 
     Args:
         operator: H, n × n.
-        root: of the rule: P^(-1/2) V for the columns of V.
+        root: that of the rule: P^(-1/2) V for the columns of V.
 
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
@@ -64,34 +65,34 @@ class SteppedOperator:
         return self._operator.shape
 
     def matvec(self, vector: Array) -> Array:
-        """The product with a vector of shape (n,)."""
+        """Return the product with a vector of shape (n,)."""
         product = self._operator.matvec(self._root(vector[:, None])[:, 0])
         return self._root(product[:, None])[:, 0]
 
     def matmat(self, matrix: Array) -> Array:
-        """The products with the columns of a matrix of shape (n, k)."""
+        """Return the products with the columns of a matrix of shape (n, k)."""
         return self._root(self._operator.matmat(self._root(matrix)))
 
     def of_matrix(self, hessian: Array) -> Array:
-        """The whole matrix, from that of H."""
+        """Return the whole matrix, given that of H."""
         whole = self._root(self._root(hessian).T)
-        symmetrise(whole)  # in place, for the matrix may be large
+        symmetrise(whole)  # in place, because the matrix may be large
         return whole
 
 
 def ascended(rule: StepRule, gradient_norm: float) -> float:
     """Return the limit of η·λmax of a rule whose gradient is taken at W + ρ g / ‖g‖.
 
-    On a quadratic that gradient is (H + ρ H² / ‖g‖) W. With ‖g‖ held fixed, what must stay below
-    the limit ℓ of the method without ascent is η λ (1 + ρ λ / ‖g‖), so that
+    On a quadratic that gradient is (H + ρ H² / ‖g‖) W. While ‖g‖ is held fixed, η λ (1 + ρ λ / ‖g‖)
+    must stay below the limit ℓ of the method without ascent, so that
 
         η·λmax < η ‖g‖ / (2 ρ) · (√(1 + 4 ℓ ρ / (η ‖g‖)) − 1)
 
-    It falls with ‖g‖: on a quadratic the weights come no nearer to the minimum than where it is
-    met.
+    The limit falls with ‖g‖: on a quadratic the weights approach the minimum only until they reach
+    the limit.
 
     Args:
-        rule: with η, ℓ, and ρ, which may be 0.
+        rule: holds η, ℓ, and ρ, which may be 0.
         gradient_norm: ‖g‖; > 0 where ρ > 0.
 
     Example:
@@ -105,7 +106,7 @@ def ascended(rule: StepRule, gradient_norm: float) -> float:
     """
     if rule.radius == 0:
         return rule.limit
-    # The formula without its cancellation where ρ is small.
+    # The same formula, rearranged so that nothing cancels if ρ is small.
     ascent = rule.radius / (rule.learning_rate * gradient_norm)
     return 2 * rule.limit / (1 + math.sqrt(1 + 4 * rule.limit * ascent))
 
@@ -117,23 +118,23 @@ def best_step(
     loss_at: Callable[[Array], float] | None = None,
     loss: float = 0.0,
     epsilon: float = float(np.finfo(np.float64).eps),
-) -> Found:
-    """Find the step along −g that is best on the quadratic model, and what it really gains.
+) -> Finding:
+    """Find the best step along −g on the quadratic model, and how much it lowers the loss.
 
-        f(W − α g) ≈ f(W) − α gᵀg + ½ α² gᵀHg    is smallest at    α* = gᵀg / gᵀHg,
-        where the model has fallen by ½ (gᵀg)² / gᵀHg
+        f(W − η g) ≈ f(W) − η gᵀg + ½ η² gᵀHg    is smallest at    η = α* = gᵀg / gᵀHg,
+        where the model is lower by ½ (gᵀg)² / gᵀHg
 
     Args:
         gradient: g, shape (n,).
         bend: gᵀHg.
-        tolerance: how exactly gᵀHg / gᵀg is known.
-        loss_at: the loss at W + a vector of shape (n,); without it nothing is measured.
+        tolerance: the error of gᵀHg / gᵀg.
+        loss_at: the loss at W plus a vector of shape (n,); without it nothing is measured.
         loss: f(W), used with ``loss_at``.
-        epsilon: machine epsilon of the arithmetic that the losses come from.
+        epsilon: machine epsilon of the arithmetic of the losses.
 
     Returns:
-        ``optimal_step``, ``predicted_decrease`` and ``measured_decrease`` as far as there are
-        any, and a sentence. A decrease that rounding of the loss would hide is not measured.
+        ``optimal_step``, ``predicted_decrease`` and ``measured_decrease`` as far as they exist,
+        and a sentence. A decrease below the rounding of the loss is not measured.
 
     Example:
         >>> found, _ = best_step(np.array([2.0]), 8.0, 1e-12, lambda shift: 0.0, 1.0)
@@ -152,15 +153,15 @@ def best_step(
         return {}, {
             topic: "gᵀHg < 0: the quadratic model has no minimum along −g, so α* is absent."
         }
-    # Not square², which leaves the range of float64 long before the quotient does.
+    # square² would overflow float64 long before the quotient does.
     step = square / bend
     predicted = step * square / 2
-    found = {"optimal_step": step, "predicted_decrease": predicted}
+    quantities = {"optimal_step": step, "predicted_decrease": predicted}
     sentence = f"α* = {step:.3g} along −g should lower the loss by {predicted:.3g}"
     if loss_at is None:
-        return found, {topic: f"{sentence}."}
+        return quantities, {topic: f"{sentence}."}
     measured, words = _measured(predicted, loss, loss_at, -step * gradient, epsilon)
-    return found | measured, {topic: f"{sentence}{words}"}
+    return quantities | measured, {topic: f"{sentence}{words}"}
 
 
 def _measured(
@@ -170,12 +171,12 @@ def _measured(
     shift: Array,
     epsilon: float,
 ) -> tuple[dict[str, float], str]:
-    """What the best step gains, as a number where that is known, and how a sentence ends."""
+    """Return the measured decrease, if it can be measured, and the end of the sentence."""
     if not predicted > MEASURABLE * epsilon * abs(loss):
-        return {}, f": too little to be measured beside the loss, {loss:.3g}."
+        return {}, f": too little to measure in a loss of {loss:.3g}."
     measured = loss - loss_at(shift)
     if not np.isfinite(measured):
-        return {}, ", and leads where the loss is not finite."
+        return {}, ", but the loss is not finite there."
     word = "lowers it by" if measured >= 0 else "raises it by"
     share = 100 * measured / predicted
     return {"measured_decrease": measured}, (
@@ -193,25 +194,25 @@ def stability(
     gradient_norm: float = 0.0,
     residual: float = 0.0,
     lambda_min: float = 0.0,
-) -> Found:
+) -> Finding:
     """Compare η·λmax with the limit of a method.
 
-    A Ritz value θ is no larger than λmax, and an eigenvalue lies within its residual r. So the
-    verdict is that steps grow where θ is beyond the limit, and that they are stable only where
-    θ + r is below it; between the two there is no verdict. The limit is about directions in which
-    the loss curves upwards: along those of negative curvature steps grow whatever η is, as a
-    descent should.
+    A Ritz value θ is no larger than λmax, and an eigenvalue lies within its residual r. So steps
+    grow if θ is above the limit, and they are stable only if θ + r is below it; in between there
+    is no verdict. The limit applies to directions in which the loss curves upwards. Along negative
+    curvature steps grow for every η, as they should in a descent.
 
     Args:
         operator: the Hessian H.
         rule: how the method steps.
-        lambda_max: of H, or the largest Ritz value.
-        hessian: the matrix of H where it is known; its preconditioned eigenvalue is exact then.
-        steps: of Lanczos' method for a preconditioned Hessian otherwise.
+        lambda_max: the largest eigenvalue of H, or the largest Ritz value.
+        hessian: the matrix of H if it is known; its preconditioned eigenvalue is then exact.
+        steps: products of Lanczos' method for a preconditioned Hessian otherwise.
         seed: of its start vector.
         gradient_norm: ‖g‖, for a rule with a radius.
-        residual: of the largest Ritz value of H.
-        lambda_min: of H, or the smallest Ritz value; 0 where none is known to be negative.
+        residual: that of the largest Ritz value of H.
+        lambda_min: the smallest eigenvalue of H, or the smallest Ritz value; 0 if none is known
+            to be negative.
 
     Returns:
         ``scaled_sharpness`` η·λmax, ``stability_limit``, with a preconditioner
@@ -223,46 +224,53 @@ def stability(
         Sharpness-aware minimization and the edge of stability, 2024.
     """
     if rule.radius and not gradient_norm > 0:
-        return {}, {"stability": "‖g‖ is zero, where the limit of an ascent along g is not known."}
-    found: dict[str, float] = {}
+        return {}, {"stability": "‖g‖ is zero, so the limit of an ascent along g is not known."}
+    quantities: dict[str, float] = {}
     name = "λ_max"
     if rule.root is not None:
         name = "λ_max(P⁻¹H)"
         stepped = SteppedOperator(operator, rule.root)
-        if hessian is not None:
-            lambda_max = float(np.linalg.eigvalsh(stepped.of_matrix(hessian))[-1])
-        else:
-            ritz = lanczos(stepped, steps, seed)
-            lambda_max = float(ritz.ritz_values[-1])
-            rounding = operator.shape[0] * epsilon_of(operator)
-            residual = float(ritz.residuals[-1] + rounding * np.abs(ritz.ritz_values).max())
-        found["preconditioned_lambda_max"] = lambda_max
+        rounding = operator.shape[0] * epsilon_of(operator)
+        lambda_max, residual = _largest_eigenvalue(stepped, hessian, rounding, steps, seed)
+        quantities["preconditioned_lambda_max"] = lambda_max
     sharpness = rule.learning_rate * lambda_max
     limit = ascended(rule, gradient_norm)
     if not np.isfinite([sharpness, limit]).all():
         reason = f"η = {rule.learning_rate:.3g} and {name} = {lambda_max:.3g}"
         return {}, {"stability": f"η·{name} is not known: {reason}."}
-    found |= {"scaled_sharpness": sharpness, "stability_limit": limit}
-    sign = "=" if hessian is not None else "≥"
+    quantities |= {"scaled_sharpness": sharpness, "stability_limit": limit}
     if hessian is not None:
-        verdict = f": {_exact_verdict(sharpness, limit, operator.shape[0] * epsilon_of(operator))}"
+        sign, rounding = "=", operator.shape[0] * epsilon_of(operator)
+        verdict = f": {_exact_verdict(sharpness, limit, rounding)}"
     else:
+        sign = "≥"
         verdict = _bounded_verdict(sharpness, sharpness + rule.learning_rate * residual, limit)
     if lambda_min < 0:
         verdict = verdict.replace(STABLE, f"{STABLE} where the loss curves upwards")
     if _swings_below(rule, lambda_min, gradient_norm):
         verdict = (
-            f", of the limit {limit:.3g}; but the ascent turns g around along λ_min = "
-            f"{lambda_min:.3g}, beyond the limit too, {MODEL} grow there"
+            f", and the limit is {limit:.3g}; but along λ_min = {lambda_min:.3g} the ascent "
+            f"reverses g and exceeds the limit too, {MODEL} grow there"
         )
     sentence = f"η·{name} {sign} {sharpness:.3g}{verdict}. {rule.note}".strip()
-    return found, {"stability": sentence}
+    return quantities, {"stability": sentence}
+
+
+def _largest_eigenvalue(
+    stepped: SteppedOperator, hessian: Array | None, rounding: float, steps: int, seed: int
+) -> tuple[float, float]:
+    """Return λmax of the preconditioned matrix, or its largest Ritz value, and the residual."""
+    if hessian is not None:
+        return float(np.linalg.eigvalsh(stepped.of_matrix(hessian))[-1]), 0.0
+    ritz = lanczos(stepped, steps, seed)
+    residual = ritz.residuals[-1] + rounding * np.abs(ritz.ritz_values).max()
+    return float(ritz.ritz_values[-1]), float(residual)
 
 
 def _swings_below(rule: StepRule, lambda_min: float, gradient_norm: float) -> bool:
-    """Whether η λ (1 + ρ λ / ‖g‖) is beyond the limit at a negative λ, where it is positive again.
+    """Return whether η λ (1 + ρ λ / ‖g‖) exceeds the limit at a negative λ.
 
-    It falls with λ there, so that an upper bound of λmin is enough.
+    It is positive there if |λ| is large, and falls with λ, so an upper bound of λmin is enough.
     """
     if not rule.radius or lambda_min >= 0:
         return False
@@ -272,7 +280,7 @@ def _swings_below(rule: StepRule, lambda_min: float, gradient_norm: float) -> bo
 
 def _exact_verdict(sharpness: float, limit: float, rounding: float) -> str:
     if sharpness <= 0:
-        return "the loss curves upwards nowhere, so no rate is too large for it"
+        return "the loss curves upwards in no direction, so no learning rate is too large"
     if abs(sharpness - limit) <= rounding * limit:
         return f"at the limit, {MODEL} neither shrink nor grow along the sharpest direction"
     if sharpness < limit:
@@ -281,7 +289,7 @@ def _exact_verdict(sharpness: float, limit: float, rounding: float) -> str:
 
 
 def _bounded_verdict(sharpness: float, upper: float, limit: float) -> str:
-    """The same of a lower bound, and of what it reaches to with its residual."""
+    """Return the verdict from a lower bound and an upper bound, which includes the residual."""
     if sharpness > limit:
         return f": above the limit {limit:.3g}, {GROW}"
     if upper >= limit:

@@ -1,11 +1,11 @@
-"""Places on a symmetric logarithmic axis, for eigenvalues of both signs over many decades."""
+"""A symmetric logarithmic axis, for eigenvalues of both signs over many decades."""
 
 from typing import Any
 
 import numpy as np
 
 DENSITY_DECADES = 4
-"""Of the axis that a spectral density is drawn on, on either side of its linear middle."""
+"""Decades of the axis of a spectral density on either side of its linear middle."""
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -14,7 +14,7 @@ def linear_until(values: Any, decades: int = 6) -> float:
 
     Args:
         values: numbers.
-        decades: how far below.
+        decades: how far below the largest size.
 
     Example:
         >>> linear_until([-2.0, 50.0])
@@ -39,24 +39,24 @@ def symlog(values: Any, unit: float) -> Array:
     return np.asarray(np.sign(array) * np.log10(1 + np.abs(array) / unit))
 
 
-def inverse_symlog(places: Any, unit: float) -> Array:
-    """Return the numbers that :func:`symlog` puts at some places.
+def inverse_symlog(positions: Any, unit: float) -> Array:
+    """Return the numbers from their positions on the axis, the inverse of :func:`symlog`.
 
     Example:
         >>> inverse_symlog(symlog([-3.0, 0.5], 0.1), 0.1).round(12).tolist()
         [-3.0, 0.5]
     """
-    array = np.asarray(places, dtype=float)
+    array = np.asarray(positions, dtype=float)
     return np.asarray(np.sign(array) * unit * (10.0 ** np.abs(array) - 1))
 
 
 def edges(values: Any, unit: float, count: int = 60) -> Array:
-    """Return the ends of bins that hold all values, and zero.
+    """Return the edges of bins that cover all values and zero.
 
     Args:
         values: numbers.
         unit: the half-width of the linear middle.
-        count: of bins.
+        count: the number of bins.
     """
     low, high = symlog([min(np.min(values), 0.0), max(np.max(values), 0.0)], unit)
     return np.linspace(low - 0.1, high + 0.1, count + 1)

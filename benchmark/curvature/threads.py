@@ -1,4 +1,4 @@
-"""One thread for the linear algebra of spectra, so that they round alike on any machine."""
+"""One thread for the linear algebra of spectra, so that they round alike on every machine."""
 
 from contextlib import ContextDecorator
 from functools import cache
@@ -12,11 +12,10 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 
 
 class OneThread(ContextDecorator):
-    """While it is open, BLAS and LAPACK of NumPy and SciPy compute with one thread.
+    """A context in which BLAS and LAPACK of NumPy and SciPy compute with one thread.
 
-    How a product or a decomposition is shared between threads decides how its sums are
-    rounded. Several threads of Python may open it at once: the number is restored when the last
-    of them has left.
+    The way a product or a decomposition is split between threads decides how its sums are
+    rounded. Several Python threads may enter at once; the last one to leave restores the number.
 
     Example:
         >>> with OneThread():
@@ -52,14 +51,14 @@ class OneThread(ContextDecorator):
 
 @cache
 def _controller() -> ThreadpoolController:
-    """The libraries of both packages, which are loaded by their first use at the latest."""
+    """The BLAS libraries of NumPy and SciPy; a first use makes sure that both are loaded."""
     eigh_tridiagonal(np.ones(2), np.ones(1))
     return ThreadpoolController()
 
 
 def _take_control() -> None:
-    """Let this thread set the number, which threadpoolctl keeps to whoever set it before.
+    """Let this thread set the number of threads.
 
-    From any other thread a limit is passed over without a word.
+    threadpoolctl reserves that to the thread that set it first, and silently ignores all others.
     """
     OpenBLASController.clear_controlling_thread(force=True)

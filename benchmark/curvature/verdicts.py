@@ -1,4 +1,4 @@
-"""From eigenvalues, or Ritz values and their residuals, to what may be claimed."""
+"""What follows from eigenvalues, or from Ritz values and their residuals."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from benchmark.curvature.lanczos import LanczosResult
 from benchmark.curvature.operators import Array
 
 VISIBLE = 1e-3
-"""The relative error that shows in a number of three digits."""
+"""A relative error above this is visible in a number with three digits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """The part of :class:`benchmark.curvature.Curvature` that the spectrum decides."""
+    """The part of :class:`benchmark.curvature.Curvature` that follows from the spectrum."""
 
     quantities: dict[str, float]
     eigenvalues: Array
@@ -23,24 +23,27 @@ class Verdict:
 
 
 def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
-    """Judge a full spectrum.
+    """Evaluate a full spectrum.
 
     Args:
         spectrum: all n eigenvalues.
-        relative_tolerance: what counts as zero, as a share of max |λ|: n × machine epsilon.
-            Where the products were less symmetric than that, their asymmetry counts.
+        relative_tolerance: a share of max |λ| that counts as zero: n × machine epsilon. If the
+            products are less symmetric than that, their asymmetry counts instead.
     """
     values = spectrum.eigenvalues
     quantities = _extremes(values, relative_tolerance) | {"exact": 1.0}
     largest, rounding = quantities["lambda_abs_max"], quantities["tolerance"]
-    # What products that are not symmetric add to an eigenvalue is no sign of curvature.
+    # The error of an eigenvalue from asymmetric products is no sign of curvature.
     tolerance = quantities["tolerance"] = max(rounding, spectrum.asymmetry)
+    for name in ("lambda_max", "lambda_min"):
+        if abs(quantities[name]) <= tolerance:  # what rounding made of zero has no digits
+            quantities[name] = 0.0
     smallest = float(np.abs(values).min())
     negative, positive = int((values < -tolerance).sum()), int((values > tolerance).sum())
     zero = values.size - negative - positive
     if smallest > tolerance:
         quantities["lambda_abs_min"] = smallest
-    else:  # what rounding made of zero is no value
+    else:  # a zero with rounding is no value
         quantities["lambda_abs_min_upper_bound"] = smallest + tolerance
     quantities |= {
         "negative": float(negative),
@@ -60,7 +63,7 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
         quantities["condition_number"] = largest / smallest
         findings["condition_number"] = _exact_condition(largest, smallest, tolerance)
     elif largest > tolerance:
-        # Each eigenvalue is known to within the tolerance.
+        # Each eigenvalue is known up to the tolerance.
         bound = max(1.0, (largest - tolerance) / (smallest + tolerance))
         quantities["condition_number_lower_bound"] = bound
         findings["condition_number"] = (
@@ -74,29 +77,29 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
     return Verdict(quantities, values, definiteness, findings)
 
 
-def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
-    """Judge Ritz values: extremes with residuals, bounds for κ and for the counts.
+def from_lanczos(ritz: LanczosResult, relative_tolerance: float) -> Verdict:
+    """Evaluate Ritz values: extremes with residuals, bounds for κ and for the counts.
 
-    Ritz values lie inside the spectrum, so max |θ| ≤ max |λ|, and each θᵢ has an eigenvalue
-    within its residual rᵢ (with the tolerance for rounding); hence κ ≥ max |θ| / min (|θᵢ| + rᵢ).
+    Ritz values lie inside the spectrum, so max |θ| ≤ max |λ|. Each θᵢ has an eigenvalue within its
+    residual rᵢ (plus the tolerance for rounding). Hence κ ≥ max |θ| / min (|θᵢ| + rᵢ).
 
     Args:
-        found: fewer Ritz values than there are eigenvalues.
-        relative_tolerance: what counts as zero, as a share of max |θ|: n × machine epsilon.
+        ritz: fewer Ritz values than there are eigenvalues.
+        relative_tolerance: a share of max |θ| that counts as zero: n × machine epsilon.
     """
-    values = found.ritz_values
+    values = ritz.ritz_values
     quantities = _extremes(values, relative_tolerance)
     largest, tolerance = quantities["lambda_abs_max"], quantities["tolerance"]
-    # A residual of 1e-30 says that the method has converged, not that products are so exact.
-    residuals = found.residuals + tolerance
+    # A residual of 1e-30 shows that the method converged, not that products are that exact.
+    residuals = ritz.residuals + tolerance
     quantities |= {
         "exact": 0.0,
         "lambda_max_residual": float(residuals[-1]),
         "lambda_min_residual": float(residuals[0]),
     }
-    steps = f"{found.steps} Lanczos steps"
+    steps = f"{ritz.steps} Lanczos steps"
     if not values.any() and not residuals.any():
-        # A random vector is almost surely in no null space but that of the zero matrix.
+        # A random vector almost surely lies in no null space except that of the zero matrix.
         sentence = f"The Hessian is zero: {steps} from random vectors found nothing else."
         return Verdict(quantities, values, "zero", {"definiteness": sentence})
     negative, positive = int((values < -tolerance).sum()), int((values > tolerance).sum())
@@ -125,14 +128,14 @@ def from_lanczos(found: LanczosResult, relative_tolerance: float) -> Verdict:
 
 
 def _shown_within(symbol: str, value: float, residual: float, tolerance: float) -> str:
-    """A value with its residual, or a bound where the value itself is mere rounding."""
+    """Return a value with its residual, or a bound if the value itself is only rounding."""
     if abs(value) > tolerance or not tolerance:
         return f"{symbol} = {value:.4g} ± {residual:.1g}"
     return f"|{symbol}| ≤ {abs(value) + residual:.1g}"
 
 
 def _exact_condition(largest: float, smallest: float, tolerance: float) -> str:
-    """Say κ, with the range that rounding leaves where the digits shown would hide it."""
+    """State κ, with its range if rounding is visible in the digits shown."""
     sentence = f"κ = {largest / smallest:.3g}, from all eigenvalues"
     if tolerance < VISIBLE * smallest:
         return f"{sentence}."
@@ -145,7 +148,7 @@ def _exact_condition(largest: float, smallest: float, tolerance: float) -> str:
 
 
 def _shown(name: str, value: float, tolerance: float, digits: int = 4) -> str:
-    """A value where it is resolved; elsewhere the bound, for its digits are noise.
+    """Return a value if it is resolved, otherwise its bound, because its digits are noise.
 
     Example:
         >>> _shown("λ_min", 0.5, 1e-15), _shown("|λ|", 4e-18, 1e-15)
@@ -184,7 +187,7 @@ KINDS = {
     "zero": "degenerate",
     "undetermined": "undetermined",
 }
-"""What a critical point is, by the definiteness of the Hessian there."""
+"""The kind of a critical point, by the definiteness of the Hessian."""
 _MEANINGS = {
     "minimum": "the loss rises in every direction.",
     "maximum": "the loss falls in every direction.",
@@ -195,12 +198,12 @@ _MEANINGS = {
 
 
 def kind_of_point(norm: float, tolerance: float, definiteness: str) -> tuple[str, str]:
-    """Tell what kind of point the weights are at; the gradient is tested first.
+    """Return what kind of point the weights are at; the gradient is tested first.
 
     Args:
         norm: ‖g‖, the Euclidean norm of the gradient.
-        tolerance: at most this counts as zero, in the units of ‖g‖.
-        definiteness: of the Hessian.
+        tolerance: up to this, ‖g‖ counts as zero.
+        definiteness: that of the Hessian.
 
     Returns:
         ``"minimum"``, ``"maximum"``, ``"saddle"``, ``"degenerate"``, ``"undetermined"`` or ``"not

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmark.data.split import part_sizes as part_sizes
     from benchmark.data.split import split_rows as split_rows
 
-_HOMES = {
+_MODULES = {
     "Dataset": "dataset",
     "DatasetCard": "cards",
     "DatasetError": "cards",
@@ -58,10 +58,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULES])

@@ -20,7 +20,7 @@ class DatasetError(UserError, ValueError):
 def card_error(
     error: ValidationError, file: str, keys: Mapping[str, Sequence[str]]
 ) -> DatasetError:
-    """Turn pydantic's complaints into one sentence each: rule, value, place, remedy.
+    """Turn each of pydantic's errors into a sentence: rule, value, place, remedy.
 
     Args:
         error: what pydantic raised.
@@ -38,26 +38,26 @@ def _line(entry: dict[str, Any], file: str, keys: Mapping[str, Sequence[str]]) -
     # pydantic puts the kind of the loader into the place; the file has no such table.
     shown = [p for i, p in enumerate(location) if not (i == 1 and location[0] == "loader")]
     key = shown[-1] if shown else "the card"
-    place = f"at {'.'.join(shown)} in {file}." if shown else f"in {file}."
+    where = f"at {'.'.join(shown)} in {file}." if shown else f"in {file}."
     kind, value = entry["type"], entry["input"]
     if kind == "extra_forbidden":
         known = keys.get(table, ())
         rule = f"a key must be one of {', '.join(known)}"
-        return f"{rule}. Received {key!r} {place}{did_you_mean(key, known)}"
+        return f"{rule}. Received {key!r} {where}{did_you_mean(key, known)}"
     if kind == "missing":
-        return f"{key} must be given. Received nothing {place} Add `{key} = …`."
+        return f"{key} must be given. Received nothing {where} Add `{key} = …`."
     if kind == "value_error":
-        return f"{entry['ctx']['error']}. Received {_short(value)} {place}"
+        return f"{entry['ctx']['error']}. Received {_short(value)} {where}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         known = [tag.strip("' ") for tag in entry["ctx"].get("expected_tags", "").split(",")]
         known = [tag for tag in known if tag] or sorted(k[7:] for k in keys if "." in k)
         received = value.get("kind") if isinstance(value, dict) else value
         offer = did_you_mean(str(received), known)
-        return f"kind must be one of {', '.join(known)}. Received {received!r} {place}{offer}"
+        return f"kind must be one of {', '.join(known)}. Received {received!r} {where}{offer}"
     rule = entry["msg"].replace("Input should be ", "").replace("String should ", "a text to ")
     words = re.findall(r"'([^']*)'", rule) if kind == "literal_error" else []
     return (
-        f"{key} must be {rule}. Received {_short(value)} {place}{did_you_mean(str(value), words)}"
+        f"{key} must be {rule}. Received {_short(value)} {where}{did_you_mean(str(value), words)}"
     )
 
 

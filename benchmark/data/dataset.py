@@ -112,16 +112,16 @@ def _labels(card: DatasetCard, target: NDArray[Any]) -> NDArray[np.int64]:
             f"card {card.name}. Remove or label those rows."
         )
     try:
-        found, labels = np.unique(target, return_inverse=True)
+        classes, labels = np.unique(target, return_inverse=True)
     except TypeError as error:
         raise DatasetError(
             f"all classes must be of one type. Received {error} in the target of the card "
             f"{card.name}. Write all of them as numbers, or all as text."
         ) from error
-    if len(found) != card.classes:
+    if len(classes) != card.classes:
         raise DatasetError(
             f"the target must have the {card.classes} classes of the card {card.name}. "
-            f"Received {len(found)} different values. Correct classes, or task, in the card."
+            f"Received {len(classes)} different values. Correct classes, or task, in the card."
         )
     return labels.astype(np.int64)
 

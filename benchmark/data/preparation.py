@@ -121,9 +121,9 @@ class Prepared:
 
     Args:
         card: what it is.
-        train: what is learned from.
-        validation: what the search is told.
-        test: what is looked at once, at the end.
+        train: what is trained on.
+        validation: what the search compares trials on.
+        test: what each trial is evaluated on once, at its end.
         target_mean: mean of the training targets in the card's units; 0 for classes.
         target_deviation: their deviation; 1 for classes. A prediction p stands for
             ``p * target_deviation + target_mean`` in the card's units.
@@ -156,7 +156,7 @@ def prepare(
     The split is stratified by class for a classification. The scaling, and the mean and
     deviation that standardise the target of a regression, come from the training part
     alone: nothing of the other parts leaks into training. The last few results are kept,
-    for many trials share one split.
+    because many trials share one split.
 
     Args:
         name: the name of a card.

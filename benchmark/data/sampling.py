@@ -22,7 +22,7 @@ def epoch_batches(sampling: str, samples: int, batch_size: int, seed: int, epoch
     - ``round_robin``: one permutation for all epochs, cut the same way.
     - ``bernoulli``: each row is in a batch with probability b/n, independently of every
       other row and batch; an empty batch is drawn again. Batch sizes vary, with the mean
-      b / (1 - (1 - b/n)ⁿ), which is b but for the smallest batches.
+      b / (1 - (1 - b/n)ⁿ), which is b except for the smallest batches.
     - ``with_replacement``: b rows drawn independently and uniformly.
     - ``full_batch``: all n rows in order; b is not used.
 
@@ -54,7 +54,7 @@ def epoch_batches(sampling: str, samples: int, batch_size: int, seed: int, epoch
     if sampling not in _SAMPLERS:
         raise ValueError(
             f"sampling must be one of {', '.join(_SAMPLERS)}. Received {sampling!r} at "
-            f"training.sampling.{did_you_mean(sampling, _SAMPLERS)}"
+            f"training.batch_sampling.{did_you_mean(sampling, _SAMPLERS)}"
         )
     if not 1 <= batch_size <= samples and sampling != "full_batch":
         raise ValueError(

@@ -11,6 +11,7 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from benchmark.distributed.cluster import Cluster
 from benchmark.distributed.machine import DistributedError, cores
 from benchmark.distributed.remote import Remote
+from benchmark.engine.memory import TooLargeError
 from benchmark.errors import failure_reason
 from benchmark.trial import Report, Status, Trial, TrialResult
 
@@ -101,7 +102,9 @@ class DistributedEngine:
             RuntimeError: all slots are taken, or the trial is running.
         """
         taken = sum(len(remote.trials) for remote in self._remotes)
-        if taken >= self.capacity or any(trial.number in one.trials for one in self._remotes):
+        if taken >= self.capacity or any(
+            trial.number in running.trials for running in self._remotes
+        ):
             raise RuntimeError(
                 f"a slot must be free and the trial not be running. Received trial "
                 f"{trial.number} while {taken} of {self.capacity} slots are taken. "
@@ -109,7 +112,7 @@ class DistributedEngine:
             )
         remote = min(
             self._remotes,
-            key=lambda one: (len(one.trials), trial.label not in one.labels, one.index),
+            key=lambda r: (len(r.trials), trial.label not in r.labels, r.index),
         )
         remote.add(trial)
 
@@ -122,6 +125,7 @@ class DistributedEngine:
 
         Raises:
             DistributedError: a worker died and no other one starts in its place.
+            TooLargeError: a trial does not fit into the memory of a worker.
         """
         for remote in self._remotes:
             remote.send()
@@ -140,7 +144,7 @@ class DistributedEngine:
             ValueError: the status is usable, but the trial has not come to its own end,
                 so that nobody has evaluated it on the test part.
         """
-        remote = next((one for one in self._remotes if number in one.trials), None)
+        remote = next((r for r in self._remotes if number in r.trials), None)
         if remote is None:
             raise KeyError(f"a stopped trial must be running. Received {number}.")
         result = remote.trials[number].result
@@ -164,10 +168,10 @@ class DistributedEngine:
     ) -> tuple[Any, ...]:
         if is_on_gpu:
             return (backend, self._slots, None, None)
-        own = cores()
-        core = own[index % len(own)] if self._cluster.is_local else None
+        available = cores()
+        core = available[index % len(available)] if self._cluster.is_local else None
         neighbours = workers if self._cluster.is_local else 1
-        return (backend, self._slots, core, 1, neighbours, len(own))
+        return (backend, self._slots, core, 1, neighbours, len(available))
 
     def _greet(self, actors: list[Any]) -> list[int]:
         """Wait until new workers are ready; returns their processes."""
@@ -197,6 +201,8 @@ class DistributedEngine:
                 self._tell(text)
             return remote.take(reply)
         except RayTaskError as error:  # the worker lives, but its engine is in disorder
+            if isinstance(error.cause, TooLargeError):  # it would fit into no other worker either
+                raise TooLargeError(str(error.cause)) from None
             reason = _sentence(error)
             reports = [progress.fail(reason) for progress in remote.in_flight()]
             self._notify(f"Worker {remote.index + 1} failed and is replaced: {reason}")

@@ -89,7 +89,7 @@ class Remote:
 
     def send(self) -> None:
         """Have the worker train, unless it is at it or has nothing to train."""
-        running = {n: one for n, one in self.trials.items() if one.result is None}
+        running = {n: state for n, state in self.trials.items() if state.result is None}
         if self.call is not None or not running:
             return
         self.call = self.actor.exchange.remote(self.starts, self.stops)
@@ -114,14 +114,14 @@ class Remote:
 
     def in_flight(self) -> list[Progress]:
         """The trials of the call on its way that nobody has stopped meanwhile."""
-        return [one for number, one in self.sent.items() if self.trials.get(number) is one]
+        return [sent for number, sent in self.sent.items() if self.trials.get(number) is sent]
 
     def replace_with(self, actor: Any, process: int) -> None:
         """Go on with another process, which begins all trials that have not ended anew."""
         self.actor, self.process = actor, process
         self.call, self.sent, self.stops = None, {}, []
-        going = [one for one in self.trials.values() if one.result is None]
+        going = [trial for trial in self.trials.values() if trial.result is None]
         for progress in going:
             progress.received = 0
         self.starts = [progress.slot.trial for progress in going]
-        self.labels = {trial.label for trial in self.starts}
+        self.labels = {start.label for start in self.starts}

@@ -245,7 +245,7 @@ class Plan:
     @property
     def arrays(self) -> tuple[Array, ...]:
         """All of them, in the order above."""
-        return tuple(getattr(self, one.name) for one in fields(self))
+        return tuple(getattr(self, field.name) for field in fields(self))
 
 
 def together(
@@ -279,11 +279,11 @@ def together(
         [[2, 0, 0, 2, 1], [0, 0, 0, 0, 0], [2, 2, 1, 0, 0]]
     """
     # A tail comes after the loop of the last plan.
-    inner = {place: _inner(one, layout.tail) for place, one in steps.items()}
-    longest = max((one.updates for one in inner.values()), default=0)
+    inner = {slot: _inner(epoch, layout.tail) for slot, epoch in steps.items()}
+    longest = max((epoch.updates for epoch in inner.values()), default=0)
     pieces = np.zeros((slots, longest), np.int32)
-    for place, one in inner.items():
-        pieces[place, : one.updates] = one.pieces
+    for slot, epoch in inner.items():
+        pieces[slot, : epoch.updates] = epoch.pieces
     starts = np.concatenate([[0], np.cumsum(pieces.max(axis=0, initial=0))])
     plans, first = [], 0
     while first < longest:
@@ -292,16 +292,16 @@ def together(
         empty = idle(slots, layout, max(length, int(starts[last] - starts[first])), dtype)
         empty.count[...] = last - first
         empty.ends[: last - first] = starts[first + 1 : last + 1] - starts[first]
-        for place, one in inner.items():
-            _fill(empty, place, one, rates[place], starts, first, last)
+        for slot, epoch in inner.items():
+            _fill(empty, slot, epoch, rates[slot], starts, first, last)
         plans.append(empty)
         first = last
     if layout.tail and steps:
         plans = plans or [idle(slots, layout, length, dtype)]
-        for place, one in steps.items():
-            plans[-1].tail_rows[place] = one.rows[-1, : layout.tail]
-            plans[-1].tail_active[place] = True
-            plans[-1].tail_rates[place] = rates[place][one.updates - 1]
+        for slot, epoch in steps.items():
+            plans[-1].tail_rows[slot] = epoch.rows[-1, : layout.tail]
+            plans[-1].tail_active[slot] = True
+            plans[-1].tail_rates[slot] = rates[slot][epoch.updates - 1]
     return plans
 
 
@@ -315,26 +315,26 @@ def _inner(steps: Steps, tail: int) -> Steps:
 
 
 def _fill(
-    plan: Plan, place: int, one: Steps, rates: Array, starts: Array, first: int, last: int
+    plan: Plan, slot: int, epoch: Steps, rates: Array, starts: Array, first: int, last: int
 ) -> None:
-    last = min(last, one.updates)
+    last = min(last, epoch.updates)
     if last <= first:
         return
-    plan.active[: last - first, place] = True
-    plan.rates[: last - first, place] = rates[first:last]
-    begins = np.concatenate([[0], np.cumsum(one.pieces)])
+    plan.active[: last - first, slot] = True
+    plan.rates[: last - first, slot] = rates[first:last]
+    begins = np.concatenate([[0], np.cumsum(epoch.pieces)])
     taken = slice(begins[first], begins[last])
     within = np.arange(begins[first], begins[last]) - np.repeat(
-        begins[first:last], one.pieces[first:last]
+        begins[first:last], epoch.pieces[first:last]
     )
-    at = np.repeat(starts[first:last] - starts[first], one.pieces[first:last]) + within
+    at = np.repeat(starts[first:last] - starts[first], epoch.pieces[first:last]) + within
     # Where others have more pieces, a row of the own batch that does not count.
     widths = starts[first + 1 : last + 1] - starts[first:last]
-    filler = one.rows[begins[first:last], 0]
-    plan.rows[: int(widths.sum()), place] = np.repeat(filler, widths)[:, None]
-    plan.rows[at, place] = one.rows[taken]
-    plan.held[at, place] = one.held[taken]
-    plan.shares[at, place] = one.shares[taken]
+    filler = epoch.rows[begins[first:last], 0]
+    plan.rows[: int(widths.sum()), slot] = np.repeat(filler, widths)[:, None]
+    plan.rows[at, slot] = epoch.rows[taken]
+    plan.held[at, slot] = epoch.held[taken]
+    plan.shares[at, slot] = epoch.shares[taken]
 
 
 def idle(slots: int, layout: Layout, length: int, dtype: str = "float32") -> Plan:
@@ -355,4 +355,4 @@ def idle(slots: int, layout: Layout, length: int, dtype: str = "float32") -> Pla
 
 def side_by_side(plans: Sequence[Plan]) -> tuple[Array, ...]:
     """The arrays of the plans of several tiles, stacked along a new leading axis."""
-    return tuple(np.stack(arrays) for arrays in zip(*(one.arrays for one in plans), strict=True))
+    return tuple(np.stack(arrays) for arrays in zip(*(plan.arrays for plan in plans), strict=True))

@@ -87,21 +87,21 @@ class Block:
                 if row.slot is slot:
                     rows.remove(row)
                     return [], {}
-        place = next(place for place, one in self._slots.items() if one is slot)
-        if evaluate and place not in self._ended:
-            self._end([place])
-        found = self._ended.pop(place, None)
-        self._over.discard(place)
-        del self._slots[place]
-        return found if evaluate and found else ([], {})
+        index = next(index for index, taken in self._slots.items() if taken is slot)
+        if evaluate and index not in self._ended:
+            self._end([index])
+        ended = self._ended.pop(index, None)
+        self._over.discard(index)
+        del self._slots[index]
+        return ended if evaluate and ended else ([], {})
 
     def leave(self) -> list[Row]:
         """Let all trials go that have not ended; returns them with their rows."""
         running = self._running()
-        rows = [Row(self._slots[place], self._stacked.values(place)) for place in running]
+        rows = [Row(self._slots[index], self._stacked.values(index)) for index in running]
         rows += [*self._admitted, *self._waiting]
-        for place in running:
-            del self._slots[place]
+        for index in running:
+            del self._slots[index]
         self._waiting, self._admitted, self._count = [], [], len(self._slots)
         return rows
 
@@ -112,24 +112,24 @@ class Block:
         """
         before = (self._stacked, self._slots, self._admitted, set(self._over), dict(self._ended))
         trials = [*self._slots.values(), *(row.slot for row in self._admitted)]
-        kept = [(slot, dict(vars(slot))) for slot in trials]
+        states_of_slots = [(slot, dict(vars(slot))) for slot in trials]
         try:
             return self._advance()
         except BaseException:
             self._stacked, self._slots, self._admitted, self._over, self._ended = before
-            for slot, values in kept:
+            for slot, values in states_of_slots:
                 vars(slot).update(values)
             raise
 
     def _advance(self) -> list[Report]:
         self._settle()
-        new = [place for place in self._running() if self._slots[place].epoch == 0]
+        new = [index for index in self._running() if self._slots[index].epoch == 0]
         reports = self._evaluate(new, self._evaluated()) if new else []
         running = self._running()
         if running:
             before = self._evaluated()
             self._train(running)
-            evaluated = [place for place in running if self._slots[place].needs_evaluation()]
+            evaluated = [index for index in running if self._slots[index].needs_evaluation()]
             reports += self._evaluate(evaluated, before) if evaluated else []
         return sorted(reports, key=lambda report: (report.trial_number, report.epoch))
 
@@ -141,12 +141,12 @@ class Block:
         """
         running = self._running()
         self._over.update(running)
-        slots = [self._slots[place] for place in running]
+        slots = [self._slots[index] for index in running]
         slots += [row.slot for row in self._admitted]
         return [slot.report({}, Status.FAILED, reason) for slot in slots]
 
     def _running(self) -> list[int]:
-        return [place for place in sorted(self._slots) if place not in self._over]
+        return [index for index in sorted(self._slots) if index not in self._over]
 
     def _settle(self) -> None:
         """Put the admitted into slots, and all into as few tiles as there can be.
@@ -162,13 +162,13 @@ class Block:
         sources.sort(key=lambda source: -self._updates(source))
         with Clock("train", *(row.slot for row in arriving)):
             self._stacked = self._stacked.arranged(sources)
-        moves = {source: place for place, source in enumerate(sources) if isinstance(source, int)}
+        moves = {source: index for index, source in enumerate(sources) if isinstance(source, int)}
         self._slots = {
-            place: source.slot if isinstance(source, Row) else self._slots[source]
-            for place, source in enumerate(sources)
+            index: source.slot if isinstance(source, Row) else self._slots[source]
+            for index, source in enumerate(sources)
         }
-        self._over = {moves[place] for place in self._over}
-        self._ended = {moves[place]: found for place, found in self._ended.items()}
+        self._over = {moves[index] for index in self._over}
+        self._ended = {moves[index]: ended for index, ended in self._ended.items()}
         self._admitted = []
 
     def _updates(self, source: "int | Row") -> int:
@@ -176,97 +176,97 @@ class Block:
         return updates_of(slot.trial, self._rows)
 
     def _train(self, running: list[int]) -> None:
-        slots = {place: self._slots[place] for place in running}
+        slots = {index: self._slots[index] for index in running}
         layout, tiles = self._program.layout, self._tiles()
         with Clock("train", *slots.values()):
             steps: dict[int, Steps] = {}
             rates: dict[int, Array] = {}
-            for place, slot in slots.items():
-                one = steps_of(slot.trial, self._rows, slot.epoch + 1, layout.size)
-                steps[place] = one
-                rates[place] = rates_of(slot, self._rows, slot.step, one.updates)
+            for index, slot in slots.items():
+                epoch = steps_of(slot.trial, self._rows, slot.epoch + 1, layout.size)
+                steps[index] = epoch
+                rates[index] = rates_of(slot, self._rows, slot.step, epoch.updates)
             rounds = self._program.rounds(steps, rates)
-            found = self._program.train(self._stacked.parts, tiles, rounds)
-            backend.wait_for(found)  # or the clock of evaluating would show it
-        self._stacked = StackedRows(self._shape, *found)
-        for place, slot in slots.items():
+            trained = self._program.train(self._stacked.parts, tiles, rounds)
+            backend.wait_for(trained)  # or the clock of evaluating would show it
+        self._stacked = StackedRows(self._shape, *trained)
+        for index, slot in slots.items():
             slot.epoch += 1
-            slot.step += steps[place].updates
-            slot.samples += steps[place].samples
-            slot.learning_rate = float(rates[place][-1])
-            slot.counted = self._counted(place)
+            slot.step += steps[index].updates
+            slot.samples += steps[index].samples
+            slot.learning_rate = float(rates[index][-1])
+            slot.counted = self._counted(index)
         self.slot_epochs += SlotEpochs(len(running), tiles * self._shape.width)
 
-    def _counted(self, place: int) -> int | None:
+    def _counted(self, row: int) -> int | None:
         """The evaluations of the objective, where the optimizer counts them."""
         index = self._program.count_index
         if index is None:
             return None
-        return int(np.asarray(self._stacked.states[index])[self._shape.place(place)])
+        return int(np.asarray(self._stacked.states[index])[self._shape.place(row)])
 
-    def _evaluate(self, places: Sequence[int], before: Tensors) -> list[Report]:
+    def _evaluate(self, indices: Sequence[int], before: Tensors) -> list[Report]:
         """Report on the trials in some places after an epoch, or at their start."""
-        slots = [self._slots[place] for place in places]
+        slots = [self._slots[index] for index in indices]
         with Clock("evaluate", *slots):
             weights, states = self._evaluated(), self._stacked.model_states
-            found = self._evaluation_program.evaluate(weights, states, before, places)
-            due = [p for p in places if self._slots[p].needs_gradient_norm(found[p])]
+            metrics = self._evaluation_program.evaluate(weights, states, before, indices)
+            due = [p for p in indices if self._slots[p].needs_gradient_norm(metrics[p])]
             if due:
                 norms = self._evaluation_program.gradient_norms(weights, states, due)
-                for place, norm in norms.items():
-                    found[place]["gradient_norm"] = norm
-        verdicts = {place: self._slots[place].evaluate(found[place]) for place in places}
+                for index, norm in norms.items():
+                    metrics[index]["gradient_norm"] = norm
+        verdicts = {index: self._slots[index].evaluate(metrics[index]) for index in indices}
         monitored = self._monitor(
-            [p for p in places if self._slots[p].needs_monitoring(verdicts[p][0])]
+            [p for p in indices if self._slots[p].needs_monitoring(verdicts[p][0])]
         )
         reports = {
-            place: self._report(
-                place, found[place], *verdicts[place], monitored.get(place, {}), before
+            index: self._report(
+                index, metrics[index], *verdicts[index], monitored.get(index, {}), before
             )
-            for place in places
+            for index in indices
         }
-        self._over.update(place for place, one in reports.items() if one.status.is_final)
-        self._end([place for place, one in reports.items() if one.status.is_usable])
+        self._over.update(index for index, report in reports.items() if report.status.is_final)
+        self._end([index for index, report in reports.items() if report.status.is_usable])
         return list(reports.values())
 
-    def _monitor(self, places: Sequence[int]) -> dict[int, dict[str, float]]:
+    def _monitor(self, indices: Sequence[int]) -> dict[int, dict[str, float]]:
         """Follow the curvature of the trials in some places, side by side."""
-        if not places:
+        if not indices:
             return {}
-        slots = [self._slots[place] for place in places]
+        slots = [self._slots[index] for index in indices]
         with Clock("curvature", *slots):
             evaluated, states = (
                 [np.asarray(tensor) for tensor in stacked]
                 for stacked in (self._evaluated(), self._stacked.model_states)
             )
-            at = [self._shape.place(place) for place in places]
-            rows = [([one[p] for one in evaluated], [one[p] for one in states]) for p in at]
-            found = self._shared.follow(slots, rows)
-        return dict(zip(places, found, strict=True))
+            at = [self._shape.place(index) for index in indices]
+            rows = [([array[p] for array in evaluated], [array[p] for array in states]) for p in at]
+            quantities = self._shared.follow(slots, rows)
+        return dict(zip(indices, quantities, strict=True))
 
     def _report(
         self,
-        place: int,
+        index: int,
         metrics: dict[str, float],
         status: Status,
         reason: str,
         monitored: dict[str, float],
         before: Tensors,
     ) -> Report:
-        slot = self._slots[place]
+        slot = self._slots[index]
         if not slot.needs_curvature(status):
             return slot.report(metrics, status, reason, monitored=monitored)
         try:
             with Clock("curvature", slot):
-                weights, states = self._evaluated_row(place)
-                memory = self._program.memory(self._shape.row(self._stacked.states, place))
-                found = self._shared.evaluation.curvature(
+                weights, states = self._evaluated_row(index)
+                memory = self._program.memory(self._shape.row(self._stacked.states, index))
+                curvature = self._shared.evaluation.curvature(
                     weights,
                     slot.trial.curvature,
                     slot.trial.random_seed("initial_weights"),
                     state=states,
                     rule=step_rule(slot, memory),
-                    before=self._shape.row(before, place) if slot.epoch else None,
+                    before=self._shape.row(before, index) if slot.epoch else None,
                     regularization=regularization_of(slot.trial),
                     rows_seed=rows_seed(slot.trial),
                 )
@@ -275,29 +275,29 @@ class Block:
             SystemExit,
         ) as error:  # a failed trial is a status, never the end of a study
             return slot.report({}, Status.FAILED, failure_reason(error))
-        return slot.report(metrics, status, reason, found, monitored)
+        return slot.report(metrics, status, reason, curvature, monitored)
 
-    def _end(self, places: Sequence[int]) -> None:
+    def _end(self, indices: Sequence[int]) -> None:
         """Keep the weights of trials that came to their own end, and look at the test part."""
-        if not places:
+        if not indices:
             return
-        with Clock("evaluate", *(self._slots[place] for place in places)):
-            found = self._evaluation_program.test(
-                self._evaluated(), self._stacked.model_states, places
+        with Clock("evaluate", *(self._slots[index] for index in indices)):
+            metrics = self._evaluation_program.test(
+                self._evaluated(), self._stacked.model_states, indices
             )
-        for place in places:
-            weights, states = self._evaluated_row(place)
-            kept = [*weights, *(state for state in states if state.dtype.kind == "f")]
-            self._ended[place] = (kept, found[place])
+        for index in indices:
+            weights, states = self._evaluated_row(index)
+            final = [*weights, *(state for state in states if state.dtype.kind == "f")]
+            self._ended[index] = (final, metrics[index])
 
     def _evaluated(self) -> Tensors:
         """The weights at which the trials are evaluated, after the last epoch."""
         return self._program.evaluation_weights(self._stacked.parts)
 
-    def _evaluated_row(self, place: int) -> tuple[list[Array], list[Array]]:
+    def _evaluated_row(self, index: int) -> tuple[list[Array], list[Array]]:
         """The same of the trial in a place, and what its model keeps besides."""
         evaluated, states = self._evaluated(), self._stacked.model_states
-        return self._shape.row(evaluated, place), self._shape.row(states, place)
+        return self._shape.row(evaluated, index), self._shape.row(states, index)
 
     def _tiles(self) -> int:
         """How many tiles from the first have a trial."""

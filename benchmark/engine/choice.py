@@ -111,8 +111,8 @@ Take the vectorized engine to train trials together.
 
     def facts(self) -> dict[str, Any]:
         """What ``environment.json`` is told; ``"auto"`` must have been resolved."""
-        found = {"engine": self.name, "capacity": self.capacity or self._own_capacity()}
-        return found if self.workers is None else found | {"workers": self.workers}
+        facts = {"engine": self.name, "capacity": self.capacity or self._own_capacity()}
+        return facts if self.workers is None else facts | {"workers": self.workers}
 
     def build(self, notify: Callable[[str], None] = lambda _: None) -> Any:
         """Make the engine that trains in this process; imports the framework.

@@ -33,7 +33,7 @@ Its standard error is then about a third where the noise is large (√(2/15) for
 
 
 class Evaluation:
-    """Judges a model through programs that are compiled once for each shape of data.
+    """Evaluates a model through programs that are compiled once for each shape of data.
 
     Args:
         task: the model with its loss, metric and arrays; the weights are handed over
@@ -60,16 +60,16 @@ class Evaluation:
             names: of parts.
             state: what the model keeps besides weights; nothing means what it has now.
         """
-        found: dict[str, float] = {}
+        values: dict[str, float] = {}
         for name in names:
             part = self._task.parts.get(name)
             if part is None:
                 continue
             loss, metric = self._evaluate(list(weights), self._state(state), part.x, part.y)
-            found[f"{name}_loss"] = float(loss)
+            values[f"{name}_loss"] = float(loss)
             if self._task.metric:
-                found[f"{name}_{self._task.metric}"] = float(metric)
-        return found
+                values[f"{name}_{self._task.metric}"] = float(metric)
+        return values
 
     def gradient_norm(self, weights: Sequence[Array], state: State = None) -> float:
         """Return the Euclidean norm of the gradient of the whole training loss.
@@ -113,15 +113,15 @@ class Evaluation:
             rows_seed: of the drawn examples.
         """
         part = self._sample(request.samples, rows_seed)
-        own = self._state(state)
-        state = [*own, *regularization.coefficients]
+        model_state = self._state(state)
+        state = [*model_state, *regularization.coefficients]
 
         def loss_at(shift: Array) -> float:
             return self._operator(_moved(weights, shift), part, state).value()
 
         batches, size = self._batch_gradients(weights, part, seed, state)
         operator = self._operator(weights, part, state)
-        found = diagnose(
+        diagnosis = diagnose(
             operator,
             exact_limit=request.exact_limit,
             lanczos_steps=request.lanczos_steps,
@@ -129,13 +129,13 @@ class Evaluation:
             surroundings=Surroundings(loss_at, rule, batches, size),
         )
         quantities, findings = self._depth.measure(
-            weights, operator.gradient(), own, part.x, before
+            weights, operator.gradient(), model_state, part.x, before
         )
         return replace(
-            found,
-            quantities={**found.quantities, **quantities},
+            diagnosis,
+            quantities={**diagnosis.quantities, **quantities},
             findings={
-                **found.findings,
+                **diagnosis.findings,
                 **regularization.findings,
                 **findings,
                 **self._sample_finding(len(part.x)),
@@ -181,7 +181,7 @@ class Evaluation:
         # Drawn, since the examples may be ordered by class.
         order = np.random.default_rng(seed).permutation(len(part.x))[: size * NOISE_BATCHES]
         batches = [Part(part.x[rows], part.y[rows]) for rows in order.reshape(NOISE_BATCHES, size)]
-        gradients = [self._operator(weights, one, state).gradient() for one in batches]
+        gradients = [self._operator(weights, batch, state).gradient() for batch in batches]
         return np.stack(gradients), size
 
     def _sample(self, samples: int, seed: int) -> Part:

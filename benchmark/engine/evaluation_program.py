@@ -43,7 +43,7 @@ class EvaluationProgram:
     @property
     def compilations(self) -> int:
         """How often anything has been compiled so far."""
-        return sum(one.compilations for one in (self._evaluate, self._slopes, self._test))
+        return sum(program.compilations for program in (self._evaluate, self._slopes, self._test))
 
     def evaluate(
         self, weights: Tensors, model_states: Tensors, before: Tensors, slots: Sequence[int]
@@ -77,8 +77,8 @@ class EvaluationProgram:
             slots: of which it is wanted; tiles behind the last of them are not computed.
         """
         norms = self._slopes(weights, model_states, self._tiles(slots), self._parts["train"])
-        found = _by_slot(["gradient_norm"], norms, slots)
-        return {slot: one["gradient_norm"] for slot, one in found.items()}
+        metrics = _by_slot(["gradient_norm"], norms, slots)
+        return {slot: values["gradient_norm"] for slot, values in metrics.items()}
 
     def test(
         self, weights: Tensors, model_states: Tensors, slots: Sequence[int]
@@ -95,7 +95,7 @@ class EvaluationProgram:
             return
         model, repeated = self._task.model, self.shape.repeated
         weights, states = (
-            [ops.convert_to_tensor(repeated(np.asarray(one.value))) for one in variables]
+            [ops.convert_to_tensor(repeated(np.asarray(variable.value))) for variable in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
         )
         self.evaluate(weights, states, weights, [])
@@ -118,7 +118,9 @@ class EvaluationProgram:
         count = len(parts) * (2 if self._task.metric else 1) + 1 + len(self._task.coordinates)
 
         def of_tile(tile: Tensor) -> Tensor:
-            now, state, old = ([one[tile] for one in group] for group in (weights, states, before))
+            now, state, old = (
+                [tensor[tile] for tensor in group] for group in (weights, states, before)
+            )
             return self._evaluation(now, state, old, parts)
 
         return self._by_tile(of_tile, tiles, count)
@@ -127,7 +129,7 @@ class EvaluationProgram:
         self, weights: Tensors, states: Tensors, tiles: Tensor, part: Any
     ) -> Tensor:
         def of_tile(tile: Tensor) -> Tensor:
-            now, state = ([one[tile] for one in group] for group in (weights, states))
+            now, state = ([tensor[tile] for tensor in group] for group in (weights, states))
             norms = ops.sqrt(_squares(self._slope(now, state, part)))
             return ops.expand_dims(ops.cast(norms, "float64"), -1)
 
@@ -141,12 +143,12 @@ class EvaluationProgram:
             for new, old in zip(weights, before, strict=True)
         )
         values.append(ops.sqrt(moves))
-        values += [weights[0][:, place] for place, _ in enumerate(self._task.coordinates)]
+        values += [weights[0][:, index] for index, _ in enumerate(self._task.coordinates)]
         return ops.stack([ops.cast(value, "float64") for value in values], axis=-1)
 
     def _means(self, weights: Tensors, states: Tensors, tiles: Tensor, part: Any) -> Tensor:
         def of_tile(tile: Tensor) -> Tensor:
-            now, state = ([one[tile] for one in group] for group in (weights, states))
+            now, state = ([tensor[tile] for tensor in group] for group in (weights, states))
             values = self._values(now, state, part)
             return ops.stack([ops.cast(value, "float64") for value in values], axis=-1)
 
@@ -156,9 +158,9 @@ class EvaluationProgram:
         """Stack what each tile gives: float64 of shape (tiles, width, count)."""
         shape = self.shape
 
-        def body(tile: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
+        def body(tile: Tensor, stacked: Tensor) -> tuple[Tensor, Tensor]:
             start = ops.stack([tile, 0, 0])
-            return tile + 1, ops.slice_update(found, start, ops.expand_dims(of_tile(tile), 0))
+            return tile + 1, ops.slice_update(stacked, start, ops.expand_dims(of_tile(tile), 0))
 
         empty = ops.zeros((shape.tiles, shape.width, count), "float64")
         return ops.while_loop(lambda tile, _: tile < tiles, body, (ops.zeros_like(tiles), empty))[1]
@@ -198,8 +200,8 @@ class EvaluationProgram:
             return list(mapped(weights, states, *(array[0] for array in part)))
 
         def body(chunk: Tensor, *sums: Tensor) -> tuple[Any, ...]:
-            found = mapped(weights, states, *(a[chunk] for a in part))
-            return (chunk + 1, *(old + new for old, new in zip(sums, found, strict=True)))
+            added = mapped(weights, states, *(a[chunk] for a in part))
+            return (chunk + 1, *(old + new for old, new in zip(sums, added, strict=True)))
 
         chunks = ops.convert_to_tensor(part[0].shape[0], "int32")
         start = (ops.zeros_like(chunks), *zeros)
@@ -259,7 +261,9 @@ def chunks_of(part: Part) -> tuple[Tensor, Tensor, Tensor]:
 
 def _squares(tensors: Sequence[Tensor]) -> Tensor:
     """The sum of squares of each trial over all tensors."""
-    return sum(ops.sum(ops.square(one), axis=tuple(range(1, len(one.shape)))) for one in tensors)
+    return sum(
+        ops.sum(ops.square(tensor), axis=tuple(range(1, len(tensor.shape)))) for tensor in tensors
+    )
 
 
 def _square(tensor: Tensor) -> Tensor:

@@ -61,14 +61,14 @@ def exported_model(trial: Trial, weights: Sequence[Array]) -> ExportedModel:
         outputs = keras.layers.Rescaling(1.0, (-offset).tolist(), name=OFFSET)(outputs)
         outputs = keras.layers.Rescaling((1 / divisor).tolist(), name=DIVISOR)(outputs)
     outputs = trained(outputs)
-    said = f"logits of {data.card.classes} classes; the largest names the class"
+    meaning = f"logits of {data.card.classes} classes; the largest names the class"
     if not data.card.classes:
         outputs = keras.layers.Rescaling(data.target_deviation, data.target_mean, name=UNIT)(
             outputs
         )
-        said = "the target in the dataset's own unit"
+        meaning = "the target in the dataset's own unit"
     model = keras.Model(inputs, outputs, name=trained.name)
-    return ExportedModel(model, data.features, data.example, said, _notice(trial, problem, data))
+    return ExportedModel(model, data.features, data.example, meaning, _notice(trial, problem, data))
 
 
 def takes_raw_features(model: keras.Model) -> bool:

@@ -81,10 +81,10 @@ def summed(
     """
 
     def body(piece: Tensor, *sums: Tensor) -> tuple[Any, ...]:
-        found, _ = gradient(weights, states, *(a[piece] for a in pieces))
-        return (piece + 1, *(old + new for old, new in zip(sums, found, strict=True)))
+        slopes, _ = gradient(weights, states, *(a[piece] for a in pieces))
+        return (piece + 1, *(old + new for old, new in zip(sums, slopes, strict=True)))
 
-    zeros = [ops.zeros_like(one) for one in weights]
+    zeros = [ops.zeros_like(tensor) for tensor in weights]
     sums = ops.while_loop(lambda piece, *_: piece < end, body, (begin, *zeros))[1:]
     return list(sums), list(states)
 
@@ -130,14 +130,14 @@ def objective_step(
     Returns:
         The new values.
     """
-    weights, own, state = values
+    weights, optimizer_state, state = values
     x, y = batch
 
     def outputs(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensors, Tensors]:
-        found, new, penalties = task.model.stateless_call(
+        logits, new, penalties = task.model.stateless_call(
             list(parameters), state, x, training=True, return_losses=True
         )
-        return found, list(penalties), list(new)
+        return logits, list(penalties), list(new)
 
     def loss(z: Tensor) -> Tensor:
         return task.loss(y, z)
@@ -150,5 +150,7 @@ def objective_step(
         lambda parameters: outputs(parameters)[:2], loss, is_linear=is_linear_loss(task.loss)
     )
     (value, new), gradients = backend.value_and_grad(first, has_aux=True)(weights)
-    stepped, moved = optimizer.stateless_minimize(own, weights, value, list(gradients), objective)
+    stepped, moved = optimizer.stateless_minimize(
+        optimizer_state, weights, value, list(gradients), objective
+    )
     return stepped, moved, new

@@ -12,8 +12,8 @@ from benchmark.engine.program import TrainingProgram
 from benchmark.engine.programs import (
     MOST_PROGRAMS,
     PROGRAMS,
+    Compilation,
     ModelPrograms,
-    Warming,
     compilations,
     shape_for_large,
 )
@@ -38,18 +38,18 @@ class Group:
         self.program = program
         self.blocks: list[Block] = []
 
-    def warm_up(self, slot: Slot, warming: Warming) -> None:
+    def warm_up(self, slot: Slot, compilation: Compilation) -> None:
         """Note what must be compiled before a trial can advance."""
         evaluation_program, evaluation = self.shared.evaluation_program, self.shared.evaluation
-        warming.add(id(self.program), self.program.warm_up, slot)
-        warming.add(id(evaluation_program), evaluation_program.warm_up, slot)
+        compilation.add(id(self.program), self.program.warm_up, slot)
+        compilation.add(id(evaluation_program), evaluation_program.warm_up, slot)
         request = slot.trial.curvature
         if request.epochs:
             key = (id(evaluation), request.samples, request.exact_limit)
-            warming.add(key, lambda: evaluation.warm_up_curvature(request), slot)
+            compilation.add(key, lambda: evaluation.warm_up_curvature(request), slot)
         if request.monitored_epochs:
             monitoring = self.shared.monitoring_program(slot.trial)
-            warming.add(id(monitoring), monitoring.warm_up, slot)
+            compilation.add(id(monitoring), monitoring.warm_up, slot)
 
     def first_row(self, slot: Slot) -> Row:
         """The values that a trial starts from.
@@ -69,7 +69,7 @@ class Group:
             shared = self.shared
             free = [Block(self.program, shared)]
             self.blocks += free
-        block = min(free, key=lambda one: one.free_slots)
+        block = min(free, key=lambda candidate: candidate.free_slots)
         block.take(row)
         return block
 
@@ -79,7 +79,7 @@ class Group:
         Returns:
             Its trials, to be taken again; none where it stays as it is.
         """
-        elsewhere = sum(other.free_slots for other in self.blocks if other is not block)
+        elsewhere = sum(b.free_slots for b in self.blocks if b is not block)
         if not block.count or elsewhere < block.count:
             return []
         rows = block.leave()
@@ -132,8 +132,8 @@ class Groups:
             group = Group(shared, program)
             if self._fit(group, trial):
                 return self.of_trial(trial)  # in blocks of another shape
-            for one in (shared, program):
-                self._used.setdefault(id(one), (one, one.compilations))
+            for part in (shared, program):
+                self._used.setdefault(id(part), (part, part.compilations))
             self._groups[key] = group
         self._groups.move_to_end(key)
         self._forget_idle()
@@ -156,12 +156,17 @@ class Groups:
 
         Else programs that ``PROGRAMS`` has dropped would live on here as long as the engine.
         """
-        idle = [key for key, one in self._groups.items() if not any(b.count for b in one.blocks)]
+        idle = [
+            key
+            for key, group in self._groups.items()
+            if not any(block.count for block in group.blocks)
+        ]
         excess = max(0, len(self._groups) - MOST_PROGRAMS)
         # The last is the one just asked for.
         for key in [key for key in idle if key != next(reversed(self._groups))][:excess]:
             del self._groups[key]
-        held = {id(one) for group in self._groups.values() for one in (group.shared, group.program)}
+        groups = self._groups.values()
+        held = {id(program) for group in groups for program in (group.shared, group.program)}
         for key in self._used.keys() - held:
             program, before = self._used.pop(key)
             self._compiled += program.compilations - before
@@ -194,7 +199,7 @@ class Groups:
         return self.shape != shape
 
     def _block_shape(self, is_large: bool) -> Callable[[int], Shape]:
-        """The shape that blocks have where so many trials run at once."""
+        """The shape that blocks have where n trials run at once."""
 
         def shape_of(slots: int) -> Shape:
             shape = self.shape

@@ -48,7 +48,10 @@ class MonitoredPoint:
     @property
     def inputs(self) -> list[Array]:
         """What its loss takes besides weights and data: the state, and the coefficients."""
-        return [*self.states, *(one.astype("float32") for one in self.regularization.coefficients)]
+        return [
+            *self.states,
+            *(coefficient.astype("float32") for coefficient in self.regularization.coefficients),
+        ]
 
 
 class MonitoringProgram:
@@ -87,7 +90,7 @@ class MonitoringProgram:
         drawn = np.sort(generator.permutation(len(train.x))[:rows])
         self._data = chunks_of(Part(train.x[drawn], train.y[drawn]))
         variables = task.model.trainable_variables
-        self._size = sum(int(np.prod(one.shape)) for one in variables)
+        self._size = sum(int(np.prod(variable.shape)) for variable in variables)
         self._start = generator.standard_normal(self._size).astype("float32")
         self._steps = min(PRODUCTS, self._size)
         self._measure = backend.compile(self._measurements)
@@ -111,14 +114,14 @@ class MonitoringProgram:
         filled = [trials[min(slot, len(trials) - 1)] for slot in range(self.shape.slots)]
         weights, states = (
             [self._stacked(rows) for rows in zip(*kind, strict=True)]
-            for kind in ([one.weights for one in filled], [one.inputs for one in filled])
+            for kind in ([point.weights for point in filled], [point.inputs for point in filled])
         )
-        begin = self._stacked([self._direction(one) for one in filled])
+        begin = self._stacked([self._direction(point) for point in filled])
         numbers, bases = self._measure(weights, states, begin, np.int32(tiles), self._data)
         tables, spans = np.asarray(numbers), np.asarray(bases)
         return [
-            self._read(tables[place], spans[place], self._direction(one))
-            for place, one in zip(map(self.shape.place, range(len(trials))), trials, strict=True)
+            self._read(tables[index], spans[index], self._direction(point))
+            for index, point in zip(map(self.shape.place, range(len(trials))), trials, strict=True)
         ]
 
     def warm_up(self) -> None:
@@ -128,7 +131,8 @@ class MonitoringProgram:
         model = self._task.model
         here = MonitoredPoint(values_of(model), state_of(model), None)
         weights, states = (
-            [self.shape.repeated(one) for one in arrays] for arrays in (here.weights, here.inputs)
+            [self.shape.repeated(array) for array in arrays]
+            for arrays in (here.weights, here.inputs)
         )
         begin = self.shape.repeated(self._start)
         backend.wait_for(self._measure(weights, states, begin, np.int32(0), self._data))
@@ -146,11 +150,11 @@ class MonitoringProgram:
         v, w = slice(self._steps), slice(self._steps, 2 * self._steps)
         parts = (numbers[v, v], numbers[v, w], numbers[w, w], numbers[v, -1])
         subspace = Subspace(*parts, self._size, 2.0**-23)
-        found, top = subspace.read()
-        if not found:
+        quantities, top = subspace.read()
+        if not quantities:
             return {}, before
         # No product of matrices: how that sums may depend on where an array lies in memory.
-        return found, np.einsum("i,ij->j", top.astype("float32"), basis)
+        return quantities, np.einsum("i,ij->j", top.astype("float32"), basis)
 
     # What is compiled. Everything below is pure.
 
@@ -161,11 +165,11 @@ class MonitoringProgram:
         shape, steps = self.shape, self._steps
 
         def body(tile: Tensor, numbers: Tensor, bases: Tensor) -> tuple[Tensor, ...]:
-            now, state = ([one[tile] for one in group] for group in (weights, states))
-            found, basis = self._measured(now, state, begin[tile], data)
+            now, state = ([tensor[tile] for tensor in group] for group in (weights, states))
+            products, basis = self._measured(now, state, begin[tile], data)
             return (
                 tile + 1,
-                ops.slice_update(numbers, ops.stack([tile, 0, 0, 0]), found[None]),
+                ops.slice_update(numbers, ops.stack([tile, 0, 0, 0]), products[None]),
                 ops.slice_update(bases, ops.stack([tile, 0, 0, 0]), basis[None]),
             )
 
@@ -173,8 +177,8 @@ class MonitoringProgram:
         numbers = ops.zeros((shape.tiles, shape.width, rows, rows), "float64")
         bases = ops.zeros((shape.tiles, shape.width, steps, self._size), begin.dtype)
         start = (ops.zeros_like(tiles), numbers, bases)
-        found = ops.while_loop(lambda tile, *_: tile < tiles, body, start)
-        return found[1], found[2]
+        computed = ops.while_loop(lambda tile, *_: tile < tiles, body, start)
+        return computed[1], computed[2]
 
     def _measured(
         self, weights: Tensors, states: Tensors, begin: Tensor, data: Any
@@ -225,8 +229,8 @@ class MonitoringProgram:
         return backend.repeat(body, (zeros,), int(data[0].shape[0]))[0]
 
     def _loss(self, weights: Tensors, states: Tensors, *chunk: Tensor) -> Tensor:
-        *own, l1, l2 = states
-        loss = loss_of_chunk(self._task, weights, own, *chunk)[0]
+        *kept_states, l1, l2 = states
+        loss = loss_of_chunk(self._task, weights, kept_states, *chunk)[0]
         share = ops.cast(ops.sum(chunk[-1]), loss.dtype)
         return loss + share * penalty(weights, {"l1": l1, "l2": l2})
 

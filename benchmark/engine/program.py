@@ -51,20 +51,20 @@ class TrainingProgram:
         self._task = task
         self._optimizer = optimizer
         self._optimizer.build(task.model.trainable_variables)
-        own = [id(variable) for variable in self._optimizer.variables]
+        identities = [id(variable) for variable in self._optimizer.variables]
         rate = keras_internals.learning_rate(self._optimizer)
-        self._rate_index = own.index(id(rate)) if id(rate) in own else None
+        self._rate_index = identities.index(id(rate)) if id(rate) in identities else None
         self._takes_objective = isinstance(optimizer, ObjectiveOptimizer)
         self.count_index = (
-            own.index(id(optimizer.gradient_evaluations)) if self._takes_objective else None
+            identities.index(id(optimizer.gradient_evaluations)) if self._takes_objective else None
         )
         """Which variable of the optimizer counts evaluations, if any does."""
         model = task.model
-        self.weights = [np.asarray(one.value) for one in model.trainable_variables]
+        self.weights = [np.asarray(v.value) for v in model.trainable_variables]
         """Weights of any trial, for their shapes."""
-        self.states = [np.asarray(one.value) for one in self._optimizer.variables]
+        self.states = [np.asarray(v.value) for v in self._optimizer.variables]
         """Optimizer state of any trial."""
-        self.model_states = [np.asarray(one.value) for one in model.non_trainable_variables]
+        self.model_states = [np.asarray(v.value) for v in model.non_trainable_variables]
         """What the model of any trial keeps besides its weights."""
         self._dtype = str(self.weights[0].dtype)
         train = task.parts["train"]
@@ -131,8 +131,8 @@ class TrainingProgram:
             inside = {slot - tile * width: slot for slot in steps if slot // width == tile}
             by_tile.append(
                 together(
-                    {place: steps[slot] for place, slot in inside.items()},
-                    {place: rates[slot] for place, slot in inside.items()},
+                    {index: steps[slot] for index, slot in inside.items()},
+                    {index: rates[slot] for index, slot in inside.items()},
                     width,
                     self.layout,
                     self.length,
@@ -152,10 +152,10 @@ class TrainingProgram:
             tiles: how many tiles from the first are computed.
             rounds: plans of all tiles, one after the other.
         """
-        found = [list(part) for part in carried]
+        trained = [list(part) for part in carried]
         for plans in rounds:
-            found = self._train(*found, np.int32(tiles), side_by_side(plans), self._data)
-        return [list(part) for part in found]
+            trained = self._train(*trained, np.int32(tiles), side_by_side(plans), self._data)
+        return [list(part) for part in trained]
 
     def evaluation_weights(self, carried: Sequence[Tensors]) -> Tensors:
         """Return the weights at which the trials are evaluated, those themselves as a rule.
@@ -182,8 +182,10 @@ class TrainingProgram:
         """The same for every slot, for these are not worth a loop over tiles."""
         slots = self.shape.slots
         flat = [[ops.reshape(t, (slots, *t.shape[2:])) for t in part] for part in (states, weights)]
-        found = backend.vectorize(self._optimizer.evaluation_weights)(*flat)
-        return [ops.reshape(one, old.shape) for one, old in zip(found, weights, strict=True)]
+        evaluated = backend.vectorize(self._optimizer.evaluation_weights)(*flat)
+        return [
+            ops.reshape(tensor, old.shape) for tensor, old in zip(evaluated, weights, strict=True)
+        ]
 
     def _epoch(self, carried: Sequence[Tensors], plan: Sequence[Tensor], data: Any) -> list[Any]:
         """Train the trials of one tile."""
@@ -200,13 +202,13 @@ class TrainingProgram:
                 return (step + 1, *_flattened(new))
             if self.layout.is_single:
                 piece = (array[step] for array in (rows, held, shares))
-                found = gradient(now[0], now[2], *piece)
+                slopes = gradient(now[0], now[2], *piece)
             else:
                 begin = ops.where(step > 0, ends[ops.maximum(step - 1, 0)], 0)
                 pieces = (rows, held, shares)
-                found = summed(gradient, now[0], now[2], pieces, begin, ends[step])
+                slopes = summed(gradient, now[0], now[2], pieces, begin, ends[step])
             taken = (active[step], rates[step])
-            return (step + 1, *_flattened(update(*now, *found, *taken)))
+            return (step + 1, *_flattened(update(*now, *slopes, *taken)))
 
         start = (ops.zeros_like(count), *_flattened((weights, states, model_states)))
         flat = ops.while_loop(lambda step, *_: step < count, body, start)[1:]
@@ -215,8 +217,8 @@ class TrainingProgram:
             return [list(part) for part in minimize(*now, *tail)]
         if self.layout.tail:
             tail_rows, tail_active, tail_rates = tail
-            found = batch_gradients(self._task, *data)(now[0], now[2], tail_rows)
-            now = [list(part) for part in update(*now, *found, tail_active, tail_rates)]
+            slopes = batch_gradients(self._task, *data)(now[0], now[2], tail_rows)
+            now = [list(part) for part in update(*now, *slopes, tail_active, tail_rates)]
         return now
 
     def _update(
@@ -253,7 +255,7 @@ class TrainingProgram:
             batch = (ops.take(x, rows, axis=0), ops.take(y, rows, axis=0))
             given = (weights, self._with_rate(states, rate), model_states)
             new = objective_step(self._task, self._optimizer, given, batch)
-            return [where(active, one, other) for one, other in zip(new, old, strict=True)]
+            return [where(active, after, before) for after, before in zip(new, old, strict=True)]
 
         # TensorFlow cannot batch all that second derivatives consist of, such as slices into
         # the gradient of a convolution.
@@ -263,8 +265,10 @@ class TrainingProgram:
         """The optimizer's state with the learning rate of this update, where it has one."""
         given = list(states)
         if self._rate_index is not None:
-            own = given[self._rate_index]
-            given[self._rate_index] = ops.where(ops.isnan(rate), own, ops.cast(rate, own.dtype))
+            default = given[self._rate_index]
+            given[self._rate_index] = ops.where(
+                ops.isnan(rate), default, ops.cast(rate, default.dtype)
+            )
         return given
 
 

@@ -28,17 +28,17 @@ MOST_MODELS = 16
 """Models whose programs are kept, of evaluating and of curvature."""
 
 
-class Recent(Generic[Value]):
+class LruCache(Generic[Value]):
     """A mapping that keeps the most recently used entries.
 
     Args:
         most: how many.
 
     Example:
-        >>> recent = Recent(2)
-        >>> [recent.get(key, lambda key=key: key.upper()) for key in "abac"]
+        >>> cache = LruCache(2)
+        >>> [cache.get(key, lambda key=key: key.upper()) for key in "abac"]
         ['A', 'B', 'A', 'C']
-        >>> recent.get("b", lambda: "made anew")     # the oldest was dropped
+        >>> cache.get("b", lambda: "made anew")     # the oldest was dropped
         'made anew'
     """
 
@@ -119,20 +119,20 @@ class ModelPrograms:
             slots: as many as a block has at most.
             rows: the weights of each at which it is evaluated, and its model's state.
         """
-        found: dict[int, dict[str, float]] = {}
+        quantities: dict[int, dict[str, float]] = {}
         programs = [self.monitoring_program(slot.trial) for slot in slots]
         for program in dict.fromkeys(programs):
-            own = [index for index, one in enumerate(programs) if one is program]
+            indices = [index for index, candidate in enumerate(programs) if candidate is program]
             trials = [
                 MonitoredPoint(
                     *rows[index], slots[index].direction, regularization_of(slots[index].trial)
                 )
-                for index in own
+                for index in indices
             ]
-            for index, (numbers, direction) in zip(own, program.measure(trials), strict=True):
+            for index, (numbers, direction) in zip(indices, program.measure(trials), strict=True):
                 slots[index].direction = direction
-                found[index] = slots[index].monitor(numbers)
-        return [found[index] for index in range(len(slots))]
+                quantities[index] = slots[index].monitor(numbers)
+        return [quantities[index] for index in range(len(slots))]
 
     def monitoring_program(self, trial: Trial) -> MonitoringProgram:
         """What follows the curvature on the probe of a trial; made at the first one."""
@@ -157,8 +157,8 @@ class Programs:
     """Programs by structure; the least recently used are dropped beyond a number of them."""
 
     def __init__(self) -> None:
-        self._models: Recent[ModelPrograms] = Recent(MOST_MODELS)
-        self._training: Recent[TrainingProgram] = Recent(MOST_PROGRAMS)
+        self._models: LruCache[ModelPrograms] = LruCache(MOST_MODELS)
+        self._training: LruCache[TrainingProgram] = LruCache(MOST_PROGRAMS)
 
     def model(self, trial: Trial, shape: Shape) -> ModelPrograms:
         """What evaluates trials of a model; built at the first one."""
@@ -191,7 +191,7 @@ def compilations(programs: list[Any]) -> int:
     return sum(program.compilations for program in programs)
 
 
-class Warming:
+class Compilation:
     """What must be compiled before some trials can advance.
 
     XLA compiles one program on one core, without Python's lock, so programs of several
@@ -205,7 +205,7 @@ class Warming:
         """Note what a trial needs.
 
         Args:
-            key: names the task; it is run once, whoever needs it.
+            key: names the task, which is run once however many trials need it.
             task: compiles something, or returns at once where that is done.
             slot: the trial.
         """

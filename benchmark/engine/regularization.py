@@ -53,14 +53,14 @@ class Regularization:
                 f"l1 · Σ|w| adds l1 · sign(w) with l1 = {self.l1:.3g} to g and nothing to H, which "
                 "it does not have where a weight is zero"
             )
-        found = {}
+        findings = {}
         if parts:
-            found["penalties"] = (
+            findings["penalties"] = (
                 f"H and g are those of the loss with its penalties on kernels: {'; '.join(parts)}."
             )
         if self.left_out:
-            found["weight_decay"] = _left_out(self.left_out)
-        return found
+            findings["weight_decay"] = _left_out(self.left_out)
+        return findings
 
 
 UNPENALISED = Regularization()
@@ -113,8 +113,8 @@ def penalised(loss: ComposedLoss) -> ComposedLoss:
     def forward(
         parameters: Sequence[Tensor], x: Tensor, state: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        *own, l1, l2 = state
-        outputs, penalties = loss.forward(parameters, x, own)
+        *model_state, l1, l2 = state
+        outputs, penalties = loss.forward(parameters, x, model_state)
         return outputs, penalties + penalty(parameters, {"l1": l1, "l2": l2})
 
     return ComposedLoss(forward, loss.of_outputs, loss.of_probabilities)

@@ -7,10 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from benchmark.engine.batches import batches_of
+from benchmark.engine.batches import batch_size_of, batches_of, sampling_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
+from benchmark.engine.memory import SHARE, Room, TooLargeError, sequential_bytes
 from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
-from benchmark.engine.programs import MOST_MODELS, Recent
+from benchmark.engine.programs import MOST_MODELS, LruCache
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot
@@ -75,14 +76,18 @@ class SequentialEngine:
     that is the ‖W(t+1) − W(t)‖ of the lecture's stopping rule. A trial with a
     ``tolerance`` has converged when its update norm falls below it. W are the weights at
     which the trial is evaluated: the average, where its optimizer makes one.
+
+    Args:
+        memory: the share of the free memory that training may take.
     """
 
     capacity = 1
 
-    def __init__(self) -> None:
-        self._structures: Recent[Structure] = Recent(MOST_STRUCTURES)
-        self._evaluations: Recent[Evaluation] = Recent(MOST_MODELS)
-        self._monitoring: Recent[MonitoringProgram] = Recent(MOST_MODELS)
+    def __init__(self, memory: float = SHARE) -> None:
+        self._room = Room(memory)
+        self._structures: LruCache[Structure] = LruCache(MOST_STRUCTURES)
+        self._evaluations: LruCache[Evaluation] = LruCache(MOST_MODELS)
+        self._monitoring: LruCache[MonitoringProgram] = LruCache(MOST_MODELS)
         self._slot: Slot | None = None
         self._structure_of_slot: Structure | None = None
         self._error = ""
@@ -92,6 +97,7 @@ class SequentialEngine:
 
         Raises:
             RuntimeError: the slot is taken.
+            TooLargeError: the trial does not fit into memory.
         """
         if self._slot is not None:
             raise RuntimeError(
@@ -102,6 +108,9 @@ class SequentialEngine:
         self._error = ""
         try:
             self._prepare(self._slot)
+        except TooLargeError:  # known before anything is trained: for the caller to refuse
+            self._slot = None
+            raise
         except (
             Exception,
             SystemExit,
@@ -194,12 +203,14 @@ class SequentialEngine:
         except AdaptationError:
             numbers = {**optimizer_numbers(trial), **optimizer_constants(trial)}
             clipping = clipping_of(trial)
-            own = {name: value for name, value in numbers.items() if name not in clipping}
-            plain = plain_optimizer(trial.optimizer, {}, clipping, own)
+            hyperparameters = {
+                name: value for name, value in numbers.items() if name not in clipping
+            }
+            plain = plain_optimizer(trial.optimizer, {}, clipping, hyperparameters)
             return self._compiled(trial, plain, is_plain=True)
 
     def _compiled(self, trial: Trial, optimizer: Any, *, is_plain: bool = False) -> Structure:
-        task = build_task(trial)
+        task = self._task(trial)
         # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
         jit = keras.backend.backend() == "jax"
         takes = takes_objective(trial.optimizer)
@@ -208,6 +219,21 @@ class SequentialEngine:
         # Evaluating needs the model alone, so all optimizers share its compiled programs.
         evaluation = self._evaluations.get(model_key(trial), lambda: Evaluation(task))
         return Structure(task, trained, optimizer, evaluation, is_plain)
+
+    def _task(self, trial: Trial) -> Task:
+        """What a trial trains, if that fits into memory.
+
+        Raises:
+            TooLargeError: it does not.
+        """
+        free = self._room.free  # asked before there is a model
+        task = build_task(trial)
+        if free is not None:
+            rows = len(task.parts["train"].x)
+            is_full_batch = sampling_of(trial) == "full_batch"
+            batch = rows if is_full_batch else min(batch_size_of(trial, rows), rows)
+            self._room.check(sequential_bytes(task.model, rows, batch, trial.curvature))
+        return task
 
     def _warm_up(self, structure: Structure, trial: Trial) -> None:
         """Compile all that the trial needs before the clock of training starts."""
@@ -257,7 +283,7 @@ class SequentialEngine:
             return slot.report(metrics, status, reason, monitored=monitored)
         with Clock("curvature", slot):
             seed = slot.trial.random_seed("initial_weights")
-            found = evaluation.curvature(
+            curvature = evaluation.curvature(
                 weights,
                 slot.trial.curvature,
                 seed,
@@ -267,16 +293,16 @@ class SequentialEngine:
                 regularization_of(slot.trial),
                 rows_seed(slot.trial),
             )
-        return slot.report(metrics, status, reason, found, monitored)
+        return slot.report(metrics, status, reason, curvature, monitored)
 
     def _monitor(self, slot: Slot, weights: list[Array], state: list[Array]) -> dict[str, float]:
         with Clock("curvature", slot):
             program = self._monitoring_of(slot.trial, self._structure.task)
-            ((found, direction),) = program.measure(
+            ((quantities, direction),) = program.measure(
                 [MonitoredPoint(weights, state, slot.direction, regularization_of(slot.trial))]
             )
         slot.direction = direction
-        return slot.monitor(found)
+        return slot.monitor(quantities)
 
     def _monitoring_of(self, trial: Trial, task: Task) -> MonitoringProgram:
         """What follows curvature; the model of any structure will do, since weights come in."""
@@ -285,7 +311,9 @@ class SequentialEngine:
 
     def _memory(self) -> Memory:
         optimizer = self._structure.optimizer
-        return memory_of(optimizer, [np.asarray(one.value) for one in optimizer.variables])
+        return memory_of(
+            optimizer, [np.asarray(variable.value) for variable in optimizer.variables]
+        )
 
     def _weights(self) -> list[Array]:
         """The weights at which the trial is evaluated: those of the model, as a rule."""
@@ -293,12 +321,12 @@ class SequentialEngine:
         if not getattr(optimizer, "has_evaluation_weights", False):
             return weights
         state = [np.asarray(variable.value) for variable in optimizer.variables]
-        return [np.array(one) for one in optimizer.evaluation_weights(state, weights)]
+        return [np.array(tensor) for tensor in optimizer.evaluation_weights(state, weights)]
 
     def _kept(self) -> list[Array]:
         evaluated = self._weights()
-        others = kept_variables(self._structure.task.model)[len(evaluated) :]
-        return [*evaluated, *(np.asarray(variable.value).copy() for variable in others)]
+        unevaluated = kept_variables(self._structure.task.model)[len(evaluated) :]
+        return [*evaluated, *(np.asarray(variable.value).copy() for variable in unevaluated)]
 
     @property
     def _structure(self) -> Structure:
@@ -310,10 +338,13 @@ class SequentialFallback:
     """A queue in front of the sequential engine, which takes its turn like a block.
 
     One thread runs :meth:`advance`; another may meanwhile call :meth:`take` only.
+
+    Args:
+        memory: the share of the free memory that training may take.
     """
 
-    def __init__(self) -> None:
-        self._engine = SequentialEngine()
+    def __init__(self, memory: float) -> None:
+        self._engine = SequentialEngine(memory)
         self._waiting: list[Trial] = []
         self._admitted: list[Trial] = []
         self._current: int | None = None

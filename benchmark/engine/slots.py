@@ -154,28 +154,28 @@ class Slot:
             last update, at the start that of the trial. It is compared with 2 for gradient
             descent; of an optimizer that scales its steps it is no limit.
         """
-        found = {f"probe_{name}": value for name, value in quantities.items()}
+        monitored = {f"probe_{name}": value for name, value in quantities.items()}
         rate = self.learning_rate
         rate = self.base_learning_rate if math.isnan(rate) else rate
         if "lambda_max" in quantities and math.isfinite(rate):
-            found["probe_scaled_sharpness"] = rate * quantities["lambda_max"]
-        return found
+            monitored["probe_scaled_sharpness"] = rate * quantities["lambda_max"]
+        return monitored
 
     def report(
         self,
         metrics: Mapping[str, float],
         status: Status,
         reason: str,
-        found: Any = None,
+        curvature: Any = None,
         monitored: Mapping[str, float] | None = None,
     ) -> Report:
         """Say how the trial stands.
 
         Args:
             metrics: those after the epoch.
-            status: as :meth:`evaluate` found.
+            status: as :meth:`evaluate` returned it.
             reason: a sentence on a final status.
-            found: the curvature, where it was due.
+            curvature: where it was due.
             monitored: that on the probe, likewise.
         """
         return Report(
@@ -187,9 +187,13 @@ class Slot:
             metrics=Settings({**metrics, **self._rate()} if metrics else metrics),
             status=status,
             reason=reason,
-            curvature=Settings({**(found.quantities if found else {}), **(monitored or {})}),
-            spectrum=tuple(map(float, found.eigenvalues)) if found else (),
-            findings=Settings(found.findings, verdict=found.verdict) if found else Settings(),
+            curvature=Settings(
+                {**(curvature.quantities if curvature else {}), **(monitored or {})}
+            ),
+            spectrum=tuple(map(float, curvature.eigenvalues)) if curvature else (),
+            findings=Settings(curvature.findings, verdict=curvature.verdict)
+            if curvature
+            else Settings(),
         )
 
     def result(
@@ -209,7 +213,7 @@ class Slot:
         """
         metrics = {k: v for k, v in self.metrics.items() if math.isfinite(v)} | self._rate()
         objective = self.metrics.get(self.trial.objective, math.nan)
-        if status in (Status.DIVERGED, Status.FAILED) or not math.isfinite(objective):
+        if status.meaning == "worst result" or not math.isfinite(objective):
             objective = self.trial.worst_objective
         return TrialResult(
             trial=self.trial,

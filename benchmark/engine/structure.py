@@ -41,9 +41,12 @@ def optimizer_numbers(trial: Trial) -> dict[str, float]:
     Defaults are among them; one without a default (``weight_decay``, a penalty) is there
     where the trial gives it.
     """
-    own = {**REGULARIZATION, **optimizer_entry(trial.optimizer).hyperparameters}
+    hyperparameters = {**REGULARIZATION, **optimizer_entry(trial.optimizer).hyperparameters}
     constants = constant_hyperparameters(trial.optimizer, _options_of(trial))
-    values = {name: trial.hyperparameters.get(name, one.default) for name, one in own.items()}
+    values = {
+        name: trial.hyperparameters.get(name, hyperparameter.default)
+        for name, hyperparameter in hyperparameters.items()
+    }
     numbers = {k: v for k, v in values.items() if v is not None and k not in constants}
     return {**numbers, **clipping_of(trial)}
 

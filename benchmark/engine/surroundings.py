@@ -17,7 +17,7 @@ from benchmark.trial import Trial
 
 Array = np.ndarray[Any, Any]
 Memory = tuple[Sequence[Mapping[str, Array]], Mapping[str, Array]]
-"""What an optimizer remembers: its slots, by name for each weight, and what is shared, by name."""
+"""What an optimizer remembers by name: the state variables of each weight, and what is shared."""
 NOTHING: Memory = ((), {})
 """The memory of an optimizer that is not known."""
 
@@ -31,8 +31,8 @@ def memory_of(optimizer: Any, state: Sequence[Array]) -> Memory:
     """
     if not hasattr(optimizer, "memory"):
         return NOTHING
-    slots, shared = optimizer.memory(state)
-    return slots, shared
+    states, shared = optimizer.memory(state)
+    return states, shared
 
 
 def step_rule(slot: Slot, memory: Memory = NOTHING) -> StepRule | str:
@@ -65,32 +65,32 @@ def trial_rule(
         memory: of its optimizer, nothing where it is not kept.
     """
     numbers = {**optimizer_constants(trial), **optimizer_numbers(trial)}
-    slots, shared = memory
+    states, shared = memory
     if np.isfinite(learning_rate) and learning_rate <= 0:
         return "The learning rate of the last step is 0, so no curvature is too large for it."
-    found = stepping(trial.optimizer, Snapshot(float(learning_rate), numbers, step, slots, shared))
-    if isinstance(found, str):
-        return found
+    rule = stepping(trial.optimizer, Snapshot(float(learning_rate), numbers, step, states, shared))
+    if isinstance(rule, str):
+        return rule
     return StepRule(
-        found.rate,
-        found.recurrence.limit,
-        found.root,
-        radius=found.radius,
-        note=" ".join(filter(None, [found.note, *_conditions(trial, numbers, found.rate)])),
+        rule.rate,
+        rule.recurrence.limit,
+        rule.root,
+        radius=rule.radius,
+        note=" ".join(filter(None, [rule.note, *_conditions(trial, numbers, rule.rate)])),
     )
 
 
 def _conditions(trial: Trial, numbers: Mapping[str, float], rate: float) -> list[str]:
     """What else was given to the optimizer, and what that means for the limit."""
-    found = []
+    conditions = []
     if numbers.get("weight_decay"):
         decay = rate * numbers["weight_decay"]
-        found.append(f"Weight decay of {decay:.3g} in a step lowers the limit.")
-    found.extend(
+        conditions.append(f"Weight decay of {decay:.3g} in a step lowers the limit.")
+    conditions.extend(
         f"It holds for gradients that {kind} leaves as they are: clipping bounds every step."
         for kind in clipping_of(trial)
     )
-    return found
+    return conditions
 
 
 PROBE = 64
@@ -110,9 +110,9 @@ class Depth:
         self._problem = getattr(task.model.layers[-1], "problem", None)
         # Not normalisations: their factors and offsets pass no signal on to other units.
         self._layers = [
-            one
-            for one in task.model.layers
-            if any(len(variable.shape) > 1 for variable in one.trainable_variables)
+            layer
+            for layer in task.model.layers
+            if any(len(variable.shape) > 1 for variable in layer.trainable_variables)
         ]
         self._signals: SignalProgram | None = None
 
@@ -168,10 +168,10 @@ class Depth:
             part.reshape(weight.shape)
             for part, weight in zip(np.split(gradient, ends[:-1]), weights, strict=True)
         ]
-        places = {id(v): place for place, v in enumerate(self._model.trainable_variables)}
+        indices = {id(v): index for index, v in enumerate(self._model.trainable_variables)}
 
         def of(layer: keras.layers.Layer, arrays: Sequence[Any]) -> list[Any]:
-            return [arrays[places[id(variable)]] for variable in layer.trainable_variables]
+            return [arrays[indices[id(variable)]] for variable in layer.trainable_variables]
 
         return [
             Layer(layer.name, of(layer, weights), of(layer, slopes), of(layer, before or ()))
@@ -189,8 +189,8 @@ class Depth:
         shape = (-1, width, width)
         old = before[0].reshape(shape) if before else [None] * int(chain.options["layers"])
         layers = [
-            Layer(f"W_{place}", [weight], [slope], [] if was is None else [was])
-            for place, (weight, slope, was) in enumerate(
+            Layer(f"W_{index}", [weight], [slope], [] if was is None else [was])
+            for index, (weight, slope, was) in enumerate(
                 zip(theta.reshape(shape), gradient.reshape(shape), old, strict=True), start=1
             )
         ]

@@ -109,8 +109,8 @@ def over_tiles(f: Callable[..., Any], parts: int) -> Callable[..., list[Tensors]
         flat = [tensor for part in carried for tensor in part]
 
         def body(tile: Tensor, *now: Tensor) -> tuple[Any, ...]:
-            one = _split([tensor[tile] for tensor in now], sizes)
-            new = f(one, [tensor[tile] for tensor in inputs], shared)
+            tile_values = _split([tensor[tile] for tensor in now], sizes)
+            new = f(tile_values, [tensor[tile] for tensor in inputs], shared)
             rows = [tensor for part in new for tensor in part]
             return (
                 tile + 1,
@@ -125,7 +125,7 @@ def over_tiles(f: Callable[..., Any], parts: int) -> Callable[..., list[Tensors]
 
 def where(condition: Tensor, new: Sequence[Tensor], old: Sequence[Tensor]) -> Tensors:
     """Take each new tensor where the condition holds; never a product with it: 0 · ∞ is NaN."""
-    return [ops.where(condition, one, other) for one, other in zip(new, old, strict=True)]
+    return [ops.where(condition, after, before) for after, before in zip(new, old, strict=True)]
 
 
 def _with_tile(tensor: Tensor, tile: Tensor, row: Tensor) -> Tensor:
@@ -175,7 +175,8 @@ class StackedRows:
     def repeated(cls, shape: Shape, row: Sequence[Sequence[Array]]) -> Self:
         """The same values in every slot."""
         return cls(
-            shape, *([ops.convert_to_tensor(shape.repeated(one)) for one in part] for part in row)
+            shape,
+            *([ops.convert_to_tensor(shape.repeated(array)) for array in part] for part in row),
         )
 
     @property
@@ -183,9 +184,9 @@ class StackedRows:
         """Weights, optimizer states and model states."""
         return self.weights, self.states, self.model_states
 
-    def values(self, place: int) -> Values:
+    def values(self, slot: int) -> Values:
         """Copy the values in one place."""
-        weights, states, model_states = (self.shape.row(part, place) for part in self.parts)
+        weights, states, model_states = (self.shape.row(part, slot) for part in self.parts)
         return weights, states, model_states
 
     def arranged(self, sources: Sequence[int | Row]) -> Self:
@@ -204,8 +205,8 @@ class StackedRows:
     def _arranged(self, tensor: Any, sources: Sequence[int | Row], part: int, index: int) -> Any:
         old = np.asarray(tensor)
         new = old.copy()
-        for place, source in enumerate(sources):
-            new[self.shape.place(place)] = (
+        for slot, source in enumerate(sources):
+            new[self.shape.place(slot)] = (
                 source.values[part][index]
                 if isinstance(source, Row)
                 else old[self.shape.place(source)]

@@ -53,12 +53,12 @@ def retrain(
     _keep(course, 0, first)
     status = Status.RUNNING
     while status is Status.RUNNING and (not course.reports or course.reports[-1].epoch < last):
-        found = engine.advance()
-        course.reports.extend(found)
-        status = found[-1].status
+        reports = engine.advance()
+        course.reports.extend(reports)
+        status = reports[-1].status
         if status is Status.FAILED:
-            raise RuntimeError(found[-1].reason)
-        epoch = found[-1].epoch
+            raise RuntimeError(reports[-1].reason)
+        epoch = reports[-1].epoch
         watch(epoch)
         weights = engine.current_weights()
         if not all(np.isfinite(array).all() for array in weights):

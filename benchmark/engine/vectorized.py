@@ -9,7 +9,7 @@ from benchmark import backend
 from benchmark.engine.block import Block
 from benchmark.engine.groups import Group, Groups
 from benchmark.engine.memory import SHARE, TooLargeError, is_out_of_memory
-from benchmark.engine.programs import Warming
+from benchmark.engine.programs import Compilation
 from benchmark.engine.sequential import SequentialFallback
 from benchmark.engine.slots import Clock, Slot
 from benchmark.engine.tiles import Row, Shape, SlotEpochs, default_shape
@@ -37,7 +37,9 @@ class PendingEpoch:
 
     def wanted(self) -> list[Report]:
         """Wait for the reports; raises what the computation raised."""
-        return [one for one in self.reports.result() if one.trial_number not in self.stopped]
+        return [
+            report for report in self.reports.result() if report.trial_number not in self.stopped
+        ]
 
 
 class VectorizedEngine:
@@ -85,6 +87,7 @@ class VectorizedEngine:
             raise ValueError(f"capacity must be >= 1. Received {capacity}.")
         self._asked = capacity
         self._notify = notify
+        self._memory = memory
         self._told: set[str] = set()
         self._groups = Groups(capacity, shape or default_shape(capacity), memory, self._tell)
         self._fallback: SequentialFallback | None = None
@@ -92,7 +95,7 @@ class VectorizedEngine:
         self._running: dict[int, tuple[Slot, Executor | None]] = {}
         self._parked: deque[Row] = deque()
         self._errors: dict[int, str] = {}
-        self._warming = Warming()
+        self._compilation = Compilation()
         self._slot_epochs = SlotEpochs()
         self._pool = ThreadPoolExecutor(backend.computing_threads(), "training")
         self._computing: deque[PendingEpoch] = deque()
@@ -147,6 +150,9 @@ class VectorizedEngine:
         Returns:
             The reports of one block, in the order of the trials' numbers. Each running trial
             gets its turn.
+
+        Raises:
+            TooLargeError: a trial of the sequential engine does not fit into memory.
         """
         try:
             self._unpark()
@@ -167,6 +173,8 @@ class VectorizedEngine:
         pending = self._computing.popleft()
         try:
             return pending.wanted()
+        except TooLargeError:  # of a trial that the sequential engine was to train
+            raise
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error) and self.capacity > 1:
                 return self._shrink()
@@ -214,7 +222,7 @@ class VectorizedEngine:
         except (NotImplementedError, AdaptationError) as error:
             self._tell(f"{error} Such trials are trained one after the other.")
             if self._fallback is None:
-                self._fallback = SequentialFallback()
+                self._fallback = SequentialFallback(self._memory)
                 self._executors.append(self._fallback)
             self._fallback.take(trial)
             self._running[trial.number] = (slot, self._fallback)
@@ -222,7 +230,7 @@ class VectorizedEngine:
         if self._placed >= self.capacity:
             self._parked.append(row)
             return
-        group.warm_up(slot, self._warming)
+        group.warm_up(slot, self._compilation)
         self._take(group, row)
 
     def _unpark(self) -> None:
@@ -231,7 +239,7 @@ class VectorizedEngine:
             row = self._parked[0]
             try:
                 group = self._groups.of_trial(row.slot.trial)
-                group.warm_up(row.slot, self._warming)
+                group.warm_up(row.slot, self._compilation)
                 self._take(group, row)
             except (Exception, SystemExit) as error:
                 if is_out_of_memory(error) and self.capacity > 1:
@@ -248,7 +256,7 @@ class VectorizedEngine:
     # Computing.
 
     def _compile(self) -> None:
-        failed = self._warming.run()
+        failed = self._compilation.run()
         for error in failed.values():
             if is_out_of_memory(error) and self.capacity > 1:
                 raise error

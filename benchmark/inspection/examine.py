@@ -1,4 +1,4 @@
-"""From a subject to its curvature_report: diagnosis, eigenvalues, sums, density, way and plane."""
+"""From a subject to its report: diagnosis, eigenvalues, sums, density, trajectory and plane."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from benchmark.curvature import (
     AsymmetryError,
     Curvature,
     CurvatureOperator,
-    Estimate,
     GaussNewtonProgram,
     HessianProgram,
     StepRule,
@@ -19,31 +18,21 @@ from benchmark.curvature import (
     check_products,
     check_rows,
     diagnose,
-    effective_rank,
-    estimate_moments,
-    spectral_density,
 )
-from benchmark.curvature.results import CurvatureReport, Sum
-from benchmark.inspection.quantities import (
-    cost_of,
-    density_curve,
-    extreme_pairs,
-    plane_of,
-    shown_extremes,
-)
+from benchmark.curvature.results import CurvatureReport
+from benchmark.inspection.plane import plane_of
 from benchmark.inspection.settings import MATRICES, InspectionError, Settings
+from benchmark.inspection.spectrum import (
+    BAND,
+    cost_of,
+    extreme_pairs,
+    shown_extremes,
+    sums_and_density,
+)
 from benchmark.inspection.subject import Array, Subject, Watch
 
 NOISE_BATCHES, NOISE_BYTES = 32, 2**28
-"""The largest number of mini-batches that show the noise; their gradients take no more memory."""
-PROBES, STEPS = 10, 60
-MOMENT_PRODUCTS = 60
-BAND = (
-    f"The band of the density is of the chance of its {PROBES} probes. Eigenvalues that lie closer "
-    f"together than {STEPS} products of each can tell apart, as many near zero may, are smoothed "
-    "as one, which the band does not show."
-)
-"""Its coverage is measured in tests/inspection/test_density.py."""
+"""The most mini-batches that measure the noise, and the most memory for their gradients."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +44,11 @@ class Point:
     program: Any
 
     def operator(self, weights: list[Array] | None = None) -> CurvatureOperator:
-        """The matrix at some weights, those of the subject by default."""
+        """Return the matrix at given weights, by default those of the subject."""
         subject = self.subject
         at = subject.weights if weights is None else weights
-        found: CurvatureOperator = self.program.at(at, subject.x, subject.y, subject.state)
-        return found
+        operator: CurvatureOperator = self.program.at(at, subject.x, subject.y, subject.state)
+        return operator
 
 
 def examine(
@@ -69,9 +58,9 @@ def examine(
 
     Args:
         subject: a loss at some weights.
-        settings: what is asked for.
-        watch: told of each stage.
-        announce: told what it costs before that is computed.
+        settings: what to measure.
+        watch: called at each stage.
+        announce: called with the cost before the work begins.
 
     Raises:
         InspectionError: a product or a loss is not finite, or the loss cannot be differentiated.
@@ -101,22 +90,14 @@ def _examined(
     announce(cost_of(operator, settings, points))
     doubts = _checked(subject, operator)
     watch("diagnosis", 0.0)
-    found = _diagnosed(point, operator)
-    if not len(found.eigenvalues):
-        raise FloatingPointError(found.findings["definiteness"])
-    is_exact = bool(found.quantities.get("exact"))
+    curvature = _diagnosed(point, operator)
+    if not len(curvature.eigenvalues):
+        raise FloatingPointError(curvature.findings["definiteness"])
+    is_exact = bool(curvature.quantities.get("exact"))
     watch("eigenvalues", 0.0)
     pairs = extreme_pairs(operator, settings, is_exact=is_exact)
-    watch("sums over the spectrum", 0.0)
-    sums = _exact_sums(found.eigenvalues) if is_exact else _sums(operator, settings)
-    density = None
-    if settings.density and subject.size > 1:
-        watch("density", 0.0)
-        seen = spectral_density(operator, PROBES, STEPS, settings.seed)
-        density = density_curve(seen, found.eigenvalues)
-        if not is_exact:
-            sums.append(_sum("effective rank, (Σ|λ|)² / Σλ²", seen.effective_rank()))
-    epochs, spectra = _along_the_way(point, watch)
+    sums, density = sums_and_density(operator, settings, curvature, watch, is_exact=is_exact)
+    epochs, spectra = _along_the_trajectory(point, watch)
     plane = plane_of(subject, settings, pairs, watch) if settings.grid else None
     count = int(min(settings.eigenvalues, subject.size))
     return CurvatureReport(
@@ -126,18 +107,18 @@ def _examined(
         size=subject.size,
         facts=[("parameters", str(subject.size)), *subject.facts],
         notes=subject.notes,
-        verdict=_verdict(found, settings),
-        definiteness=found.definiteness,
+        verdict=_verdict(curvature, settings),
+        definiteness=curvature.definiteness,
         sentences=[
-            *_sentences(found, settings),
+            *_sentences(curvature, settings),
             *subject.sentences,
             *([] if density is None else [BAND]),
             *([] if is_exact else doubts),
         ],
-        quantities={"loss": operator.value(), **found.quantities},
-        eigenvalues=found.eigenvalues,
+        quantities={"loss": operator.value(), **curvature.quantities},
+        eigenvalues=curvature.eigenvalues,
         is_exact=is_exact,
-        extremes=shown_extremes(found, pairs, settings, is_exact=is_exact),
+        extremes=shown_extremes(curvature, pairs, settings, is_exact=is_exact),
         largest=count,
         sums=sums,
         density=density,
@@ -148,10 +129,10 @@ def _examined(
 
 
 def _checked(subject: Subject, operator: CurvatureOperator) -> list[str]:
-    """Refuse what is no function of weights and single examples, whatever its layers are called.
+    """Refuse a loss that is no function of weights and single examples.
 
     Returns:
-        A sentence where products are not symmetric; of a whole matrix the diagnosis says by how
+        A sentence if products are not symmetric. For a whole matrix the diagnosis says by how
         much.
     """
     try:
@@ -165,12 +146,15 @@ def _checked(subject: Subject, operator: CurvatureOperator) -> list[str]:
 
 
 def _diagnosed(
-    point: Point, operator: CurvatureOperator, way_rule: StepRule | str | None = None
+    point: Point, operator: CurvatureOperator, trajectory_rule: StepRule | str | None = None
 ) -> Curvature:
-    """The diagnosis at the end, or without what that alone needs where the rule is of the way."""
+    """Return the diagnosis at the end, or at an epoch if the rule of that epoch is given.
+
+    The latter leaves out the measured step and the noise of the gradient.
+    """
     settings, subject = point.settings, point.subject
-    around = Surroundings(rule=way_rule)
-    if way_rule is None:
+    around = Surroundings(rule=trajectory_rule)
+    if trajectory_rule is None:
         around = Surroundings(
             loss_at=lambda shift: _moved(point, shift).value(),
             rule=subject.rule,
@@ -197,7 +181,7 @@ def _moved(point: Point, shift: Array) -> CurvatureOperator:
 
 
 def _batch_gradients(point: Point) -> Array | None:
-    """Gradients of disjoint mini-batches, where there are two at least and memory for them."""
+    """Return gradients of disjoint mini-batches if there are at least two and memory for them."""
     subject = point.subject
     size = subject.batch_size
     count = min(NOISE_BATCHES, len(subject.x) // size if size else 0)
@@ -208,46 +192,27 @@ def _batch_gradients(point: Point) -> Array | None:
     return np.stack(
         [
             point.program.at(
-                subject.weights, subject.x[some], subject.y[some], subject.state
+                subject.weights, subject.x[batch], subject.y[batch], subject.state
             ).gradient()
-            for some in rows
+            for batch in rows
         ]
     )
 
 
-def _exact_sums(values: Array) -> list[Sum]:
-    numbers = {
-        "trace": float(values.sum()),
-        "Frobenius norm": float(np.linalg.norm(values)),
-        "effective rank, (Σ|λ|)² / Σλ²": effective_rank(values),
-    }
-    return [Sum(name, value, 0.0, value, value) for name, value in numbers.items()]
-
-
-def _sums(operator: CurvatureOperator, settings: Settings) -> list[Sum]:
-    moments = estimate_moments(operator, MOMENT_PRODUCTS, seed=settings.seed)
-    found = [_sum("trace", moments.trace), _sum("Frobenius norm", moments.frobenius_norm)]
-    if settings.matrix == "gauss_newton":
-        found.append(_sum("effective rank, (Σλ)² / Σλ²", moments.effective_rank))
-    return found
-
-
-def _sum(name: str, one: Estimate) -> Sum:
-    return Sum(name, one.value, one.standard_error, *one.interval())
-
-
-def _along_the_way(point: Point, watch: Watch) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Quantities and eigenvalues at some epochs of the way, spread by their logarithm."""
+def _along_the_trajectory(point: Point, watch: Watch) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return quantities and eigenvalues at epochs of the trajectory, on a logarithmic scale."""
     subject, wanted = point.subject, point.settings.epochs
     quantities: list[tuple[int, str, float]] = []
     spectra: list[tuple[int, int, float]] = []
     chosen = _spread(len(subject.epochs), wanted)
-    for done, index in enumerate(chosen):
-        watch("curvature by epoch", done / len(chosen))
-        found = _diagnosed(point, point.operator(subject.way[index]), subject.way_rules[index])
+    for step, index in enumerate(chosen):
+        watch("curvature by epoch", step / len(chosen))
+        curvature = _diagnosed(
+            point, point.operator(subject.trajectory[index]), subject.trajectory_rules[index]
+        )
         epoch = subject.epochs[index]
-        quantities += [(epoch, name, value) for name, value in found.quantities.items()]
-        spectra += [(epoch, i, float(value)) for i, value in enumerate(found.eigenvalues)]
+        quantities += [(epoch, name, value) for name, value in curvature.quantities.items()]
+        spectra += [(epoch, i, float(value)) for i, value in enumerate(curvature.eigenvalues)]
     return (
         pd.DataFrame(quantities, columns=["epoch", "quantity", "value"]),
         pd.DataFrame(spectra, columns=["epoch", "index", "eigenvalue"]),
@@ -255,7 +220,7 @@ def _along_the_way(point: Point, watch: Watch) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def _spread(count: int, wanted: int) -> list[int]:
-    """Indices from the first to the last, denser at the start.
+    """Return indices from the first to the last, denser at the start.
 
     Example:
         >>> _spread(21, 5), _spread(3, 8), _spread(10, 0)
@@ -263,27 +228,27 @@ def _spread(count: int, wanted: int) -> list[int]:
     """
     if not wanted or not count:
         return []
-    places = np.geomspace(1, count, min(wanted, count)) - 1
-    return sorted({round(float(place)) for place in places})
+    indices = np.geomspace(1, count, min(wanted, count)) - 1
+    return sorted({round(float(index)) for index in indices})
 
 
-def _verdict(found: Curvature, settings: Settings) -> str:
+def _verdict(curvature: Curvature, settings: Settings) -> str:
     # The Gauss-Newton matrix is never negative: it cannot tell a saddle from a minimum.
-    is_hessian = settings.matrix == "hessian" or found.verdict == "not a critical point"
-    return found.verdict if is_hessian else "undetermined"
+    is_hessian = settings.matrix == "hessian" or curvature.verdict == "not a critical point"
+    return curvature.verdict if is_hessian else "undetermined"
 
 
-def _sentences(found: Curvature, settings: Settings) -> list[str]:
+def _sentences(curvature: Curvature, settings: Settings) -> list[str]:
     if settings.matrix == "hessian":
-        return list(found.sentences)
+        return list(curvature.sentences)
     sentences = [
         text.replace("Hessian", MATRICES["gauss_newton"])
-        for topic, text in found.findings.items()
-        if topic != "critical_point" or found.verdict == "not a critical point"
+        for topic, text in curvature.findings.items()
+        if topic != "critical_point" or curvature.verdict == "not a critical point"
     ]
     return [
         *sentences,
-        "The Gauss-Newton matrix leaves out how the outputs themselves bend: with a loss that is "
-        "convex in them it is never negative, and cannot tell a saddle from a minimum. λ, α* and "
-        "the sentences about steps are those of a loss whose Hessian is this matrix.",
+        "The Gauss-Newton matrix leaves out the curvature of the outputs. If the loss is convex in "
+        "the outputs, it has no negative eigenvalue and cannot tell a saddle from a minimum. λ, α* "
+        "and the sentences about steps are those of a loss whose Hessian is this matrix.",
     ]

@@ -1,4 +1,4 @@
-"""A saved Keras model on a dataset."""
+"""The subject of a saved Keras model on a dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,7 @@ import keras
 import numpy as np
 
 from benchmark.backend import keras_internals
-from benchmark.curvature.checks import other_arithmetic
-from benchmark.curvature.losses import output_activation, output_operation
+from benchmark.curvature.losses import other_arithmetic, output_activation, output_operation
 from benchmark.data import Prepared, prepare
 from benchmark.engine.export import takes_raw_features, with_standardised_target
 from benchmark.errors import failure_reason
@@ -20,26 +19,26 @@ CROSSENTROPY = "sparse_categorical_crossentropy"
 FRACTIONS = (0.6, 0.2, 0.2)
 NOISE_BATCH = 32
 ROWS = 16
-"""Examples whose outputs are looked at, whether they are probabilities."""
+"""Examples whose outputs show whether a model returns probabilities."""
 
 
 def model_subject(
     file: Path, dataset: str, loss: str | None, scaling: str | None, settings: Settings
 ) -> Subject:
-    """Load a model and the data that its curvature is taken over.
+    """Load a model and the data over which its curvature is taken.
 
-    The split is that of a study with the same seed and the usual fractions.
+    The split is that of a study with the same seed and the default fractions.
 
     Args:
-        file: what ``model.save`` wrote.
-        dataset: the name of a card.
+        file: a file that ``model.save`` wrote.
+        dataset: the name of a dataset card.
         loss: the name of a Keras loss; by default that of the dataset's task.
-        scaling: of the inputs; by default ``standard``, or ``none`` for the saved model of a
-            run, which scales its inputs itself.
-        settings: what is asked for.
+        scaling: the scaling of the inputs; by default ``standard``, or ``none`` for the saved
+            model of a run, which scales its inputs itself.
+        settings: what to measure.
 
     Raises:
-        InspectionError: the file is no model, or it does not fit the dataset or the loss.
+        InspectionError: the file is no model, or the model does not fit the dataset or the loss.
         DatasetError: there is no such dataset, or the scaling is unknown.
     """
     model = _loaded(file)
@@ -97,7 +96,7 @@ def _loaded(file: Path) -> keras.Model:
 
 
 def _scaling(model: keras.Model, scaling: str | None, file: Path) -> str:
-    """The scaling that the inputs still need."""
+    """Return the scaling that the inputs still need."""
     if not takes_raw_features(model):
         return scaling or "standard"
     if scaling not in (None, "none"):
@@ -109,7 +108,7 @@ def _scaling(model: keras.Model, scaling: str | None, file: Path) -> str:
 
 
 def _of_precision(model: keras.Model) -> list[str]:
-    """Say where the function that is examined is not quite the one that the model computes."""
+    """Say if the examined function differs from what the model computes, because of rounding."""
     layer = other_arithmetic(model, "float32")
     if layer is None or layer.compute_dtype == "float64":
         return []
@@ -120,18 +119,20 @@ def _of_precision(model: keras.Model) -> list[str]:
 
 
 def _inputs(model: keras.Model, x: Array, file: Path, dataset: str) -> tuple[Array, list[str]]:
-    """The inputs in the shape that the model takes."""
+    """Return the inputs in the shape that the model takes, and a note if it is a new one."""
     shape = _one_shape(model.input_shape, "input", file)[1:]
-    own = x.shape[1:]
-    fits = len(shape) == len(own) and all(a in (None, b) for a, b in zip(shape, own, strict=True))
+    given = x.shape[1:]
+    fits = len(shape) == len(given) and all(
+        a in (None, b) for a, b in zip(shape, given, strict=True)
+    )
     if fits:
         return x, []
-    known = [one for one in shape if one is not None]
-    if len(known) == len(shape) and int(np.prod(known)) == int(np.prod(own)):
-        words = f"The inputs of {own} numbers were given the shape {shape} that the model takes."
-        return x.reshape(-1, *known), [words]
+    sizes = [size for size in shape if size is not None]
+    if len(sizes) == len(shape) and int(np.prod(sizes)) == int(np.prod(given)):
+        words = f"The inputs of {given} numbers were given the shape {shape} that the model takes."
+        return x.reshape(-1, *sizes), [words]
     raise InspectionError(
-        f"the inputs of the model must fit the dataset: {dataset} has examples of shape {own}. "
+        f"the inputs of the model must fit the dataset: {dataset} has examples of shape {given}. "
         f"Received {file}, which takes {shape}. Name the dataset it was made for."
     )
 
@@ -148,7 +149,7 @@ def _check_outputs(model: keras.Model, data: Prepared, file: Path) -> None:
 
 
 def _one_shape(shape: Any, which: str, file: Path) -> tuple[int | None, ...]:
-    if isinstance(shape, tuple) and all(one is None or isinstance(one, int) for one in shape):
+    if isinstance(shape, tuple) and all(size is None or isinstance(size, int) for size in shape):
         return shape
     raise InspectionError(
         f"the model must have one {which}. Received {file}, whose {which} shapes are {shape}. "
@@ -159,28 +160,28 @@ def _one_shape(shape: Any, which: str, file: Path) -> tuple[int | None, ...]:
 def _loss(
     model: keras.Model, name: str | None, data: Prepared, settings: Settings
 ) -> tuple[Any, str]:
-    """The loss, and what it is in words."""
+    """Return the loss, and its name in words."""
     if name is None:
         name = CROSSENTROPY if data.card.classes else "mean_squared_error"
     if name == CROSSENTROPY:
         words = f"{name} of {'the inputs of the softmax' if _has_softmax(model) else 'logits'}"
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True), words
     if "crossentropy" in name and settings.matrix == "gauss_newton":
-        # Keras takes it of what stands before a sigmoid, not of the outputs it is given.
+        # Keras computes it from the input of a sigmoid, not from the outputs.
         raise InspectionError(
             f"the Gauss-Newton matrix needs a loss of the outputs themselves. Received {name}. "
             f"Take {CROSSENTROPY}, or --matrix hessian."
         )
     try:
-        found = keras.losses.get(name)
+        loss = keras.losses.get(name)
     except (ValueError, TypeError):
-        found = None
-    if found is None:
+        loss = None
+    if loss is None:
         raise InspectionError(
             f"--loss must be the name of a Keras loss, such as sparse_categorical_crossentropy or "
             f"mean_squared_error. Received {name!r}."
         )
-    return found, name
+    return loss, name
 
 
 def _has_softmax(model: keras.Model) -> bool:
@@ -188,14 +189,14 @@ def _has_softmax(model: keras.Model) -> bool:
 
 
 def _giving_logits(model: keras.Model, file: Path) -> keras.Model:
-    """The model without its softmax, of whose inputs the cross-entropy is taken exactly.
+    """Return the model without its softmax, because the cross-entropy of logits is exact.
 
-    Keras does the same in secret, by an attribute of the probabilities; a derivative with
-    respect to the probabilities would then be zero.
+    Keras does the same by a hidden attribute of the probabilities; a derivative with respect to
+    the probabilities would then be zero.
     """
     activation = output_activation(output_operation(model))
     if activation == "sigmoid":
-        # Keras's cross-entropy is of what stands before it on TensorFlow, of itself on JAX.
+        # Keras uses the input of the sigmoid on TensorFlow, and its output on JAX.
         raise InspectionError(
             f"{CROSSENTROPY} must be of logits or of a softmax. Received {file}, whose outputs "
             "come out of sigmoid. Save the model without it, or name another --loss."
@@ -216,14 +217,14 @@ def _giving_logits(model: keras.Model, file: Path) -> keras.Model:
 
 
 def _are_probabilities(model: keras.Model, x: Array) -> bool:
-    """Whether outputs are positive and sum to one, whatever layers made them: no logits do."""
+    """Return whether outputs are ≥ 0 and sum to one, as logits do not."""
     outputs = np.asarray(keras.ops.convert_to_numpy(model(x, training=False)), np.float64)
-    # Sums of float16 numbers are right to 1e-3.
+    # Sums of float16 numbers are accurate to 1e-3.
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-2))
 
 
 def _try_loss(model: keras.Model, loss: Any, x: Array, y: Array, words: str) -> None:
-    """Refuse a loss that does not take the model's outputs and the dataset's targets."""
+    """Refuse a loss that does not fit the outputs of the model and the targets of the dataset."""
     try:
         value = float(keras.ops.mean(loss(y, model(x, training=False))))
     except (Exception, SystemExit) as error:  # whatever a loss raises at wrong shapes

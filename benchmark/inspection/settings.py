@@ -1,4 +1,4 @@
-"""What may be asked for of a point, and how the trial or model that was named is found."""
+"""What to measure at a point, and how the named trial or model is found."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +12,30 @@ from benchmark.trial import Status, TrialResult
 Matrix = Literal["hessian", "gauss_newton"]
 Part = Literal["train", "validation", "test"]
 MATRICES = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton matrix"}
-"""The matrices in words."""
+"""The names of the matrices in sentences."""
 
 
 class InspectionError(UserError, ValueError):
-    """What was named cannot be examined."""
+    """The named trial or model cannot be examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How much is measured.
+    """What is measured, and how much.
 
     Args:
         matrix: ``"hessian"`` or ``"gauss_newton"``.
-        part: of the dataset.
+        part: the part of the dataset.
         samples: examples drawn from it, 0 for all.
-        eigenvalues: how many at the upper end, ≥ 2; half as many at the lower one.
+        eigenvalues: how many at the upper end, ≥ 2; half as many at the lower end.
         exact_limit: the most parameters whose full matrix is formed.
-        lanczos_steps: products of the diagnosis beyond.
+        lanczos_steps: products of the diagnosis above that limit.
         density: whether the density is estimated.
-        trajectory: whether a trial is trained again for its way.
-        epochs: at how many epochs of the way curvature is measured, spread by their
-            logarithm; 0 for none.
+        trajectory: whether a trial is trained again for its trajectory.
+        epochs: at how many epochs of the trajectory curvature is measured, on a logarithmic
+            scale; 0 for none.
         grid: points along each side of the plane, 0 for no plane.
-        seed: of the drawn examples and of all random vectors.
+        seed: seed of the drawn examples and of all random vectors.
     """
 
     matrix: Matrix = "hessian"
@@ -51,9 +51,9 @@ class Settings:
     seed: int = 0
 
     def wants_exact(self, size: int) -> bool:
-        """Whether all eigenvalues are asked for, given the number of parameters.
+        """Return whether all eigenvalues are asked for, given the number of parameters.
 
-        Fewer than the products of Lanczos' method cost no more than it does.
+        A matrix with fewer columns than Lanczos' method takes products costs no more than it.
 
         Args:
             size: the number of parameters.
@@ -69,11 +69,11 @@ def recorded_trial(path: Path, number: int | None) -> TrialResult:
 
     Args:
         path: the run folder.
-        number: the trial; by default the best usable one of the search, whose weights a run
-            keeps, or of all where the search has none.
+        number: the number of the trial. By default the best usable one of the search, whose
+            weights a run keeps, or of all trials if the search has none.
 
     Raises:
-        InspectionError: there is no such trial, or it was never trained.
+        InspectionError: there is no such trial, or it was not trained.
     """
     results = {result.trial.number: result for result, _ in read_records(path)}
     name = f"{path.resolve().parent.name}/{path.resolve().name}"
@@ -84,7 +84,7 @@ def recorded_trial(path: Path, number: int | None) -> TrialResult:
                 f"a run must have a trial that ran to its end. Received {name}, which has none. "
                 "Name one of its other trials by --trial."
             )
-        usable = [one for one in usable if one.trial.phase == "search"] or usable
+        usable = [result for result in usable if result.trial.phase == "search"] or usable
         sign = 1 if usable[0].trial.direction == "minimize" else -1
         return min(usable, key=lambda result: sign * result.objective)
     if number not in results:
@@ -93,20 +93,20 @@ def recorded_trial(path: Path, number: int | None) -> TrialResult:
             f"--trial must be a finished trial of the run. Received {number}; {name} has {shown}. "
             f"`show {name}` lists the best ones."
         )
-    found = results[number]
-    if found.status is Status.FAILED:
+    result = results[number]
+    if result.status is Status.FAILED:
         raise InspectionError(
             f"the trial must have been trained. Received trial {number} of {name}, which failed: "
-            f"{found.reason}. Name another one."
+            f"{result.reason}. Name another one."
         )
-    return found
+    return result
 
 
 def check_model_file(file: Path) -> None:
-    """Refuse what cannot be a saved model.
+    """Refuse a file that cannot be a saved model.
 
     Raises:
-        InspectionError: there is no such file, or its name has another end.
+        InspectionError: there is no such file, or its name has a different ending.
     """
     if not file.is_file():
         raise InspectionError(

@@ -1,4 +1,4 @@
-"""What is examined: a loss at some weights over some examples."""
+"""The subject of an inspection: a loss at given weights over given examples."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,29 +12,29 @@ from benchmark.inspection.settings import InspectionError, Settings
 
 Array = np.ndarray[Any, Any]
 Watch = Callable[[str, float], None]
-"""Told of a stage in words, and which share of it is done."""
+"""Called with the name of a stage and the share of it that is done."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """A loss at some weights, and what is known of how they were found.
+    """A loss at given weights, and what is known about their training.
 
     Args:
-        title: what it is, for a heading.
+        title: its heading.
         source: where it comes from.
-        loss: of the model, in float64, with what penalties its training adds to it.
-        weights: one array a trainable variable.
-        state: in the order of ``model.non_trainable_variables``; of a trial the coefficients of
+        loss: the loss of the model in float64, with the penalties of its training.
+        weights: one array for each trainable variable.
+        state: in the order of ``model.non_trainable_variables``; for a trial the coefficients of
             its penalties follow, see :func:`benchmark.engine.regularization.penalised`.
         x, y: the examples.
-        facts: names and values for people.
-        sentences: what the loss holds and leaves out.
-        notes: sentences on how the weights were got.
-        batch_size: of its mini-batches, for the noise of their gradients; 0 for no noise.
+        facts: names and values to show.
+        sentences: what the loss includes and leaves out.
+        notes: sentences on the origin of the weights.
+        batch_size: size of the mini-batches whose gradient noise is measured; 0 for none.
         rule: how its optimizer steps, or a sentence on why its limit is not known.
-        epochs: of the way there; empty where there is none.
-        way: the trainable variables after each of these.
-        way_rules: how the optimizer stepped at each of these, as ``rule`` at the end.
+        epochs: the epochs of the trajectory; empty without one.
+        trajectory: the trainable variables after each of these epochs.
+        trajectory_rules: how the optimizer stepped at each of these epochs, like ``rule``.
     """
 
     title: str
@@ -50,8 +50,8 @@ class Subject:
     batch_size: int = 0
     rule: StepRule | str | None = None
     epochs: list[int] = field(default_factory=list)
-    way: list[list[Array]] = field(default_factory=list)
-    way_rules: list[StepRule | str] = field(default_factory=list)
+    trajectory: list[list[Array]] = field(default_factory=list)
+    trajectory_rules: list[StepRule | str] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -59,41 +59,41 @@ class Subject:
         return int(sum(array.size for array in self.weights))
 
 
-def split_variables(model: keras.Model, kept: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-    """Tell weights from state in what is kept of a trial.
+def split_variables(model: keras.Model, stored: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+    """Split the stored variables of a trial into weights and state.
 
     Args:
-        model: the model they belong to.
-        kept: in the order of ``engine.task.kept_variables``.
+        model: their model.
+        stored: in the order of ``engine.task.kept_variables``.
 
     Returns:
-        The trainable variables, and all others; those that are not kept as the model has them.
+        The trainable variables, and all others; the model supplies those that are not stored.
 
     Raises:
         InspectionError: they do not fit the model.
     """
     trainable = model.trainable_variables
-    others = model.non_trainable_variables
-    is_kept = [keras.backend.is_float_dtype(variable.dtype) for variable in others]
+    untrainable = model.non_trainable_variables
+    is_stored = [keras.backend.is_float_dtype(variable.dtype) for variable in untrainable]
     shapes = [tuple(v.shape) for v in trainable]
-    shapes += [tuple(v.shape) for v, kept_too in zip(others, is_kept, strict=True) if kept_too]
-    if [array.shape for array in kept] != shapes:
+    shapes += [tuple(v.shape) for v, has in zip(untrainable, is_stored, strict=True) if has]
+    if [array.shape for array in stored] != shapes:
         raise InspectionError(
             f"kept weights must fit the model of their trial. Received the shapes "
-            f"{[array.shape for array in kept]}, and the model has {shapes}. "
+            f"{[array.shape for array in stored]}, and the model has {shapes}. "
             "Was the run recorded by another version of the model? Delete the file of the trial in "
             "weights/ to have it trained again."
         )
-    rest = iter(kept[len(trainable) :])
+    rest = iter(stored[len(trainable) :])
     state = [
-        next(rest) if kept_too else np.asarray(variable.value).copy()
-        for variable, kept_too in zip(others, is_kept, strict=True)
+        next(rest) if has else np.asarray(variable.value).copy()
+        for variable, has in zip(untrainable, is_stored, strict=True)
     ]
-    return list(kept[: len(trainable)]), state
+    return list(stored[: len(trainable)]), state
 
 
 def checked_loss(model: keras.Model, loss: Any, where: str) -> ComposedLoss:
-    """Return the loss of a model as a function of its weights, or say why there is none.
+    """Return the loss of a model as a function of its weights, or refuse it with the reason.
 
     Raises:
         InspectionError: a layer is random, or the loss is no mean over examples.
@@ -106,7 +106,7 @@ def checked_loss(model: keras.Model, loss: Any, where: str) -> ComposedLoss:
 
 
 def drawn(x: Array, y: Array, settings: Settings) -> tuple[Array, Array]:
-    """Return the examples that are examined: all, or some that the seed draws.
+    """Return the examples to examine: all of them, or some that the seed draws.
 
     Args:
         x: all examples.
@@ -115,6 +115,6 @@ def drawn(x: Array, y: Array, settings: Settings) -> tuple[Array, Array]:
     """
     count = len(x)
     rows = min(settings.samples, count) or count
-    # A part is ordered as its dataset is, often by class: draw, do not cut.
+    # A part has the order of its dataset, often by class, so draw from all of it.
     chosen = np.sort(np.random.default_rng(settings.seed).permutation(count)[:rows])
     return x[chosen], y[chosen]

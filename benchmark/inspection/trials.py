@@ -1,13 +1,15 @@
-"""A trial of a run, rebuilt from its record."""
+"""The subject of a recorded trial, which is rebuilt from its record."""
 
 from pathlib import Path
 
 from benchmark.curvature import StepRule
+from benchmark.engine.memory import TooLargeError
 from benchmark.engine.regularization import penalised, regularization_of
 from benchmark.engine.structure import optimizer_numbers
 from benchmark.engine.surroundings import trial_rule
 from benchmark.engine.task import Part, Task, build_task
 from benchmark.engine.trajectory import Course, retrain
+from benchmark.errors import UserError
 from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import (
     Array,
@@ -20,35 +22,51 @@ from benchmark.inspection.subject import (
 from benchmark.results import load_weights
 from benchmark.trial import DatasetProblem, Status, Trial, TrialResult
 
-AGREEMENT = 0.01
-"""A relative difference of two losses beyond this is reported as more than rounding."""
+ROUNDING = 0.01
+"""A relative difference of two losses above this is reported as more than rounding."""
 
 
 def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Watch) -> Subject:
-    """Rebuild a trial: its kept weights, or those of training it again.
+    """Rebuild a trial with its stored weights, or with those of training it again.
 
     Args:
         path: the run folder.
         result: the record of the trial.
-        settings: what is asked for.
-        watch: told how far the training is.
+        settings: what to measure.
+        watch: called with the progress of the training.
 
     Raises:
-        InspectionError: it has no weights that are finite, or no such part.
+        InspectionError: it has no finite weights, or no such part, or its record names what this
+            program does not know.
     """
+    try:
+        return _subject(path, result, settings, watch)
+    except UserError:
+        raise
+    except TooLargeError as error:
+        raise InspectionError(str(error)) from None
+    except (KeyError, ValueError) as error:  # a name or a number that no study may give
+        reason = f"there is no {error}." if isinstance(error, KeyError) else str(error)
+        raise InspectionError(
+            "a recorded trial must be one that a study can have. Received trial "
+            f"{result.trial.number} of {path / 'records.jsonl'}: {reason} Restore the file."
+        ) from error
+
+
+def _subject(path: Path, result: TrialResult, settings: Settings, watch: Watch) -> Subject:
     trial = result.trial
     task = build_task(trial)
     part = _part(task, trial, settings)
     name = f"{path.resolve().parent.name}/{path.resolve().name}"
-    kept = _kept(path, trial)
+    stored = _stored(path, trial)
     course = Course()
-    if kept is None or settings.trajectory:
+    if stored is None or settings.trajectory:
         course = _trained_again(result, watch)
-    notes = [_note(result, course, kept is not None)]
-    last = kept if kept is not None else course.weights[-1]
+    notes = [_note(result, course, stored is not None)]
+    last = stored if stored is not None else course.weights[-1]
     weights, state = split_variables(task.model, last)
     x, y = drawn(part.x, part.y, settings)
-    show_way = settings.trajectory and len(course.epochs) > 1
+    shows_trajectory = settings.trajectory and len(course.epochs) > 1
     count = len(weights)
     is_data = isinstance(trial.problem, DatasetProblem)
     held = regularization_of(trial)
@@ -66,13 +84,13 @@ def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Wa
         notes=notes,
         batch_size=int(trial.hyperparameters.get("batch_size", 32)) if is_data else 0,
         rule=_rule(result),
-        epochs=course.epochs if show_way else [],
-        way=[list(one[:count]) for one in course.weights] if show_way else [],
-        way_rules=_way_rules(trial, course) if show_way else [],
+        epochs=course.epochs if shows_trajectory else [],
+        trajectory=[list(arrays[:count]) for arrays in course.weights] if shows_trajectory else [],
+        trajectory_rules=_trajectory_rules(trial, course) if shows_trajectory else [],
     )
 
 
-def _kept(path: Path, trial: Trial) -> tuple[Array, ...] | None:
+def _stored(path: Path, trial: Trial) -> tuple[Array, ...] | None:
     try:
         return load_weights(path, trial.number)
     except FileNotFoundError:
@@ -106,16 +124,16 @@ def _part(task: Task, trial: Trial, settings: Settings) -> Part:
     return task.parts[settings.part]
 
 
-def _note(result: TrialResult, course: Course, are_kept: bool) -> str:
-    where = "The weights are those that the run kept."
+def _note(result: TrialResult, course: Course, are_stored: bool) -> str:
+    origin = "The weights are those that the run stored."
     if not course.reports:
-        return where
+        return origin
     last = course.reports[-1]
     if result.status is Status.DIVERGED:
-        # Its recorded loss is the last one before, of another epoch than that of its weights.
+        # Its recorded loss is the last finite one, of a different epoch than its weights.
         return (
-            "The trial diverged, and a run keeps no weights of such a trial, so it was trained "
-            f"again by the sequential engine. The weights are the last finite ones, those after "
+            "The trial diverged. A run stores no weights of such a trial, so the sequential engine "
+            "trained it again. The weights are the last finite ones, those after "
             f"epoch {course.epochs[-1]}."
         )
     again = last.metrics.get("train_loss", float("nan"))
@@ -123,36 +141,35 @@ def _note(result: TrialResult, course: Course, are_kept: bool) -> str:
     losses = (
         f"its training loss is {again:.6g} after epoch {last.epoch}, {recorded:.6g} as recorded"
     )
-    if abs(again - recorded) > AGREEMENT * abs(recorded):
-        losses += " (this training amplifies rounding, so no two engines or backends agree on it)"
-    if are_kept:
+    if abs(again - recorded) > ROUNDING * abs(recorded):
+        losses += " (this training amplifies rounding, so engines and backends differ)"
+    if are_stored:
         return (
-            f"{where} For the way there the trial was trained again by the sequential engine: "
-            f"{losses}."
+            f"{origin} The sequential engine trained the trial again for its trajectory: {losses}."
         )
     return (
-        f"The run kept no weights of this trial, so it was trained again by the sequential engine: "
+        "The run stored no weights of this trial, so the sequential engine trained it again: "
         f"{losses}. The weights are those after epoch {course.epochs[-1]}."
     )
 
 
 def _rule(result: TrialResult) -> StepRule | str:
-    """How the optimizer steps, as far as it is known without its state, which is not kept."""
+    """Return how the optimizer steps, as far as known without its state, which is not stored."""
     numbers = optimizer_numbers(result.trial)
     rate = result.metrics.get("learning_rate", numbers.get("learning_rate", float("nan")))
     return trial_rule(result.trial, float(rate), result.step)
 
 
-def _way_rules(trial: Trial, course: Course) -> list[StepRule | str]:
-    """The same after each epoch of the way, where a schedule had other learning rates."""
+def _trajectory_rules(trial: Trial, course: Course) -> list[StepRule | str]:
+    """Return the same after each epoch of the trajectory, with the learning rate of that epoch."""
     base = float(optimizer_numbers(trial).get("learning_rate", float("nan")))
     reports = {report.epoch: report for report in course.reports}
-    found: list[StepRule | str] = []
+    rules: list[StepRule | str] = []
     for epoch in course.epochs:
         report = reports.get(epoch)
         rate = report.metrics.get("learning_rate", base) if report else base
-        found.append(trial_rule(trial, float(rate), report.step if report else 0))
-    return found
+        rules.append(trial_rule(trial, float(rate), report.step if report else 0))
+    return rules
 
 
 def _facts(

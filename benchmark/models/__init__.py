@@ -5,16 +5,17 @@ Importing this package does not import Keras: the tables are read by ``list`` an
 """
 
 from benchmark.models.building import build_model
-from benchmark.models.catalogue import MODELS, ModelEntry
-from benchmark.models.initializers import DEFAULT_FUZZ, INITIALIZERS, initial_weights
-from benchmark.models.options import ACTIVATIONS, check_input, check_options
+from benchmark.models.catalogue import MODELS, ModelEntry, check_input, check_options
+from benchmark.models.initializers import DEFAULT_SCALE, INITIALIZERS, initial_weights
+from benchmark.models.options import ACTIVATIONS, Option
 
 __all__ = [
     "ACTIVATIONS",
-    "DEFAULT_FUZZ",
+    "DEFAULT_SCALE",
     "INITIALIZERS",
     "MODELS",
     "ModelEntry",
+    "Option",
     "build_model",
     "check_input",
     "check_options",

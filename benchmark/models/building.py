@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from benchmark.models.catalogue import MODELS
+from benchmark.models.catalogue import MODELS, check_input, check_options
 from benchmark.models.initializers import initial_weights
-from benchmark.models.options import check_input, check_options
 
 if TYPE_CHECKING:
     import keras
@@ -17,8 +16,8 @@ def build_model(
 ) -> "keras.Model":
     """Build a Keras model that returns logits, with definite initial weights.
 
-    Its weights are those of the option ``initializer`` at its default fuzz and the seed 0;
-    training code assigns the weights of its own fuzz and seed over them, see
+    Its weights are those of the option ``initializer`` at its default scale and the seed 0;
+    training code assigns the weights of its own scale and seed over them, see
     :func:`benchmark.models.initial_weights`. Keras's global random state is not touched.
 
     Args:

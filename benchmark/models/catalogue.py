@@ -1,9 +1,22 @@
-"""The table of models."""
+"""The table of models, and the check of their options; without Keras."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+from benchmark.models.options import (
+    ACTIVATION,
+    IMAGE,
+    INITIALIZER,
+    SHARE,
+    SWITCH,
+    WHOLE,
+    WIDTHS,
+    Option,
+    require_one_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,20 +25,54 @@ class ModelEntry:
 
     Args:
         summary: what it is, in a sentence.
-        options: its options and their defaults; lists are given as tuples.
+        options: its options by name.
         target: ``"module:function"`` that builds it from input shape, units and options
             other than ``initializer``.
+
+    Raises:
+        TypeError: an option is not declared with its default, its rule and its meaning.
+
+    Example:
+        >>> ModelEntry("A model.", {"depth": 3}, "my_models:build")
+        Traceback (most recent call last):
+        TypeError: each option of a model must be an Option(default, rule, meaning). Received 3 \
+for depth of my_models:build. Write for instance Option(3, WHOLE, "…") in \
+benchmark/models/catalogue.py.
     """
 
     summary: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Option]
     target: str
 
+    def __post_init__(self) -> None:
+        for name, option in self.options.items():
+            if not isinstance(option, Option):
+                raise TypeError(
+                    "each option of a model must be an Option(default, rule, meaning). "
+                    f"Received {option!r} for {name} of {self.target}. Write for instance "
+                    f'Option({option!r}, WHOLE, "…") in benchmark/models/catalogue.py.'
+                )
 
-# Keras's own default of a Dense layer; Glorot and Bengio, Understanding the difficulty of
-# training deep feedforward neural networks, 2010, equation 16.
-_SHARED = {"initializer": "glorot_uniform"}
-_HIDDEN = {"activation": "relu", "batch_normalization": False, "dropout": 0.0, **_SHARED}
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The options with their defaults."""
+        return {name: option.default for name, option in self.options.items()}
+
+
+_SHARED = {
+    # Keras's own default of a Dense layer; Glorot and Bengio, Understanding the difficulty of
+    # training deep feedforward neural networks, 2010, equation 16.
+    "initializer": Option("glorot_uniform", INITIALIZER, "how the initial weights are drawn"),
+}
+_HIDDEN = {
+    "activation": Option("relu", ACTIVATION, "the non-linear function of each hidden unit"),
+    "batch_normalization": Option(
+        False, SWITCH, "whether hidden layers are normalised over the mini-batch"
+    ),
+    "dropout": Option(0.0, SHARE, "the share of hidden units that are dropped in training"),
+    **_SHARED,
+}
+_WIDTHS = "the width of each hidden layer"
 
 MODELS: dict[str, ModelEntry] = {
     "linear": ModelEntry(
@@ -35,18 +82,19 @@ MODELS: dict[str, ModelEntry] = {
     ),
     "multilayer_perceptron": ModelEntry(
         summary="Dense hidden layers with a non-linear activation, and a dense layer of logits.",
-        options=MappingProxyType({"hidden": (64,), **_HIDDEN}),
+        options=MappingProxyType({"hidden": Option((64,), WIDTHS, _WIDTHS), **_HIDDEN}),
         target="benchmark.models.multilayer_perceptron:build",
     ),
     "convolutional_network": ModelEntry(
         summary="Convolutions with pooling, dense hidden layers, and a dense layer of logits.",
         options=MappingProxyType(
             {
-                "image": (8, 8, 1),  # of the dataset digits, whose rows are vectors
-                "filters": (8, 16),
-                "kernel_size": 3,
-                "pool_size": 2,
-                "hidden": (32,),
+                # Of the dataset digits, whose rows are vectors.
+                "image": Option((8, 8, 1), IMAGE, "height, width and channels of an example"),
+                "filters": Option((8, 16), WIDTHS, "the number of filters of each convolution"),
+                "kernel_size": Option(3, WHOLE, "the side of each kernel"),
+                "pool_size": Option(2, WHOLE, "the side of each pooling window"),
+                "hidden": Option((32,), WIDTHS, _WIDTHS),
                 **_HIDDEN,
             }
         ),
@@ -54,3 +102,60 @@ MODELS: dict[str, ModelEntry] = {
     ),
 }
 """The models by name."""
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a model, completed by its defaults.
+
+    Args:
+        name: a name in ``MODELS``.
+        options: the options that differ from the defaults; lists may be tuples.
+
+    Returns:
+        All options of the model by name; lists as tuples.
+
+    Raises:
+        ValueError: the model or an option is unknown, or a value has the wrong form.
+
+    Example:
+        >>> check_options("multilayer_perceptron", {"hidden": [32, 16]})
+        {'hidden': (32, 16), 'activation': 'relu', 'batch_normalization': False, \
+'dropout': 0.0, 'initializer': 'glorot_uniform'}
+        >>> check_options("multilayer_perceptron", {"activaton": "tanh"})
+        Traceback (most recent call last):
+        ValueError: an option of multilayer_perceptron must be one of hidden, activation, \
+batch_normalization, dropout, initializer. Received 'activaton'. Did you mean `activation`?
+    """
+    require_one_of("model", name, MODELS)
+    known = MODELS[name].options
+    for option, value in options.items():
+        require_one_of(f"an option of {name}", option, known)
+        known[option].rule.check(option, value, known[option].meaning)
+    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
+    return {**MODELS[name].defaults, **plain}
+
+
+def check_input(name: str, options: Mapping[str, Any], input_shape: tuple[int, ...]) -> None:
+    """Refuse examples that a model with these options cannot take.
+
+    Args:
+        name: a name in ``MODELS``.
+        options: as :func:`check_options` takes them, and found right by it.
+        input_shape: the shape of one example.
+
+    Raises:
+        ValueError: the features do not make up the option ``image``.
+
+    Example:
+        >>> check_input("convolutional_network", {"image": [8, 8, 1]}, (4,))
+        Traceback (most recent call last):
+        ValueError: the axes of image must multiply to 4, the features of an example. \
+Received [8, 8, 1]. Write another image, or take another model.
+    """
+    image = {**MODELS[name].defaults, **options}.get("image")
+    features = math.prod(input_shape)
+    if image is not None and len(input_shape) == 1 and math.prod(image) != features:
+        raise ValueError(
+            f"the axes of image must multiply to {features}, the features of an example. "
+            f"Received {list(image)}. Write another image, or take another model."
+        )

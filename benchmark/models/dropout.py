@@ -1,4 +1,4 @@
-"""Dropout by a hash, which draws the same numbers whoever compiles it."""
+"""Dropout by a hash, which draws the same numbers on every backend, compiled or not."""
 
 import math
 from typing import Any

@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 INITIALIZERS: dict[str, str] = {
-    "truncated_normal": "Gaussian of deviation fuzz, drawn again beyond two deviations.",
-    "normal": "Gaussian of deviation fuzz.",
-    "uniform": "Uniform on [-fuzz, fuzz].",
-    "glorot_uniform": "Uniform of variance 2 fuzz² / (fan_in + fan_out).",
-    "glorot_normal": "Truncated Gaussian of variance 2 fuzz² / (fan_in + fan_out).",
-    "he_uniform": "Uniform of variance 2 fuzz² / fan_in.",
-    "he_normal": "Truncated Gaussian of variance 2 fuzz² / fan_in.",
-    "lecun_uniform": "Uniform of variance fuzz² / fan_in.",
-    "lecun_normal": "Truncated Gaussian of variance fuzz² / fan_in.",
-    "orthogonal": "fuzz times orthonormal rows or columns, whichever are fewer.",
-    "zeros": "Zero, whatever fuzz is: all units of a layer stay alike.",
+    "truncated_normal": "Gaussian of deviation s, drawn again beyond two deviations.",
+    "normal": "Gaussian of deviation s.",
+    "uniform": "Uniform on [-s, s].",
+    "glorot_uniform": "Uniform of variance 2 s² / (fan_in + fan_out).",
+    "glorot_normal": "Truncated Gaussian of variance 2 s² / (fan_in + fan_out).",
+    "he_uniform": "Uniform of variance 2 s² / fan_in.",
+    "he_normal": "Truncated Gaussian of variance 2 s² / fan_in.",
+    "lecun_uniform": "Uniform of variance s² / fan_in.",
+    "lecun_normal": "Truncated Gaussian of variance s² / fan_in.",
+    "orthogonal": "s times orthonormal rows or columns, whichever are fewer.",
+    "zeros": "Zero, whatever s is: all units of a layer stay alike.",
 }
-"""The initializers, each with a sentence."""
+"""The initializers, each with a sentence. s is the scale of the initial weights."""
 
-DEFAULT_FUZZ: dict[str, float] = {
+DEFAULT_SCALE: dict[str, float] = {
     "truncated_normal": 0.05,
     "normal": 0.05,
     "uniform": 0.05,
@@ -62,40 +62,40 @@ class Model(Protocol):
 
 
 def initial_weights(
-    model: Model, initializer: str, fuzz: float | None, seed: int
+    model: Model, initializer: str, scale: float | None, seed: int
 ) -> list[NDArray[np.float32]]:
     """Draw the initial weights of a model.
 
     For a weight of the shape (…, fan_in', fan_out') with r = the product of the leading
     axes, fan_in = r fan_in' and fan_out = r fan_out', as in Keras:
 
-    - ``truncated_normal``: N(0, fuzz²) cut at ±2 fuzz (deviation 0.8796 fuzz after the cut).
-    - ``normal``: N(0, fuzz²).
-    - ``uniform``: U(-fuzz, fuzz).
-    - ``glorot_*``, ``he_*``, ``lecun_*``: mean 0 and deviation fuzz √(2 / (fan_in + fan_out)),
-      fuzz √(2 / fan_in) or fuzz √(1 / fan_in), as U(-√3 s, √3 s) or as a Gaussian cut at two
-      deviations and widened so that s is its deviation after the cut.
-    - ``orthogonal``: fuzz Q, where Q, seen as a matrix of fan_in rows and fan_out' columns, is
+    - ``truncated_normal``: N(0, s²) cut at ±2 s (deviation 0.8796 s after the cut).
+    - ``normal``: N(0, s²).
+    - ``uniform``: U(-s, s).
+    - ``glorot_*``, ``he_*``, ``lecun_*``: mean 0 and deviation σ = s √(2 / (fan_in + fan_out)),
+      s √(2 / fan_in) or s √(1 / fan_in), as U(-√3 σ, √3 σ) or as a Gaussian cut at two
+      deviations and widened so that σ is its deviation after the cut.
+    - ``orthogonal``: s Q, where Q, seen as a matrix of fan_in rows and fan_out' columns, is
       drawn uniformly among those with QᵀQ = I or, with fewer rows than columns, QQᵀ = I.
     - ``zeros``: 0. Then all units of a layer have the same weights and the same gradient, and
       no optimizer of gradients tells them apart: a failure to be shown.
 
     Biases (and the offset ``beta`` of a normalisation) are 0, its factor ``gamma`` is 1.
     Weight i is drawn from ``SeedSequence(seed, spawn_key=(i,))``, so it does not depend on
-    the other weights. With one seed, weights of different ``fuzz`` are multiples of each
+    the other weights. With one seed, weights of different scales are multiples of each
     other.
 
     Args:
         model: a built model; asked for ``trainable_variables``, their ``shape`` and ``path``.
         initializer: a name in ``INITIALIZERS``.
-        fuzz: scale, > 0; nothing means ``DEFAULT_FUZZ`` of the initializer.
+        scale: s > 0, the hyperparameter ``fuzz``; nothing means ``DEFAULT_SCALE``.
         seed: seed of the axis ``initial_weights``, ≥ 0.
 
     Returns:
         One float32 array for each of ``model.trainable_variables``, in their order.
 
     Raises:
-        ValueError: the initializer is unknown, fuzz is not > 0, or a variable is neither a
+        ValueError: the initializer is unknown, the scale is not > 0, or a variable is neither a
             weight nor a bias.
 
     References:
@@ -118,17 +118,17 @@ def initial_weights(
         raise ValueError(
             f"initializer must be one of {', '.join(INITIALIZERS)}. Received {initializer!r}."
         )
-    scale = DEFAULT_FUZZ[initializer] if fuzz is None else float(fuzz)
-    if not 0 < scale < math.inf:
-        raise ValueError(f"fuzz must be > 0 and finite. Received {fuzz!r}.")
+    factor = DEFAULT_SCALE[initializer] if scale is None else float(scale)
+    if not 0 < factor < math.inf:
+        raise ValueError(f"fuzz must be > 0 and finite. Received {scale!r}.")
     return [
-        _weight(variable, initializer, scale, np.random.SeedSequence(seed, spawn_key=(index,)))
+        _weight(variable, initializer, factor, np.random.SeedSequence(seed, spawn_key=(index,)))
         for index, variable in enumerate(model.trainable_variables)
     ]
 
 
 def _weight(
-    variable: Variable, initializer: str, fuzz: float, seed: np.random.SeedSequence
+    variable: Variable, initializer: str, scale: float, seed: np.random.SeedSequence
 ) -> NDArray[np.float32]:
     shape = tuple(int(size) for size in variable.shape)
     role = variable.path.rsplit("/", 1)[-1]
@@ -142,7 +142,7 @@ def _weight(
             f"{', '.join(_ZERO + _ONE)}. Received {variable.path!r} of shape {shape}."
         )
     draw = _DRAWS[initializer]
-    return draw(np.random.default_rng(seed), shape, fuzz).astype(np.float32)
+    return draw(np.random.default_rng(seed), shape, scale).astype(np.float32)
 
 
 Shape = tuple[int, ...]
@@ -150,35 +150,35 @@ Draw = Callable[[np.random.Generator, Shape, float], NDArray[np.float64]]
 
 
 def _truncated_normal(
-    random: np.random.Generator, shape: Shape, fuzz: float
+    random: np.random.Generator, shape: Shape, scale: float
 ) -> NDArray[np.float64]:
     values = random.standard_normal(shape)
     beyond = np.abs(values) > 2
     while beyond.any():
         values[beyond] = random.standard_normal(int(beyond.sum()))
         beyond = np.abs(values) > 2
-    return fuzz * values
+    return scale * values
 
 
-def _normal(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:
-    return fuzz * random.standard_normal(shape)
+def _normal(random: np.random.Generator, shape: Shape, scale: float) -> NDArray[np.float64]:
+    return scale * random.standard_normal(shape)
 
 
-def _orthogonal(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:
+def _orthogonal(random: np.random.Generator, shape: Shape, scale: float) -> NDArray[np.float64]:
     rows, columns = _fans(shape)[0], shape[-1]
     tall = random.standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(tall)
     # Without the signs the distribution is not uniform: Mezzadri 2007, section 5.
     q *= np.sign(np.diag(r))
-    return fuzz * (q if rows >= columns else q.T).reshape(shape)
+    return scale * (q if rows >= columns else q.T).reshape(shape)
 
 
-def _zeros(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:  # noqa: ARG001
+def _zeros(random: np.random.Generator, shape: Shape, scale: float) -> NDArray[np.float64]:  # noqa: ARG001
     return np.zeros(shape)
 
 
-def _uniform(random: np.random.Generator, shape: Shape, fuzz: float) -> NDArray[np.float64]:
-    return fuzz * random.uniform(-1.0, 1.0, shape)
+def _uniform(random: np.random.Generator, shape: Shape, scale: float) -> NDArray[np.float64]:
+    return scale * random.uniform(-1.0, 1.0, shape)
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
@@ -199,8 +199,8 @@ def _lecun(shape: Shape) -> float:
 
 
 def _scaled(draw: Draw, deviation_of: Callable[[Shape], float], unit: float) -> Draw:
-    """Return ``draw`` rescaled to a deviation by shape; ``unit`` is its deviation at fuzz 1."""
-    return lambda random, shape, fuzz: draw(random, shape, fuzz * deviation_of(shape) / unit)
+    """Return ``draw`` rescaled to a deviation by shape; ``unit`` is its deviation at scale 1."""
+    return lambda random, shape, scale: draw(random, shape, scale * deviation_of(shape) / unit)
 
 
 _UNIFORM_DEVIATION = 1 / math.sqrt(3)

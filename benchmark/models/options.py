@@ -1,11 +1,10 @@
-"""Checking the options of a model, without Keras."""
+"""The options of models, each with its default, its rule and its meaning; without Keras."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from benchmark.errors import did_you_mean
-from benchmark.models.catalogue import MODELS
 from benchmark.models.initializers import INITIALIZERS
 
 ACTIVATIONS = (
@@ -29,38 +28,88 @@ ACTIVATIONS = (
 """The Keras activations that ``activation`` may name: those that act on each unit alone."""
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a model, completed by its defaults.
+class Rule(Protocol):
+    """What the value of an option must be."""
+
+    def check(self, option: str, value: object, meaning: str) -> None:
+        """Raise ``ValueError`` with a sentence where the value breaks the rule."""
+
+    @property
+    def text(self) -> str:
+        """The rule after "must be"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a model.
 
     Args:
-        name: a name in ``MODELS``.
-        options: the options that differ from the defaults; lists may be tuples.
-
-    Returns:
-        All options of the model by name; lists as tuples.
-
-    Raises:
-        ValueError: the model or an option is unknown, or a value has the wrong form.
-
-    Example:
-        >>> check_options("multilayer_perceptron", {"hidden": [32, 16]})
-        {'hidden': (32, 16), 'activation': 'relu', 'batch_normalization': False, \
-'dropout': 0.0, 'initializer': 'glorot_uniform'}
-        >>> check_options("multilayer_perceptron", {"activaton": "tanh"})
-        Traceback (most recent call last):
-        ValueError: an option of multilayer_perceptron must be one of hidden, activation, \
-batch_normalization, dropout, initializer. Received 'activaton'. Did you mean `activation`?
+        default: its value where a study gives none; a list is a tuple here.
+        rule: what its value must be.
+        meaning: what it is, in a phrase.
     """
-    require_one_of("model", name, MODELS)
-    known = MODELS[name].options
-    for option, value in options.items():
-        require_one_of(f"an option of {name}", option, known)
-        _CHECKS[option](option, value)
-    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
-    return {**known, **plain}
+
+    default: Any
+    rule: Rule
+    meaning: str
+
+    def __post_init__(self) -> None:
+        self.rule.check("the default", self.default, self.meaning)
 
 
-def require_one_of(what: str, value: object, known: Iterable[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The rule of an option whose value must have some property.
+
+    Args:
+        text: the rule after "must be".
+        holds: whether a value obeys it.
+        example: a value that does, as TOML writes it.
+    """
+
+    text: str
+    holds: Callable[[Any], bool]
+    example: str
+
+    def check(self, option: str, value: object, meaning: str) -> None:
+        """See :meth:`Rule.check`.
+
+        Example:
+            >>> WHOLE.check("kernel_size", 0, "the side of each kernel")
+            Traceback (most recent call last):
+            ValueError: kernel_size must be a whole number >= 1, the side of each kernel. \
+Received 0. Write for instance 3.
+        """
+        if not self.holds(value):
+            shown = list(value) if isinstance(value, tuple) else value
+            raise ValueError(
+                f"{option} must be {self.text}, {meaning}. Received {shown!r}. "
+                f"Write for instance {self.example}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The rule of an option whose value is one of some names.
+
+    Args:
+        names: those.
+    """
+
+    names: Collection[str]
+
+    @property
+    def text(self) -> str:
+        """The rule after "must be"."""
+        return f"one of {', '.join(self.names)}"
+
+    def check(self, option: str, value: object, meaning: str) -> None:
+        """See :meth:`Rule.check`."""
+        del meaning  # the names say it
+        require_one_of(option, value, self.names)
+
+
+def require_one_of(what: str, value: object, known: Collection[str]) -> None:
     """Refuse a value that is not one of the known words.
 
     Args:
@@ -76,98 +125,32 @@ def require_one_of(what: str, value: object, known: Iterable[str]) -> None:
         Traceback (most recent call last):
         ValueError: activation must be one of relu, tanh. Received 'rely'. Did you mean `relu`?
     """
-    words = list(known)
-    if isinstance(value, str) and value in words:
+    if isinstance(value, str) and value in known:
         return
-    offer = did_you_mean(str(value), words)
-    raise ValueError(f"{what} must be one of {', '.join(words)}. Received {value!r}.{offer}")
+    offer = did_you_mean(str(value), known)
+    raise ValueError(f"{what} must be one of {', '.join(known)}. Received {value!r}.{offer}")
 
 
-def check_input(name: str, options: Mapping[str, Any], input_shape: tuple[int, ...]) -> None:
-    """Refuse examples that a model with these options cannot take.
-
-    Args:
-        name: a name in ``MODELS``.
-        options: as :func:`check_options` takes them, and found right by it.
-        input_shape: the shape of one example.
-
-    Raises:
-        ValueError: the features do not make up the option ``image``.
-
-    Example:
-        >>> check_input("convolutional_network", {"image": [8, 8, 1]}, (4,))
-        Traceback (most recent call last):
-        ValueError: the axes of image must multiply to 4, the features of an example. \
-Received [8, 8, 1]. Write another image, or take another model.
-    """
-    image = {**MODELS[name].options, **options}.get("image")
-    features = math.prod(input_shape)
-    if image is not None and len(input_shape) == 1 and math.prod(image) != features:
-        raise ValueError(
-            f"the axes of image must multiply to {features}, the features of an example. "
-            f"Received {list(image)}. Write another image, or take another model."
-        )
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and value >= 1
 
 
-def _check_widths(option: str, value: object) -> None:
-    is_list = isinstance(value, list | tuple) and len(value) > 0
-    if not is_list or not all(type(width) is int and width >= 1 for width in value):  # type: ignore[attr-defined]
-        shown = list(value) if isinstance(value, tuple) else value
-        raise ValueError(
-            f"{option} must be a list of one or more whole numbers >= 1, {_WIDTHS[option]}. "
-            f"Received {shown!r}. Write for instance [64, 32]."
-        )
+def _are_whole(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_whole, value))
 
 
-_WIDTHS = {"hidden": "the width of each hidden layer", "filters": "those of each convolution"}
-
-
-def _check_image(option: str, value: object) -> None:
-    is_list = isinstance(value, list | tuple) and len(value) == 3
-    if not is_list or not all(type(size) is int and size >= 1 for size in value):  # type: ignore[attr-defined]
-        shown = list(value) if isinstance(value, tuple) else value
-        raise ValueError(
-            f"{option} must be a list of three whole numbers >= 1, height, width and channels. "
-            f"Received {shown!r}. Write for instance [8, 8, 1]."
-        )
-
-
-def _check_size(option: str, value: object) -> None:
-    if type(value) is not int or value < 1:
-        raise ValueError(
-            f"{option} must be a whole number >= 1. Received {value!r}. Write for instance 3."
-        )
-
-
-def _check_switch(option: str, value: object) -> None:
-    if type(value) is not bool:
-        raise ValueError(f"{option} must be true or false. Received {value!r}. Write true.")
-
-
-def _check_dropout(option: str, value: object) -> None:
-    if type(value) not in (int, float) or not 0 <= value < 1:  # type: ignore[operator]
-        raise ValueError(
-            f"{option} must be >= 0 and < 1, the share of units that are dropped. "
-            f"Received {value!r}. Write for instance 0.5."
-        )
-
-
-def _check_activation(option: str, value: object) -> None:
-    require_one_of(option, value, ACTIVATIONS)
-
-
-def _check_initializer(option: str, value: object) -> None:
-    require_one_of(option, value, INITIALIZERS)
-
-
-_CHECKS: dict[str, Callable[[str, object], None]] = {
-    "hidden": _check_widths,
-    "filters": _check_widths,
-    "image": _check_image,
-    "kernel_size": _check_size,
-    "pool_size": _check_size,
-    "batch_normalization": _check_switch,
-    "dropout": _check_dropout,
-    "activation": _check_activation,
-    "initializer": _check_initializer,
-}
+WHOLE = Values("a whole number >= 1", _is_whole, "3")
+WIDTHS = Values(
+    "a list of one or more whole numbers >= 1",
+    lambda value: _are_whole(value) and len(value) > 0,
+    "[64, 32]",
+)
+IMAGE = Values(
+    "a list of three whole numbers >= 1",
+    lambda value: _are_whole(value) and len(value) == 3,
+    "[8, 8, 1]",
+)
+SWITCH = Values("true or false", lambda value: type(value) is bool, "true")
+SHARE = Values(">= 0 and < 1", lambda value: type(value) in (int, float) and 0 <= value < 1, "0.5")
+ACTIVATION = OneOf(ACTIVATIONS)
+INITIALIZER = OneOf(INITIALIZERS)

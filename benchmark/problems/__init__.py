@@ -6,6 +6,7 @@ model of it, so that everything that trains a model minimises the function as we
 :mod:`benchmark.problems.surfaces` has those of two dimensions in NumPy, to be drawn.
 """
 
-from benchmark.problems.catalogue import PROBLEMS, ProblemEntry, build_problem, check_problem
+from benchmark.problems.building import build_problem
+from benchmark.problems.catalogue import PROBLEMS, ProblemEntry, check_problem
 
 __all__ = ["PROBLEMS", "ProblemEntry", "build_problem", "check_problem"]

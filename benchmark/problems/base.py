@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from benchmark.problems.ranges import check_ranges
+from benchmark.problems.catalogue import PROBLEMS
+from benchmark.problems.ranges import check_rules
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Tensor = Any
@@ -37,7 +38,8 @@ class Problem(ABC):
     """Examples of which the test loss is taken, or nothing where the function is deterministic."""
 
     def __init__(self, **options: float | int | str) -> None:
-        check_ranges(self.name, options)
+        if entry := PROBLEMS.get(self.name):
+            check_rules(self.name, entry.rules, options)
         self.options = options
         self.data = np.zeros((1, 1), np.float32)
 

@@ -17,8 +17,8 @@ class DeepLinearChain(Problem):
 
         ∂f/∂Wₖ = Q Λⁿ⁻¹ (Λⁿ − I) Qᵀ
 
-    An eigenvalue λ of a layer counts λⁿ end to end: below 1 it vanishes with depth, above 1 it
-    explodes, and so does its gradient with λⁿ⁻¹. The minimum kept here is Wₖ = I; any chain
+    An eigenvalue λ of a layer becomes λⁿ end to end: below 1 it vanishes with depth, above 1 it
+    explodes, and so does its gradient with λⁿ⁻¹. The minimum stored here is Wₖ = I; any chain
     whose product is I is one too, so the Hessian there has n−1 zero eigenvalues for each of
     the ``width``² directions, the others being n.
 

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from benchmark.problems.base import Problem
-from benchmark.problems.catalogue import build_problem
+from benchmark.problems.building import build_problem
 
 Tensor = Any
 

@@ -1,11 +1,9 @@
-"""The ranges of the options of every problem; read by ``validate``, so Keras is not imported."""
+"""Rules that the options of a problem must obey; read by ``validate``, so Keras is not imported."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from benchmark.problems.spectra import SPECTRA
 
 Options = Mapping[str, Any]
 
@@ -27,25 +25,27 @@ class Rule:
     example: float | int | str
 
 
-def _whole(option: str, low: int, high: int) -> tuple[Rule, Rule]:
+def whole(option: str, low: int, high: int) -> tuple[Rule, Rule]:
+    """Return the rules of an option from ``low`` to ``high``, which are whole numbers."""
     return (
         Rule(option, f"≥ {low}", lambda options: options[option] >= low, low),
         Rule(option, f"≤ {high}", lambda options: options[option] <= high, high),
     )
 
 
-def _positive(option: str, example: float) -> Rule:
+def positive(option: str, example: float) -> Rule:
+    """Return the rule of an option that is finite and > 0."""
     return Rule(option, "finite and > 0", lambda options: 0 < options[option] < math.inf, example)
 
 
 # Rotation and Hessian are dense: 10,000 dimensions take 0.8 GB each. The other upper ends
 # keep weights and examples within a few GB as well.
-_MOST_DIMENSIONS = 10_000
+MOST_DIMENSIONS = 10_000
 # The results keep every option as a 64-bit integer.
-_SEED = _whole("seed", 0, 2**63 - 1)
+SEED = whole("seed", 0, 2**63 - 1)
 
-_BOWL = (
-    *_whole("dimension", 1, _MOST_DIMENSIONS),
+BOWL = (
+    *whole("dimension", 1, MOST_DIMENSIONS),
     Rule(
         "condition_number",
         "finite and ≥ 1",
@@ -58,78 +58,28 @@ _BOWL = (
         lambda options: options["dimension"] > 1 or options["condition_number"] == 1,
         1.0,
     ),
-    _positive("largest_eigenvalue", 1.0),
+    positive("largest_eigenvalue", 1.0),
 )
 
-RULES: dict[str, tuple[Rule, ...]] = {
-    "quadratic": (
-        *_BOWL,
-        Rule(
-            "spectrum",
-            f"one of {', '.join(SPECTRA)}",
-            lambda options: options["spectrum"] in SPECTRA,
-            "geometric",
-        ),
-        Rule("noise", "finite and ≥ 0", lambda options: 0 <= options["noise"] < math.inf, 0.1),
-        *_whole("samples", 1, 100_000),
-        Rule(
-            "samples",
-            "even where noise is > 0, for examples come in pairs",
-            lambda options: not options["noise"] or options["samples"] % 2 == 0,
-            1000,
-        ),
-        *_SEED,
-    ),
-    "diagonal_quadratic": _BOWL,
-    "rosenbrock": _whole("dimension", 2, _MOST_DIMENSIONS),
-    "beale": (),
-    "saddle": (
-        _positive("positive_curvature", 1.0),
-        _positive("negative_curvature", 1.0),
-        _positive("offset", 1e-3),
-    ),
-    "deep_linear_chain": (
-        *_whole("layers", 2, 1000),
-        *_whole("width", 1, 100),
-        Rule("smallest_eigenvalue", "> 0", lambda options: options["smallest_eigenvalue"] > 0, 0.5),
-        Rule(
-            "largest_eigenvalue",
-            "finite and ≥ smallest_eigenvalue",
-            lambda options: (
-                options["smallest_eigenvalue"] <= options["largest_eigenvalue"] < math.inf
-            ),
-            1.5,
-        ),
-        *_SEED,
-    ),
-    "noisy_quadratic": (
-        *_whole("dimension", 10, _MOST_DIMENSIONS),
-        *_whole("samples", 1, 100_000),
-        _positive("noise", 0.6),
-        # RandomState takes 32 bits, and the test data have the seed after this one.
-        Rule("seed", "in [0, 2³² − 2]", lambda options: 0 <= options["seed"] <= 2**32 - 2, 42),
-    ),
-}
-"""The rules of each problem's options, in the order in which they are checked."""
 
-
-def check_ranges(problem: str, options: Options) -> None:
+def check_rules(problem: str, rules: Sequence[Rule], options: Options) -> None:
     """Refuse options that break a rule of their problem.
 
     Args:
-        problem: its name; one without rules has none to break.
+        problem: its name.
+        rules: in the order in which they are checked.
         options: all its options.
 
     Raises:
         ValueError: with the rule, the value and an example.
 
     Example:
-        >>> check_ranges("rosenbrock", {"dimension": 1})
+        >>> check_rules("rosenbrock", whole("dimension", 2, 10), {"dimension": 1})
         Traceback (most recent call last):
         ValueError: dimension must be ≥ 2. Received 1 for dimension of problem rosenbrock. \
 Write for instance 2.
     """
-    for rule in RULES.get(problem, ()):
+    for rule in rules:
         if not rule.holds(options):
             raise ValueError(
                 f"{rule.option} must be {rule.text}. Received {options[rule.option]!r} for "

@@ -12,8 +12,8 @@ class Saddle(Problem):
         f(a, b) = ½ p a² − ½ n b² + ¼ b⁴
 
     with p = ``positive_curvature`` and n = ``negative_curvature``. At the origin the gradient
-    is zero and the Hessian is diag(p, −n): gradient descent with a learning rate below 2/p
-    first falls towards the origin along a, then leaves it along b by a factor 1 + αn a step.
+    is zero and the Hessian is diag(p, −n): gradient descent with a learning rate η below 2/p
+    first falls towards the origin along a, then leaves it along b by a factor of 1 + ηn a step.
     The minima are (0, ±√n), where the Hessian is diag(p, 2n) and f = −n²/4; the fourth power
     is what keeps f bounded below.
 

@@ -25,8 +25,8 @@ class LabelSearch:
 
     Samplers and pruners work on an Optuna study in memory; the store is its durable
     record, from which the study is rebuilt. A trial that was in flight when a process
-    died is rebuilt with its parameters alone: run again, it is not evaluated by the
-    epochs of its first run, so that its fate is the one it would have met.
+    died is rebuilt with its parameters alone. It is run again without the epochs of its
+    first run, so that it ends as it would have ended.
 
     Args:
         store: the durable records.

@@ -1,23 +1,18 @@
 """Optuna's samplers and pruners, each made afresh from a named seed so that no state is hidden."""
 
 import warnings
-from typing import Any, assert_never
+from importlib import import_module
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import (
-    BasePruner,
-    HyperbandPruner,
-    MedianPruner,
-    NopPruner,
-    SuccessiveHalvingPruner,
-)
-from optuna.samplers import BaseSampler, GridSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, QMCSampler
 
 from benchmark.search.errors import SearchError
 from benchmark.search.space import SearchSpace
-from benchmark.study.schema import PrunerName, SamplerName
+from benchmark.study.samplers import PRUNERS, SAMPLERS, Proposal
 from benchmark.trial import named_seed
 
 
@@ -70,7 +65,7 @@ class ScrambledSobol(QMCSampler):
 
 
 def make_sampler(
-    name: SamplerName,
+    name: str,
     space: SearchSpace,
     k: int,
     *,
@@ -80,57 +75,32 @@ def make_sampler(
 ) -> BaseSampler:
     """Make the sampler that proposes one trial.
 
-    Random and TPE are seeded by label and trial, so that a proposal depends on the
-    trials told and on nothing that a kill could lose. Sobol and grid order are
-    seeded alike for every label: the compared optimizers meet the same points of
-    their unit cubes.
-
     Args:
-        name: a key of ``benchmark.search.SAMPLERS``.
+        name: a key of :data:`benchmark.study.samplers.SAMPLERS`.
         space: the search space of the label.
         k: index of the trial within its label, ≥ 0.
         study_seed: the seed of the study.
-        label_index: the place of the label in ``compare``.
+        label_index: the index of the label in ``compare``.
         trials: how many trials the label gets.
 
     Raises:
-        SearchError: the grid sampler meets a dimension without end.
+        SearchError: the grid sampler meets a continuous dimension.
     """
-    own = named_seed(study_seed, "sampler", label_index, k)
-    shared = named_seed(study_seed, "sampler")
-    match name:
-        case "random":
-            return RandomSampler(seed=own)
-        case "tpe":
-            return TPESampler(
-                seed=own,
-                n_startup_trials=startup_trials(len(space.distributions), trials),
-                multivariate=True,
-                constant_liar=True,  # keeps parallel slots from being given the same point
-            )
-        case "quasi_random":
-            return ScrambledSobol(space, shared)
-        case "grid":
-            check_grid(space)
-            return GridSampler(space.points, seed=shared)
-
-
-def startup_trials(dimensions: int, trials: int) -> int:
-    """How many trials are drawn at random before TPE learns.
-
-    Optuna's 10 (Bergstra et al., 2011, use 20 or more), but no more than a third
-    of a small budget, and never fewer than one beyond the dimensions, which a
-    multivariate density needs (Falkner et al., BOHB, 2018, section 3.2).
-
-    Example:
-        >>> startup_trials(dimensions=5, trials=100), startup_trials(dimensions=5, trials=12)
-        (10, 6)
-    """
-    return min(10, max(dimensions + 1, trials // 3))
+    entry = SAMPLERS[name]
+    if entry.is_grid:
+        check_grid(space)
+    proposal = Proposal(
+        space,
+        trials,
+        seed=named_seed(study_seed, "sampler", label_index, k),
+        shared_seed=named_seed(study_seed, "sampler"),
+    )
+    sampler: BaseSampler = _class(entry.target)(**entry.arguments(proposal))
+    return sampler
 
 
 def check_grid(space: SearchSpace, label: str = "") -> None:
-    """Refuse a grid over a dimension without end.
+    """Refuse a grid over a continuous dimension.
 
     Raises:
         SearchError: a dimension is a range without a step.
@@ -143,11 +113,11 @@ def check_grid(space: SearchSpace, label: str = "") -> None:
             )
 
 
-def make_pruner(name: PrunerName, warmup_epochs: int, epochs: int) -> BasePruner:
+def make_pruner(name: str, warmup_epochs: int, epochs: int) -> BasePruner:
     """Make a pruner that leaves every trial its first epochs.
 
     Args:
-        name: a key of ``benchmark.search.PRUNERS``.
+        name: a key of :data:`benchmark.study.samplers.PRUNERS`.
         warmup_epochs: epochs that every trial is trained, ≥ 0; the first rung of
             successive halving and hyperband.
         epochs: the epochs of a trial that is not pruned, ≥ 1.
@@ -155,23 +125,12 @@ def make_pruner(name: PrunerName, warmup_epochs: int, epochs: int) -> BasePruner
     Example:
         >>> type(make_pruner("median", warmup_epochs=3, epochs=20)).__name__
         'MedianPruner'
-
-    References:
-        median: Golovin et al., Google Vizier, 2017, section 3.2; that 5 trials finish
-        first is Optuna's default.
-        successive halving: Li et al., A system for massively parallel hyperparameter
-        tuning, 2020; reduction factor 4 as in section 4.
-        hyperband: Li et al., Hyperband, 2018; reduction factor 3 as in section 3.
     """
-    # More than all epochs would leave hyperband without a bracket.
-    first_rung = min(max(1, warmup_epochs), epochs)
-    match name:
-        case "none":
-            return NopPruner()
-        case "median":
-            return MedianPruner(n_startup_trials=5, n_warmup_steps=warmup_epochs)
-        case "successive_halving":
-            return SuccessiveHalvingPruner(min_resource=first_rung, reduction_factor=4)
-        case "hyperband":
-            return HyperbandPruner(first_rung, max_resource=epochs, reduction_factor=3)
-    assert_never(name)
+    entry = PRUNERS[name]
+    pruner: BasePruner = _class(entry.target)(**entry.arguments(warmup_epochs, epochs))
+    return pruner
+
+
+def _class(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

@@ -6,18 +6,24 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, assert_never
 
 import optuna
 from optuna.trial import TrialState
 
 from benchmark.search.errors import SearchError
 from benchmark.search.label import LabelSearch
-from benchmark.search.repetitions import Diagnosis, diagnoses, replicates
 from benchmark.search.samplers import check_grid, make_pruner, make_sampler
 from benchmark.search.space import SearchSpace, make_space
 from benchmark.search.storage import TrialStore, close_storage, one_wait, one_write, open_storage
-from benchmark.search.trials import SearchSettings, build_trial
+from benchmark.search.trials import (
+    Diagnosis,
+    SearchSettings,
+    build_trial,
+    diagnoses,
+    replicates,
+)
+from benchmark.study.samplers import SAMPLERS
 from benchmark.study.schema import Study
 from benchmark.trial import Report, Status, Trial, TrialResult, named_seed
 
@@ -78,14 +84,14 @@ class Search:
         self._settings = settings
         self._labels = [entry.label for entry in study.compare]
         spaces = [make_space(study.space(x), settings.integers, x) for x in self._labels]
-        if study.budget.sampler == "grid":
+        if SAMPLERS[study.budget.sampler].is_grid:
             for label, space in zip(self._labels, spaces, strict=True):
                 check_grid(space, label)
         # The journal of a run folder holds that run alone: without the run's name in it, a
         # copied or renamed folder can be resumed.
         prefix = f"{study.name}/{_named(run)}/" if _is_url(storage) else ""
         names = [prefix + label for label in self._labels]
-        self._storage = open_storage(storage, kept=resume)
+        self._storage = open_storage(storage, can_resume=resume)
         self._ends: list[Callable[[], None]] | None = None
         try:
             self._searches = [
@@ -111,7 +117,7 @@ class Search:
     def _label_search(self, index: int, store: TrialStore, space: SearchSpace) -> LabelSearch:
         budget, seed = self._study.budget, self._study.seed
         planned = budget.trials
-        if budget.sampler == "grid" or not space.distributions:
+        if SAMPLERS[budget.sampler].is_grid or not space.distributions:
             # Beyond that a trial would repeat another one: same settings, same seeds.
             planned = min(planned, space.size)
         return LabelSearch(
@@ -149,9 +155,10 @@ class Search:
                 before.
         """
         for result in finished:
-            if result.trial.phase == "search" and result.status is not Status.INTERRUPTED:
+            end = _state_and_value(result)
+            if result.trial.phase == "search" and end is not None:
                 index, k = self._place(result.trial.number)
-                self._searches[index].restore(k, *_state_and_value(result))
+                self._searches[index].restore(k, *end)
         count = len(self._searches)
         return sorted(
             k * count + index
@@ -241,9 +248,10 @@ class Search:
         if result.trial.phase != "search":
             return
         index, k = self._running_place(result.trial.number)
-        if result.status is Status.INTERRUPTED:
+        end = _state_and_value(result)
+        if end is None:
             return
-        record_end = self._searches[index].finish(k, *_state_and_value(result))
+        record_end = self._searches[index].finish(k, *end)
         if self._ends is None:
             record_end()
         else:
@@ -305,13 +313,20 @@ class Search:
         return index, k
 
 
-def _state_and_value(result: TrialResult) -> tuple[TrialState, float | None]:
+def _state_and_value(result: TrialResult) -> tuple[TrialState, float | None] | None:
+    """How a trial ends in Optuna's storage; None where it stays open, to be trained again."""
     finite = math.isfinite(result.objective)
-    if result.status is Status.PRUNED:
-        return TrialState.PRUNED, result.objective if finite else None
-    if result.status.is_usable and finite:
-        return TrialState.COMPLETE, result.objective
-    return TrialState.COMPLETE, result.trial.worst_objective
+    match result.status:
+        case Status.INTERRUPTED | Status.RUNNING:
+            return None
+        case Status.PRUNED:
+            return TrialState.PRUNED, result.objective if finite else None
+        case Status.COMPLETED | Status.CONVERGED if finite:
+            return TrialState.COMPLETE, result.objective
+        case Status.COMPLETED | Status.CONVERGED | Status.DIVERGED | Status.FAILED:
+            return TrialState.COMPLETE, result.trial.worst_objective
+        case _:
+            assert_never(result.status)
 
 
 def _is_url(storage: str | Path) -> bool:

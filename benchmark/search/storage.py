@@ -140,18 +140,18 @@ JOURNAL = "optuna.journal"
 _SQLITE_LOCK_SECONDS = 30
 
 
-def open_storage(place: str | Path, *, kept: bool = True) -> BaseStorage:
+def open_storage(location: str | Path, *, can_resume: bool = True) -> BaseStorage:
     """Open the Optuna storage of a run.
 
     Args:
-        place: a run folder, whose ``optuna.journal`` is used, or a database URL
+        location: a run folder, whose ``optuna.journal`` is used, or a database URL
             (``sqlite:///…``, ``postgresql+psycopg://…``).
-        kept: whether the run is kept where the storage cannot be opened; a new one is not.
+        can_resume: whether the run can be resumed after a failure; a new one cannot.
 
     Raises:
         SearchError: the URL cannot be read, or the storage not be reached.
     """
-    url = place if isinstance(place, str) else None
+    url = location if isinstance(location, str) else None
     if url is not None and "://" not in url:
         raise SearchError(
             f"a search storage must be the URL of a database. Received {masked(url)}. Write for "
@@ -160,10 +160,10 @@ def open_storage(place: str | Path, *, kept: bool = True) -> BaseStorage:
     if url is not None and (mistake := unreadable(url)):
         raise SearchError(f"the search storage cannot be opened: {mistake}")
     remember(url)
-    with storage_errors(place, "opening it", kept=kept):
+    with storage_errors(location, "opening it", can_resume=can_resume):
         if url is not None:
             return RDBStorage(url, engine_kwargs=_engine_settings(url))
-        return RunJournal(Path(place) / JOURNAL)
+        return RunJournal(Path(location) / JOURNAL)
 
 
 def storage_facts(url: str | None) -> dict[str, str | None]:
@@ -220,13 +220,13 @@ def close_storage(storage: BaseStorage) -> None:
 
 
 @contextmanager
-def storage_errors(place: str | Path, doing: str, *, kept: bool = True) -> Iterator[None]:
+def storage_errors(location: str | Path, doing: str, *, can_resume: bool = True) -> Iterator[None]:
     """Turn whatever a storage raises into a :class:`SearchError` that names it.
 
     Args:
-        place: the run folder or the URL.
+        location: the run folder or the URL.
         doing: what failed.
-        kept: whether the run can be resumed afterwards.
+        can_resume: whether the run can be resumed afterwards.
     """
     try:
         yield
@@ -234,31 +234,31 @@ def storage_errors(place: str | Path, doing: str, *, kept: bool = True) -> Itera
         raise
     # Each database driver has its own exceptions, and none is imported here.
     except Exception as error:
-        first_line = without_secrets(str(error).strip().partition("\n")[0], *_urls(place))
+        first_line = without_secrets(str(error).strip().partition("\n")[0], *_urls(location))
         raise SearchError(
             f"the search storage must be reachable and writable. Received "
-            f"{type(error).__name__}: {first_line} while {doing} at {_shown(place)}. "
-            f"{missing_driver(error) or _remedy(place, kept=kept)}"
+            f"{type(error).__name__}: {first_line} while {doing} at {_shown(location)}. "
+            f"{missing_driver(error) or _remedy(location, can_resume=can_resume)}"
         ) from error
 
 
-def _remedy(place: str | Path, *, kept: bool) -> str:
-    if isinstance(place, Path) and not place.is_dir():
+def _remedy(location: str | Path, *, can_resume: bool) -> str:
+    if isinstance(location, Path) and not location.is_dir():
         return "The run folder is gone, and with it the run: begin a new one."
-    if not kept:
-        return "Check that the folder or the database is there, then start the study again."
-    return (
-        "Check that the folder or the database is there and undamaged, then go on with "
-        "--resume RUN; without it, begin a new run."
-    )
+    check = "Check that the folder or the database is there and undamaged"
+    if isinstance(location, str) and not location.lower().startswith("sqlite"):
+        check = "Check user, password and address, and that the database runs"
+    if not can_resume:
+        return f"{check}, then start the study again."
+    return f"{check}, then go on with --resume RUN; without it, begin a new run."
 
 
-def _urls(place: str | Path) -> list[str]:
-    return [place] if isinstance(place, str) else []
+def _urls(location: str | Path) -> list[str]:
+    return [location] if isinstance(location, str) else []
 
 
-def _shown(place: str | Path) -> str:
-    return masked(place) if isinstance(place, str) else str(place)
+def _shown(location: str | Path) -> str:
+    return masked(location) if isinstance(location, str) else str(location)
 
 
 def _engine_settings(url: str) -> dict[str, Any]:
@@ -278,7 +278,7 @@ class TrialStore:
 
     Args:
         storage: an open storage.
-        place: where it is, for messages.
+        location: where it is, for messages.
         name: the name of the Optuna study.
         direction: ``"minimize"`` or ``"maximize"``.
         resume: whether a study of that name may exist already.
@@ -290,19 +290,19 @@ class TrialStore:
     def __init__(
         self,
         storage: BaseStorage,
-        place: str | Path,
+        location: str | Path,
         name: str,
         direction: Direction,
         *,
         resume: bool,
     ) -> None:
         self.name = name
-        self.place = place
+        self.location = location
         self._storage = storage
-        self._is_kept = resume
+        self._can_resume = resume
         self._trial_ids: list[int] = []
         self._notes: dict[int, list[Callable[[], None]]] = defaultdict(list)
-        with storage_errors(place, f"creating the study {name}", kept=resume):
+        with storage_errors(location, f"creating the study {name}", can_resume=resume):
             try:
                 self._study_id = storage.create_new_study(
                     [StudyDirection[direction.upper()]], study_name=name
@@ -311,16 +311,18 @@ class TrialStore:
                 if not resume:
                     raise SearchError(
                         f"a new run must have a name of its own. Received {name!r}, which is in "
-                        f"{_shown(place)} already. Name another run by --run-name; or go on "
+                        f"{_shown(location)} already. Name another run by --run-name; or go on "
                         "with --resume RUN, where the folder of that run is still there."
                     ) from None
                 self._study_id = storage.get_study_id_from_name(name)
 
     def load(self) -> list[FrozenTrial]:
         """Return all trials, ordered by index."""
-        with storage_errors(self.place, f"reading the study {self.name}", kept=self._is_kept):
+        with storage_errors(
+            self.location, f"reading the study {self.name}", can_resume=self._can_resume
+        ):
             trials = self._storage.get_all_trials(self._study_id)
-        self._is_kept = True  # from now on a failure leaves a run that can be resumed
+        self._can_resume = True  # from now on a failure leaves a run that can be resumed
         trials.sort(key=lambda trial: trial.number)
         self._trial_ids = [optuna_internals.trial_id(trial) for trial in trials]
         return trials
@@ -335,7 +337,7 @@ class TrialStore:
             distributions=distributions,
             user_attrs={"number": number},
         )
-        with storage_errors(self.place, f"adding trial {number}"):
+        with storage_errors(self.location, f"adding trial {number}"):
             self._trial_ids.append(self._storage.create_new_trial(self._study_id, trial))
 
     def report(self, k: int, epoch: int, value: float) -> None:
@@ -351,12 +353,12 @@ class TrialStore:
 
     def write_notes(self, k: int) -> None:
         """Write what was noted of a trial, in one write."""
-        with storage_errors(self.place, "recording epochs"), one_write(self._storage):
+        with storage_errors(self.location, "recording epochs"), one_write(self._storage):
             for write in self._notes.pop(k, []):
                 write()
 
     def finish(self, k: int, state: TrialState, value: float | None) -> None:
         """Record how a trial ended."""
         values = None if value is None else [value]
-        with storage_errors(self.place, "recording the end of a trial"):
+        with storage_errors(self.location, "recording the end of a trial"):
             self._storage.set_trial_state_values(self._trial_ids[k], state, values)

@@ -114,7 +114,9 @@ def send_run(path: Path, uri: str, notify: Notify) -> Unsent:
     products = None
     report = path / "report.html"
     if is_finished(path) and report.is_file():
-        models = tuple(_logged(*one) for one in _exported(path, _best(path), notify))
+        models = tuple(
+            _logged(result, exported) for result, exported in _exported(path, _best(path), notify)
+        )
         products = Products(report, models)
     return close_tracker(tracker, products)
 
@@ -122,7 +124,7 @@ def send_run(path: Path, uri: str, notify: Notify) -> Unsent:
 def close_tracker(
     tracker: Tracker, products: Products | None, tell: Notify = lambda _: None
 ) -> Unsent:
-    """Hand over what stands at the end of a run, or that there is nothing, and wait for MLflow.
+    """Hand over what was made at the end of a run, if anything, and wait for MLflow.
 
     Args:
         tracker: a started one.

@@ -21,7 +21,7 @@ def start_tracker(
     resume_from: Path | None,
 ) -> Tracker:
     """Start mirroring a run; experiment and parent run are named by its folders."""
-    # Folders of before there were identities have none.
+    # Runs of earlier releases have no identity.
     identity = str(read_environment(path).get("identity") or path.name)
     tracker = Tracker(uri, path.parent.name, path.name, notify, identity=identity)
     labels = ", ".join(entry.label for entry in study.compare)
@@ -38,7 +38,7 @@ def start_tracker(
 def finish_tracker(
     tracker: Tracker, report: Path | None, models: Sequence[LoggedModel] = ()
 ) -> None:
-    """Hand over what stands at the end: report, figures and the best models.
+    """Hand over what a finished run has: report, figures and the best models.
 
     Args:
         tracker: a started one.

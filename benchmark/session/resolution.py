@@ -4,6 +4,7 @@ from benchmark.optimizers import OptimizerEntry, notices, optimizer_entry
 from benchmark.search import SearchSettings, settings_of
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import StudyError
+from benchmark.study.samplers import PRUNERS, SAMPLERS
 from benchmark.study.schema import Study
 from benchmark.study.spaces import problem_options, schedule_parameters
 from benchmark.study.validation import loss_of, metric_of
@@ -21,14 +22,15 @@ def optimizer_notices(study: Study, *, vectorized: bool) -> list[str]:
         space = study.space(entry.label)
         searched = [name for name, dimension in space.items() if not dimension.is_fixed]
         options = study.options(entry.label)
-        found = notices(entry.optimizer, options, searched, vectorized=vectorized)
-        sentences |= dict.fromkeys(found)
+        sentences |= dict.fromkeys(
+            notices(entry.optimizer, options, searched, vectorized=vectorized)
+        )
     return list(sentences)
 
 
 def learns_from_trials(study: Study) -> bool:
     """Whether what a trial becomes depends on how earlier ones went."""
-    return study.budget.sampler == "tpe" or study.budget.pruner != "none"
+    return SAMPLERS[study.budget.sampler].learns or PRUNERS[study.budget.pruner].stops
 
 
 def search_settings(study: Study) -> SearchSettings:
@@ -37,13 +39,13 @@ def search_settings(study: Study) -> SearchSettings:
     integers = {
         name
         for entry in study.compare
-        for name, one in _known(entry.optimizer).hyperparameters.items()
-        if one.integer
+        for name, hyperparameter in _known(entry.optimizer).hyperparameters.items()
+        if hyperparameter.integer
     } | {
         name
         for entry in study.compare
-        for name, one in schedule_parameters(study, entry, facts).items()
-        if one.integer
+        for name, hyperparameter in schedule_parameters(study, entry, facts).items()
+        if hyperparameter.integer
     }
     is_closed_form = bool(study.problem.function)
     options = problem_options(study, facts)

@@ -35,7 +35,7 @@ from benchmark.trial import TrialResult
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What the command line decides about a run, beside the study itself.
+    """What the command line decides about a run, in addition to the study.
 
     Args:
         results: the folder of all results.
@@ -157,8 +157,8 @@ class Session:
         facts = read_environment(path)
         if not facts.get("study"):
             settings.notify(
-                "This run is of an earlier release, which did not record its study: whether "
-                "study.toml was edited since cannot be told."
+                "This run was made by an earlier release, which did not record its study, so it is "
+                "unknown whether study.toml was edited since."
             )
         settings = replace(
             settings,
@@ -189,6 +189,24 @@ class Session:
         return self._study.question
 
     @property
+    def plan(self) -> str:
+        """How many trials will be trained, and why more than the search tries."""
+        searched, budget = self._search.totals, self._study.budget
+        ranks = len(set(self._study.curvature.diagnosed))
+        count, labels = sum(searched.values()), len(searched)
+        counts = {str(number) for number in searched.values()}
+        each = counts.pop() if len(counts) == 1 else " + ".join(map(str, searched.values()))
+        each = f"{labels} × {each}" if each.isdigit() else each
+        parts = [f"{each} in the search"]
+        if budget.replicates:
+            parts.append(f"{labels} × {budget.replicates} replicates of the best settings")
+        if ranks:
+            parts.append(f"{labels} × {ranks} repeated for the curvature diagnosis")
+        total = count + labels * (budget.replicates + ranks)
+        done = f" {len(self.finished)} of them are done already." if self.finished else ""
+        return f"Training {total} trial{'s' * (total != 1)}: {', '.join(parts)}.{done}"
+
+    @property
     def curvature_cost(self) -> str:
         """What the largest Hessian that is formed may cost; empty where none is asked for."""
         section = self._study.curvature
@@ -198,9 +216,10 @@ class Session:
         plan = exact_plan(limit)
         rows = f"up to {section.samples}" if section.samples else "all"
         return (
-            f"Curvature: the whole Hessian of a model of up to {limit} parameters, else "
-            f"{section.lanczos_steps} Lanczos steps. {plan.sentence} Up to {self.diagnoses_left} "
-            f"diagnoses, each over {rows} training examples; the first tells how long they take."
+            f"Curvature: the whole Hessian for models with up to {limit} parameters, otherwise "
+            f"{section.lanczos_steps} Lanczos steps. {plan.sentence} At most {self.diagnoses_left} "
+            f"diagnoses, each over {rows} training examples; after the first it is known how long "
+            "the others take."
         )
 
     @property
@@ -271,7 +290,7 @@ class Session:
                 finished = execution.run_search() and execution.run_replicates(
                     [
                         *self._search.replicates(execution.best),
-                        *(one.trial for one in self._diagnoses(execution)),
+                        *(diagnosis.trial for diagnosis in self._diagnoses(execution)),
                     ]
                 )
                 engines.close()  # what it held is free while the report is made

@@ -31,13 +31,13 @@ def summary_of(
         best: the best result of each label.
         diagnoses: the trials that were repeated, and which ones they repeat.
         stopped: the labels whose first trials all failed, with the reason.
-        seconds: of the run by clock, beside those of the trials.
+        seconds: of the run by clock, in addition to those of the trials.
         finished: whether the whole budget was spent.
     """
     diagnosed: dict[str, dict[str, Any]] = {}
-    for one in diagnoses:
-        numbers = {"trial": one.of, "diagnosis": one.trial.number}
-        diagnosed.setdefault(one.trial.label, {})[one.rank] = numbers
+    for diagnosis in diagnoses:
+        numbers = {"trial": diagnosis.of, "diagnosis": diagnosis.trial.number}
+        diagnosed.setdefault(diagnosis.trial.label, {})[diagnosis.rank] = numbers
     clocks: Counter[str] = Counter()
     for result in results:
         clocks.update(result.seconds)
@@ -61,10 +61,12 @@ def summary_of(
 
 
 def _monitoring_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
-    """What following the curvature in the search took, beside the training it followed."""
+    """What monitoring the curvature took, compared with training the same trials."""
     requests = [(result.seconds, result.trial.curvature) for result in results]
     # A trial that was diagnosed too has one clock for both.
-    monitored = [seconds for seconds, one in requests if one.monitored_epochs and not one.epochs]
+    monitored = [
+        seconds for seconds, request in requests if request.monitored_epochs and not request.epochs
+    ]
     spent = sum(seconds.get("curvature", 0.0) for seconds in monitored)
     trained = sum(seconds.get("train", 0.0) for seconds in monitored)
     if not trained:
@@ -73,7 +75,7 @@ def _monitoring_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
 
 
 def _diagnosis_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
-    """What diagnosing took, beside the training of the same trials."""
+    """What diagnosing took, compared with training the same trials."""
     diagnosed = [result for result in results if result.trial.curvature.epochs]
     spent = sum(result.seconds.get("curvature", 0.0) for result in diagnosed)
     trained = sum(result.seconds.get("train", 0.0) for result in diagnosed)

@@ -132,8 +132,7 @@ class Catalogue:
     Args:
         datasets: facts by dataset name.
         models: model names.
-        optimizers: facts by optimizer name; that of a class is a key too, though none of those
-            that are listed.
+        optimizers: facts by optimizer name; names of classes are keys too, but are not listed.
         problems: names of closed-form problems.
         check_model: raises ``ValueError`` with a sentence for wrong model options; also told
             the number of features of an example, or nothing where it is unknown.

@@ -16,7 +16,7 @@ class RuleError(ValueError):
 
     Args:
         rule: what must hold, without the final stop.
-        received: what breaks it, as the user is to read it.
+        received: what breaks it, in words; nothing where the value itself says it.
         remedy: a sentence that says what to do.
     """
 
@@ -53,7 +53,7 @@ class Section(BaseModel):
 
 
 class Dimension(Section):
-    """One dimension of a search space: fixed, a range, or choices; or an option; or of theory.
+    """One dimension of a search space: a number, a range, choices, an option or theory.
 
     Args:
         value: a fixed number.
@@ -101,7 +101,7 @@ class Dimension(Section):
         elif self.value is None:
             self._check_range()
         elif self.log or self.step is not None:
-            rule = "a fixed value must stand without log and step"
+            rule = "a fixed value must have neither log nor step"
             raise self._broken(rule, "Remove them.", "value", "log", "step")
         return self
 
@@ -117,7 +117,7 @@ class Dimension(Section):
             remedy = "Name each number once." if choices else "Add some, or remove the line."
             raise self._broken(rule, remedy, "choices")
         if self.log or self.step is not None:
-            rule = "choices must stand without log and step"
+            rule = "choices must have neither log nor step"
             raise self._broken(rule, "Remove log and step.", "log", "step")
 
     def _check_range(self) -> None:
@@ -127,7 +127,7 @@ class Dimension(Section):
             rule = "a range must have both low and high"
             raise self._broken(rule, f"Add {missing} = ….", "low", "high")
         if low >= high:
-            remedy = "Exchange them." if low > high else "Write the number alone to fix it."
+            remedy = "Swap them." if low > high else "Write the number alone to fix it."
             raise self._broken("low must be < high", remedy, "low", "high")
         if self.log and low <= 0:
             rule = "low must be > 0 where log = true"
@@ -135,7 +135,7 @@ class Dimension(Section):
         if step is None:
             return
         if self.log:
-            rule = "step must stand without log = true"
+            rule = "step must be left out where log = true"
             raise self._broken(rule, "Remove one of them.", "log", "step")
         span = _exact(high) - _exact(low)
         if not 0 < step <= span:

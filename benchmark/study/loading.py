@@ -33,8 +33,8 @@ class StudyError(UserError, ValueError):
 
 def study_files() -> dict[str, Path]:
     """All studies by name: the shipped ones, overlaid by ``studies/`` of the current folder."""
-    places = (shipped("studies"), Path("studies"))
-    return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
+    folders = (shipped("studies"), Path("studies"))
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
 
 
 def find_study(name: str) -> Path:
@@ -259,10 +259,10 @@ def _table(document: tomlkit.TOMLDocument, path: Sequence[str]) -> MutableMappin
         inline = inline or isinstance(table, InlineTable)
         is_last = index == len(path) - 1
         new = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=not is_last)
-        found = table.setdefault(part, new)
-        if not isinstance(found, MutableMapping):
+        inner = table.setdefault(part, new)
+        if not isinstance(inner, MutableMapping):
             raise TypeError(part)
-        table = found
+        table = inner
     return table
 
 

@@ -42,11 +42,11 @@ class Mistake:
             >>> Mistake("training.epochs", "epochs must be >= 1", 0).line("x.toml")
             'epochs must be >= 1. Received 0 at training.epochs in x.toml.'
         """
-        place = f"at {self.key} in {source}."
+        where = f"at {self.key} in {source}."
         if self.sentence:
-            text = f"{self.sentence} It stands {place}"
+            text = f"{self.sentence} It stands {where}"
         else:
-            text = f"{self.rule}. Received {self.words or _text(self.received)} {place}"
+            text = f"{self.rule}. Received {self.words or _text(self.received)} {where}"
         # A quoted key of TOML may hold line breaks.
         return "\\n".join(f"{text} {self.remedy.strip()}".rstrip().splitlines())
 
@@ -94,7 +94,7 @@ def _mistake(key: str, location: list[int | str], entry: dict[str, Any]) -> Mist
     if kind == "value_error":
         broken = entry["ctx"]["error"]
         assert isinstance(broken, RuleError), broken  # the schema raises no other
-        return Mistake(key, broken.rule, remedy=broken.remedy, words=broken.received)
+        return Mistake(key, broken.rule, received, broken.remedy, words=broken.received)
     if kind == "literal_error":
         known = [
             word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ",").split(",")
@@ -174,7 +174,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     if get_origin(annotation) in (types.UnionType,) or hasattr(annotation, "__metadata__"):
         for argument in get_args(annotation):
-            found = _model_in(argument)
-            if found:
-                return found
+            model = _model_in(argument)
+            if model:
+                return model
     return None

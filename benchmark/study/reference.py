@@ -1,6 +1,7 @@
 """Write the reference of study files from the schema: ``python -m benchmark.study.reference``."""
 
 import inspect
+import math
 import re
 import sys
 import types
@@ -10,7 +11,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from benchmark.metrics import METRICS
+from benchmark.models import MODELS
 from benchmark.optimizers import SCHEDULES
+from benchmark.problems import PROBLEMS
 from benchmark.study.catalogue import TRAINING_HYPERPARAMETERS
 from benchmark.study.dimension import Dimension
 from benchmark.study.schema import (
@@ -19,6 +23,7 @@ from benchmark.study.schema import (
     Compared,
     CurvatureSection,
     ModelSection,
+    OneOf,
     PreprocessingSection,
     ProblemSection,
     SplitSection,
@@ -55,7 +60,7 @@ def reference() -> str:
     parts = [HEADER]
     for title, (section, left_out) in TABLES.items():
         parts.append(f"## {title}\n\n{_summary(section)}\n\n{_table(section, left_out)}\n")
-    parts.append(_hyperparameters())
+    parts += [_metrics(), _model_options(), _problem_options(), _hyperparameters()]
     return "\n".join(parts)
 
 
@@ -99,6 +104,9 @@ def _markdown(text: str) -> str:
 
 
 def _values(field: FieldInfo) -> str:
+    for rule in field.metadata:
+        if isinstance(getattr(rule, "func", None), OneOf):
+            return ", ".join(f'`"{name}"`' for name in rule.func.names)
     return _kind(field.annotation) + _bounds(field.metadata)
 
 
@@ -143,9 +151,47 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None or value in ("", [], {}):
         return "none" if value is None or value == "" else "empty"
+    return _written(value)
+
+
+def _model_options() -> str:
+    rows = ["| model | option | values | default | meaning |", "|---|---|---|---|---|"]
+    for name, entry in MODELS.items():
+        for key, option in entry.options.items():
+            cells = (f"`{name}`", f"`{key}`", option.rule.text, _written(option.default))
+            rows.append("| " + " | ".join((*cells, option.meaning)) + " |")
+    return (
+        "## The options of a model\n\nThey stand in `[problem.model]`.\n\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _problem_options() -> str:
+    rows = ["| problem | option | values | default |", "|---|---|---|---|"]
+    for name, entry in PROBLEMS.items():
+        for key, default in entry.options.items():
+            values = "; ".join(rule.text for rule in entry.rules if rule.option == key)
+            rows.append(f"| `{name}` | `{key}` | {values} | {_written(default)} |")
+    title = "## The options of a closed-form problem\n\nThey stand in `[problem.options]`.\n\n"
+    return title + "\n".join(rows) + "\n"
+
+
+def _written(value: Any) -> str:
+    """Return a value as TOML writes it."""
+    if isinstance(value, tuple):
+        return f"`{list(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def _metrics() -> str:
+    rows = ["| metric | task | better | range |", "|---|---|---|---|"]
+    for name, metric in METRICS.items():
+        better = "higher" if metric.direction == "maximize" else "lower"
+        ends = [f"≥ {metric.low:g}"] if metric.low > -math.inf else []
+        ends += [f"≤ {metric.high:g}"] if metric.high < math.inf else []
+        rows.append(f"| `{name}` | {metric.task} | {better} | {' and '.join(ends)} |")
+    return "## Metrics\n\nThe first metric of a task is its default.\n\n" + "\n".join(rows) + "\n"
 
 
 def _hyperparameters() -> str:

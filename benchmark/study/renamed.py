@@ -4,6 +4,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 RENAMED_KEYS = {
+    ("training", "sampling"): "batch_sampling",
     ("curvature", "tracking"): "monitor",
     ("curvature", "tracking_epochs"): "monitor_epochs",
 }

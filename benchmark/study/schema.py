@@ -1,12 +1,13 @@
 """The study schema: what a ``studies/*.toml`` file may say.
 
-Only shape and types are checked here, with pydantic; what depends on the
-catalogue of datasets, models and optimizers is checked in
-:mod:`benchmark.study.loading`, which also turns every mistake into a sentence that
-names file, key, value, rule and remedy.
+Only shape and types are checked here, with pydantic. What depends on the catalogue of datasets,
+models and optimizers is checked in :mod:`benchmark.study.validation`;
+:mod:`benchmark.study.messages` makes a sentence of every mistake.
 """
 
 import math
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,35 +19,19 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark.data.sampling import SAMPLINGS
+from benchmark.errors import did_you_mean
 from benchmark.study.dimension import Dimension, Number, NumberOrName, RuleError, Section, Space
+from benchmark.study.samplers import PRUNERS, SAMPLERS
 
-Sampling = Literal[
-    "shuffle", "drop_remainder", "round_robin", "bernoulli", "with_replacement", "full_batch"
-]
 Scaling = Literal["none", "standard", "min_max"]
-SamplerName = Literal["tpe", "random", "quasi_random", "grid"]
 Rank = Literal["best", "median", "worst"]
 GradientNorm = Literal["monitor_epochs", "every_epoch", "never"]
-PrunerName = Literal["none", "median", "successive_halving", "hyperband"]
-METRICS: dict[str, Literal["minimize", "maximize"]] = {
-    "accuracy": "maximize",
-    "mean_absolute_error": "minimize",
-    "mean_squared_error": "minimize",
-}
-"""The metrics a study may name, with the direction in which each is better."""
-_MINIMIZED = ("loss", "gradient_norm", "update_norm")
-"""What else a trial reports: all of it is better small."""
 LOSSES = {
     "classification": ("sparse_categorical_crossentropy",),
     "regression": ("mean_squared_error", "mean_absolute_error", "huber"),
 }
 """The Keras losses a study may name, by task; the first is the default."""
-TASK_METRICS = {
-    "classification": ("accuracy",),
-    "regression": ("mean_absolute_error", "mean_squared_error"),
-}
-"""The metrics that fit a task."""
-DEFAULT_METRIC = {task: metrics[0] for task, metrics in TASK_METRICS.items()}
 SHIPPED_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 LABEL = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$"
 """An optimizer's name is its label by default, those of Keras and of users included."""
@@ -72,19 +57,40 @@ def _not_reserved(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """Refuses a value that is no key of a table.
+
+    Args:
+        key: what the value is called in a study file.
+        names: the table.
+    """
+
+    key: str
+    names: Collection[str]
+
+    def __call__(self, value: Any) -> Any:
+        """Return the value, or raise the rule that it breaks."""
+        if isinstance(value, str) and value in self.names:
+            return value
+        remedy = did_you_mean(str(value), self.names) or "Take one."
+        raise RuleError(f"{self.key} must be one of {', '.join(self.names)}", "", remedy)
+
+
 Name = Annotated[str, Field(pattern=SHIPPED_NAME), AfterValidator(_not_reserved)]
 Label = Annotated[str, Field(pattern=LABEL), AfterValidator(_not_reserved)]
 Count = Annotated[int, Field(le=MOST)]
 
 
 class Compared(Section):
-    """An entry of ``compare`` with a label of its own.
+    """An optimizer with its own label, schedule or scaling.
 
     Args:
-        label: the row it gets in every table, and its table ``[search.<label>]``.
-        optimizer: which optimizer it is.
-        schedule: its learning-rate schedule; empty means that of ``[training]``.
-        scaling: how its inputs are scaled; nothing means as ``[problem.preprocessing]`` says.
+        label: its name in every table, and in ``[search.<label>]``.
+        optimizer: one of ``kappabench list optimizers``, ``keras:Class`` or
+            ``package.module:Class``.
+        schedule: its learning-rate schedule; by default that of ``[training]``.
+        scaling: how its inputs are scaled; by default as in ``[problem.preprocessing]``.
     """
 
     label: Label
@@ -102,9 +108,9 @@ class SplitSection(Section):
     """``[problem.split]``: shares of the three parts of the dataset; their sum is 1.
 
     Args:
-        train: the share that is trained on.
-        validation: the share that the search compares trials by.
-        test: the share that each trial is evaluated on once, at its end.
+        train: the share for training.
+        validation: the share on which the search compares trials.
+        test: the share on which each trial is evaluated once, at its end.
     """
 
     train: float = Field(0.6, gt=0, lt=1)
@@ -127,7 +133,7 @@ class PreprocessingSection(Section):
     """``[problem.preprocessing]``: how inputs are scaled, fitted on the training part.
 
     Args:
-        scaling: to mean 0 and deviation 1, to the range from 0 to 1, or not at all.
+        scaling: not at all, to mean 0 and standard deviation 1, or to the range from 0 to 1.
     """
 
     scaling: Scaling = "standard"
@@ -155,19 +161,18 @@ class ProblemSection(Section):
 
     Args:
         dataset: one of ``kappabench list datasets``; either this or ``function``.
-        function: one of ``kappabench list problems``; of two dimensions, the report draws paths.
+        function: one of ``kappabench list problems``; in two dimensions the report draws the paths
+            of the optimizers.
         options: the options of the function.
         split: the table ``[problem.split]``.
         preprocessing: the table ``[problem.preprocessing]``.
         model: the table ``[problem.model]``.
-        loss: the training loss; by default ``sparse_categorical_crossentropy`` for classes and
-            ``mean_squared_error`` for numbers, which also has ``mean_absolute_error`` and
-            ``huber``.
-        metric: what is measured beside the loss: ``accuracy`` for classes,
-            ``mean_absolute_error`` (the default) or ``mean_squared_error`` for numbers.
-        objective: what the search optimizes; ``validation_loss`` by default, or
-            ``train_loss``, ``train_<metric>`` or ``validation_<metric>``; of a function
-            ``train_loss``.
+        loss: the training loss. For classes: ``sparse_categorical_crossentropy``. For numbers:
+            ``mean_squared_error`` (the default), ``mean_absolute_error`` or ``huber``.
+        metric: what is measured besides the loss: one of the metrics below that fits the dataset's
+            task. The default is the first of them.
+        objective: what the search optimizes: ``validation_loss`` (the default), ``train_loss``,
+            ``train_<metric>`` or ``validation_<metric>``; for a function ``train_loss``.
     """
 
     dataset: str = ""
@@ -196,16 +201,16 @@ class TrainingSection(Section):
 
     Args:
         epochs: passes over the training part.
-        sampling: how mini-batches are drawn.
+        batch_sampling: how the mini-batches of an epoch are drawn from the training part.
         schedule: the learning-rate schedule, one of ``kappabench list schedules``.
-        evaluation_epochs: after which epochs loss and metric of the training and the
-            validation part are taken, beside the start and the end; by default after each.
-            With a pruner it must be left out.
+        evaluation_epochs: the epochs after which loss and metric of the training and the validation
+            part are evaluated, in addition to the start and the end; by default every epoch. It
+            must be left out with a pruner.
     """
 
     epochs: Count = Field(20, ge=1)
     evaluation_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
-    sampling: Sampling = "shuffle"
+    batch_sampling: Annotated[str, BeforeValidator(OneOf("batch_sampling", SAMPLINGS))] = "shuffle"
     schedule: str = "constant"
 
 
@@ -213,17 +218,18 @@ class BudgetSection(Section):
     """``[budget]``: how much is spent on each compared optimizer.
 
     Args:
-        trials: trials of the search.
-        replicates: how often the best setting is trained again with new seeds.
-        sampler: what proposes the settings, by Optuna.
-        pruner: what stops bad trials early, by Optuna.
+        trials: search trials of each compared optimizer; the replicates come in addition.
+        replicates: how often the best setting of each optimizer is trained again with new seeds.
+        sampler: what proposes the hyperparameters of each trial, an Optuna sampler; how
+            mini-batches are drawn is ``[training] batch_sampling``.
+        pruner: what stops bad trials early, an Optuna pruner.
         warmup_epochs: epochs before the pruner may stop a trial.
     """
 
     trials: Count = Field(20, ge=1)
     replicates: Count = Field(3, ge=0)
-    sampler: SamplerName = "tpe"
-    pruner: PrunerName = "none"
+    sampler: Annotated[str, BeforeValidator(OneOf("sampler", SAMPLERS))] = "tpe"
+    pruner: Annotated[str, BeforeValidator(OneOf("pruner", PRUNERS))] = "none"
     warmup_epochs: Count = Field(3, ge=0)
 
 
@@ -243,22 +249,23 @@ class CurvatureSection(Section):
     """``[curvature]``: what curvature to measure, in which trials, after which epochs.
 
     Args:
-        trials: the phases whose trials are diagnosed.
-        epochs: after which; by default the start and the end.
-        exact_limit: the largest number of parameters whose full Hessian is formed.
-        lanczos_steps: products beyond that size.
-        samples: how many training examples a diagnosis takes the Hessian over at most, the same
-            drawn ones in every trial; 0 means all.
-        diagnosed: trials of each optimizer that are diagnosed after the search, by rank.
-        monitor: whether the curvature of every trial of the search is followed on a probe;
-            by default, unless ``trials`` is ``"none"``.
-        monitor_epochs: after which epochs; by default 0, 1, 4, 16 … and the last; 0, 1, 2,
-            4, 8 … and the last where that is one epoch in eight at most.
-        probe: how many training examples the probe has; with 64 following took a fifth of the
-            time of training a digits network for 15 epochs.
-        gradient_norm: after which epochs the norm of the gradient of the whole training loss
-            is taken, which costs twice as much as the loss; by default after
-            ``monitor_epochs``, and never where curvature is not followed.
+        trials: which trials are diagnosed: the replicates, those of the search, all, or none.
+        epochs: the epochs after which they are diagnosed; by default the start and the end.
+        exact_limit: the full Hessian is formed for models with at most this many parameters.
+        lanczos_steps: Hessian-vector products of a diagnosis of a larger model.
+        samples: the largest number of training examples over which a diagnosis takes the Hessian;
+            the same ones are drawn in every trial; 0 means all.
+        diagnosed: the ranks of search trials that are trained again and diagnosed, for each
+            optimizer.
+        monitor: whether to monitor the curvature of every search trial on a probe; by default yes,
+            unless ``trials`` is ``"none"``.
+        monitor_epochs: the epochs after which curvature is monitored; by default 0, 1, 4, 16 … and
+            the last, or 0, 1, 2, 4, 8 … and the last where that is at most one epoch in eight.
+        probe: training examples in the probe; with 64, monitoring took a fifth of the time of
+            training a digits network for 15 epochs.
+        gradient_norm: when the norm of the gradient of the whole training loss is computed, which
+            costs twice as much as the loss; by default after the ``monitor_epochs``, and never
+            where curvature is not monitored.
     """
 
     trials: Literal["none", "replicate", "search", "all"] = "replicate"
@@ -274,12 +281,12 @@ class CurvatureSection(Section):
 
     @property
     def is_monitored(self) -> bool:
-        """Whether the curvature of every trial of the search is followed."""
+        """Whether the curvature of every search trial is monitored."""
         return self.trials != "none" if self.monitor is None else self.monitor
 
     @property
     def gradient_norm_taken(self) -> GradientNorm:
-        """When the norm of the gradient of the whole training loss is taken."""
+        """When the norm of the gradient of the whole training loss is computed."""
         return self.gradient_norm or ("monitor_epochs" if self.is_monitored else "never")
 
 
@@ -289,14 +296,14 @@ class Study(Section):
     Args:
         name: the file's name without ending.
         question: the question in a sentence.
-        compare: the optimizers compared: names, or tables of ``label`` and ``optimizer``,
-            and ``schedule`` or ``scaling`` where it differs from that of all.
-        seed: the seed from which every other seed is derived, < 2⁶³: the results keep it as
+        compare: the optimizers to compare: names, or tables of ``label`` and ``optimizer``, with
+            ``schedule`` or ``scaling`` where these differ from the study's.
+        seed: the seed from which every other seed is derived, < 2⁶³ because the results store it as
             a 64-bit integer.
         problem: the table ``[problem]``.
         training: the table ``[training]``.
-        search: search spaces: the table ``common`` and one by the label of each compared
-            optimizer, which maps the name of a hyperparameter to a dimension.
+        search: search spaces: the table ``common``, and a table named by the label of each compared
+            optimizer; each maps hyperparameters to dimensions.
         budget: the table ``[budget]``.
         target: the table ``[target]``.
         curvature: the table ``[curvature]``.
@@ -315,53 +322,35 @@ class Study(Section):
 
     def schedule(self, label: str) -> str:
         """The learning-rate schedule of one compared optimizer."""
-        own = {entry.label: entry.schedule for entry in self.compare}
-        return own.get(label) or self.training.schedule
+        schedules = {entry.label: entry.schedule for entry in self.compare}
+        return schedules.get(label) or self.training.schedule
 
     def scaling(self, label: str) -> Scaling:
         """How the inputs of one compared optimizer are scaled."""
-        own = {entry.label: entry.scaling for entry in self.compare}
-        return own.get(label) or self.problem.preprocessing.scaling
+        scalings = {entry.label: entry.scaling for entry in self.compare}
+        return scalings.get(label) or self.problem.preprocessing.scaling
 
     def space(self, label: str) -> dict[str, Dimension]:
         """The search space of one compared optimizer: its own over the common one."""
         given = self._given(label).items()
-        return {name: one for name, one in given if one.option is None and not one.theory}
+        return {
+            name: dimension
+            for name, dimension in given
+            if dimension.option is None and not dimension.theory
+        }
 
     def options(self, label: str) -> dict[str, bool | str]:
         """The structural options of one compared optimizer: its own over the common ones."""
         given = self._given(label).items()
-        return {name: one.option for name, one in given if one.option is not None}
+        return {name: dimension.option for name, dimension in given if dimension.option is not None}
 
     def theory(self, label: str) -> dict[str, str]:
         """The numbers of one compared optimizer that theory gives, with the tuning of each."""
-        return {name: one.theory for name, one in self._given(label).items() if one.theory}
+        return {
+            name: dimension.theory
+            for name, dimension in self._given(label).items()
+            if dimension.theory
+        }
 
     def _given(self, label: str) -> dict[str, Dimension]:
         return {**self.search.get("common", {}), **self.search.get(label, {})}
-
-
-def direction_of(objective: str) -> Literal["minimize", "maximize"]:
-    """Return in which direction a reported metric is better.
-
-    Args:
-        objective: a name of :class:`benchmark.trial.Report`'s metrics.
-
-    Raises:
-        ValueError: the name is none of them.
-
-    Example:
-        >>> direction_of("validation_accuracy"), direction_of("train_loss")
-        ('maximize', 'minimize')
-    """
-    part, _, quantity = objective.partition("_")
-    name = quantity if part in ("train", "validation") else objective
-    if name in METRICS:
-        return METRICS[name]
-    if name in _MINIMIZED:
-        return "minimize"
-    known = ", ".join((*_MINIMIZED, *METRICS))
-    raise ValueError(
-        f"the objective must be one of {known}, where it fits after train_ or validation_. "
-        f"Received {objective!r} at problem.objective. Name a metric that a trial reports."
-    )

@@ -18,6 +18,7 @@ from benchmark.study.catalogue import (
 )
 from benchmark.study.dimension import MOST_POINTS, Dimension
 from benchmark.study.messages import Mistake
+from benchmark.study.samplers import SAMPLERS
 from benchmark.study.schema import Compared, Study
 
 DEFAULT_SEARCHED = ("learning_rate", "momentum")
@@ -32,15 +33,15 @@ def missing_spaces(
     """The default spaces of what an optimizer searches and no table of the study gives.
 
     Where no table gives any hyperparameter of the optimizer, its whole default space is
-    searched. Where one gives some, the others keep their defaults, but for learning rate and
-    momentum: an optimizer that trained at its default rate beside one whose rate is searched
-    would not be tuned equally.
+    searched. Where one gives some, the others keep their defaults, except learning rate and
+    momentum: an optimizer at its default rate and one whose rate is searched would not be tuned
+    equally.
     """
     known, given = catalogue.optimizers[entry.optimizer].hyperparameters, study.space(entry.label)
-    own = [name for name in known if name not in STOPPING_RULES]
+    names = [name for name in known if name not in STOPPING_RULES]
     # Weight decay says nothing of the others, though some optimizers have it in their table.
-    is_given = any(name in given and name not in TRAINING_HYPERPARAMETERS for name in own)
-    searched = DEFAULT_SEARCHED if is_given else own
+    is_given = any(name in given and name not in TRAINING_HYPERPARAMETERS for name in names)
+    searched = DEFAULT_SEARCHED if is_given else names
     settled = {*given, *study.theory(entry.label)}
     spaces = {name: known[name].space for name in searched if name in known}
     return {name: space for name, space in spaces.items() if space and name not in settled}
@@ -80,7 +81,7 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
             yield Mistake(key, rule, options[name], "Write one of them.")
         else:
             yield from _check_dimension(key, name, space[name], allowed[name])
-    if study.budget.sampler == "grid":
+    if SAMPLERS[study.budget.sampler].is_grid:
         yield from _check_grid(study, entry, catalogue)
     yield from _check_batch_size(study, entry, catalogue)
     yield from _check_what_may_be_given(study, entry, facts)
@@ -93,16 +94,16 @@ def _check_what_may_be_given(
     space = study.space(entry.label)
     given = [name for name in CLIPPING if name in space]
     if len(given) > 1:
-        own = any(name in study.search.get(entry.label, {}) for name in given)
+        is_own = any(name in study.search.get(entry.label, {}) for name in given)
         rule = f"at most one of {', '.join(CLIPPING)} must be given, as in Keras"
-        key = f"search.{entry.label if own else 'common'}"
+        key = f"search.{entry.label if is_own else 'common'}"
         yield Mistake(key, rule, ", ".join(given), "Keep one of them.")
     for name, reason in OF_A_MODEL.items():
         if name in space and study.problem.function:
-            rule = f"{name} must stand with a model; {reason}"
+            rule = f"{name} needs a model; {reason}"
             yield Mistake(_key(study, entry, name), rule, name, "Remove it.")
     if "weight_decay" in space and not facts.weight_decay:
-        rule = f"{entry.optimizer} must stand without weight_decay, which its rule does not have"
+        rule = f"{entry.optimizer} takes no weight_decay, which its update rule does not have"
         key = _key(study, entry, "weight_decay")
         remedy = "Move it to the tables of the others, or take l2, which is part of the loss."
         yield Mistake(key, rule, "weight_decay", remedy)
@@ -121,13 +122,17 @@ def _misplaced_parameter(
     """A parameter that the schedule of a compared optimizer does not have."""
     schedule, parameter = study.schedule(entry.label), name.removeprefix(SCHEDULE_PREFIX)
     if schedule not in catalogue.schedules:
-        return  # told at its own place
+        return  # reported at its own key
     known = schedule_parameters(study, entry, catalogue)
     rule = f"a parameter of the schedule {schedule} must be one of {', '.join(known)}"
-    others = [other for other, one in catalogue.schedules.items() if parameter in one.parameters]
+    schedules = [
+        schedule_name
+        for schedule_name, facts in catalogue.schedules.items()
+        if parameter in facts.parameters
+    ]
     remedy = did_you_mean(name, known) or "Remove it."
-    if others:
-        chosen = " or ".join(f'"{other}"' for other in others)
+    if schedules:
+        chosen = " or ".join(f'"{schedule_name}"' for schedule_name in schedules)
         remedy = f"Remove it, or take the schedule that has it: schedule = {chosen}."
     yield Mistake(key, rule, name, remedy)
 
@@ -146,15 +151,15 @@ def _check_option(
 
 _CLIPPING_REMEDY = (
     "Write clipvalue (each component), clipnorm (the norm of each variable), "
-    "global_clipnorm (the norm of the whole gradient), adaptive_clipnorm (that of each unit "
-    "beside its weights) or percentile_clipnorm (a percentile of the norms so far)."
+    "global_clipnorm (the norm of the whole gradient), adaptive_clipnorm (the norm of each unit "
+    "relative to its weights) or percentile_clipnorm (a percentile of the norms so far)."
 )
 
 
 def _key(study: Study, entry: Compared, name: str) -> str:
     """Where the space of a compared optimizer takes a hyperparameter from."""
-    own = name in study.search.get(entry.label, {})
-    return f"search.{entry.label if own else 'common'}.{name}"
+    is_own = name in study.search.get(entry.label, {})
+    return f"search.{entry.label if is_own else 'common'}.{name}"
 
 
 def _check_grid(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator[Mistake]:
@@ -204,16 +209,16 @@ def _check_batch_size(study: Study, entry: Compared, catalogue: Catalogue) -> It
     try:
         rows = training_rows(study, catalogue)
     except ValueError:
-        rows = None  # told at its own place
-    is_used = study.training.sampling != "full_batch"
+        rows = None  # reported at its own key
+    is_used = study.training.batch_sampling != "full_batch"
     if is_used and rows is not None and dimension.extremes[1] > rows:
         problem = study.problem.dataset or study.problem.function
         rule = f"batch_size must be <= {rows}, the number of training examples of {problem}"
-        remedy = 'Take smaller batches, or sampling = "full_batch".'
+        remedy = 'Take smaller batches, or batch_sampling = "full_batch".'
         yield Mistake(key, rule, dimension.extremes[1], remedy)
-    own = "batch_size" in study.search.get(entry.label, {})
-    if own and catalogue.optimizers[entry.optimizer].full_batch:
-        rule = f"{entry.optimizer} works on the full batch and must stand without batch_size"
+    is_own = "batch_size" in study.search.get(entry.label, {})
+    if is_own and catalogue.optimizers[entry.optimizer].full_batch:
+        rule = f"{entry.optimizer} uses the full batch and takes no batch_size"
         yield Mistake(key, rule, "batch_size", "Remove it.")
 
 
@@ -225,28 +230,28 @@ def problem_options(study: Study, catalogue: Catalogue) -> dict[str, float | int
     try:
         return dict(catalogue.check_problem(problem.function, problem.options))
     except ValueError:
-        return {}  # told at its own place
+        return {}  # reported at its own key
 
 
 def check_swept(
     study: Study, entry: Compared, name: str, catalogue: Catalogue
 ) -> Iterator[Mistake]:
     """Yield the mistakes in an option of the problem that stands in a search space."""
-    own = name in study.search.get(entry.label, {})
-    key = f"search.{entry.label if own else 'common'}.{name}"
+    is_own = name in study.search.get(entry.label, {})
+    key = f"search.{entry.label if is_own else 'common'}.{name}"
     dimension = study.space(entry.label).get(name)
     values = dimension.grid if dimension else None
     if values is None:
         rule = f"{name} is an option of the problem and must be a number or {{choices}}"
         yield Mistake(key, rule, words="something else", remedy="Name the values to compare.")
         return
-    if own:
-        rule = f"{name} is an option of the problem, which all share, and must stand in common"
+    if is_own:
+        rule = f"{name} is an option of the problem and must be in [search.common], which all share"
         yield Mistake(key, rule, values, f"Move it to [search.common].{name}.")
     if name in study.problem.options:
         rule = f"{name} must be given once"
         yield Mistake(key, rule, values, f"Remove problem.options.{name}.")
-    if len(values) > 1 and study.budget.sampler != "grid":
+    if len(values) > 1 and not SAMPLERS[study.budget.sampler].is_grid:
         rule = f"{name} is an option of the problem: each of its values must be tried with each "
         rule += "optimizer, by the grid sampler"
         yield Mistake(key, rule, study.budget.sampler, 'Write sampler = "grid" in [budget].')
@@ -273,13 +278,13 @@ def check_theory(study: Study, entry: Compared, catalogue: Catalogue) -> Iterato
     remedy = "Write a number, {low, high, log, step} or {choices}."
     able = [name for name, tunings in METHODS.items() if tuning in tunings]
     if entry.optimizer not in able:
-        rule = f"{tuning!r} must stand for a number of {', '.join(able)}"
+        rule = f"{tuning!r} must be written for a number of {', '.join(able)} only"
         yield Mistake(key, rule, entry.optimizer, remedy)
         return
     known = theory_settings(entry.optimizer, 1.0, 1.0, tuning)
     for name in asked:
         if name not in known:
-            rule = f"{tuning!r} must stand for {' or '.join(known)} of {entry.optimizer}"
+            rule = f"{tuning!r} must be written for {' or '.join(known)} of {entry.optimizer} only"
             yield Mistake(f"{places[name]}.{name}", rule, name, remedy)
     missing = sorted(name for name in known if asked.get(name) != tuning)
     if missing:

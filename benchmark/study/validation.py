@@ -4,13 +4,16 @@ They are made against a :class:`Catalogue` that the caller hands over, so that t
 module needs neither Keras nor scikit-learn.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmark.errors import did_you_mean
+from benchmark.metrics import METRICS, metrics_of, reported_metric
 from benchmark.study.catalogue import Catalogue, training_rows
 from benchmark.study.messages import Mistake
-from benchmark.study.schema import DEFAULT_METRIC, LOSSES, METRICS, TASK_METRICS, Study
+from benchmark.study.samplers import PRUNERS
+from benchmark.study.schema import LOSSES, Study, TargetSection
 from benchmark.study.spaces import check_space
 
 
@@ -18,7 +21,7 @@ def check_study(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     """Yield every mistake that needs the catalogue to be seen, each once."""
     seen: set[tuple[str, str]] = set()
     for mistake in _all_mistakes(study, catalogue):
-        # A common table is checked for every compared optimizer; its mistakes are told once.
+        # A common table is checked for every compared optimizer; its mistakes are reported once.
         mark = (mistake.key, repr(mistake.received))
         if mistake.key.split(".")[:2] == ["search", "common"] and mark in seen:
             continue
@@ -52,11 +55,11 @@ def _check_function(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
             yield Mistake("problem.options", sentence=str(error))
     for name in ("split", "preprocessing", "model", "loss", "metric"):
         if name in problem.model_fields_set:
-            rule = f"{name} must stand with a dataset; a closed-form function has none"
+            rule = f"{name} needs a dataset; a closed-form function has none"
             yield Mistake(f"problem.{name}", rule, name, "Remove it.")
     for index, entry in enumerate(study.compare):
         if entry.scaling:
-            rule = "scaling must stand with a dataset; a closed-form function has no inputs"
+            rule = "scaling needs a dataset; a closed-form function has no inputs"
             yield Mistake(f"compare[{index}].scaling", rule, entry.scaling, "Remove it.")
     yield from _check_objective(study, catalogue)
 
@@ -66,7 +69,7 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     if problem.function:
         return
     if problem.options:
-        rule = "options must stand with a function; those of a model stand in [problem.model]"
+        rule = "options needs a function; the options of a model are in [problem.model]"
         yield Mistake("problem.options", rule, dict(problem.options), "Move or remove them.")
     if problem.dataset not in catalogue.datasets:
         yield unknown("problem.dataset", problem.dataset, catalogue.datasets)
@@ -94,8 +97,8 @@ def _check_measures(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     facts = catalogue.datasets.get(problem.dataset)
     if problem.metric and problem.metric not in METRICS:
         yield unknown("problem.metric", problem.metric, METRICS)
-    elif facts and problem.metric and problem.metric not in TASK_METRICS[facts.task]:
-        fitting = " or ".join(TASK_METRICS[facts.task])
+    elif facts and problem.metric and problem.metric not in metrics_of(facts.task):
+        fitting = " or ".join(metrics_of(facts.task))
         rule = f"the metric of a {facts.task} must be {fitting}"
         remedy = "Write that, or remove the line."
         yield Mistake("problem.metric", rule, problem.metric, remedy)
@@ -120,7 +123,7 @@ def metric_names(study: Study, catalogue: Catalogue) -> list[str]:
 def metric_of(study: Study, catalogue: Catalogue) -> str:
     """The metric besides the loss: the study's, or the usual one of the dataset's task."""
     facts = catalogue.datasets.get(study.problem.dataset)
-    usual = DEFAULT_METRIC[facts.task] if facts else "accuracy"
+    usual = metrics_of(facts.task if facts else "classification")[0]
     return study.problem.metric or usual
 
 
@@ -177,17 +180,29 @@ def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
         return
     if target.metric not in names:
         yield unknown("target.metric", target.metric, names)
-    elif target.metric.endswith("_accuracy") and not 0 < target.value <= 1:
-        rule = "value must be > 0 and <= 1 for an accuracy, which is a share"
-        yield Mistake("target.value", rule, target.value, "Write for instance 0.95.")
-    elif study.problem.dataset and target.value < 0:
-        rule = f"value must be >= 0 for {target.metric}, which is never below"
-        yield Mistake("target.value", rule, target.value, "Write for instance 0.1.")
+    elif study.problem.dataset:
+        yield from _check_target_value(target)
+
+
+def _check_target_value(target: TargetSection) -> Iterator[Mistake]:
+    """A target beyond the range of its metric is never reached, or reached by any trial."""
+    metric = reported_metric(target.metric)
+    low, high = (metric.low, metric.high) if metric else (0.0, math.inf)
+    example = metric.target if metric else 0.1
+    bounds = [f">= {low:g}"] if low > -math.inf else []
+    is_within = low <= target.value <= high
+    if metric and metric.direction == "maximize":  # any trial reaches the lowest value
+        bounds = [f"> {low:g}"] if low > -math.inf else []
+        is_within = low < target.value <= high
+    bounds += [f"<= {high:g}"] if high < math.inf else []
+    if not is_within:
+        rule = f"value must be {' and '.join(bounds)} for {target.metric}"
+        yield Mistake("target.value", rule, target.value, f"Write for instance {example:g}.")
 
 
 def _check_evaluation(study: Study) -> Iterator[Mistake]:
     epochs = study.training.evaluation_epochs
-    if epochs is not None and study.budget.pruner != "none":
+    if epochs is not None and PRUNERS[study.budget.pruner].stops:
         rule = "evaluation_epochs must be left out with a pruner, which looks at every epoch"
         remedy = 'Remove it, or write pruner = "none" in [budget].'
         yield Mistake("training.evaluation_epochs", rule, epochs, remedy)

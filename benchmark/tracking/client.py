@@ -48,19 +48,19 @@ def reason(error: BaseException) -> str:
         >>> reason(LookupError("<object at 0x7f>"))
         'LookupError'
     """
-    found = list(_unwrapped(error))
-    for one in found:
-        if isinstance(one, TrackingError):  # A sentence of our own, with the remedy.
-            return str(one)
+    chain = list(_unwrapped(error))
+    for link in chain:
+        if isinstance(link, TrackingError):  # A sentence of our own, with the remedy.
+            return str(link)
     for kind, words in _WORDS:
-        if any(isinstance(one, kind) for one in found):
+        if any(isinstance(link, kind) for link in chain):
             return words
     # requests and urllib3 have timeouts of their own that are no TimeoutError.
-    if any("Timeout" in type(one).__name__ for one in found):
+    if any("Timeout" in type(link).__name__ for link in chain):
         return "timed out"
-    for one in found:
-        if isinstance(one, OSError) and isinstance(one.errno, int) and one.strerror:
-            return f"{one.strerror[0].lower()}{one.strerror[1:]}"
+    for link in chain:
+        if isinstance(link, OSError) and isinstance(link.errno, int) and link.strerror:
+            return f"{link.strerror[0].lower()}{link.strerror[1:]}"
     # MLflow's sentence of a server's failure, and urllib's.
     status = _HTTP_ERROR.search(str(error))
     return f"HTTP status {status[1] or status[2]}" if status else type(error).__name__
@@ -70,13 +70,13 @@ def _unwrapped(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and all that it wraps, however it does."""
     waiting, seen = [error], set()
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+        link = waiting.pop()
+        if id(link) in seen:
             continue
-        seen.add(id(one))
-        yield one
+        seen.add(id(link))
+        yield link
         # urllib and urllib3 keep the cause as an attribute, requests among the arguments.
-        wrapped = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+        wrapped = [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
         waiting += [inner for inner in wrapped if isinstance(inner, BaseException)]
 
 

@@ -112,15 +112,15 @@ class EmbeddedStore:
                 raise LookupError(f"the run {self._parent_id} or its experiment was deleted")
 
     def _write_inputs(self, connection: sqlite3.Connection, runs: Sequence[str]) -> None:
-        found = connection.execute(INPUTS_OF_RUN, (self._parent_id,)).fetchall()
+        parent_inputs = connection.execute(INPUTS_OF_RUN, (self._parent_id,)).fetchall()
         inputs: list[Row] = []
         tags: list[Row] = []
-        for parents, *source in found:
+        for parents, *source in parent_inputs:
             about = connection.execute(TAGS_OF_INPUT, (parents,)).fetchall()
             for run in runs:
-                own = uuid4().hex
-                inputs.append((own, *source, "RUN", run))
-                tags += [(own, *tag) for tag in about]
+                identifier = uuid4().hex
+                inputs.append((identifier, *source, "RUN", run))
+                tags += [(identifier, *tag) for tag in about]
         _insert(connection, "inputs", inputs)
         _insert(connection, "input_tags", tags)
 
@@ -145,13 +145,13 @@ def _insert(
 ) -> None:
     """Insert many rows with few statements: each gives up Python's lock, and waits to get it."""
     columns = COLUMNS[table]
-    one = f"({', '.join('?' * len(columns))})"
+    row_of_marks = f"({', '.join('?' * len(columns))})"
     for start in range(0, len(rows), ROWS):
         part = rows[start : start + ROWS]
         connection.execute(
             # Names of `mlflow_internals` only; every value is bound.
             f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608
-            f"VALUES {', '.join([one] * len(part))} {conflict}",
+            f"VALUES {', '.join([row_of_marks] * len(part))} {conflict}",
             [value for row in part for value in row],
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.tracking.child import RUN_STATUS, ChildRun, Point, child_run, metric_name
+from benchmark.tracking.child import ChildRun, Point, child_run, metric_name, run_status
 from benchmark.tracking.client import open_client
 from benchmark.tracking.embedded import EmbeddedStore
 from benchmark.tracking.location import TrackingError, artifact_root_of, sqlite_file
@@ -39,7 +39,7 @@ RUN_TAG = "kappabench.run"
 TRIAL_TAG = "trial"
 PAGE = 500
 TRIALS_PER_TRANSACTION = 100
-"""Some 15,000 rows: a tenth of a second for which nobody else can write to a SQLite file."""
+"""About 15,000 rows: nobody else can write to a SQLite file for a tenth of a second."""
 Finished = tuple[TrialResult, Sequence[Report], int]
 """A trial, its reports, and when it ended, in milliseconds of Unix time."""
 
@@ -202,7 +202,7 @@ class RunMirror:
 
     def finish(self, status: Status) -> None:
         """Terminate the parent."""
-        self._connected().set_terminated(self._parent_id, RUN_STATUS[status])
+        self._connected().set_terminated(self._parent_id, run_status(status))
 
     def _connected(self) -> "MlflowClient":
         if self._client is None:
@@ -210,28 +210,28 @@ class RunMirror:
         return self._client
 
     def _find_or_create_experiment(self, client: "MlflowClient") -> str:
-        found = client.get_experiment_by_name(self._experiment)
-        if found is None:
+        experiment = client.get_experiment_by_name(self._experiment)
+        if experiment is None:
             root = artifact_root_of(self._uri, self._artifact_root)
             location = None if root is None else (root / self._experiment).as_uri()
             kind = {KIND_TAG: MODEL_DEVELOPMENT}
             return str(client.create_experiment(self._experiment, location, tags=kind))
-        if found.lifecycle_stage != "active":
+        if experiment.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {self._experiment} must not be deleted in MLflow. Bring it back "
-                f"with: mlflow experiments restore --experiment-id {found.experiment_id}"
+                f"with: mlflow experiments restore --experiment-id {experiment.experiment_id}"
             )
-        return str(found.experiment_id)
+        return str(experiment.experiment_id)
 
     def _find_or_create_parent(self, client: "MlflowClient") -> str:
         quote = '"' if "'" in self._identity else "'"
         filter_string = f"tags.`{RUN_TAG}` = {quote}{self._identity}{quote}"
-        found = list(self._search(client, filter_string))
+        parents = list(self._search(client, filter_string))
         tags = {**self._tags, **_origin(), RUN_TAG: self._identity}
-        if not found:
+        if not parents:
             run = client.create_run(self._experiment_id, tags=tags, run_name=self._run_name)
             return str(run.info.run_id)
-        oldest = min(found, key=lambda run: run.info.start_time)
+        oldest = min(parents, key=lambda run: run.info.start_time)
         run_id = str(oldest.info.run_id)
         for name, value in tags.items():
             if oldest.data.tags.get(name) != value:

@@ -85,9 +85,9 @@ def log_model(
     known = _known_models(client, experiment_id, parent_id, child_id, name)
     # `a:b` and `a_b` have one name.
     known = [model for model in known if model.tags.get(LABEL_TAG, entry.label) == entry.label]
-    kept = _keep_one(client, known, entry)
-    if kept is not None:
-        return kept
+    complete = _keep_one(client, known, entry)
+    if complete is not None:
+        return complete
     run_ids = [child_id, parent_id] if child_id else [parent_id]
     logged = client.create_logged_model(
         experiment_id,
@@ -147,14 +147,18 @@ def _named_models(client: "MlflowClient", experiment_id: str, name: str) -> Iter
 
 def _keep_one(client: "MlflowClient", known: list[Any], entry: LoggedModel) -> str | None:
     """Keep the complete model of the trial, if there is one, and delete all others."""
-    kept: str | None = None
+    complete: str | None = None
     for model in known:
         is_complete = str(model.status) == "READY"
-        if kept is None and is_complete and model.tags.get(TRIAL_TAG) == str(entry.trial_number):
-            kept = str(model.model_id)
+        if (
+            complete is None
+            and is_complete
+            and model.tags.get(TRIAL_TAG) == str(entry.trial_number)
+        ):
+            complete = str(model.model_id)
         else:
             client.delete_logged_model(model.model_id)
-    return kept
+    return complete
 
 
 def _save(entry: LoggedModel, folder: str, model_id: str, run_id: str) -> None:

@@ -181,14 +181,14 @@ class Outbox(Generic[Target]):
         with self._changed:
             left = [*self._queue, *self._aside]
         trials = {item.trial for item in left if item.trial is not None}
-        others: dict[str, None] = {}  # As a set that keeps the order.
+        names: dict[str, None] = {}  # As a set that keeps the order.
         for item in left:
             if item.folder is not None:
                 try:
                     trials.update(item.folder())
                     continue
                 except Exception:  # Damaged, which may be why it was not sent: then by its name.
-                    others[item.what] = None
+                    names[item.what] = None
             elif item.trial is None:
-                others[item.what] = None
-        return Unsent(len(trials), tuple(others))
+                names[item.what] = None
+        return Unsent(len(trials), tuple(names))

@@ -24,7 +24,7 @@ CAUSE_LENGTH = 300
 SILENT_SECONDS = 2.0
 """How long the end of a run waits for MLflow before it says so."""
 GATHER_SECONDS = 0.2
-"""For how long trials gather that then share a transaction; a person does not see the delay."""
+"""How long trials gather before they share a transaction. Nobody notices the delay."""
 
 
 class Tracker:
@@ -32,11 +32,11 @@ class Tracker:
 
     Every method but :meth:`close` returns at once: what is to be sent waits in memory for
     a daemon thread, which also imports MLflow (seconds) and creates the SQLite store.
-    While the store does not answer, nothing is lost and nothing slows down: sending is
-    tried again after ``backoff[0]`` seconds, then twice as long each time, up to
-    ``backoff[1]``. The first outage is told through ``notify``, and so is its end; later
-    ones are silent. What a store that answers fails on three times is set aside, told
-    once, tried again at the end, and counted by :meth:`close`.
+    While the store does not answer, nothing is lost and nothing slows down: the tracker
+    tries again after ``backoff[0]`` seconds, then waits twice as long each time, up to
+    ``backoff[1]``. It reports the first outage and its end through ``notify``; later ones
+    are silent. An item that a store refuses three times although it answers is set aside
+    and reported once. It is tried again at the end, and :meth:`close` counts it.
 
     Sending is idempotent: trials found complete under the parent run are passed over,
     half-written ones are replaced. So a resumed run continues its parent, and
@@ -174,9 +174,9 @@ class Tracker:
         Where the store does not answer, one more attempt is made and the wait is over.
 
         Args:
-            timeout: how long to wait without progress, in seconds: as long as a slow store
-                takes one item after the other, it is waited for.
-            tell: is called with a sentence where that takes more than a moment.
+            timeout: how long to wait without progress, in seconds. A slow store that
+                takes one item after the other makes progress.
+            tell: is called with a sentence if that takes more than a moment.
 
         Returns:
             What was not sent. Trials of a resumed folder count as not sent until the
@@ -202,12 +202,12 @@ class Tracker:
                 if len(items) == 1:
                     item.send(mirror)
                 else:
-                    mirror.log_trials([one.finished for one in items])
+                    mirror.log_trials([waiting.finished for waiting in items])
             except Exception as error:  # No failure of the mirror may end the thread.
                 if len(items) > 1:
-                    # Whose fault it is shows when each is sent for itself.
-                    for one in items:
-                        one.alone = True
+                    # Sending each alone shows which one fails.
+                    for waiting in items:
+                        waiting.alone = True
                     mirror.disconnect()
                     continue
                 if not self._goes_on_after(item, error, mirror):
@@ -229,9 +229,9 @@ class Tracker:
             self._announce("up", f"MLflow at {masked(self._uri)} answers again.")
 
     def _goes_on_after(self, item: Item[RunMirror], error: Exception, mirror: RunMirror) -> bool:
-        """Tell whose fault a failure is by asking the store something else."""
+        """Ask the store something else, to learn whether it or the item is at fault."""
         is_reachable = mirror.is_reachable()
-        # What was half-written is only known to the store, so it is asked again.
+        # Only the store knows what was half-written, so ask it again.
         mirror.disconnect()
         if is_reachable:
             if self._outbox.set_aside(item):
@@ -242,14 +242,14 @@ class Tracker:
                     "refused", f"MLflow failed on {item.what}, which is set aside: {cause}"
                 )
             return True
-        place = f"MLflow at {masked(self._uri)}"
+        store = f"MLflow at {masked(self._uri)}"
         if isinstance(error, TrackingError):
-            self._announce("down", f"{place} cannot be used: {error}")
+            self._announce("down", f"{store} cannot be used: {error}")
         else:
-            # True of a study that goes on and of `track`, which ends: neither is promised.
+            # The sentence must hold for a study, which goes on, and for `track`, which ends.
             self._announce(
                 "down",
-                f"{place} does not answer ({reason(error)}); nothing is lost, the run folder "
+                f"{store} does not answer ({reason(error)}); nothing is lost, the run folder "
                 "keeps every trial.",
             )
         return not self._outbox.is_closed
@@ -294,8 +294,8 @@ def _numbers(folder: Path) -> set[int]:
 def _trial_item(result: TrialResult, reports: Sequence[Report]) -> Item[RunMirror]:
     number = result.trial.number
     # Weights may be large, and the queue may have to hold every trial of a study.
-    kept = replace(result, weights=())
+    light = replace(result, weights=())
     now = int(1000 * time.time())
-    finished = (kept, tuple(reports), now)
+    finished = (light, tuple(reports), now)
     send = partial(RunMirror.log_trials, finished=[finished])
     return Item(f"trial {number}", send, trial=number, finished=finished)

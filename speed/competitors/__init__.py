@@ -1,1 +1,1 @@
-"""What people use instead, one file each, written as its own documentation shows it."""
+"""What people use instead, a script each, written as its own documentation shows it."""

@@ -15,9 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from speed.competitors.network import compiled_model
-from speed.competitors.proof import Done, WorkNotDoneError, check_work
-from speed.measurement import Measurement, NotAvailableError
+from speed.competitors.usual_way import compiled_model
+from speed.measurement import Measurement, NotAvailableError, WorkNotDoneError
+from speed.proof import Done, check_work
 from speed.workloads import (
     BATCH_SIZES,
     EPOCHS,
@@ -32,40 +32,22 @@ from speed.workloads import (
 
 
 def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measurement]:
-    """Measure the seconds of each trial.
-
-    Args:
-        folder: an empty folder.
-        workload: a name in ``WORKLOADS``.
-        trials: how many are counted.
-        epochs: passes over the training part.
-
-    Raises:
-        NotAvailableError: KerasTuner is not installed.
-        WorkNotDoneError: a trial failed, or was not trained to its end.
-    """
+    """Measure the seconds of each trial."""
     chosen = WORKLOADS[workload]
     _search(folder, "first", chosen, 1, 1)
     seconds, done = _search(folder, "counted", chosen, trials, epochs)
-    proof = check_work(done, chosen, trials, epochs)
-    return [
-        Measurement(
-            f"keras_tuner/{workload}",
-            f"KerasTuner random search, {chosen.title}",
-            tuple(seconds),
-            facts={
-                "trials": trials,
-                "batch_sizes": [one.settings["batch_size"] for one in done],
-                "compiling": "in the clock, in each trial",
-                **proof,
-            },
-        )
-    ]
+    facts = {
+        "trials": trials,
+        "batch_sizes": [trial.settings["batch_size"] for trial in done],
+        "compiling": "in the clock, in each trial",
+        **check_work(done, chosen, trials, epochs),
+    }
+    return [Measurement(values=seconds, facts=facts)]
 
 
 def _search(
     folder: Path, name: str, workload: Workload, trials: int, epochs: int
-) -> tuple[list[float], list[Done]]:
+) -> tuple[tuple[float, ...], list[Done]]:
     try:
         import keras_tuner
     except ModuleNotFoundError:
@@ -81,16 +63,13 @@ def _search(
 
         def build(self, hp: Any) -> Any:
             low, high = LEARNING_RATE
-            return compiled_model(
-                workload,
-                {
-                    "learning_rate": hp.Float("learning_rate", low, high, sampling="log"),
-                    "momentum": hp.Float("momentum", *MOMENTUM),
-                    "global_clipnorm": hp.Float(
-                        "global_clipnorm", *GLOBAL_CLIPNORM, sampling="log"
-                    ),
-                },
-            )
+            least, most = GLOBAL_CLIPNORM
+            settings = {
+                "learning_rate": hp.Float("learning_rate", low, high, sampling="log"),
+                "momentum": hp.Float("momentum", *MOMENTUM),
+                "global_clipnorm": hp.Float("global_clipnorm", least, most, sampling="log"),
+            }
+            return compiled_model(workload, settings)
 
         def fit(self, hp: Any, model: Any, *args: Any, **options: Any) -> Any:
             size = hp.Choice("batch_size", list(BATCH_SIZES))
@@ -117,14 +96,9 @@ def _search(
         overwrite=True,
     )
     ends.append(time.perf_counter())
-    tuner.search(
-        data.train.x,
-        data.train.y,
-        epochs=epochs,
-        validation_data=(data.validation.x, data.validation.y),
-        verbose=0,
-    )
-    return [end - start for start, end in pairwise(ends)], done
+    validation = (data.validation.x, data.validation.y)
+    tuner.search(data.train.x, data.train.y, epochs=epochs, validation_data=validation, verbose=0)
+    return tuple(end - start for start, end in pairwise(ends)), done
 
 
 def _check_status(trial: Any) -> None:
@@ -133,8 +107,8 @@ def _check_status(trial: Any) -> None:
     The first failures of a trial have the status INVALID.
     """
     if trial.status != "COMPLETED":
-        said = [line for line in str(trial.message).splitlines() if line.strip()]
+        lines = [line for line in str(trial.message).splitlines() if line.strip()]
         raise WorkNotDoneError(
             f"a measured trial must have the status COMPLETED. Received {trial.status}: "
-            f"{said[-1].strip() if said else 'no message'}."
+            f"{lines[-1].strip() if lines else 'no message'}."
         )

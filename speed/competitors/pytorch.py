@@ -11,68 +11,64 @@ Source: PyTorch's tutorials "Learn the basics", "Optimizing model parameters".
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from speed.competitors.proof import Done, check_work
 from speed.measurement import Measurement, NotAvailableError
-from speed.workloads import BATCH_SIZES, EPOCHS, WORKLOADS, arrays, made_up_settings
+from speed.proof import Done, check_work
+from speed.workloads import EPOCHS, WORKLOADS, arrays, made_up_settings
 
 
-def measure(
-    *,
-    workload: str,
-    trials: int,
-    batch_sizes: tuple[int, ...] = BATCH_SIZES,
-    epochs: int = EPOCHS,
-) -> list[Measurement]:
-    """Measure the seconds of each trial.
-
-    Args:
-        workload: a multilayer perceptron's name in ``WORKLOADS``.
-        trials: how many are counted.
-        batch_sizes: what the batch sizes go round in.
-        epochs: passes over the training part.
-
-    Raises:
-        NotAvailableError: PyTorch is not installed.
-    """
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise NotAvailableError("not installed: pip install torch") from None
+def measure(*, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measurement]:
+    """Measure the seconds of each trial."""
+    torch = import_torch()
     chosen, data = WORKLOADS[workload], arrays()
     # Copies: the prepared rows are read-only, of which PyTorch warns.
     parts = [
         (torch.from_numpy(part.x.copy()), torch.from_numpy(part.y.astype("int64")))
         for part in (data.train, data.validation)
     ]
-    settings = made_up_settings(trials, tuple(batch_sizes))
-    done: list[Done] = []
-
-    def seconds_of(settings_of_one: Mapping[str, Any], epochs_of_it: int) -> float:
+    settings = made_up_settings(trials)
+    train(torch, parts, chosen.hidden, settings[0], 1)
+    threads = choose_threads(torch, lambda: train(torch, parts, chosen.hidden, settings[0], 1))
+    seconds, done = [], []
+    for setting in settings:
         start = time.perf_counter()
-        done.append(train(torch, parts, chosen.hidden, settings_of_one, epochs_of_it))
-        return time.perf_counter() - start
+        done.append(train(torch, parts, chosen.hidden, setting, epochs))
+        seconds.append(time.perf_counter() - start)
+    facts = {"trials": trials, "threads": threads, **check_work(done, chosen, trials, epochs)}
+    return [Measurement(values=tuple(seconds), facts=facts)]
 
-    seconds_of(settings[0], 1)
-    tried = {}
+
+def import_torch() -> Any:
+    """Return PyTorch, or refuse where it is not installed."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise NotAvailableError("not installed: pip install torch") from None
+    return torch
+
+
+def choose_threads(torch: Any, work: Callable[[], object]) -> int:
+    """Let PyTorch compute with one thread or with its own number, whichever is faster."""
+    seconds = {}
     for threads in (torch.get_num_threads(), 1):
         torch.set_num_threads(threads)
-        tried[threads] = seconds_of(settings[0], 1)
-    torch.set_num_threads(min(tried, key=lambda threads: tried[threads]))
-    done.clear()
-    seconds = [seconds_of(one, epochs) for one in settings]
-    proof = check_work(done, chosen, trials, epochs)
-    return [
-        Measurement(
-            f"pytorch/{workload}",
-            f"plain PyTorch loop, {chosen.title}",
-            tuple(seconds),
-            facts={"trials": trials, "threads": torch.get_num_threads(), **proof},
-        )
-    ]
+        start = time.perf_counter()
+        work()
+        seconds[threads] = time.perf_counter() - start
+    fastest = min(seconds, key=lambda threads: seconds[threads])
+    torch.set_num_threads(fastest)
+    return fastest
+
+
+def network(torch: Any, hidden: Sequence[int]) -> Any:
+    """Return the multilayer perceptron of a workload, with new weights."""
+    layers: list[Any] = []
+    for inputs, outputs in pairwise((64, *hidden, 10)):
+        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
 
 
 def train(
@@ -82,22 +78,9 @@ def train(
     settings: Mapping[str, Any],
     epochs: int,
 ) -> Done:
-    """Train one network, and say how long and to which validation loss.
-
-    Args:
-        torch: the module.
-        parts: inputs and labels of the training and the validation part.
-        hidden: widths of the hidden layers.
-        settings: ``learning_rate``, ``momentum``, ``global_clipnorm``, ``batch_size``.
-        epochs: passes over the training part.
-    """
+    """Train one network, and say how long and to which validation loss."""
     (x, y), (validation_x, validation_y) = parts
-    widths = [64, *hidden]
-    layers = [
-        layer for a, b in pairwise(widths) for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())
-    ]
-    model = torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], 10))
-    loss_of = torch.nn.CrossEntropyLoss()
+    model, loss_of = network(torch, hidden), torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(
         model.parameters(), lr=settings["learning_rate"], momentum=settings["momentum"]
     )

@@ -1,13 +1,12 @@
-"""scikit-learn's ``MLPClassifier``: alone on all cores, and searched by Optuna.
+"""scikit-learn's ``MLPClassifier`` on all cores.
 
 Same network, float32 rows, epochs, batch size and momentum SGD; ``tol=0`` without patience
 keeps it from stopping early. It knows no clipping. Less work than ours: nothing is evaluated but
 the validation part, once at the end.
 
-Alone, trials run side by side, one a core, by scikit-learn's own ``Parallel``, and for
+Trials run side by side, one a core, by scikit-learn's own ``Parallel``, and for
 comparison one after another in one process, whose BLAS has threads on all cores. In the clock
-is that call with all its trials, out of it a first call that starts the processes. With
-Optuna (SQLite) one trial follows another, as ``study.optimize`` does by default.
+is that call with all its trials, out of it a first call that starts the processes.
 
 Source: scikit-learn's user guide, "Neural network models (supervised)" and "Parallelism".
 """
@@ -15,45 +14,15 @@ Source: scikit-learn's user guide, "Neural network models (supervised)" and "Par
 import time
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from speed.competitors.optuna_search import seconds_of_trials
-from speed.competitors.proof import Done, check_work
 from speed.machine import cores
 from speed.measurement import Measurement
+from speed.proof import Done, check_work
 from speed.workloads import EPOCHS, WORKLOADS, arrays, made_up_settings
 
 
-def measure_search(
-    folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS
-) -> list[Measurement]:
-    """Measure the seconds of each trial of a search by Optuna.
-
-    Args:
-        folder: an empty folder.
-        workload: a multilayer perceptron's name in ``WORKLOADS``.
-        trials: how many are counted.
-        epochs: passes over the training part.
-    """
-    chosen, data = WORKLOADS[workload], arrays()
-
-    def objective(settings: Mapping[str, Any], epochs_of_each: int) -> Done:
-        return fit(data, chosen.hidden, settings, epochs_of_each)
-
-    seconds, done = seconds_of_trials(folder, objective, trials, epochs)
-    proof = check_work(done, chosen, trials, epochs)
-    return [
-        Measurement(
-            f"optuna_scikit_learn/{workload}",
-            f"Optuna (SQLite) + scikit-learn MLPClassifier, {chosen.title}",
-            tuple(seconds),
-            facts={"trials": trials, **proof},
-        )
-    ]
-
-
-def measure_alone(
+def measure(
     *,
     workload: str,
     trials: int,
@@ -62,7 +31,7 @@ def measure_alone(
     batch_size: int = 32,
     epochs: int = EPOCHS,
 ) -> list[Measurement]:
-    """Measure the seconds a trial without a search, in one process and in one a core.
+    """Measure the seconds a trial, in one process and in one a core.
 
     Args:
         workload: a multilayer perceptron's name in ``WORKLOADS``.
@@ -75,47 +44,28 @@ def measure_alone(
     from sklearn.utils.parallel import Parallel, delayed
 
     chosen, data = WORKLOADS[workload], arrays()
-    found = []
-    ways = {"all": (cores(), trials)}
-    if not side_by_side_only:
-        ways = {"one": (1, max(1, trials // cores())), **ways}
-    for way, (workers, count) in ways.items():
+    measurements = []
+    ways = {} if side_by_side_only else {"one": (1, max(1, trials // cores()))}
+    for way, (workers, count) in {**ways, "all": (cores(), trials)}.items():
         run = Parallel(n_jobs=workers)
         settings = made_up_settings(count, (batch_size,))
-        run(delayed(fit)(data, chosen.hidden, one, 1) for one in settings[:workers])
+        run(delayed(fit)(data, chosen.hidden, setting, 1) for setting in settings[:workers])
         seconds: list[float] = []
         done: list[Done] = []
         for _ in range(repetitions):
             start = time.perf_counter()
-            done = run(delayed(fit)(data, chosen.hidden, one, epochs) for one in settings)
+            done = run(delayed(fit)(data, chosen.hidden, setting, epochs) for setting in settings)
             seconds.append((time.perf_counter() - start) / count)
-        proof = check_work(done, chosen, count, epochs)
+        facts = {"trials": count, "workers": workers, **check_work(done, chosen, count, epochs)}
         where = "one process" if way == "one" else f"a process on each of {workers} cores"
-        found.append(
-            Measurement(
-                f"scikit_learn/{workload}/{way}",
-                f"scikit-learn MLPClassifier alone, {chosen.title}, batch {batch_size}, {where}",
-                tuple(seconds),
-                facts={
-                    "trials": count,
-                    "repetitions": repetitions,
-                    "workers": workers,
-                    **proof,
-                },
-            )
-        )
-    return found
+        title = f"scikit-learn MLPClassifier alone, {chosen.title}, batch {batch_size}, {where}"
+        name = f"scikit_learn/{workload}/{way}"
+        measurements.append(Measurement(name, title, tuple(seconds), facts=facts))
+    return measurements
 
 
 def fit(data: Any, hidden: tuple[int, ...], settings: Mapping[str, Any], epochs: int) -> Done:
-    """Train one classifier, and say how long and to which loss on the validation part.
-
-    Args:
-        data: prepared rows.
-        hidden: widths of the hidden layers.
-        settings: ``learning_rate``, ``momentum``, ``batch_size``.
-        epochs: passes over the training part.
-    """
+    """Train one classifier, and say how long and to which loss on the validation part."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import log_loss
     from sklearn.neural_network import MLPClassifier

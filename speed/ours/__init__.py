@@ -1,1 +1,1 @@
-"""What this project does itself: engines alone, whole studies, everything but training."""
+"""What this project does itself: engines alone, whole studies, optimizers, curvature."""

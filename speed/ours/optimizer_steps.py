@@ -2,8 +2,8 @@
 
 In the clock: one compiled call that trains four trials of the digits MLP for some epochs of
 batches of 32: gradients, step, and what keeps inactive slots as they are. Out of it: imports,
-compiling, a first call. Own calls and calls of SGD take turns, so that what else the machine
-does meets both; a ratio is that of two neighbouring calls.
+compiling, a first call. Calls of an optimizer and calls of SGD take turns, so that what else the
+machine does meets both; a ratio is that of two neighbouring calls.
 """
 
 import time
@@ -12,20 +12,45 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from benchmark.optimizers.entries.adaptive import ADAPTIVE
-from benchmark.optimizers.entries.classical import CLASSICAL
 
 from benchmark.optimizers import OPTIMIZERS
 from speed.measurement import Measurement
+from speed.workloads import SEED, WORKLOADS
 
 PARTNER = "sgd"
 WIDTH, BATCH_SIZE, EPOCHS = 4, 32, 3
-LIMITS = {"classical": 1.15, "adaptive": 1.5}
+FAMILIES = {
+    "sgd": frozenset(
+        [
+            "gradient_descent",
+            "sgd",
+            "averaged_sgd",
+            "momentum",
+            "dampened_momentum",
+            "nesterov",
+            "polyak_step",
+        ]
+    ),
+    "adam": frozenset(
+        [
+            "adagrad",
+            "adadelta",
+            "rmsprop",
+            "adam",
+            "amsgrad",
+            "adamw",
+            "nadam",
+            "adamax",
+            "radam",
+            "adabelief",
+            "yogi",
+        ]
+    ),
+}
+"""Barzilai–Borwein belongs to neither: its step size is computed from inner products of two stored
+vectors, which takes longer than a sum of gradients."""
+LIMITS = {"sgd": 1.15, "adam": 1.5}
 """How many times as long as SGD's a step of the family may take."""
-SECANT = frozenset({"barzilai_borwein"})
-"""Classical, but not of SGD's family: the step size comes of inner products over two whole vectors
-that are kept, which cannot be had in the time of a sum of gradients."""
-Call = Callable[[], Any]
 
 
 def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Measurement]:
@@ -39,30 +64,32 @@ def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Me
 
     names = list(optimizers or OPTIMIZERS)
     prepared = {name: _prepared(name) for name in dict.fromkeys([PARTNER, *names])}
-    programs = [one[0] for one in prepared.values() if not isinstance(one, str)]
+    programs = [parts[0] for parts in prepared.values() if not isinstance(parts, str)]
     with ThreadPoolExecutor(backend.computing_threads()) as pool:
         list(pool.map(lambda program: program.warm_up(), programs))
-    partner = prepared[PARTNER]
-    assert not isinstance(partner, str), "SGD is ours"
-    found = []
+    _, partner, _ = prepared[PARTNER]
+    measurements = []
     for name in names:
-        one = prepared[name]
-        title = f"{name}, {backend.name()}"
-        key = f"optimizers/{backend.name()}/{name}"
-        if isinstance(one, str):
-            found.append(Measurement(key, title, missing=one))
+        title, key = f"{name}, {backend.name()}", f"optimizers/{backend.name()}/{name}"
+        if isinstance(missing := prepared[name], str):
+            measurements.append(Measurement(key, title, missing=missing))
             continue
-        own, ratios = _measured(one[1], partner[1], repetitions)
+        program, call, updates = prepared[name]
+        call(), partner()
+        seconds, ratios = [], []
+        for _ in range(repetitions):
+            first, middle, last = _seconds(partner), _seconds(call), _seconds(partner)
+            seconds.append(middle / (updates * WIDTH))
+            ratios.append(2 * middle / (first + last))
+        stored = sum(state.size for state in program.states if state.ndim)
         facts = {
             "ratios": ratios,
             "limit": LIMITS.get(family(name)),
-            "numbers_a_weight": numbers_a_weight(one[0]),
+            "numbers_a_weight": float(stored / sum(weight.size for weight in program.weights)),
             "backend": backend.name(),
         }
-        updates = one[2] * WIDTH
-        values = tuple(seconds / updates for seconds in own)
-        found.append(Measurement(key, title, values, unit="s/update", facts=facts))
-    return found
+        measurements.append(Measurement(key, title, tuple(seconds), "s/update", facts))
+    return measurements
 
 
 def family(name: str) -> str:
@@ -70,21 +97,21 @@ def family(name: str) -> str:
 
     Example:
         >>> family("momentum"), family("adam"), family("keras:Adam")
-        ('classical', 'adaptive', '')
+        ('sgd', 'adam', '')
     """
-    if name in CLASSICAL and name not in SECANT:
-        return "classical"
-    return "adaptive" if name in ADAPTIVE else ""
+    return next((family for family, names in FAMILIES.items() if name in names), "")
 
 
-def numbers_a_weight(program: Any) -> float:
-    """What the built optimizer keeps besides single numbers, for each weight of the model."""
-    kept = sum(one.size for one in program.states if one.ndim)
-    return float(kept / sum(one.size for one in program.weights))
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
-def _prepared(name: str) -> tuple[Any, Call, int] | str:
+def _prepared(name: str) -> Any:
     """A program, a call of it, and the updates of a trial in one call; or why there is none."""
+    from keras import ops
+
     from benchmark import backend
     from benchmark.engine.batches import Plan, layout_of, steps_of, together
     from benchmark.engine.programs import PROGRAMS
@@ -105,65 +132,28 @@ def _prepared(name: str) -> tuple[Any, Call, int] | str:
         return f"not measured: {error}"
     state = program.optimizer_state(optimizer_numbers(trial))
     parts = (starting_weights(shared.task, trial), state, starting_state(shared.task, trial))
-    carried = [[_tensor(shape.repeated(one)) for one in part] for part in parts]
+    tensors = [[ops.convert_to_tensor(shape.repeated(x)) for x in part] for part in parts]
     rounds: list[list[Plan]] = []
-    updates = 0
+    updates, slots = 0, range(WIDTH)
     for epoch in range(1, EPOCHS + 1):
         steps = steps_of(batches, shared.rows, epoch, layout.size)
         rates = np.full(steps.updates, np.nan, program.dtype)  # the optimizer's own
-        plans = together(
-            dict.fromkeys(range(WIDTH), steps),
-            dict.fromkeys(range(WIDTH), rates),
-            WIDTH,
-            layout,
-            program.length,
-            program.dtype,
-        )
+        each = dict.fromkeys(slots, steps), dict.fromkeys(slots, rates)
+        plans = together(*each, WIDTH, layout, program.length, program.dtype)
         rounds += [[plan] for plan in plans]
         updates += steps.updates
-
-    def call() -> None:
-        backend.wait_for(program.train(carried, 1, rounds))
-
-    return program, call, updates
-
-
-def _measured(own: Call, partner: Call, repetitions: int) -> tuple[list[float], list[float]]:
-    own(), partner()
-    seconds, ratios = [], []
-    for _ in range(repetitions):
-        first, mine, second = _seconds(partner), _seconds(own), _seconds(partner)
-        seconds.append(mine)
-        ratios.append(2 * mine / (first + second))
-    return seconds, ratios
-
-
-def _seconds(call: Call) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def _tensor(array: Any) -> Any:
-    from keras import ops
-
-    return ops.convert_to_tensor(array)
+    return program, lambda: backend.wait_for(program.train(tensors, 1, rounds)), updates
 
 
 def _trial(name: str) -> Any:
     from benchmark.trial import DatasetProblem, Settings, Trial, named_seed
-    from speed.workloads import SEED, WORKLOADS
 
     workload = WORKLOADS["digits_mlp"]
+    loss, split_seed = "sparse_categorical_crossentropy", named_seed(SEED, "split")
     return Trial(
         number=0,
         phase="search",
-        problem=DatasetProblem(
-            "digits",
-            loss="sparse_categorical_crossentropy",
-            metric="accuracy",
-            split_seed=named_seed(SEED, "split"),
-        ),
+        problem=DatasetProblem("digits", loss=loss, metric="accuracy", split_seed=split_seed),
         model=workload.model,
         model_options=Settings(workload.options),
         label=name,

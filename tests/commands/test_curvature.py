@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.curvature.slices import SliceProgram, projected
 from benchmark.data import prepare
 from benchmark.engine import SequentialEngine
 from benchmark.engine.task import build_task
 from benchmark.engine.trajectory import retrain
 from benchmark.inspection import Settings as Wanted
 from benchmark.inspection.examine import examine
+from benchmark.inspection.plane import SliceProgram, projected
 from benchmark.inspection.settings import recorded_trial
 from benchmark.inspection.trials import trial_subject
 from benchmark.results import RunWriter
@@ -82,7 +82,7 @@ def softmax_hessian(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
 
 def test_kept_weights_give_the_spectrum_of_the_closed_form(results: Path) -> None:
     found = document("first", "--trial", 0, "--results", results, "--epochs", 2, "--grid", 5)
-    assert "The weights are those that the run kept." in found["notes"][0]
+    assert "The weights are those that the run stored." in found["notes"][0]
     trial = make_trial(0)
     task = build_task(trial)
     with np.load(results / "iris" / "first" / "weights" / "trial-000000.npz") as kept:
@@ -143,7 +143,7 @@ def test_the_cost_is_said_before_anything_is_computed(results: Path, tmp_path: P
     lines = exact.stderr.splitlines()
     cost = next(index for index, line in enumerate(lines) if "All 15 eigenvalues take" in line)
     assert cost < lines.index("diagnosis …")
-    assert "formed at 3 points of the way" in lines[cost]
+    assert "formed at 3 points of the trajectory" in lines[cost]
     assert re.search(r"15 products and 9e-06 GB of memory; .* GB may be taken", lines[cost])
     assert re.search(r"about [0-9.e-]+ s each time", lines[cost])
     bounded = call(*arguments, "--exact-limit", 0, "--no-density").stderr
@@ -157,7 +157,7 @@ def test_a_trial_without_kept_weights_is_trained_again_and_it_is_said(
     result = call("latest", "--trial", 1, "--results", results, "--output", tmp_path / "o", *QUICK)
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
-    assert "kept no weights of this trial, so it was trained again" in said
+    assert "stored no weights of this trial, so the sequential engine trained it again" in said
     assert "Extreme eigenvalues" in said
     assert (tmp_path / "o" / "curvature.html").is_file()
 

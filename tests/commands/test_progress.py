@@ -164,4 +164,4 @@ def test_the_first_diagnosis_tells_how_long_the_others_take():
     for _ in range(2):
         forecast.trial_finished(diagnosed, reports)
     [sentence] = told
-    assert "took 10 s; the 4 still to come take about 40 s of one core" in sentence
+    assert "took 10 s. The remaining 4 take about 40 s of one core" in sentence

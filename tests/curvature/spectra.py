@@ -11,9 +11,14 @@ SPECTRA = {
 }
 
 
-def rotated(spectrum, seed=0):
-    """A dense matrix with the given spectrum."""
+def symmetric(spectrum, seed=0):
+    """A dense matrix with the given spectrum, and its eigenvectors as columns."""
     spectrum = np.asarray(spectrum, np.float64)
     q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(len(spectrum), len(spectrum))))
     matrix = (q * spectrum) @ q.T
-    return (matrix + matrix.T) / 2
+    return (matrix + matrix.T) / 2, q
+
+
+def rotated(spectrum, seed=0):
+    """The matrix alone."""
+    return symmetric(spectrum, seed)[0]

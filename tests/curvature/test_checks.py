@@ -57,20 +57,20 @@ RANDOM = [
 @pytest.mark.parametrize("make", RANDOM)
 def test_random_layers_are_frozen_by_inference_only(make):
     shape = (4, 3) if isinstance(make(), layers.TimeDistributed) else (3,)
-    found = keras.Sequential([keras.Input(shape), make(), layers.Dense(2)])
-    model_loss(found, "mean_squared_error")
+    network = keras.Sequential([keras.Input(shape), make(), layers.Dense(2)])
+    model_loss(network, "mean_squared_error")
     with pytest.raises(ValueError, match=r"random layer 'it'.*Take training=False, or set"):
-        model_loss(found, "mean_squared_error", training=True)
+        model_loss(network, "mean_squared_error", training=True)
 
 
 def test_batch_statistics_are_frozen_by_inference_or_trainable():
     layer = layers.BatchNormalization(name="it")
-    found = model(layer)
-    model_loss(found, "mean_squared_error")
+    network = model(layer)
+    model_loss(network, "mean_squared_error")
     with pytest.raises(ValueError, match=r"examples one by one. Received batch statistics in 'it'"):
-        model_loss(found, "mean_squared_error", training=True)
+        model_loss(network, "mean_squared_error", training=True)
     layer.trainable = False
-    model_loss(found, "mean_squared_error", training=True)
+    model_loss(network, "mean_squared_error", training=True)
 
 
 def test_layers_whose_rate_is_zero_are_not_random():
@@ -93,8 +93,8 @@ def test_what_mixes_examples_or_draws_is_found_by_its_outputs(layer):
     generator = np.random.default_rng(0)
     if layer is Unseeded and keras.backend.backend() == "jax":
         pytest.skip("JAX refuses to trace a draw without a seed")
-    for found in (model(), model(layers.BatchNormalization())):
-        assert check(found, generator) is None
+    for network in (model(), model(layers.BatchNormalization())):
+        assert check(network, generator) is None
     with pytest.raises(ValueError, match=r"a mean over single examples. Received .* of 4 examples"):
         check(model(layer()), generator)
 
@@ -131,12 +131,12 @@ def test_mixed_precision_is_differentiated_in_the_arithmetic_asked_for(policy, d
         for stack in (mixed, whole)
     ]
     weights = [generator.normal(size=shape) for shape in ((3, 4), (4,), (4, 2), (2,))]
-    one, other = (
+    first, second = (
         HessianProgram(loss, dtype=dtype).at(weights, x.astype(dtype), y.astype(dtype))
         for loss in losses
     )
-    np.testing.assert_array_equal(one.gradient(), other.gradient())
-    np.testing.assert_array_equal(one.matvec(np.ones(26)), other.matvec(np.ones(26)))
+    np.testing.assert_array_equal(first.gradient(), second.gradient())
+    np.testing.assert_array_equal(first.matvec(np.ones(26)), second.matvec(np.ones(26)))
 
 
 @keras.saving.register_keras_serializable("tests.checks")
@@ -154,12 +154,12 @@ def test_a_layer_that_stays_in_half_precision_is_refused():
 
 
 def test_training_mode_of_a_frozen_model_is_the_same_function():
-    found = model(layers.Dense(4, "tanh"), layers.Dropout(0.0))
+    network = model(layers.Dense(4, "tanh"), layers.Dropout(0.0))
     generator = np.random.default_rng(0)
-    weights = [generator.normal(size=tuple(v.shape)) for v in found.trainable_variables]
+    weights = [generator.normal(size=tuple(v.shape)) for v in network.trainable_variables]
     x, y = generator.normal(size=(5, 3)), generator.normal(size=(5, 2))
     values = [
-        float(model_loss(found, "mean_squared_error", training=training)(weights, x, y))
+        float(model_loss(network, "mean_squared_error", training=training)(weights, x, y))
         for training in (False, True)
     ]
     assert values[0] == values[1]

@@ -47,8 +47,8 @@ def test_rosenbrock(seed):
     np.testing.assert_allclose(spectrum.hessian, expected, rtol=1e-13, atol=1e-11)
     eigenvalues = np.linalg.eigvalsh(expected)
     scale = np.abs(eigenvalues).max()
-    found = extreme_eigenvalues(operator, 2, 2, tolerance=1e-8)
-    np.testing.assert_allclose(found.eigenvalues, eigenvalues[[0, 1, -2, -1]], atol=1e-12 * scale)
+    pairs = extreme_eigenvalues(operator, 2, 2, tolerance=1e-8)
+    np.testing.assert_allclose(pairs.eigenvalues, eigenvalues[[0, 1, -2, -1]], atol=1e-12 * scale)
     whole = lanczos(operator, 8).ritz_values
     np.testing.assert_allclose(whole, eigenvalues, atol=1e-12 * scale)
     moments = estimate_moments(operator, 24)
@@ -79,9 +79,9 @@ def test_the_deep_linear_chain(size):
     layers = [keras.layers.Dense(1, use_bias=False) for _ in range(size)]
     model = keras.Sequential([keras.Input((1,)), *layers])
     w = np.random.default_rng(size).uniform(0.5, 1.5, size)
-    target, one = 2.5, np.ones((1, 1))
+    target, x = 2.5, np.ones((1, 1))
     loss = model_loss(model, lambda y, z: ops.square(z - y) / 2)
-    at = [value.reshape(1, 1) for value in w], one, target * one
+    at = [value.reshape(1, 1) for value in w], x, target * x
     operator = HessianProgram(loss, block_size=4).at(*at)
     p = w.prod()
     np.testing.assert_allclose(operator.gradient(), (p - target) * p / w, rtol=1e-13)
@@ -111,6 +111,6 @@ def test_a_quadratic_is_its_matrix():
         return ops.sum(parameters[0] * ops.matmul(x, parameters[0])) / 2 + ops.sum(y)
 
     operator = HessianProgram(quadratic).at([generator.normal(size=30)], matrix, np.zeros(30))
-    found = extreme_eigenvalues(operator, 5, 2, tolerance=1e-9)
+    pairs = extreme_eigenvalues(operator, 5, 2, tolerance=1e-9)
     expected = np.linalg.eigvalsh(matrix)
-    np.testing.assert_allclose(found.eigenvalues, expected[[0, 1, *range(25, 30)]], rtol=1e-10)
+    np.testing.assert_allclose(pairs.eigenvalues, expected[[0, 1, *range(25, 30)]], rtol=1e-10)

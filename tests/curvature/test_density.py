@@ -19,16 +19,16 @@ def seen(spectrum, **options):
 def test_each_probe_is_gauss_quadrature():
     """Σ w θᵏ = vᵀHᵏv for k < 2 m, with v drawn as documented."""
     matrix, steps, seed = rotated(BULK), 5, 3
-    found = spectral_density(aslinearoperator(matrix), 4, steps, seed)
+    density = spectral_density(aslinearoperator(matrix), 4, steps, seed)
     vectors = np.random.default_rng(seed).standard_normal((4, len(BULK)))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     powers = vectors
     for order in range(2 * steps):
         expected = np.sum(vectors * powers, axis=1)
-        moments = np.sum(found.weights * found.nodes**order, axis=1)
+        moments = np.sum(density.weights * density.nodes**order, axis=1)
         np.testing.assert_allclose(moments, expected, rtol=1e-11)
         powers = powers @ matrix
-    assert found.products == 20
+    assert density.products == 20
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
@@ -56,16 +56,16 @@ def test_the_band_holds_the_smoothed_density_as_often_as_it_says():
 
 
 def test_the_whole_spectrum_gives_the_density_up_to_the_probes(monkeypatch):
-    found = seen(BULK, probes=6, steps=100)
-    estimate, low, _ = found.density(np.linspace(-3, 11, 2000), 0.2)
+    density = seen(BULK, probes=6, steps=100)
+    estimate, low, _ = density.density(np.linspace(-3, 11, 2000), 0.2)
     assert np.trapezoid(estimate, np.linspace(-3, 11, 2000)) == pytest.approx(1, abs=1e-9)
     assert (low >= 0).all()
-    low, high = found.count(5.0).interval(0.999)
+    low, high = density.count(5.0).interval(0.999)
     assert low <= 2 <= high
-    assert found.count().value == pytest.approx(100)
-    low, high = found.trace().interval(0.999)
+    assert density.count().value == pytest.approx(100)
+    low, high = density.trace().interval(0.999)
     assert low <= BULK.sum() <= high
-    low, high = found.mean(np.exp).interval(0.999)
+    low, high = density.mean(np.exp).interval(0.999)
     assert low <= np.exp(BULK).mean() <= high
 
 
@@ -81,12 +81,12 @@ def test_the_effective_rank_counts_magnitudes():
 def test_multiplicities_show_in_the_weights():
     """Three distinct eigenvalues: the Krylov spaces end after three steps."""
     spectrum = np.r_[np.full(60, -1.0), np.full(30, 2.0), np.full(10, 7.0)]
-    found = seen(spectrum, probes=30, steps=20)
+    density = seen(spectrum, probes=30, steps=20)
     for value, copies in ((-1.0, 60), (2.0, 30), (7.0, 10)):
-        estimate = found.count(value - 1e-9, value + 1e-9)
+        estimate = density.count(value - 1e-9, value + 1e-9)
         low, high = estimate.interval(0.999)
         assert low <= copies <= high
-    np.testing.assert_allclose(found.weights.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(density.weights.sum(axis=1), 1, rtol=1e-12)
 
 
 def test_few_probes_at_a_time_see_the_same(monkeypatch):
@@ -101,9 +101,9 @@ def test_zero_and_multiples_of_one():
     zero = spectral_density(aslinearoperator(np.zeros((6, 6))), 3, 4)
     assert zero.effective_rank().value == 0
     assert zero.trace().value == 0
-    one = spectral_density(aslinearoperator(2 * np.eye(6)), 3, 4)
-    assert one.trace().value == pytest.approx(12)
-    estimate, _, _ = one.density(np.array([2.0]), 0.5)
+    multiple = spectral_density(aslinearoperator(2 * np.eye(6)), 3, 4)
+    assert multiple.trace().value == pytest.approx(12)
+    estimate, _, _ = multiple.density(np.array([2.0]), 0.5)
     assert estimate[0] == pytest.approx(norm.pdf(0, 0, 0.5))
 
 
@@ -112,10 +112,10 @@ def test_refusals():
     for probes, steps in ((1, 4), (2, 0)):
         with pytest.raises(ValueError, match=f"Received {probes} and {steps} in spectral_density"):
             spectral_density(matrix, probes, steps)
-    found = spectral_density(matrix, 2, 4)
+    density = spectral_density(matrix, 2, 4)
     with pytest.raises(ValueError, match=r"bandwidth must be > 0. Received 0.0"):
-        found.density(np.zeros(1), 0.0)
+        density.density(np.zeros(1), 0.0)
     with pytest.raises(ValueError, match=r"confidence must be within \(0, 1\). Received 1"):
-        found.trace().interval(1)
+        density.trace().interval(1)
     with pytest.raises(FloatingPointError, match="must be finite"):
         spectral_density(aslinearoperator(np.full((4, 4), np.nan)))

@@ -30,19 +30,23 @@ def test_the_chain_is_the_power_of_its_layer(options, verdict):
     """End to end QΛⁿQᵀ; every gradient is QΛⁿ⁻¹(Λⁿ − I)Qᵀ, so its norm is known."""
     chain = DeepLinearChain(width=3, **options)
     count, eigenvalues = options["layers"], chain.eigenvalues
-    found, findings = diagnose_depth(layers_of(chain), chain.end_to_end(chain.start)[None])
+    quantities, findings = diagnose_depth(layers_of(chain), chain.end_to_end(chain.start)[None])
     ends = eigenvalues**count
-    assert found["jacobian_singular_value_max"] == pytest.approx(ends[-1], rel=1e-9)
+    assert quantities["jacobian_singular_value_max"] == pytest.approx(ends[-1], rel=1e-9)
     # Products of twenty layers round at 1e-15 of the largest singular value.
-    assert found["jacobian_singular_value_min"] == pytest.approx(
+    assert quantities["jacobian_singular_value_min"] == pytest.approx(
         ends[0], rel=1e-9, abs=1e-13 * ends[-1]
     )
     expected = np.linalg.norm(eigenvalues ** (count - 1) * (ends - 1))
-    for place in range(1, count + 1):
-        prefix = f"layer.{place:02d}.W_{place - 1}"
-        assert found[f"{prefix}.gradient_norm"] == pytest.approx(expected, rel=1e-9)
-        assert found[f"{prefix}.singular_value_max"] == pytest.approx(eigenvalues[-1], rel=1e-12)
-        assert found[f"{prefix}.singular_value_min"] == pytest.approx(eigenvalues[0], rel=1e-12)
+    for index in range(1, count + 1):
+        prefix = f"layer.{index:02d}.W_{index - 1}"
+        assert quantities[f"{prefix}.gradient_norm"] == pytest.approx(expected, rel=1e-9)
+        assert quantities[f"{prefix}.singular_value_max"] == pytest.approx(
+            eigenvalues[-1], rel=1e-12
+        )
+        assert quantities[f"{prefix}.singular_value_min"] == pytest.approx(
+            eigenvalues[0], rel=1e-12
+        )
     assert findings["depth"].startswith(verdict), findings["depth"]
 
 
@@ -56,10 +60,10 @@ def test_the_layer_and_the_rule_are_named():
     assert findings["depth"].startswith("Vanishing at weak: the largest singular value")
     assert "below 0.001" in findings["depth"]
     slopes = [1e-5, 1e-3, 1.0]
-    some = [Layer(str(i), [np.eye(2)], [slope * np.eye(2)]) for i, slope in enumerate(slopes)]
-    _, findings = diagnose_depth(some)
+    layers = [Layer(str(i), [np.eye(2)], [slope * np.eye(2)]) for i, slope in enumerate(slopes)]
+    _, findings = diagnose_depth(layers)
     assert findings["depth"].startswith("Vanishing at 0: the gradient norms of the layers")
-    _, findings = diagnose_depth(some[::-1])
+    _, findings = diagnose_depth(layers[::-1])
     assert findings["depth"].startswith("Exploding at 2: the gradient norms")
 
 
@@ -72,8 +76,8 @@ def test_a_layer_of_dead_units_is_named_before_the_least_stretch():
 
 
 def test_a_gradient_of_zero_is_no_verdict_of_its_own():
-    found, findings = diagnose_depth([Layer("a", [np.eye(2)], [np.zeros((2, 2))])])
-    assert "gradient_norm_ratio" not in found
+    quantities, findings = diagnose_depth([Layer("a", [np.eye(2)], [np.zeros((2, 2))])])
+    assert "gradient_norm_ratio" not in quantities
     assert findings["depth"].startswith("The gradient is zero in every layer")
 
 
@@ -81,13 +85,13 @@ def test_a_layer_is_measured_over_all_its_arrays():
     kernel = np.arange(24.0).reshape(2, 3, 4)
     bias = np.ones(4)
     layer = Layer("c", [kernel, bias], [2 * kernel, bias], [0.9 * kernel, bias])
-    found = layer_quantities(layer)
+    quantities = layer_quantities(layer)
     size = np.sqrt((kernel**2).sum() + 4)
-    assert found["weight_norm"] == pytest.approx(size)
-    assert found["gradient_norm"] == pytest.approx(np.sqrt(4 * (kernel**2).sum() + 4))
-    assert found["update_ratio"] == pytest.approx(0.1 * np.linalg.norm(kernel) / size)
+    assert quantities["weight_norm"] == pytest.approx(size)
+    assert quantities["gradient_norm"] == pytest.approx(np.sqrt(4 * (kernel**2).sum() + 4))
+    assert quantities["update_ratio"] == pytest.approx(0.1 * np.linalg.norm(kernel) / size)
     values = np.linalg.eigvalsh(kernel.reshape(6, 4).T @ kernel.reshape(6, 4))
-    assert found["singular_value_max"] == pytest.approx(np.sqrt(values[-1]))
+    assert quantities["singular_value_max"] == pytest.approx(np.sqrt(values[-1]))
 
 
 def perceptron():
@@ -110,9 +114,9 @@ def test_the_jacobian_is_that_of_central_differences():
     expected = np.stack(
         [(outputs(x64 + d) - outputs(x64 - d)) / (2 * step) for d in step * np.eye(2)], axis=2
     )
-    found = SignalProgram(model).jacobians(weights, [], x)
+    jacobians = SignalProgram(model).jacobians(weights, [], x)
     # The program computes in float32.
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(jacobians, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_dead_units_are_those_that_no_example_awakens():
@@ -124,8 +128,8 @@ def test_dead_units_are_those_that_no_example_awakens():
     assert second >= 0.5
     names = [layer.name for layer in model.layers]
     layers = [Layer(name, [np.eye(2)], [np.eye(2)]) for name in names]
-    found, findings = diagnose_depth(layers, None, {names[0]: first, names[1]: second})
-    assert found[f"layer.02.{names[1]}.dead_units"] == second
+    quantities, findings = diagnose_depth(layers, None, {names[0]: first, names[1]: second})
+    assert quantities[f"layer.02.{names[1]}.dead_units"] == second
     assert f"of the units of {names[1]} are dead" in findings["dead_units"]
 
 
@@ -170,9 +174,9 @@ def test_a_layer_of_its_own_that_switches_units_off_is_watched():
     x = np.array([[1.0, -1.0, -2.0], [2.0, -3.0, 1.0]], "float32")
     for switch in (keras.layers.ReLU(), keras.layers.Activation("relu")):
         model, weights = relu_model(switch)
-        found = SignalProgram(model).dead_units(weights, [], x)
-        assert found[switch.name] == pytest.approx(1 / 3)
-        assert found[model.layers[0].name] == 0
+        shares = SignalProgram(model).dead_units(weights, [], x)
+        assert shares[switch.name] == pytest.approx(1 / 3)
+        assert shares[model.layers[0].name] == 0
 
 
 def test_one_example_among_many_awakens_a_unit(monkeypatch):
@@ -197,8 +201,8 @@ def test_no_gradient_at_all_neither_vanishes_nor_explodes():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_has_no_verdict(bad):
     layers = [Layer(str(index), [np.eye(2)], [np.eye(2)]) for index in range(2)]
-    found, findings = diagnose_depth(layers, np.full((3, 2, 2), bad))
+    quantities, findings = diagnose_depth(layers, np.full((3, 2, 2), bad))
     assert "is not known" in findings["depth"]
-    assert "jacobian_singular_value_max" not in found
+    assert "jacobian_singular_value_max" not in quantities
     overflown = [*layers, Layer("2", [np.eye(2)], [np.full((2, 2), bad)])]
     assert "is not known" in diagnose_depth(overflown)[1]["depth"]

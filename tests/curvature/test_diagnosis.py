@@ -74,6 +74,14 @@ def test_exact_extremes_and_condition_number():
     assert "condition_number_lower_bound" not in quantities
 
 
+@pytest.mark.parametrize(("spectrum", "end"), [([0, 1, 2], "min"), ([-2, -1, 0], "max")])
+def test_an_end_of_the_spectrum_that_is_mere_rounding_has_no_digits(spectrum, end):
+    for seed in range(5):
+        found = diagnose(at(spectrum, seed=seed)).quantities
+        assert found[f"lambda_{end}"] == 0.0
+        assert found["tolerance"] > 0
+
+
 def test_a_singular_hessian_has_a_bound_and_no_condition_number():
     curvature = diagnose(at([0.0, 1.0, 2.0]))
     quantities = curvature.quantities
@@ -253,14 +261,14 @@ def test_the_network_is_indefinite_by_both_methods(network, program, reference):
     operator = program.at(network.weights, network.x, network.y)
     expected = np.linalg.eigvalsh((reference + reference.T) / 2)
     exact = diagnose(operator)
-    found = diagnose(operator, exact_limit=0)
-    assert exact.definiteness == found.definiteness == "indefinite"
+    curvature = diagnose(operator, exact_limit=0)
+    assert exact.definiteness == curvature.definiteness == "indefinite"
     for name, value in (("lambda_max", expected[-1]), ("lambda_min", expected[0])):
         assert exact.quantities[name] == pytest.approx(value, rel=1e-7)
-        bound = found.quantities[f"{name}_residual"] + 1e-9
-        assert np.abs(expected - found.quantities[name]).min() <= bound
-    assert found.quantities["lambda_max"] == pytest.approx(expected[-1], rel=1e-6)
-    steps = (exact.quantities["optimal_step"], found.quantities["optimal_step"])
+        bound = curvature.quantities[f"{name}_residual"] + 1e-9
+        assert np.abs(expected - curvature.quantities[name]).min() <= bound
+    assert curvature.quantities["lambda_max"] == pytest.approx(expected[-1], rel=1e-6)
+    steps = (exact.quantities["optimal_step"], curvature.quantities["optimal_step"])
     assert steps[0] == pytest.approx(steps[1], rel=1e-10)
 
 
@@ -350,20 +358,20 @@ def test_products_that_are_not_symmetric_give_no_signs():
     spectrum = exact_eigenvalues(aslinearoperator(noise))
     assert np.any(spectrum.eigenvalues > 0)
     assert np.any(spectrum.eigenvalues < 0)
-    known = verdicts.from_exact(spectrum, 2 * np.finfo(np.float64).eps)
-    assert known.definiteness == "zero"
-    assert not {"condition_number", "condition_number_lower_bound"} & set(known.quantities)
-    assert known.quantities["tolerance"] == pytest.approx(spectrum.asymmetry)
-    assert "symmetry" in known.findings
+    verdict = verdicts.from_exact(spectrum, 2 * np.finfo(np.float64).eps)
+    assert verdict.definiteness == "zero"
+    assert not {"condition_number", "condition_number_lower_bound"} & set(verdict.quantities)
+    assert verdict.quantities["tolerance"] == pytest.approx(spectrum.asymmetry)
+    assert "symmetry" in verdict.findings
 
 
 def test_a_hessian_that_does_not_fit_is_looked_at_by_lanczos(monkeypatch):
     monkeypatch.setattr(diagnosis, "exact_plan", lambda size: ExactPlan(size, 10))
     spectrum = np.linspace(1.0, 50.0, 60)
-    found = diagnose(at(spectrum), exact_limit=1000, lanczos_steps=20)
-    assert found.quantities["exact"] == 0
-    assert "does not fit" in found.findings["exact"]
-    assert found.quantities["lambda_max"] == pytest.approx(50.0, rel=1e-2)  # 20 steps of 60
+    curvature = diagnose(at(spectrum), exact_limit=1000, lanczos_steps=20)
+    assert curvature.quantities["exact"] == 0
+    assert "does not fit" in curvature.findings["exact"]
+    assert curvature.quantities["lambda_max"] == pytest.approx(50.0, rel=1e-2)  # 20 steps of 60
 
 
 def test_what_is_below_the_tolerance_is_said_as_a_bound():
@@ -373,5 +381,5 @@ def test_what_is_below_the_tolerance_is_said_as_a_bound():
     bound = singular.quantities["tolerance"]
     assert "lambda_abs_min" not in singular.quantities
     assert 0 < singular.quantities["lambda_abs_min_upper_bound"] <= 2 * bound
-    said = singular.findings["extremes"]
-    assert f"|λ_min| ≤ {bound:.2g} and the smallest |λ| ≤ {bound:.2g}" in said
+    sentence = singular.findings["extremes"]
+    assert f"|λ_min| ≤ {bound:.2g} and the smallest |λ| ≤ {bound:.2g}" in sentence

@@ -26,21 +26,21 @@ def ends_of(spectrum, largest, smallest):
 @pytest.mark.parametrize(("largest", "smallest"), [(1, 0), (6, 0), (0, 3), (4, 2)])
 def test_both_ends_are_found_as_often_as_they_occur(spectrum, largest, smallest):
     """Blocks of four find every copy; the basis is refilled many times."""
-    found = found_in(rotated(spectrum), largest, smallest, tolerance=1e-9, block_size=4)
+    pairs = found_in(rotated(spectrum), largest, smallest, tolerance=1e-9, block_size=4)
     scale = np.abs(spectrum).max()
-    assert found.converged.all()
+    assert pairs.converged.all()
     expected = ends_of(spectrum, largest, smallest)
-    np.testing.assert_allclose(found.eigenvalues, expected, atol=1e-12 * scale, rtol=0)
+    np.testing.assert_allclose(pairs.eigenvalues, expected, atol=1e-12 * scale, rtol=0)
 
 
 def test_residuals_are_those_of_orthonormal_vectors(spectrum):
     matrix = rotated(spectrum)
-    found = found_in(matrix, 4, 2, tolerance=1e-3, block_size=2, vectors=True)
+    pairs = found_in(matrix, 4, 2, tolerance=1e-3, block_size=2, vectors=True)
     scale = np.abs(spectrum).max()
-    rest = matrix @ found.vectors - found.vectors * found.eigenvalues
-    np.testing.assert_allclose(np.linalg.norm(rest, axis=0), found.residuals, atol=1e-13 * scale)
-    assert np.linalg.norm(rest, 2) == pytest.approx(found.joint_residual, abs=1e-13 * scale)
-    np.testing.assert_allclose(found.vectors.T @ found.vectors, np.eye(6), atol=1e-13)
+    rest = matrix @ pairs.vectors - pairs.vectors * pairs.eigenvalues
+    np.testing.assert_allclose(np.linalg.norm(rest, axis=0), pairs.residuals, atol=1e-13 * scale)
+    assert np.linalg.norm(rest, 2) == pytest.approx(pairs.joint_residual, abs=1e-13 * scale)
+    np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(6), atol=1e-13)
 
 
 @pytest.mark.parametrize("tolerance", [0.3, 1e-2, 1e-4])
@@ -48,15 +48,15 @@ def test_every_bound_holds_for_every_seed(spectrum, tolerance):
     """One eigenvalue within each residual, and all of them paired within the joint one."""
     matrix = rotated(spectrum)
     for seed in range(12):
-        found = found_in(
+        pairs = found_in(
             matrix, 3, 2, tolerance=tolerance, block_size=1 + seed % 3, max_products=60, seed=seed
         )
-        away = np.abs(found.eigenvalues[:, None] - spectrum).min(axis=1)
-        assert (away <= found.bounds).all()
-        assert paired(found.eigenvalues, spectrum) <= found.joint_residual + found.rounding
-        asked = tolerance * np.abs(found.eigenvalues)
-        floor = tolerance * 2.0**-26 * np.abs(found.eigenvalues).max()
-        np.testing.assert_array_equal(found.converged, found.residuals <= np.maximum(asked, floor))
+        away = np.abs(pairs.eigenvalues[:, None] - spectrum).min(axis=1)
+        assert (away <= pairs.bounds).all()
+        assert paired(pairs.eigenvalues, spectrum) <= pairs.joint_residual + pairs.rounding
+        asked = tolerance * np.abs(pairs.eigenvalues)
+        floor = tolerance * 2.0**-26 * np.abs(pairs.eigenvalues).max()
+        np.testing.assert_array_equal(pairs.converged, pairs.residuals <= np.maximum(asked, floor))
 
 
 def paired(values, spectrum):
@@ -69,29 +69,29 @@ def paired(values, spectrum):
 
 
 def fits(values, spectrum, reach):
-    place = 0
+    index = 0
     for value in values:
-        place += np.searchsorted(spectrum[place:], value - reach)
-        if place == spectrum.size or spectrum[place] > value + reach:
+        index += np.searchsorted(spectrum[index:], value - reach)
+        if index == spectrum.size or spectrum[index] > value + reach:
             return False
-        place += 1
+        index += 1
     return True
 
 
 def test_single_vectors_show_no_ghosts():
     """Far more products than the ends need: each simple eigenvalue still comes once."""
     spectrum = SPECTRA["gaps"]
-    found = found_in(rotated(spectrum), 12, 4, tolerance=1e-10, basis_size=22)
-    assert found.restarts > 3
-    np.testing.assert_allclose(found.eigenvalues[-5:], [2.0, 5.0, 11.0, 30.0, 70.0], rtol=1e-11)
-    np.testing.assert_allclose(found.eigenvalues[:2], [-8.0, -3.0], rtol=1e-11)
-    assert np.abs(found.eigenvalues[2:-5]).max() <= 0.1 + 1e-12
+    pairs = found_in(rotated(spectrum), 12, 4, tolerance=1e-10, basis_size=22)
+    assert pairs.restarts > 3
+    np.testing.assert_allclose(pairs.eigenvalues[-5:], [2.0, 5.0, 11.0, 30.0, 70.0], rtol=1e-11)
+    np.testing.assert_allclose(pairs.eigenvalues[:2], [-8.0, -3.0], rtol=1e-11)
+    assert np.abs(pairs.eigenvalues[2:-5]).max() <= 0.1 + 1e-12
 
 
 def test_an_isolated_eigenvalue_is_more_accurate_than_its_residual():
     spectrum = SPECTRA["gaps"]
-    found = found_in(rotated(spectrum), 1, tolerance=1e-4)
-    assert abs(found.eigenvalues[0] - 70.0) < 1e-8 * 70.0
+    pairs = found_in(rotated(spectrum), 1, tolerance=1e-4)
+    assert abs(pairs.eigenvalues[0] - 70.0) < 1e-8 * 70.0
 
 
 def test_a_small_basis_and_a_large_one_agree():
@@ -105,29 +105,29 @@ def test_a_small_basis_and_a_large_one_agree():
 
 def test_old_vectors_are_a_better_start():
     matrix = rotated(SPECTRA["even"])
-    other = matrix + 1e-6 * rotated(np.linspace(-1, 1, 100), seed=5)
+    changed = matrix + 1e-6 * rotated(np.linspace(-1, 1, 100), seed=5)
     before = found_in(matrix, 4, tolerance=1e-8, vectors=True)
-    cold = found_in(other, 4, tolerance=1e-4)
-    warm = found_in(other, 4, tolerance=1e-4, start=before.vectors)
+    cold = found_in(changed, 4, tolerance=1e-4)
+    warm = found_in(changed, 4, tolerance=1e-4, start=before.vectors)
     assert warm.products == 4 < cold.products
-    expected = np.linalg.eigvalsh(other)[-4:]
+    expected = np.linalg.eigvalsh(changed)[-4:]
     np.testing.assert_allclose(warm.eigenvalues, expected, atol=1e-9)
 
 
 def test_starts_that_depend_on_each_other_are_replaced():
     matrix = rotated(SPECTRA["copies"])
     start = np.ones((matrix.shape[0], 3))
-    found = found_in(matrix, 4, tolerance=1e-9, start=start)
-    np.testing.assert_allclose(found.eigenvalues, [7.0, 7.0, 7.0, 9.0], atol=1e-11)
+    pairs = found_in(matrix, 4, tolerance=1e-9, start=start)
+    np.testing.assert_allclose(pairs.eigenvalues, [7.0, 7.0, 7.0, 9.0], atol=1e-11)
 
 
 @pytest.mark.parametrize("block_size", [1, 3, 9])
 def test_the_whole_spectrum_of_a_small_matrix(block_size):
     spectrum = np.array([-3.0, 0.0, 0.0, 0.0, 2.0, 2.0])
-    found = found_in(rotated(spectrum), 4, 5, block_size=block_size, vectors=True)
-    np.testing.assert_allclose(found.eigenvalues, spectrum, atol=1e-13)
-    np.testing.assert_allclose(found.residuals, 0, atol=1e-13)
-    assert found.converged.all()
+    pairs = found_in(rotated(spectrum), 4, 5, block_size=block_size, vectors=True)
+    np.testing.assert_allclose(pairs.eigenvalues, spectrum, atol=1e-13)
+    np.testing.assert_allclose(pairs.residuals, 0, atol=1e-13)
+    assert pairs.converged.all()
 
 
 def test_zero_and_one_dimension():
@@ -136,10 +136,10 @@ def test_zero_and_one_dimension():
 
 
 def test_what_does_not_converge_says_so():
-    found = found_in(rotated(np.geomspace(1e-6, 1e2, 100)), 0, 2, max_products=50)
-    assert found.products == 50
-    assert not found.converged.any()
-    assert (found.residuals > 0).all()
+    pairs = found_in(rotated(np.geomspace(1e-6, 1e2, 100)), 0, 2, max_products=50)
+    assert pairs.products == 50
+    assert not pairs.converged.any()
+    assert (pairs.residuals > 0).all()
 
 
 def test_products_in_float32_widen_the_bounds():
@@ -154,18 +154,18 @@ def test_products_in_float32_widen_the_bounds():
 
         matmat = matvec
 
-    found = extreme_eigenvalues(Single(), 3, 1, tolerance=1e-5)
+    pairs = extreme_eigenvalues(Single(), 3, 1, tolerance=1e-5)
     expected = [-8.0, 11.0, 30.0, 70.0]
-    assert (np.abs(found.eigenvalues - expected) <= found.bounds).all()
-    assert found.rounding == pytest.approx(100 * 2.0**-23 * 70, rel=1e-4)
-    assert found.converged.all()
+    assert (np.abs(pairs.eigenvalues - expected) <= pairs.bounds).all()
+    assert pairs.rounding == pytest.approx(100 * 2.0**-23 * 70, rel=1e-4)
+    assert pairs.converged.all()
 
 
 def test_the_seed_decides_the_result():
     matrix = rotated(SPECTRA["even"])
-    first, again, other = (found_in(matrix, 2, tolerance=0.1, seed=seed) for seed in (1, 1, 2))
+    first, again, different = (found_in(matrix, 2, tolerance=0.1, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.eigenvalues, again.eigenvalues)
-    assert (first.eigenvalues != other.eigenvalues).any()
+    assert (first.eigenvalues != different.eigenvalues).any()
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_products_that_are_not_finite_are_refused():
 )
 def test_nothing_is_found_more_often_than_it_occurs(entries, largest, smallest, block, seed):
     spectrum = np.sort(np.array(entries, np.float64))
-    found = found_in(
+    pairs = found_in(
         np.diag(spectrum), largest, smallest, block_size=block, max_products=12, seed=seed
     )
-    reach = found.joint_residual + 1e-12 * max(1.0, np.abs(spectrum).max())
-    assert fits(found.eigenvalues, spectrum, reach)
+    reach = pairs.joint_residual + 1e-12 * max(1.0, np.abs(spectrum).max())
+    assert fits(pairs.eigenvalues, spectrum, reach)

@@ -111,7 +111,7 @@ def test_a_diagnosis_takes_no_more_memory_than_was_said():
         import numpy as np
         from benchmark.curvature import StepRule, Surroundings, diagnose, exact_plan
         from benchmark.inspection import Settings
-        from benchmark.inspection.quantities import extreme_pairs
+        from benchmark.inspection.spectrum import extreme_pairs
 
         class Quadratic:
             def __init__(self, size):

@@ -86,11 +86,11 @@ def test_a_linear_model_has_the_same_hessian():
     loss = model_loss(model, "mean_squared_error")
     at = [generator.normal(size=(3, 2)), np.zeros(2)], x, y
     bent = exact_eigenvalues(HessianProgram(loss, block_size=8).at(*at)).hessian
-    found = exact_eigenvalues(GaussNewtonProgram(loss, block_size=8).at(*at)).hessian
-    np.testing.assert_allclose(found, bent, rtol=1e-12, atol=1e-14)
+    matrix = exact_eigenvalues(GaussNewtonProgram(loss, block_size=8).at(*at)).hessian
+    np.testing.assert_allclose(matrix, bent, rtol=1e-12, atol=1e-14)
     design = np.hstack([x, np.ones((40, 1))])
     expected = np.kron(design.T @ design / 40, np.eye(2)) + np.diag([0.5] * 6 + [0.0] * 2)
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(matrix, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_chunks_state_and_arithmetic(network, loss, matrix):
@@ -102,8 +102,8 @@ def test_chunks_state_and_arithmetic(network, loss, matrix):
     expected = matrix.hessian @ v
     # Sums of 150 examples in float32, relative to the largest entry.
     np.testing.assert_allclose(operator.matvec(v), expected, atol=1e-5 * np.abs(expected).max())
-    other = HessianProgram(loss).at(network.weights, network.x, network.y)
-    np.testing.assert_allclose(operator.gradient(), other.gradient(), atol=1e-6)
+    changed = HessianProgram(loss).at(network.weights, network.x, network.y)
+    np.testing.assert_allclose(operator.gradient(), changed.gradient(), atol=1e-6)
     with pytest.raises(TypeError, match=r"float64. Received float32"):
         GaussNewtonProgram(single).at(network.weights, network.x, network.y).gradient()
 

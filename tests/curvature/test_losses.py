@@ -84,8 +84,8 @@ def test_moving_averages_are_an_argument(data):
     operator = program.at(weights, x, y, [mean, variance])
     assert operator.value() == pytest.approx(expected, rel=1e-12)
     assert np.isfinite(operator.matvec(np.ones(operator.shape[0]))).all()
-    other = program.at(weights, x, y, [mean + 1, variance])
-    assert other.value() != operator.value()
+    changed = program.at(weights, x, y, [mean + 1, variance])
+    assert changed.value() != operator.value()
     assert program.compilations == 2
     with pytest.raises(ValueError, match=r"state must hold 2 tensors. Received 0.*non_trainable"):
         loss(weights, x, y)

@@ -28,10 +28,10 @@ def test_intervals_hold_the_truth_as_often_as_they_say(name, method):
     }
     held = dict.fromkeys(truth, 0)
     for seed in range(200):
-        found = estimate_moments(matrix, 36, method=method, seed=seed)
-        assert found.products == 36
+        moments = estimate_moments(matrix, 36, method=method, seed=seed)
+        assert moments.products == 36
         for quantity, value in truth.items():
-            low, high = getattr(found, quantity).interval(0.9)
+            low, high = getattr(moments, quantity).interval(0.9)
             held[quantity] += low <= value <= high
     # 180 ± 4.2 of 200; sums of few squares are skew, which costs a few of them.
     assert all(152 <= count <= 198 for count in held.values()), held
@@ -44,8 +44,8 @@ def test_the_sums_are_unbiased(method):
     matrix = aslinearoperator(rotated(spectrum))
     traces, squares = np.array(
         [
-            (found.trace.value, found.square.value)
-            for found in (estimate_moments(matrix, 12, method=method, seed=s) for s in range(400))
+            (moments.trace.value, moments.square.value)
+            for moments in (estimate_moments(matrix, 12, method=method, seed=s) for s in range(400))
         ]
     ).T
     for values, truth in ((traces, spectrum.sum()), (squares, (spectrum**2).sum())):
@@ -54,18 +54,20 @@ def test_the_sums_are_unbiased(method):
 
 def test_the_standard_error_is_the_spread_over_seeds():
     matrix = aslinearoperator(rotated(SPECTRA["flat"]))
-    found = [estimate_moments(matrix, 40, method="hutchinson", seed=s).trace for s in range(300)]
-    spread = np.std([one.value for one in found])
-    claimed = np.sqrt(np.mean([one.standard_error**2 for one in found]))
+    estimates = [
+        estimate_moments(matrix, 40, method="hutchinson", seed=s).trace for s in range(300)
+    ]
+    spread = np.std([estimate.value for estimate in estimates])
+    claimed = np.sqrt(np.mean([estimate.standard_error**2 for estimate in estimates]))
     assert claimed == pytest.approx(spread, rel=0.15)  # 300 draws: a deviation to 4 %
 
 
 def test_hutch_plus_plus_is_exact_at_low_rank():
     matrix = rotated(np.r_[np.zeros(94), -1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    found = estimate_moments(aslinearoperator(matrix), 18)
-    assert found.trace.value == pytest.approx(19, abs=1e-10)
-    assert found.frobenius_norm.value == pytest.approx(np.sqrt(91), rel=1e-12)
-    assert found.trace.standard_error < 1e-10
+    moments = estimate_moments(aslinearoperator(matrix), 18)
+    assert moments.trace.value == pytest.approx(19, abs=1e-10)
+    assert moments.frobenius_norm.value == pytest.approx(np.sqrt(91), rel=1e-12)
+    assert moments.trace.standard_error < 1e-10
 
 
 def test_hutch_plus_plus_needs_fewer_products():
@@ -73,22 +75,24 @@ def test_hutch_plus_plus_needs_fewer_products():
     truth = SPECTRA["decaying"].sum()
 
     def error(method):
-        found = [estimate_moments(matrix, 60, method=method, seed=s).trace.value for s in range(20)]
-        return np.sqrt(np.mean((np.array(found) - truth) ** 2))
+        traces = [
+            estimate_moments(matrix, 60, method=method, seed=s).trace.value for s in range(20)
+        ]
+        return np.sqrt(np.mean((np.array(traces) - truth) ** 2))
 
     assert error("hutch++") < error("hutchinson") / 10
 
 
 def test_more_products_than_dimensions_are_exact():
     matrix = np.array([[2.0, 1.0], [1.0, -3.0]])
-    found = estimate_moments(aslinearoperator(matrix), 12)
-    assert found.trace.value == pytest.approx(-1.0, abs=1e-12)
-    assert found.products == 2 * 2 + 4
+    moments = estimate_moments(aslinearoperator(matrix), 12)
+    assert moments.trace.value == pytest.approx(-1.0, abs=1e-12)
+    assert moments.products == 2 * 2 + 4
 
 
 def test_zero_has_no_rank():
-    found = estimate_moments(aslinearoperator(np.zeros((5, 5))), 6)
-    assert found.trace.value == found.effective_rank.value == 0
+    moments = estimate_moments(aslinearoperator(np.zeros((5, 5))), 6)
+    assert moments.trace.value == moments.effective_rank.value == 0
     assert effective_rank(np.zeros(3)) == 0
     assert effective_rank(np.array([1.0, 1.0, -1.0])) == pytest.approx(3)
 

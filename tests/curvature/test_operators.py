@@ -53,8 +53,8 @@ def test_matvec_matmat_and_scipy_agree(network, operator):
         np.testing.assert_allclose(products[:, column], single, atol=1e-13, rtol=0)
     assert operator.products == before + 54
     largest = eigsh(operator.to_scipy(), k=1, which="LA", return_eigenvectors=False)
-    found = lanczos(operator, 60)
-    assert found.ritz_values[-1] == pytest.approx(largest[0], rel=1e-9)
+    ritz = lanczos(operator, 60)
+    assert ritz.ritz_values[-1] == pytest.approx(largest[0], rel=1e-9)
 
 
 def regression(parameters, x, y):
@@ -69,18 +69,18 @@ def test_chunks_change_nothing():
     vectors = generator.normal(size=(14, 10))
     whole = HessianProgram(regression, block_size=8).at(weights, x, y)
     chunked = HessianProgram(regression, chunk_size=20, block_size=8)
-    other = chunked.at(weights, x, y)
+    bound = chunked.at(weights, x, y)
     # The order of summation differs.
     pairs = [
-        (other.gradient(), whole.gradient()),
-        (other.matmat(vectors), whole.matmat(vectors)),
+        (bound.gradient(), whole.gradient()),
+        (bound.matmat(vectors), whole.matmat(vectors)),
     ]
-    for found, expected in pairs:
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
-    assert other.value() == pytest.approx(whole.value(), rel=1e-13)
+    for product, expected in pairs:
+        np.testing.assert_allclose(product, expected, rtol=1e-12, atol=1e-14)
+    assert bound.value() == pytest.approx(whole.value(), rel=1e-13)
     # 50 = 2 × 20 + 10: two shapes of chunks, each compiled once for two functions.
     assert chunked.compilations == 4
-    assert other.products == 10
+    assert bound.products == 10
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -90,12 +90,12 @@ def test_data_that_do_not_stay_on_the_device_change_nothing(dtype, monkeypatch):
     weights = [generator.normal(size=(6, 2)), generator.normal(size=2)]
     x, y = generator.normal(size=(40, 6)), generator.normal(size=(40, 2))
     program = HessianProgram(regression, chunk_size=20, block_size=8, dtype=dtype)
-    kept = program.at(weights, x, y)
+    on_device = program.at(weights, x, y)
     monkeypatch.setattr("benchmark.curvature.program.RESIDENT_BYTES", 100)
     anew = program.at(weights, x, y)
     vectors = generator.normal(size=(14, 3))
-    np.testing.assert_array_equal(anew.matmat(vectors), kept.matmat(vectors))
-    np.testing.assert_array_equal(anew.gradient(), kept.gradient())
+    np.testing.assert_array_equal(anew.matmat(vectors), on_device.matmat(vectors))
+    np.testing.assert_array_equal(anew.gradient(), on_device.gradient())
 
 
 def test_few_vectors_are_multiplied_singly():
@@ -112,14 +112,14 @@ def test_few_vectors_are_multiplied_singly():
 
 def test_float32_agrees_within_its_precision(network, operator):
     single = HessianProgram(model_loss(network.model, LOSS, dtype="float32"), dtype="float32")
-    other = single.at(network.weights, network.x, network.y)
+    bound = single.at(network.weights, network.x, network.y)
     vector = np.random.default_rng(2).normal(size=operator.shape[0])
     expected = operator.matvec(vector)
     # Sums of 150 examples in float32, relative to the largest entry.
     scale = 1e-5 * np.abs(expected).max()
-    np.testing.assert_allclose(other.matvec(vector), expected, atol=scale, rtol=0)
-    assert other.epsilon == np.finfo(np.float32).eps
-    assert other.matvec(vector).dtype == np.float64
+    np.testing.assert_allclose(bound.matvec(vector), expected, atol=scale, rtol=0)
+    assert bound.epsilon == np.finfo(np.float32).eps
+    assert bound.matvec(vector).dtype == np.float64
 
 
 def test_new_weights_and_data_compile_nothing(network, program):
@@ -138,8 +138,8 @@ def test_new_weights_and_data_compile_nothing(network, program):
 
 def test_keras_variables_are_taken_as_they_are(network, program, operator):
     network.model.set_weights(network.weights)
-    other = program.at(network.model.trainable_variables, network.x, network.y)
-    np.testing.assert_array_equal(other.gradient(), operator.gradient())
+    bound = program.at(network.model.trainable_variables, network.x, network.y)
+    np.testing.assert_array_equal(bound.gradient(), operator.gradient())
 
 
 def test_two_products_are_bitwise_equal(operator):

@@ -85,7 +85,9 @@ def test_a_subclassed_model_with_a_softmax_inside_is_taken_at_its_logits():
     model.build((None, 3))
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(6, 3)), generator.integers(0, 3, 6)
-    weights = [generator.normal(size=tuple(one.shape)) for one in model.trainable_variables]
+    weights = [
+        generator.normal(size=tuple(variable.shape)) for variable in model.trainable_variables
+    ]
     crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     loss = model_loss(model, crossentropy, "float32")
     # Linear in the weights behind the gate, so both matrices are one.

@@ -1,4 +1,4 @@
-"""Stability of steps and alignment of the gradient, against dense linear algebra."""
+"""The best step and the stability of steps, against dense linear algebra."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature import HessianProgram, Surroundings, diagnose
-from benchmark.curvature.alignment import alignment_sentence, exact_alignment, krylov_alignment
 from benchmark.curvature.lanczos import lanczos
 from benchmark.curvature.steps import (
     SteppedOperator,
@@ -16,13 +15,7 @@ from benchmark.curvature.steps import (
     best_step,
     stability,
 )
-
-
-def symmetric(spectrum, seed=0):
-    size = len(spectrum)
-    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))
-    matrix = (q * np.asarray(spectrum)) @ q.T
-    return (matrix + matrix.T) / 2, q
+from tests.curvature.spectra import symmetric
 
 
 def root_of(preconditioner):
@@ -38,12 +31,12 @@ def test_the_preconditioned_sharpness_is_the_generalised_eigenvalue(is_exact):
     preconditioner = np.random.default_rng(1).uniform(0.5, 4.0, 60)
     expected = eigh(MATRIX, np.diag(preconditioner), eigvals_only=True)[-1]
     rule = StepRule(0.1, 38.0, root_of(preconditioner), note="P is held fixed.")
-    found, findings = stability(
+    quantities, findings = stability(
         aslinearoperator(MATRIX), rule, 20.0, MATRIX if is_exact else None, 40, 0
     )
-    assert found["preconditioned_lambda_max"] == pytest.approx(expected, rel=1e-9)
-    assert found["scaled_sharpness"] == pytest.approx(0.1 * expected, rel=1e-9)
-    assert found["stability_limit"] == 38.0
+    assert quantities["preconditioned_lambda_max"] == pytest.approx(expected, rel=1e-9)
+    assert quantities["scaled_sharpness"] == pytest.approx(0.1 * expected, rel=1e-9)
+    assert quantities["stability_limit"] == 38.0
     end = "so steps are stable" if is_exact else "unless Lanczos' method missed an eigenvalue"
     assert findings["stability"].endswith(f"{end}. P is held fixed.")
 
@@ -55,11 +48,11 @@ def test_an_ascent_lowers_the_limit_the_more_the_smaller_the_gradient_is():
         s = ascended(rule, norm)
         assert s * (1 + 0.05 * (s / 0.1) / norm) == pytest.approx(3.0, rel=1e-12)
     assert ascended(rule, 1e9) == pytest.approx(3.0, rel=1e-6)
-    found, findings = stability(aslinearoperator(MATRIX), rule, 20.0, MATRIX, 10, 0, 0.1)
-    assert found["stability_limit"] == pytest.approx(ascended(rule, 0.1))
+    quantities, findings = stability(aslinearoperator(MATRIX), rule, 20.0, MATRIX, 10, 0, 0.1)
+    assert quantities["stability_limit"] == pytest.approx(ascended(rule, 0.1))
     assert "above the limit" in findings["stability"]
-    found, findings = stability(aslinearoperator(MATRIX), rule, 20.0, MATRIX, 10, 0, 0.0)
-    assert (found, "‖g‖ is zero" in findings["stability"]) == ({}, True)
+    quantities, findings = stability(aslinearoperator(MATRIX), rule, 20.0, MATRIX, 10, 0, 0.0)
+    assert (quantities, "‖g‖ is zero" in findings["stability"]) == ({}, True)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +71,7 @@ def test_the_verdict_is_what_gradient_descent_does(rate, words):
 def test_a_loss_that_curves_upwards_nowhere_has_no_rate_too_large():
     matrix = -np.eye(3)
     _, findings = stability(aslinearoperator(matrix), StepRule(0.1, 2.0), -1.0, matrix, 3, 0)
-    assert "no rate is too large" in findings["stability"]
+    assert "no learning rate is too large" in findings["stability"]
 
 
 def test_products_with_several_vectors_are_those_one_by_one():
@@ -92,39 +85,8 @@ def test_products_with_several_vectors_are_those_one_by_one():
 def test_a_step_that_gains_nothing_says_so():
     _, findings = best_step(np.array([1.0]), 2.0, 1e-12, lambda _: 7.0, 1.0)
     assert "raises it by 6" in findings["optimal_step"]
-    found, findings = best_step(np.array([np.inf]), 2.0, 1e-12)
-    assert (found, "not finite" in findings["optimal_step"]) == ({}, True)
-
-
-def test_alignment_is_the_share_in_the_eigenvectors():
-    gradient = VECTORS @ np.r_[np.full(50, 0.1), np.full(9, 1.0), 4.0]
-    expected = {"alignment_top_1": 16.0, "alignment_top_10": 25.0}
-    found = exact_alignment(MATRIX, gradient)
-    total = 0.5 + 9 + 16
-    assert found == pytest.approx({k: v / total for k, v in expected.items()}, rel=1e-10)
-    bend, some = krylov_alignment(aslinearoperator(MATRIX), gradient, 10, 20.0)
-    assert bend == pytest.approx(gradient @ MATRIX @ gradient, rel=1e-12)
-    # A Ritz value within 1 % of the eigenvalue, whose vector is off by a tenth at most.
-    assert some["alignment_top_1"] == pytest.approx(found["alignment_top_1"], rel=0.01)
-    words = alignment_sentence(found)["alignment"]
-    assert "63 % along the sharpest direction" in words
-    assert "98 % within the 10 sharpest" in words
-    words = alignment_sentence({"alignment_top_1": 0.00004, "alignment_top_10": 1.0})["alignment"]
-    assert "lies 0.004 % along the sharpest direction and 100 % within" in words
-
-
-def test_equal_eigenvalues_are_one_space():
-    matrix, vectors = symmetric([1.0, 2.0, 7.0, 7.0])
-    gradient = vectors @ np.array([0.0, 1.0, 1.0, 1.0])
-    assert exact_alignment(matrix, gradient)["alignment_top_1"] == pytest.approx(2 / 3)
-
-
-def test_alignment_is_left_out_where_it_is_not_known():
-    orthogonal = VECTORS @ np.r_[np.ones(59), 0.0]  # nothing along the sharpest direction
-    assert krylov_alignment(aslinearoperator(MATRIX), orthogonal, 6, 20.0)[1] == {}
-    assert krylov_alignment(aslinearoperator(MATRIX), VECTORS @ np.ones(60), 1, 20.0)[1] == {}
-    assert exact_alignment(MATRIX, np.zeros(60)) == {}
-    assert alignment_sentence({}) == {}
+    quantities, findings = best_step(np.array([np.inf]), 2.0, 1e-12)
+    assert (quantities, "not finite" in findings["optimal_step"]) == ({}, True)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +106,10 @@ def test_alignment_is_left_out_where_it_is_not_known():
 def test_a_ritz_value_is_a_bound_and_said_to_be_one(residual, words):
     """Before, "steps are stable" was said of a lower bound of λmax."""
     operator = aslinearoperator(MATRIX)
-    found, findings = stability(operator, StepRule(0.1, 2.0), 18.0, None, 10, 0, residual=residual)
-    assert found["scaled_sharpness"] == pytest.approx(1.8)
+    quantities, findings = stability(
+        operator, StepRule(0.1, 2.0), 18.0, None, 10, 0, residual=residual
+    )
+    assert quantities["scaled_sharpness"] == pytest.approx(1.8)
     assert words in findings["stability"]
     # Beyond the limit a lower bound is enough.
     _, findings = stability(operator, StepRule(0.2, 2.0), 18.0, None, 10, 0, residual=residual)
@@ -176,8 +140,10 @@ def test_the_diagnosis_hands_the_residual_on():
 
     operator = HessianProgram(loss).at([np.ones(400)], spectrum[None], np.zeros(1))
     around = Surroundings(rule=StepRule(0.1, 2.0))
-    found = diagnose(operator, exact_limit=0, lanczos_steps=40, surroundings=around)
-    assert "at most 50 % of the limit 2, so steps are stable unless" in found.findings["stability"]
+    curvature = diagnose(operator, exact_limit=0, lanczos_steps=40, surroundings=around)
+    assert (
+        "at most 50 % of the limit 2, so steps are stable unless" in curvature.findings["stability"]
+    )
     rough = diagnose(operator, exact_limit=0, lanczos_steps=2, surroundings=around)
     theta, residual = (rough.quantities[n] for n in ("lambda_max", "lambda_max_residual"))
     is_resolved = 0.1 * (theta + residual) < 2
@@ -228,17 +194,17 @@ def test_the_diagnosis_tells_the_limit_of_negative_curvature():
     around = Surroundings(rule=StepRule(0.1, 2.0))
     for spectrum, is_said in (([2.0, -1.0], True), ([2.0, 0.0], False)):
         operator = HessianProgram(loss).at([np.ones(2)], np.array([spectrum]), np.zeros(1))
-        found = diagnose(operator, surroundings=around).findings["stability"]
-        assert ("where the loss curves upwards" in found) == is_said
+        sentence = diagnose(operator, surroundings=around).findings["stability"]
+        assert ("where the loss curves upwards" in sentence) == is_said
 
 
 @pytest.mark.parametrize("is_exact", [True, False])
 def test_an_ascent_may_overshoot_along_negative_curvature(is_exact):
     """There the gradient at W + ρ g / ‖g‖ points the other way, λ (1 + ρ λ / ‖g‖) of W."""
     spectrum, rate, radius, norm = (2.0, -100.0), 0.1, 0.1, 0.1
-    found, findings = at_one(rate, 2.0, spectrum, radius, norm, is_exact)
-    assert found["scaled_sharpness"] < found["stability_limit"]
-    assert "along λ_min = -100, beyond the limit too" in findings["stability"]
+    quantities, findings = at_one(rate, 2.0, spectrum, radius, norm, is_exact)
+    assert quantities["scaled_sharpness"] < quantities["stability_limit"]
+    assert "along λ_min = -100 the ascent reverses g" in findings["stability"]
     assert "stable" not in findings["stability"]
     for eigenvalue, grows in zip(spectrum, (False, True), strict=True):
         theta = 1.0
@@ -251,10 +217,10 @@ def test_an_ascent_may_overshoot_along_negative_curvature(is_exact):
 
 @pytest.mark.parametrize(("rate", "largest"), [(np.nan, 2.0), (0.1, np.inf)])
 def test_what_is_not_finite_is_above_no_limit(rate, largest):
-    found, findings = stability(
+    quantities, findings = stability(
         aslinearoperator(np.eye(2)), StepRule(rate, 2.0), largest, np.eye(2), 2, 0
     )
-    assert found == {}
+    assert quantities == {}
     assert "η·λ_max is not known: η = " in findings["stability"]
 
 
@@ -262,19 +228,23 @@ def test_what_is_not_finite_is_above_no_limit(rate, largest):
 def test_tiny_and_huge_gradients_have_a_best_step(size):
     """(gᵀg)² leaves the range of float64 from 1e-81 and 1e77 on; it raised there."""
     gradient, curvature = np.array([size]), 1e-30
-    found, _ = best_step(gradient, curvature * size * size, 0.0, lambda _: 0.0, 0.5e30 * size**2)
-    assert found["optimal_step"] == pytest.approx(1e30)
-    assert found["predicted_decrease"] == pytest.approx(0.5e30 * size**2)
-    assert found["measured_decrease"] == pytest.approx(0.5e30 * size**2)
+    quantities, _ = best_step(
+        gradient, curvature * size * size, 0.0, lambda _: 0.0, 0.5e30 * size**2
+    )
+    assert quantities["optimal_step"] == pytest.approx(1e30)
+    assert quantities["predicted_decrease"] == pytest.approx(0.5e30 * size**2)
+    assert quantities["measured_decrease"] == pytest.approx(0.5e30 * size**2)
 
 
 @pytest.mark.parametrize(("epsilon", "is_measured"), [(2.0**-52, True), (2.0**-23, False)])
 def test_a_decrease_that_rounding_hides_is_not_measured(epsilon, is_measured):
     """1e-6 of the loss is 8 machine epsilons of float32; "-222 %" was said of such noise."""
-    found, findings = best_step(np.array([1e-3]), 0.5e-6, 1e-12, lambda _: 1.0 - 1e-6, 1.0, epsilon)
-    assert ("measured_decrease" in found) == is_measured
-    said = findings["optimal_step"]
-    assert ("100 % of what" in said, "too little to be measured" in said) == (
+    quantities, findings = best_step(
+        np.array([1e-3]), 0.5e-6, 1e-12, lambda _: 1.0 - 1e-6, 1.0, epsilon
+    )
+    assert ("measured_decrease" in quantities) == is_measured
+    sentence = findings["optimal_step"]
+    assert ("100 % of what" in sentence, "too little to measure" in sentence) == (
         is_measured,
         not is_measured,
     )
@@ -282,22 +252,6 @@ def test_a_decrease_that_rounding_hides_is_not_measured(epsilon, is_measured):
 
 @pytest.mark.parametrize("loss", [np.inf, np.nan])
 def test_a_step_into_overflow_has_no_share(loss):
-    found, findings = best_step(np.array([1.0]), 1.0, 1e-12, lambda _: loss, 0.3)
-    assert "measured_decrease" not in found
-    assert findings["optimal_step"].endswith("and leads where the loss is not finite.")
-
-
-@pytest.mark.parametrize("copies", [2, 25, 45])
-def test_a_large_space_of_equal_eigenvalues_is_measured_by_what_lies_outside(copies):
-    """With more than half of all eigenvectors in the space, by those that are not."""
-    spectrum = np.r_[np.linspace(-2, -1, 57 - copies), np.zeros(copies), 5.0, 6.0, 7.0]
-    matrix, vectors = symmetric(spectrum)
-    gradient = vectors @ np.linspace(1, 2, 60)
-    values, dense = np.linalg.eigh(matrix)
-    shares = (dense.T @ gradient) ** 2 / (gradient @ gradient)
-    # The tenth largest is one of the zeros, where there are seven of them.
-    tenth = shares[values >= (-1e-9 if copies > 6 else values[-10] - 1e-9)].sum()
-    for known in (None, values):
-        found = exact_alignment(matrix, gradient, known)
-        assert found["alignment_top_1"] == pytest.approx(shares[-1], rel=1e-9)
-        assert found["alignment_top_10"] == pytest.approx(tenth, rel=1e-9)
+    quantities, findings = best_step(np.array([1.0]), 1.0, 1e-12, lambda _: loss, 0.3)
+    assert "measured_decrease" not in quantities
+    assert findings["optimal_step"].endswith("but the loss is not finite there.")

@@ -30,39 +30,39 @@ def test_every_bound_holds(seed: int, definite: bool) -> None:
     hessian, basis, gradient = drawn(seed, definite=definite)
     values = np.linalg.eigvalsh(hessian)
     subspace = subspace_of(hessian, basis, gradient)
-    found = subspace.quantities()
-    assert found["lambda_max"] <= values[-1]
-    assert found["lambda_min_upper_bound"] >= values[0]
-    assert np.abs(values - found["lambda_max"]).min() <= found["lambda_max_residual"]
+    quantities = subspace.quantities()
+    assert quantities["lambda_max"] <= values[-1]
+    assert quantities["lambda_min_upper_bound"] >= values[0]
+    assert np.abs(values - quantities["lambda_max"]).min() <= quantities["lambda_max_residual"]
     kappa = np.abs(values).max() / np.abs(values).min()
-    assert 1 <= found["condition_number_lower_bound"] <= kappa
+    assert 1 <= quantities["condition_number_lower_bound"] <= kappa
     bend = gradient @ hessian @ gradient
     # Sums in another order; relative to the terms, for gᵀHg may cancel.
     step = pytest.approx(gradient @ gradient / bend, rel=1e-9)
-    assert found.get("optimal_step", step) == step
-    assert ("optimal_step" in found) == (bend > 0)
+    assert quantities.get("optimal_step", step) == step
+    assert ("optimal_step" in quantities) == (bend > 0)
     top = subspace.top() @ basis
-    assert top @ hessian @ top == pytest.approx(found["lambda_max"], rel=1e-12)  # rounding
+    assert top @ hessian @ top == pytest.approx(quantities["lambda_max"], rel=1e-12)  # rounding
 
 
 def test_signs_that_cancel_make_no_condition_number() -> None:
     """κ of diag(1, −1) is 1, although the Rayleigh quotient of (1, 1)/√2 is zero."""
     hessian, both = np.diag([1.0, -1.0]), np.full((1, 2), 0.5**0.5)
-    found = subspace_of(hessian, both, np.zeros(2)).quantities()
-    assert found["lambda_max"] == pytest.approx(0, abs=1e-15)  # rounding of √½
-    assert found["condition_number_lower_bound"] == pytest.approx(1)
-    assert "optimal_step" not in found
+    quantities = subspace_of(hessian, both, np.zeros(2)).quantities()
+    assert quantities["lambda_max"] == pytest.approx(0, abs=1e-15)  # rounding of √½
+    assert quantities["condition_number_lower_bound"] == pytest.approx(1)
+    assert "optimal_step" not in quantities
 
 
 def test_a_whole_basis_gives_the_spectrum_itself_and_rows_of_zeros_nothing() -> None:
     hessian, _, gradient = drawn(0, definite=True)
     values = np.linalg.eigvalsh(hessian)
     basis = np.vstack([np.eye(SIZE), np.zeros((3, SIZE))])
-    found = subspace_of(hessian, basis, gradient).quantities()
+    quantities = subspace_of(hessian, basis, gradient).quantities()
     # Rounding of sums of 40 numbers; of κ what is taken off for it, that of squares of 500.
-    assert found["lambda_max"] == pytest.approx(values[-1], rel=1e-12)
-    assert found["lambda_min_upper_bound"] == pytest.approx(values[0], rel=1e-9)
-    kappa = found["condition_number_lower_bound"]
+    assert quantities["lambda_max"] == pytest.approx(values[-1], rel=1e-12)
+    assert quantities["lambda_min_upper_bound"] == pytest.approx(values[0], rel=1e-9)
+    kappa = quantities["condition_number_lower_bound"]
     assert kappa == pytest.approx(values[-1] / values[0], rel=1e-8)
 
 
@@ -98,8 +98,8 @@ def test_bounds_hold_below_the_root_of_machine_epsilon(smallest: float) -> None:
         q = np.linalg.qr(generator.standard_normal((SIZE, SIZE)))[0]
         spectrum = np.geomspace(smallest, 1.0, SIZE)
         hessian = q @ np.diag(spectrum) @ q.T
-        found = subspace_of(hessian, q.T, generator.standard_normal(SIZE)).quantities()
-        assert found["condition_number_lower_bound"] <= 1 / smallest
+        quantities = subspace_of(hessian, q.T, generator.standard_normal(SIZE)).quantities()
+        assert quantities["condition_number_lower_bound"] <= 1 / smallest
         # A direction that is 1e-10 off an eigenvector has a residual of that size.
         basis = np.linalg.qr((q[:, -1] + 1e-10 * q[:, 0])[:, None])[0].T
         off = subspace_of(hessian, basis, np.ones(SIZE)).quantities()

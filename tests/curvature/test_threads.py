@@ -12,18 +12,20 @@ from benchmark.curvature.lanczos import lanczos
 
 
 def blas_threads() -> set[int]:
-    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+    return {
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    }
 
 
 def test_spectra_are_bitwise_the_same_for_any_number_of_threads():
     half = np.random.default_rng(0).standard_normal((900, 900))
     operator = aslinearoperator(half + half.T)
-    found = []
+    spectra = []
     for threads in (1, 2, 4):
         with threadpool_limits(threads, user_api="blas"):
             ends = lanczos(operator, 20).ritz_values
-            found.append((exact_eigenvalues(operator).eigenvalues.tobytes(), ends.tobytes()))
-    assert found[0] == found[1] == found[2]
+            spectra.append((exact_eigenvalues(operator).eigenvalues.tobytes(), ends.tobytes()))
+    assert spectra[0] == spectra[1] == spectra[2]
 
 
 def test_the_number_is_restored_when_the_last_of_several_has_left():

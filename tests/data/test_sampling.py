@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data import SAMPLINGS, epoch_batches
-from benchmark.study.schema import Sampling
 
 sizes = st.integers(1, 200).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
 seeds = st.tuples(st.integers(0, 2**63), st.integers(0, 1000))
@@ -152,7 +151,3 @@ def test_wrong_arguments_are_refused(
 
 def test_full_batch_ignores_the_batch_size() -> None:
     assert len(epoch_batches("full_batch", 10, 999, 0, 0)[0]) == 10
-
-
-def test_names_are_those_of_the_study_schema() -> None:
-    assert set(SAMPLINGS) == set(Sampling.__args__)  # type: ignore[attr-defined]

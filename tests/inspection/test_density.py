@@ -6,7 +6,7 @@ from scipy.sparse.linalg import aslinearoperator
 
 from benchmark.curvature import spectral_density
 from benchmark.curvature.symlog import symlog
-from benchmark.inspection.quantities import WIDTH, density_curve
+from benchmark.inspection.spectrum import WIDTH, density_curve
 from tests.curvature.spectra import rotated
 
 SPECTRA = {
@@ -30,23 +30,23 @@ def test_the_band_holds_the_truth_nearly_as_often_as_it_says(name):
     for seed in range(25):
         curve = density_curve(spectral_density(matrix, 10, 60, seed), spectrum)
         truth = smoothed(spectrum, curve.places, curve.unit)
-        seen = truth > VISIBLE
-        held.append(((curve.low <= truth) & (truth <= curve.high))[seen].mean())
+        visible = truth > VISIBLE
+        held.append(((curve.low <= truth) & (truth <= curve.high))[visible].mean())
     # 95 %; the squares of a probe's ten entries along an outlier are skew, which costs a few.
     assert 0.88 <= np.mean(held) <= 0.99
 
 
 def test_the_curve_counts_every_eigenvalue():
     spectrum = SPECTRA["even by logarithm"]
-    seen = spectral_density(aslinearoperator(rotated(spectrum)), 10, 60, 0)
-    curve = density_curve(seen, spectrum)
+    density = spectral_density(aslinearoperator(rotated(spectrum)), 10, 60, 0)
+    curve = density_curve(density, spectrum)
     # The ends of the axis are four deviations beyond the last eigenvalue.
     assert np.trapezoid(curve.estimate, curve.places) == pytest.approx(150, rel=1e-4)
 
 
 @pytest.mark.parametrize("spectrum", [np.zeros(4), np.ones(4), np.array([-1e-9, 3e30])])
 def test_degenerate_spectra_have_a_finite_curve(spectrum):
-    seen = spectral_density(aslinearoperator(np.diag(spectrum)), 3, 4)
-    curve = density_curve(seen, spectrum)
+    density = spectral_density(aslinearoperator(np.diag(spectrum)), 3, 4)
+    curve = density_curve(density, spectrum)
     for values in (curve.places, curve.estimate, curve.low, curve.high):
         assert np.isfinite(values).all()

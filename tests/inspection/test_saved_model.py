@@ -24,10 +24,10 @@ def test_the_loss_is_that_of_the_training(tmp_path: Path, scaling: str) -> None:
     file = tmp_path / "sgd.keras"
     exported_model(trial, weights).model.save(file)
     subject = model_subject(file, "diabetes", None, None, Settings())
-    found = subject.loss(subject.weights, subject.x, subject.y, subject.state)
+    loss = subject.loss(subject.weights, subject.x, subject.y, subject.state)
     train = prepare("diabetes", problem.fractions, scaling, seed).train
     errors = train.x.astype(np.float64) @ weights[0] + weights[1] - train.y[:, None]
-    assert float(found) == pytest.approx((errors**2).mean(), rel=1e-5)
+    assert float(loss) == pytest.approx((errors**2).mean(), rel=1e-5)
     assert ("scaling", "none") in subject.facts
     with pytest.raises(InspectionError, match="must be none for a model that scales its inputs"):
         model_subject(file, "diabetes", None, "standard", Settings())

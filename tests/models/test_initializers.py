@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark.models import DEFAULT_FUZZ, INITIALIZERS, initial_weights
+from benchmark.models import DEFAULT_SCALE, INITIALIZERS, initial_weights
 from benchmark.models.initializers import TRUNCATED_DEVIATION
 
 SHAPE = (80, 125)  # 10,000 draws
@@ -32,33 +32,33 @@ def model_of(*shapes: tuple[int, ...], role: str = "kernel") -> Any:
 
 
 def drawn(
-    initializer: str, fuzz: float | None = None, shape: tuple[int, ...] = SHAPE, seed: int = 0
+    initializer: str, scale: float | None = None, shape: tuple[int, ...] = SHAPE, seed: int = 0
 ) -> np.ndarray:
-    return initial_weights(model_of(shape), initializer, fuzz, seed)[0]
+    return initial_weights(model_of(shape), initializer, scale, seed)[0]
 
 
-def deviation(initializer: str, fuzz: float, shape: tuple[int, int]) -> float:
+def deviation(initializer: str, scale: float, shape: tuple[int, int]) -> float:
     """The closed form."""
     fan_in, fan_out = shape
     family = initializer.removesuffix("_uniform").removesuffix("_normal")
     return {
-        "truncated": fuzz * math.sqrt(stats.truncnorm(-2, 2).var()),
-        "uniform": fuzz / math.sqrt(3),
-        "glorot": fuzz * math.sqrt(2 / (fan_in + fan_out)),
-        "he": fuzz * math.sqrt(2 / fan_in),
-        "lecun": fuzz * math.sqrt(1 / fan_in),
-        "normal": fuzz,
+        "truncated": scale * math.sqrt(stats.truncnorm(-2, 2).var()),
+        "uniform": scale / math.sqrt(3),
+        "glorot": scale * math.sqrt(2 / (fan_in + fan_out)),
+        "he": scale * math.sqrt(2 / fan_in),
+        "lecun": scale * math.sqrt(1 / fan_in),
+        "normal": scale,
     }[family]
 
 
-def distribution(initializer: str, fuzz: float, shape: tuple[int, int]) -> Any:
+def distribution(initializer: str, scale: float, shape: tuple[int, int]) -> Any:
     """The law in SciPy, from its deviation."""
-    scale = deviation(initializer, fuzz, shape)
+    sigma = deviation(initializer, scale, shape)
     if "uniform" in initializer:
-        return stats.uniform(-math.sqrt(3) * scale, 2 * math.sqrt(3) * scale)
+        return stats.uniform(-math.sqrt(3) * sigma, 2 * math.sqrt(3) * sigma)
     if initializer == "normal":
-        return stats.norm(scale=scale)
-    return stats.truncnorm(-2, 2, scale=scale / stats.truncnorm(-2, 2).std())
+        return stats.norm(scale=sigma)
+    return stats.truncnorm(-2, 2, scale=sigma / stats.truncnorm(-2, 2).std())
 
 
 def test_deviation_of_the_truncated_gaussian() -> None:
@@ -67,18 +67,18 @@ def test_deviation_of_the_truncated_gaussian() -> None:
     assert pytest.approx(0.87962566103423978, rel=1e-12) == TRUNCATED_DEVIATION
 
 
-@pytest.mark.parametrize("fuzz", [0.01, 0.7, 3.0])
+@pytest.mark.parametrize("scale", [0.01, 0.7, 3.0])
 @pytest.mark.parametrize("initializer", OF_A_LAW)
-def test_draws_follow_the_law(initializer: str, fuzz: float) -> None:
-    values = drawn(initializer, fuzz).ravel()
+def test_draws_follow_the_law(initializer: str, scale: float) -> None:
+    values = drawn(initializer, scale).ravel()
     # One of 27 fixed draws falls below 0.002 by chance once in 19 suites of other seeds.
-    assert stats.kstest(values, distribution(initializer, fuzz, SHAPE).cdf).pvalue > 0.002
+    assert stats.kstest(values, distribution(initializer, scale, SHAPE).cdf).pvalue > 0.002
     # The deviation of 10,000 draws has a relative error below 1/√(2·10⁴) = 0.7 %; four of them.
-    assert values.std() == pytest.approx(deviation(initializer, fuzz, SHAPE), rel=0.03)
+    assert values.std() == pytest.approx(deviation(initializer, scale, SHAPE), rel=0.03)
     assert abs(values.mean()) < 4 * values.std() / 100
-    low, high = distribution(initializer, fuzz, SHAPE).support()
+    low, high = distribution(initializer, scale, SHAPE).support()
     if initializer == "normal":
-        assert 3 < np.abs(values).max() / fuzz < 5  # of 10,000: beyond 5 once in 170 such draws
+        assert 3 < np.abs(values).max() / scale < 5  # of 10,000: beyond 5 once in 170 such draws
         return
     # The bound itself, rounded to float32.
     assert low * (1 + 1e-6) <= values.min() < 0.99 * low
@@ -86,7 +86,7 @@ def test_draws_follow_the_law(initializer: str, fuzz: float) -> None:
 
 
 @pytest.mark.parametrize("initializer", OF_A_LAW)
-def test_same_distribution_as_keras_at_the_usual_fuzz(initializer: str) -> None:
+def test_same_distribution_as_keras_at_the_default_scale(initializer: str) -> None:
     import keras
 
     # 200,000 draws on either side: one seed of Keras alone can be an outlier of its own law.
@@ -127,21 +127,21 @@ def test_orthogonal_weights_are_so_and_have_the_law_of_keras(shape: tuple[int, .
     assert stats.ks_2samp(np.ravel(many), np.ravel(theirs)).pvalue > 0.002
 
 
-def test_zeros_are_zero_at_every_fuzz() -> None:
+def test_zeros_are_zero_at_every_scale() -> None:
     np.testing.assert_array_equal(drawn("zeros", 3.0, (4, 5)), np.zeros((4, 5), np.float32))
 
 
 @given(st.sampled_from(list(INITIALIZERS)), st.floats(1e-6, 1e3), st.integers(0, 2**63))
-def test_fuzz_is_a_factor(initializer: str, fuzz: float, seed: int) -> None:
+def test_scale_is_a_factor(initializer: str, scale: float, seed: int) -> None:
     unit = drawn(initializer, 1.0, (6, 4), seed)
-    np.testing.assert_allclose(drawn(initializer, fuzz, (6, 4), seed), fuzz * unit, rtol=1e-6)
+    np.testing.assert_allclose(drawn(initializer, scale, (6, 4), seed), scale * unit, rtol=1e-6)
 
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
-def test_usual_fuzz_and_type(initializer: str) -> None:
+def test_default_scale_and_type(initializer: str) -> None:
     usual = drawn(initializer)
     assert usual.dtype == np.float32
-    np.testing.assert_array_equal(usual, drawn(initializer, DEFAULT_FUZZ[initializer]))
+    np.testing.assert_array_equal(usual, drawn(initializer, DEFAULT_SCALE[initializer]))
 
 
 def test_seed_and_position_decide_each_weight() -> None:
@@ -176,10 +176,10 @@ def test_unknown_kind_of_variable_is_refused() -> None:
         initial_weights(model_of((7,)), "uniform", 0.1, 0)
 
 
-@pytest.mark.parametrize("fuzz", [0.0, -0.1, math.nan, math.inf])
-def test_wrong_fuzz_is_refused(fuzz: float) -> None:
+@pytest.mark.parametrize("scale", [0.0, -0.1, math.nan, math.inf])
+def test_wrong_scale_is_refused(scale: float) -> None:
     with pytest.raises(ValueError, match=r"fuzz must be > 0 and finite. Received"):
-        drawn("uniform", fuzz)
+        drawn("uniform", scale)
 
 
 def test_unknown_initializer_is_refused() -> None:

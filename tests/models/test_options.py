@@ -1,10 +1,22 @@
+import inspect
 import subprocess
 import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from benchmark.models import ACTIVATIONS, DEFAULT_FUZZ, INITIALIZERS, MODELS, check_options
+from benchmark.models import (
+    ACTIVATIONS,
+    DEFAULT_SCALE,
+    INITIALIZERS,
+    MODELS,
+    ModelEntry,
+    Option,
+    check_options,
+)
+from benchmark.models.options import WHOLE
+from tests.source_tree import ROOT
 
 
 def test_tables_and_checks_need_no_keras() -> None:
@@ -19,9 +31,36 @@ def test_tables_and_checks_need_no_keras() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_defaults_pass_their_own_check(name: str) -> None:
     entry = MODELS[name]
-    assert check_options(name, {}) == dict(entry.options)
-    assert check_options(name, entry.options) == dict(entry.options)
+    assert check_options(name, {}) == entry.defaults
+    assert check_options(name, entry.defaults) == entry.defaults
     assert entry.summary.endswith(".")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_options_are_the_arguments_of_the_function_that_builds(name: str) -> None:
+    module, function = MODELS[name].target.split(":")
+    arguments = list(inspect.signature(getattr(import_module(module), function)).parameters)[2:]
+    assert {*arguments, "initializer"} == MODELS[name].options.keys(), (
+        f"the arguments of {function} in {module} after input_shape and units must be the options "
+        f"of {name!r} in benchmark/models/catalogue.py. Add what is missing in one of the two."
+    )
+
+
+def test_every_file_of_a_model_is_in_the_table() -> None:
+    targets = {entry.target for entry in MODELS.values()}
+    for file in (ROOT / "benchmark" / "models").glob("*.py"):
+        if "\ndef build(" in file.read_text(encoding="utf-8"):
+            assert f"benchmark.models.{file.stem}:build" in targets, (
+                f"{file.name} must be the target of a model. "
+                "Add an entry to MODELS in benchmark/models/catalogue.py."
+            )
+
+
+def test_an_option_without_a_rule_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Received 3 for depth of x:build. Write .*catalogue.py"):
+        ModelEntry("A model.", {"depth": 3}, "x:build")  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=r"the default must be a whole number >= 1, its depth"):
+        Option(0, WHOLE, "its depth")
 
 
 def test_given_options_win_and_lists_become_tuples() -> None:
@@ -66,8 +105,12 @@ def test_tables_cannot_be_changed() -> None:
         ("multilayer_perceptron", {"dropout": 1.0}, "dropout must be >= 0 and < 1.* Received 1.0"),
         ("multilayer_perceptron", {"dropout": True}, "dropout must be .* Received True"),
         ("multilayer_perceptron", {"dropout": "a"}, "dropout must be .* Received 'a'"),
-        ("multilayer_perceptron", {"batch_normalization": 1}, "must be true or false. Received 1"),
-        ("convolutional_network", {"filters": [0]}, r"those of each convolution. Received \[0\]"),
+        (
+            "multilayer_perceptron",
+            {"batch_normalization": 1},
+            "true or false, .* Received 1",
+        ),
+        ("convolutional_network", {"filters": [0]}, r"each convolution. Received \[0\]"),
         ("convolutional_network", {"image": (8, 8)}, r"image must .* three .* Received \[8, 8\]"),
         ("convolutional_network", {"kernel_size": 0}, "kernel_size must be a whole .* Received 0"),
         ("convolutional_network", {"pool_size": 1.5}, "pool_size must be a whole .* Received 1.5"),
@@ -80,8 +123,8 @@ def test_wrong_options_are_refused(name: str, options: dict[str, Any], message: 
         check_options(name, options)
 
 
-def test_every_initializer_has_a_usual_fuzz() -> None:
-    assert set(DEFAULT_FUZZ) == set(INITIALIZERS)
+def test_every_initializer_has_a_default_scale() -> None:
+    assert set(DEFAULT_SCALE) == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

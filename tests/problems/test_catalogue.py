@@ -7,9 +7,9 @@ from importlib import import_module
 
 import pytest
 
-from benchmark.problems import PROBLEMS, build_problem, check_problem
-from benchmark.problems.ranges import RULES
+from benchmark.problems import PROBLEMS, ProblemEntry, build_problem, check_problem
 from benchmark.problems.rosenbrock import Rosenbrock
+from tests.source_tree import ROOT
 
 
 def test_listing_imports_no_keras():
@@ -24,7 +24,11 @@ def test_options_and_defaults_are_those_of_the_class(name):
     module, _, class_name = PROBLEMS[name].target.partition(":")
     problem_class = getattr(import_module(module), class_name)
     signature = inspect.signature(problem_class).parameters
-    assert {key: p.default for key, p in signature.items()} == dict(PROBLEMS[name].options)
+    defaults = {key: parameter.default for key, parameter in signature.items()}
+    assert defaults == dict(PROBLEMS[name].options), (
+        f"the arguments of {class_name} and their defaults must be the options of {name!r} in "
+        f"benchmark/problems/catalogue.py. Change one of the two."
+    )
     assert problem_class.name == name
     assert build_problem(name).options == PROBLEMS[name].options
 
@@ -80,12 +84,25 @@ def test_refusals_name_the_rule_and_the_value(name, options, message):
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_rules_are_about_options_that_there_are(name):
-    assert RULES.keys() == PROBLEMS.keys()
-    assert {rule.option for rule in RULES[name]} == PROBLEMS[name].options.keys()
-    for rule in RULES[name]:
-        # The remedy of a message must itself be allowed, with the right neighbours.
+def test_the_remedy_of_a_rule_obeys_it(name):
+    for rule in PROBLEMS[name].rules:
+        # With the right neighbours.
         assert rule.holds({**PROBLEMS[name].options, rule.option: rule.example})
+
+
+def test_every_file_of_a_problem_is_in_the_table():
+    modules = {entry.target.partition(":")[0] for entry in PROBLEMS.values()}
+    for file in (ROOT / "benchmark" / "problems").glob("*.py"):
+        if "(Problem):" in file.read_text(encoding="utf-8"):
+            assert f"benchmark.problems.{file.stem}" in modules, (
+                f"{file.name} must be the target of a problem. "
+                "Add an entry to PROBLEMS in benchmark/problems/catalogue.py."
+            )
+
+
+def test_an_option_without_a_rule_is_refused():
+    with pytest.raises(TypeError, match=r"rules none for x:Y. Add .*catalogue.py"):
+        ProblemEntry("a bowl", {"width": 1.0}, "x:Y")
 
 
 def test_a_class_refuses_what_the_table_refuses():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.search.repetitions import RANKS, ranked
+from benchmark.search.trials import RANKS, ranked
 from benchmark.trial import DatasetProblem, Settings, Status, Trial, TrialResult
 
 

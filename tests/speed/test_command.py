@@ -10,10 +10,9 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from speed import command as speed
-from speed import runner
-from speed.__main__ import app
-from speed.plan import Task
+from speed import children, machine
+from speed.__main__ import FAILED, app
+from speed.rows import Row
 from tests.source_tree import ROOT
 from tests.speed.measured import by_name, measurement, whole_run
 
@@ -24,19 +23,25 @@ def invoke(*arguments):
     return CliRunner().invoke(app, [*arguments])
 
 
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """A machine on which nothing else runs, which tests have not."""
+    monkeypatch.setattr(machine, "load", lambda: 0.1)
+
+
 @pytest.fixture
 def measured(monkeypatch):
     """Let the command find made-up measurements; the list holds the names that were asked for."""
     asked: list[str] = []
 
     def answer(found, finished=True):
-        def run_tasks(tasks, began, stop_requested):
-            for index, task in enumerate(tasks):
-                began(index, task)
-            asked.extend(task.name for task in tasks)
+        def measure_rows(rows, began, stop_requested):
+            for index, row in enumerate(rows):
+                began(index, row)
+            asked.extend(row.name for row in rows)
             return found, finished
 
-        monkeypatch.setattr(runner, "run_tasks", run_tasks)
+        monkeypatch.setattr(children, "measure_rows", measure_rows)
         return asked
 
     return answer
@@ -59,7 +64,7 @@ def test_bad_input_is_a_sentence(arguments, said, monkeypatch) -> None:
     def never(*_):
         pytest.fail("measured in spite of bad input")
 
-    monkeypatch.setattr(runner, "run_tasks", never)
+    monkeypatch.setattr(children, "measure_rows", never)
     done = invoke(*arguments)
     assert done.exit_code == 2
     assert said in done.stderr
@@ -92,6 +97,28 @@ def test_page_is_written_beside_its_figure(measured, tmp_path) -> None:
     assert (tmp_path / "found.svg").is_file()
 
 
+@pytest.mark.parametrize("kind", [[], ["--optimizers"], ["--curvature"]])
+def test_no_page_is_written_on_a_busy_machine(kind, measured, monkeypatch, tmp_path) -> None:
+    asked = measured(whole_run())
+    monkeypatch.setattr(machine, "load", lambda: 1e6)
+    done = invoke("--output", str(tmp_path / "speed.md"), *kind)
+    assert done.exit_code == 2
+    assert not asked and not list(tmp_path.iterdir())
+    sentence = done.stderr.replace("\n", " ")
+    assert "a page must be measured on a quiet machine. Received a load of 1000000.0" in sentence
+    assert "or leave out --output" in sentence
+
+
+def test_a_busy_machine_is_named(measured, monkeypatch) -> None:
+    measured(whole_run())
+    monkeypatch.setattr(machine, "load", lambda: 1e6)
+    done = invoke()
+    assert done.exit_code == 0
+    assert "Do not rely on this run" in done.stderr
+    monkeypatch.setattr(machine, "load", lambda: None)
+    assert "busy" not in invoke().stderr
+
+
 def test_interrupted_run_shows_what_it_has_and_leaves_the_page(measured, tmp_path) -> None:
     measured(by_name(measurement("usual_way/digits_mlp", 5.0, trials=1)), finished=False)
     path = tmp_path / "speed.md"
@@ -105,7 +132,7 @@ def test_interrupted_run_shows_what_it_has_and_leaves_the_page(measured, tmp_pat
 def test_failed_measurement_is_shown_and_fails_the_command(measured) -> None:
     measured(by_name(measurement("growth/digits_mlp", missing="failed: ValueError: no")))
     done = invoke()
-    assert done.exit_code == speed.FAILED
+    assert done.exit_code == FAILED
     assert "failed: ValueError: no" in done.stderr
 
 
@@ -135,26 +162,26 @@ def test_no_gpu_is_a_sentence(measured) -> None:
 
 
 def test_gpu_shows_trials_a_second(measured) -> None:
-    rate = measurement("accelerator/capacity_4", 8.0, unit="trials/s", share_of_bandwidth=0.25)
+    rate = measurement("accelerator/capacity_4", 8.0, unit="trials/s", capacity=4)
     measured(by_name(rate))
     done = invoke("--gpu", "--any-device")
     assert done.exit_code == 0
     assert "8 trials/s" in done.stdout
-    assert "25 %" in done.stdout
+    assert "4 at once" in done.stdout
 
 
 @pytest.mark.parametrize(("arguments", "largest"), [(["--gpu"], 4096), (["--gpu", "--quick"], 64)])
 def test_gpu_is_measured_up_to_its_largest_capacity(arguments, largest, monkeypatch) -> None:
-    asked: list[Task] = []
+    asked: list[Row] = []
 
-    def run_tasks(tasks, began, stop_requested):
-        asked.extend(tasks)
+    def measure_rows(rows, began, stop_requested):
+        asked.extend(rows)
         return {}, True
 
-    monkeypatch.setattr(runner, "run_tasks", run_tasks)
+    monkeypatch.setattr(children, "measure_rows", measure_rows)
     assert invoke(*arguments).exit_code == 0
-    (task,) = asked
-    assert (task.backend, task.arguments["capacities"][-1]) == ("jax", largest)
+    (row,) = asked
+    assert (row.backend, row.arguments["capacities"][-1]) == ("jax", largest)
 
 
 @pytest.mark.slow
@@ -183,10 +210,9 @@ def test_interruption_ends_the_measuring_processes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_quick_run_measures_everything(tmp_path) -> None:
-    path = tmp_path / "speed.md"
+def test_quick_run_measures_everything() -> None:
     done = subprocess.run(
-        [*COMMAND, "--quick", "--json", "--output", str(path)],
+        [*COMMAND, "--quick", "--json"],
         cwd=ROOT,
         env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
@@ -204,4 +230,3 @@ def test_quick_run_measures_everything(tmp_path) -> None:
     for one in measurements.values():
         assert one["values"] or one["missing"].startswith("not "), one
         assert not one["facts"].get("compiled_in_the_clock"), one
-    assert "## Where the time goes" in path.read_text(encoding="utf-8")

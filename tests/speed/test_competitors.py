@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
-from speed import child
-from speed.competitors import proof, pytorch, usual_way
-from speed.competitors.proof import Done, WorkNotDoneError, check_work, expected_loss
-from speed.curvature import competitors as eigensolvers
-from speed.curvature import work
+from speed import children, proof
+from speed.competitors import eigenvalues, pytorch, usual_way
+from speed.measurement import WorkNotDoneError
+from speed.proof import Done, check_work, expected_loss
 from speed.workloads import WORKLOADS, made_up_settings
 
 DIGITS = WORKLOADS["digits_mlp"]
@@ -27,7 +26,7 @@ def answer(function: str, **arguments: Any) -> dict[str, Any]:
         "backend": "",
         "arguments": {"workload": "digits_mlp", "trials": 2, "epochs": EPOCHS, **arguments},
     }
-    return child.answer(task)
+    return children.answer(task)
 
 
 def trained(settings: Any, epochs: int = EPOCHS, loss: float | None = None) -> Done:
@@ -63,7 +62,7 @@ def test_trials_that_are_missing_are_noticed() -> None:
 
 def test_the_expected_loss_is_that_of_keras() -> None:
     """The same network by Keras's own training, from other weights and orders of the rows."""
-    from speed.competitors.network import compiled_model
+    from speed.competitors.usual_way import compiled_model
     from speed.workloads import arrays
 
     data, settings = arrays(), made_up_settings(1)[0]
@@ -82,27 +81,25 @@ def test_the_expected_loss_is_that_of_keras() -> None:
 
 def test_the_gradient_of_the_proof_is_that_of_differences() -> None:
     random = np.random.default_rng(0)
-    weights = [w.astype("float64") for w in proof._glorot((5, 4, 3), random)]
+    weights = [random.normal(size=shape) for shape in ((5, 4), 4, (4, 3), 3)]
     x, y = random.normal(size=(6, 5)), random.integers(0, 3, 6)
-    slopes = proof._gradient(weights, x, y)
+    slopes = proof.gradient(weights, x, y)
     for place, weight in enumerate(weights):
         for index in np.ndindex(weight.shape):
             moved = [w.copy() for w in weights]
             values = []
             for step in (1e-6, -1e-6):
                 moved[place][index] = weight[index] + step
-                values.append(proof._cross_entropy(proof._forward(moved, x)[1], y))
+                values.append(proof.cross_entropy(moved, x, y))
             assert (values[0] - values[1]) / 2e-6 == pytest.approx(
                 float(slopes[place][index]), abs=1e-7
             )
 
 
-@pytest.mark.parametrize("function", ["measure_search", "measure_alone"])
-def test_scikit_learn_that_stops_early_is_no_measurement(monkeypatch, function) -> None:
-    more = {"repetitions": 1} if function == "measure_alone" else {}
+def test_scikit_learn_that_stops_early_is_no_measurement(monkeypatch) -> None:
     # One worker is this process, where the class is broken.
     monkeypatch.setattr("speed.competitors.scikit_learn.cores", lambda: 1)
-    (found,) = answer(f"scikit_learn:{function}", **more)["measurements"][:1]
+    (found,) = answer("scikit_learn:measure", repetitions=1)["measurements"][:1]
     assert found["values"] and not found["missing"]
     fit = MLPClassifier.fit
 
@@ -111,7 +108,7 @@ def test_scikit_learn_that_stops_early_is_no_measurement(monkeypatch, function) 
         return fit(self, x, y)
 
     monkeypatch.setattr(MLPClassifier, "fit", lazy)
-    found = answer(f"scikit_learn:{function}", **more)
+    found = answer("scikit_learn:measure", repetitions=1)
     assert found == {
         "missing": "failed: a measured trial must be trained for 3 epochs. Received 1."
     }
@@ -210,15 +207,15 @@ def test_eigenvalues_that_are_wrong_are_no_measurement(
     monkeypatch: pytest.MonkeyPatch, share: float, is_right: bool
 ) -> None:
     truth = np.arange(1.0, 11.0)
-    monkeypatch.setattr(work, "trained_weights", list)
-    monkeypatch.setattr(work, "true_eigenvalues", lambda _: truth)
+    monkeypatch.setattr(eigenvalues, "trained_weights", list)
+    monkeypatch.setattr(eigenvalues, "true_eigenvalues", lambda _: truth)
     torch = SimpleNamespace(get_num_threads=lambda: 1, set_num_threads=lambda _: None)
 
     def measure() -> Any:
-        return eigensolvers._measured(torch, "x", "x", lambda: list(share * truth), 2)
+        return eigenvalues.measured(torch, "x", "x", lambda: list(share * truth), 2)
 
     if is_right:
-        assert len(measure().values) == 2
+        assert len(measure()[0].values) == 2
         return
     with pytest.raises(WorkNotDoneError, match="eigenvalues of a measured run must be right to"):
         measure()

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from speed import children
 from speed import page as pages
-from speed import plan, runner
+from speed import proof as work
 from speed.__main__ import app
-from speed.curvature import competitors, ours, work
-from speed.curvature.targets import CURVATURE_TARGETS, curvature_table
-from speed.curvature.tasks import FULL, QUICK, curvature_tasks
+from speed.competitors import curvlinops, pyhessian
 from speed.measurement import NotAvailableError, Spread
-from speed.targets import verdicts
+from speed.ours import curvature as ours
+from speed.tables import curvature_table
+from speed.targets import CURVATURE_TARGETS, verdicts
 from tests.speed.measured import by_name, measurement
 from tests.speed.test_page import record
 
@@ -57,7 +58,7 @@ EXPECTED = {
 @pytest.mark.parametrize("name", EXPECTED)
 def test_figure_and_verdict(name) -> None:
     value, verdict = EXPECTED[name]
-    (found,) = [one for one in verdicts(whole_run(), CURVATURE_TARGETS) if name in one.target.name]
+    (found,) = [one for one in verdicts(whole_run()) if name in one.target.name]
     assert found.spread is not None
     assert found.spread.median == pytest.approx(value)
     assert found.sentence == verdict
@@ -66,8 +67,8 @@ def test_figure_and_verdict(name) -> None:
 
 def test_nothing_measured_is_nothing_met() -> None:
     missing = measurement("curvature_pyhessian", missing="not installed: pip install pyhessian")
-    for measured in ({}, by_name(missing), whole_run() | by_name(missing)):
-        found = verdicts(measured, CURVATURE_TARGETS)
+    for measured in (by_name(missing), whole_run() | by_name(missing)):
+        found = verdicts(measured)
         assert found[0].sentence == "not measured"
     assert len(EXPECTED) == len(CURVATURE_TARGETS)
 
@@ -95,25 +96,14 @@ def test_table_and_page_show_errors_and_memory() -> None:
         assert len({line.count("|") for line in block.splitlines()}) == 1
 
 
-def test_tasks_have_names_of_their_own_and_known_functions() -> None:
-    for sizes in (FULL, QUICK):
-        found = curvature_tasks(sizes)
-        names = [one.name for one in found]
-        assert len(names) == len(set(names))
-        assert {one.group for one in found} <= set(plan.FUNCTIONS)
-    assert FULL.products == 100
-    assert sum(w.size for w in work.initial_weights(FULL.exact)) >= 5000
-    assert sum(w.size for w in work.initial_weights(FULL.large)) >= 1_000_000
-
-
 def test_command_measures_and_shows(monkeypatch) -> None:
     asked: list[str] = []
 
-    def run_tasks(tasks, began, stop_requested):
-        asked.extend(task.group for task in tasks)
+    def measure_rows(rows, began, stop_requested):
+        asked.extend(row.group for row in rows)
         return whole_run(), True
 
-    monkeypatch.setattr(runner, "run_tasks", run_tasks)
+    monkeypatch.setattr(children, "measure_rows", measure_rows)
     done = CliRunner().invoke(app, ["--curvature", "--only", "curvature_exact"])
     assert done.exit_code == 0, done.output
     assert set(asked) == {"curvature_exact"}
@@ -132,7 +122,7 @@ def test_the_reference_is_the_hessian(weights) -> None:
     """Products by hand against central differences of the gradient by hand."""
     x, y = work.rows()
     vector = np.random.default_rng(0).normal(size=4810)
-    pieces = work._split(vector, weights)
+    pieces = work.split(vector, weights)
 
     def gradient(step):
         moved = [w + step * v for w, v in zip(weights, pieces, strict=True)]
@@ -165,9 +155,9 @@ def test_exact_and_large_state_their_memory() -> None:
 @pytest.mark.parametrize(
     ("measure", "module"),
     [
-        (competitors.measure_pyhessian, "torch"),
-        (competitors.measure_pyhessian, "pyhessian"),
-        (competitors.measure_curvlinops, "curvlinops"),
+        (pyhessian.measure, "torch"),
+        (pyhessian.measure, "pyhessian"),
+        (curvlinops.measure, "curvlinops"),
     ],
 )
 def test_competitors_that_are_not_installed_say_so(measure, module, monkeypatch) -> None:
@@ -181,8 +171,8 @@ def test_competitors_that_are_not_installed_say_so(measure, module, monkeypatch)
 @pytest.mark.parametrize(
     ("measure", "package"),
     [
-        (competitors.measure_pyhessian, "pyhessian"),
-        (competitors.measure_curvlinops, "curvlinops"),
+        (pyhessian.measure, "pyhessian"),
+        (curvlinops.measure, "curvlinops"),
     ],
 )
 def test_competitors_are_right(measure, package) -> None:

@@ -5,11 +5,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from speed import runner
+from speed import children, machine
 from speed.__main__ import app
 from speed.measurement import Measurement
-from speed.optimizer_cost import optimizer_table
 from speed.ours.optimizer_steps import measure
+from speed.tables import optimizer_table
 
 
 def one(name, backend, ratio, limit, kept=1.0):
@@ -46,11 +46,12 @@ def test_a_row_tells_cost_memory_and_verdict() -> None:
 def test_the_command_writes_a_part_of_a_page(monkeypatch, tmp_path) -> None:
     asked: list[str] = []
 
-    def run_tasks(tasks, began, stop_requested):
-        asked.extend(task.name for task in tasks)
+    def measure_rows(rows, began, stop_requested):
+        asked.extend(row.name for row in rows)
         return MEASURED, True
 
-    monkeypatch.setattr(runner, "run_tasks", run_tasks)
+    monkeypatch.setattr(children, "measure_rows", measure_rows)
+    monkeypatch.setattr(machine, "load", lambda: 0.1)
     page = tmp_path / "optimizers.md"
     page.write_text("# By hand\n", encoding="utf-8")
     done = CliRunner().invoke(app, ["--optimizers", "--output", str(page)])

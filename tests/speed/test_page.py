@@ -5,8 +5,8 @@ import pytest
 
 from speed import page as pages
 from speed import tables
-from speed.figure import write_figure
-from speed.record import Record
+from speed.page import Record, write_figure
+from speed.targets import verdicts
 from tests.speed.measured import by_name, measurement, whole_run
 
 MACHINE = {
@@ -25,7 +25,7 @@ MACHINE = {
 def record(measured=None, **changes) -> Record:
     facts = {
         "machine": MACHINE,
-        "command": "python -m benchmark.run speed --full",
+        "command": "python -m speed --full",
         "is_full": True,
         "is_finished": True,
         "measured": whole_run() if measured is None else measured,
@@ -66,7 +66,7 @@ def test_batch_32_is_compared_with_scikit_learn() -> None:
 
 
 def test_targets_of_a_quick_run_say_so() -> None:
-    found = record().verdicts
+    found = verdicts(whole_run())
     full, quick = (tables.target_table(found, is_full=full) for full in (True, False))
     assert full.rows[0][:6] == (
         "whole study with MLflow, storage and results, against the usual way",
@@ -103,7 +103,6 @@ def test_tables_are_whole_markdown() -> None:
         "What was measured",
         "Share of the machine's matrix-product rate",
         "Where the time goes",
-        "How it was measured",
     ]
 
 
@@ -112,14 +111,6 @@ def test_page_names_machine_and_command() -> None:
     for fact in ("2030-01-01", "abc", "a processor, 2 cores", "numpy 2.0", "quick run", "speed"):
         assert fact in text
     assert "interrupted" in text
-
-
-def test_busy_machine_is_named() -> None:
-    assert "Other programs" not in pages.page(record(), None)
-    busy = record(machine={**MACHINE, "load": 4.5})
-    assert "4.5 processes on 2 cores" in pages.page(busy, None)
-    unknown = record(machine={**MACHINE, "load": None})
-    assert "Other programs" not in pages.page(unknown, None)
 
 
 def test_rewriting_keeps_what_is_written_by_hand(tmp_path) -> None:

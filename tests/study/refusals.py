@@ -9,15 +9,19 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
         ('"digits"', '"digits"\nmetric = "mean_absolute_error"'),
         ["the metric of a classification must be accuracy", "Received 'mean_absolute_error' at"],
     ),
+    "pruner that is no text": (
+        ("[training]", "[budget]\npruner = 3\n[training]"),
+        ["pruner must be one of none, median, ", "Received 3 at budget.pruner in"],
+    ),
     "options beside a dataset": (
         ('"digits"', '"digits"\noptions = { dimension = 2 }'),
-        ["options must stand with a function", "at problem.options in", "Move or remove them."],
+        ["options needs a function", "at problem.options in", "Move or remove them."],
     ),
     **{
         f"{key} beside a function": (
             ('dataset = "digits"', f'function = "quadratic"\n{key} = {value}'),
             [
-                f"{key} must stand with a dataset",
+                f"{key} needs a dataset",
                 f"Received '{key}' at problem.{key} in",
                 "Remove it.",
             ],
@@ -44,7 +48,7 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
     ),
     "penalty on a function": (
         ('dataset = "digits"', 'function = "quadratic"\n[search.fast]\nl2 = 0.1'),
-        ["l2 must stand with a model", "Received 'l2' at search.fast.l2 in", "Remove it."],
+        ["l2 needs a model", "Received 'l2' at search.fast.l2 in", "Remove it."],
     ),
     "percentile beyond the hundredth": (
         ("[search.sgd]", "[search.sgd]\npercentile_clipnorm = 101"),
@@ -60,7 +64,7 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
             'search.gradient_descent.weight_decay = 0.1\ncompare = ["gradient_descent", "sgd"',
         ),
         [
-            "gradient_descent must stand without weight_decay",
+            "gradient_descent takes no weight_decay",
             "at search.gradient_descent.weight_decay in",
         ],
     ),
@@ -168,7 +172,7 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
     "empty question": (('"Which?"', '""'), ["question must be a text that is not blank"]),
     "accuracy above one": (
         ("[training]", '[target]\nmetric = "validation_accuracy"\nvalue = 2.0\n[training]'),
-        ["must be > 0 and <= 1 for an accuracy", "Received 2.0 at target.value in", "0.95"],
+        ["must be > 0 and <= 1 for validation_accuracy", "Received 2.0 at target.value in", "0.95"],
     ),
     "loss below zero": (
         ("[training]", '[target]\nmetric = "validation_loss"\nvalue = -2.0\n[training]'),
@@ -179,7 +183,7 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
         ("low = 0.001, high = 1.0", "low = 2.0, high = 1.0"),
         [
             "low must be < high. Received low = 2.0, high = 1.0 at search.sgd.learning_rate in",
-            "Exchange them.",
+            "Swap them.",
         ],
     ),
     "low equal to high": (

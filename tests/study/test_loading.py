@@ -191,7 +191,11 @@ REFUSALS = {
     ),
     "unknown sampler": (
         ("[training]", '[budget]\nsampler = "tpee"\n[training]'),
-        ["sampler must be one of tpe", "'tpee' at budget.sampler in", "Did you mean `tpe`?"],
+        [
+            "sampler must be one of tpe, random, quasi_random, grid",
+            "Received 'tpee' at budget.sampler in",
+            "Did you mean `tpe`?",
+        ],
     ),
     "range with the grid sampler": (
         ("[training]", '[budget]\nsampler = "grid"\n[training]'),
@@ -245,7 +249,7 @@ REFUSALS = {
             'compare = ["sgd"',
             'search.gradient_descent.batch_size = 8\ncompare = ["gradient_descent", "sgd"',
         ),
-        ["gradient_descent works on the full batch"],
+        ["gradient_descent uses the full batch and takes no batch_size"],
     ),
 }
 
@@ -282,7 +286,7 @@ def test_a_mistake_in_the_common_table_is_told_once(tmp_path, line):
 def test_what_only_looks_wrong_is_read(tmp_path):
     function = GOOD.replace('dataset = "digits"', 'function = "quadratic"')
     assert load(tmp_path, function.replace("[16, 32]", "[1]"))
-    whole = function.replace("epochs = 3", 'epochs = 3\nsampling = "full_batch"')
+    whole = function.replace("epochs = 3", 'epochs = 3\nbatch_sampling = "full_batch"')
     assert load(tmp_path, whole)  # batch_size is not used
     late = "[curvature]\nepochs = [5]\ntrials = 'none'\n[training]"
     assert load(tmp_path, GOOD.replace("[training]", late))

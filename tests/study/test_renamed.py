@@ -39,6 +39,11 @@ def test_old_names_mean_what_the_new_ones_mean(tmp_path: Path) -> None:
     assert study.curvature.gradient_norm == "monitor_epochs"
 
 
+def test_sampling_of_mini_batches_is_read_under_its_old_name() -> None:
+    old = TEXT + '[training]\nsampling = "bernoulli"\n'
+    assert parse_study(old, "old.toml").training.batch_sampling == "bernoulli"
+
+
 def test_a_run_freezes_the_new_names_and_says_so(tmp_path: Path) -> None:
     file = tmp_path / "old.toml"
     file.write_text(TEXT)

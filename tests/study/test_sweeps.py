@@ -77,7 +77,7 @@ def test_whole_options_of_a_problem_stay_whole(tmp_path):
 REFUSALS = [
     (
         ("condition_number = {", "[search.momentum]\ncondition_number = {"),
-        ["must stand in common", "search.momentum.condition_number"],
+        ["must be in [search.common], which all share", "search.momentum.condition_number"],
     ),
     (('sampler = "grid"', 'sampler = "random"'), ["by the grid sampler", 'Write sampler = "grid"']),
     (("[1.0, 10.0]", "[0.5, 10.0]"), ["condition_number must be finite and ≥ 1"]),
@@ -91,7 +91,7 @@ REFUSALS = [
     ),
     (
         ('compare = ["gradient_descent", "momentum"]', 'compare = ["adam", "momentum"]'),
-        ["'optimal' must stand for a number of gradient_descent", "Received 'adam' at"],
+        ["'optimal' must be written for a number of gradient_descent", "Received 'adam' at"],
     ),
     (
         ('momentum = "optimal"', "momentum = 0.9"),
@@ -106,14 +106,14 @@ REFUSALS = [
             '[search.momentum]\nmomentum = "optimal"',
             '[search.momentum]\nlearning_rate = "standard"',
         ),
-        ["'standard' must stand for a number of nesterov", "'momentum' at"],
+        ["'standard' must be written for a number of nesterov", "'momentum' at"],
     ),
     (
         (
             "[search.momentum]",
             '[search.gradient_descent]\ntolerance = "optimal"\n[search.momentum]',
         ),
-        ["'optimal' must stand for learning_rate of gradient_descent", "tolerance"],
+        ["'optimal' must be written for learning_rate of gradient_descent", "tolerance"],
     ),
     (
         (
@@ -161,7 +161,7 @@ def test_a_label_may_have_inputs_of_its_own_scaling(tmp_path):
     ("change", "words"),
     [
         (('"none"', '"robust"'), ["scaling must be", "'robust'"]),
-        (('dataset = "wine"', 'function = "beale"'), ["scaling must stand with a dataset"]),
+        (('dataset = "wine"', 'function = "beale"'), ["scaling needs a dataset"]),
     ],
 )
 def test_a_scaling_that_there_is_none_of_is_refused(tmp_path, change, words):

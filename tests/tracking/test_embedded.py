@@ -13,7 +13,8 @@ import pytest
 from benchmark.tracking import TrackedDataset, Tracker, Unsent
 from benchmark.tracking.child import ChildRun, Point, child_run
 from benchmark.tracking.client import open_client
-from benchmark.tracking.embedded import COLUMNS, EmbeddedStore
+from benchmark.tracking.embedded import EmbeddedStore
+from benchmark.tracking.mlflow_internals import COLUMNS
 from benchmark.trial import Status
 
 # MLflow uses what SQLAlchemy 2.1 deprecates; nothing of ours does.
