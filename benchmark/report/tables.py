@@ -115,7 +115,7 @@ _UNSHOWN = ("study", "sequence")
 
 
 def no_comparison(run_data: RunData) -> str:
-    """Return the reason for which no pair has a verdict; empty where some have, or they differ.
+    """Return why no pair has a verdict; empty if some have one, or if the reasons differ.
 
     Args:
         run_data: the run.

@@ -203,7 +203,8 @@ class Session:
         if ranks:
             parts.append(f"{labels} × {ranks} repeated for the curvature diagnosis")
         total = count + labels * (budget.replicates + ranks)
-        return f"Training {total} trial{'s' * (total != 1)}: {', '.join(parts)}."
+        done = f" {len(self.finished)} of them are done already." if self.finished else ""
+        return f"Training {total} trial{'s' * (total != 1)}: {', '.join(parts)}.{done}"
 
     @property
     def curvature_cost(self) -> str:

@@ -126,7 +126,7 @@ def ui_command(
 
     Start it with the environment of :func:`ui_environment`, which has the store where its
     address holds a password: every user of the machine can see the arguments. The default
-    host is loopback: the interface has no login, so whoever reaches it may change and delete
+    host is loopback: the interface has no login, so anybody who reaches it can change and delete
     runs. MLflow itself refuses requests whose ``Host`` header is neither local nor a private
     address.
 
