@@ -59,15 +59,15 @@ def failure_reason(error: BaseException) -> str:
         'OddError: odd (/x/mine.py:3)'
     """
     message = _ARGUMENTS.sub("", _ESCAPES.sub("", str(error)))
-    said = f"{type(error).__name__}: {message.strip() or 'no message'}"
+    text = f"{type(error).__name__}: {message.strip() or 'no message'}"
     if _TRACED in message:
         for traced in _TRACED_PLACE.finditer(message):
-            said = message[traced.end() :]
-    said = " ".join(said.split())
-    if len(said) > MOST_CHARACTERS:
-        said = f"{said[: MOST_CHARACTERS // 2]} … {said[-MOST_CHARACTERS // 2 :]}"
+            text = message[traced.end() :]
+    text = " ".join(text.split())
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[: MOST_CHARACTERS // 2]} … {text[-MOST_CHARACTERS // 2 :]}"
     place = _place(error, message)
-    return f"{said} ({place})" if place else said
+    return f"{text} ({place})" if place else text
 
 
 def without_numbers(reason: str) -> str:
@@ -85,7 +85,7 @@ def _place(error: BaseException, message: str) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     places = [(frame.filename, frame.lineno) for frame in frames]
     # What AutoGraph runs has a generated file's place in the traceback.
-    places += [(found["file"], int(found["line"])) for found in _TRACED_PLACE.finditer(message)]
+    places += [(match["file"], int(match["line"])) for match in _TRACED_PLACE.finditer(message)]
     for file, line in reversed(places):
         if _is_of_user(Path(file)):
             return f"{_relative(Path(file))}:{line}"

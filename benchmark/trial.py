@@ -4,7 +4,7 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, assert_never
 
 import numpy as np
 
@@ -13,8 +13,16 @@ Direction = Literal["minimize", "maximize"]
 AXES = ("split", "initial_weights", "batches", "dropout", "sampler", "probe", "diagnosis")
 
 
+Meaning = Literal["result", "interim result", "worst result", "no result"]
+"""What the objective of a trial is worth: it may be ranked; it is that of an early stop, which
+only the search and the budget count; it is the worst there can be; it says nothing."""
+
+
 class Status(StrEnum):
     """How a trial stands; every value but ``RUNNING`` is final.
+
+    A new value needs its meaning and its sentence here. mypy then names every function that must
+    decide what to do about it.
 
     Example:
         >>> Status.DIVERGED.sentence
@@ -37,25 +45,46 @@ class Status(StrEnum):
         return self is not Status.RUNNING
 
     @property
+    def meaning(self) -> Meaning:
+        """What the objective of a trial with this status is worth."""
+        match self:
+            case Status.COMPLETED | Status.CONVERGED:
+                return "result"
+            case Status.PRUNED:
+                return "interim result"
+            case Status.DIVERGED | Status.FAILED:
+                return "worst result"
+            case Status.INTERRUPTED | Status.RUNNING:
+                return "no result"
+            case _:
+                assert_never(self)
+
+    @property
     def is_usable(self) -> bool:
         """Whether the trial ran to its own end, so that its objective may be ranked."""
-        return self in (Status.COMPLETED, Status.CONVERGED)
+        return self.meaning == "result"
 
     @property
     def sentence(self) -> str:
         """What the status means, for people."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Status.RUNNING: "the trial is being trained",
-    Status.COMPLETED: "all epochs were trained",
-    Status.PRUNED: "the pruner stopped a trial that was doing worse than others",
-    Status.CONVERGED: "the stopping rule on the update norm was met",
-    Status.DIVERGED: "the loss became non-finite or passed the divergence bound",
-    Status.FAILED: "an exception stopped the trial",
-    Status.INTERRUPTED: "the study was interrupted while the trial ran",
-}
+        match self:
+            case Status.RUNNING:
+                text = "the trial is being trained"
+            case Status.COMPLETED:
+                text = "all epochs were trained"
+            case Status.PRUNED:
+                text = "the pruner stopped a trial that was doing worse than others"
+            case Status.CONVERGED:
+                text = "the stopping rule on the update norm was met"
+            case Status.DIVERGED:
+                text = "the loss became non-finite or passed the divergence bound"
+            case Status.FAILED:
+                text = "an exception stopped the trial"
+            case Status.INTERRUPTED:
+                text = "the study was interrupted while the trial ran"
+            case _:
+                assert_never(self)
+        return text
 
 
 class Settings(Mapping[str, Any]):
@@ -172,8 +201,8 @@ class CurvatureRequest:
         exact_limit: the largest number of parameters whose full Hessian is formed.
         lanczos_steps: the number of Hessian-vector products beyond that size.
         samples: how many training examples the Hessian is taken over; 0 means all.
-        monitored_epochs: the epochs after which the curvature is followed by few products, on a
-            fixed probe; the one with which a usable trial ends is always among them.
+        monitored_epochs: the epochs after which the curvature is monitored, by few products on a
+            fixed probe; the last epoch of a usable trial is always among them.
         probe: how many training examples that probe has, ≥ 1.
         gradient_norm_epochs: the epochs after which the norm of the gradient of the whole
             training loss is taken; where there are any, the one with which a usable trial ends
@@ -215,7 +244,7 @@ class Trial:
         objective: the metric of the last report that the search optimizes.
         direction: ``"minimize"`` or ``"maximize"``.
         evaluation_epochs: the epochs after which the trial is evaluated and reported on, beside
-            the start, the last one and those at which curvature is due. Nothing means all.
+            the start, the last one and those at which curvature is due. None means all.
     """
 
     number: int
@@ -254,7 +283,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an engine says of one trial after one epoch.
+    """What an engine reports of one trial after one epoch.
 
     Args:
         trial_number: the trial.
@@ -270,8 +299,8 @@ class Report:
             its weights, ``weight_0`` and ``weight_1``.
         status: ``RUNNING``, or how the trial ended by itself.
         reason: a sentence on a final status.
-        curvature: quantities by name, empty where none was due; those whose curvature was
-            followed on a probe begin with ``probe_``.
+        curvature: quantities by name, empty where none was due; those monitored on a probe
+            begin with ``probe_``.
         spectrum: the eigenvalues behind them, ascending.
         findings: what they say, a sentence a topic; ``verdict`` is a word or two.
     """

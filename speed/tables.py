@@ -252,13 +252,13 @@ def optimizer_table(measured: Measured) -> Table:
     backends = list(dict.fromkeys(backend for backend, *_ in costs))
     rows = []
     for name in dict.fromkeys(name for _, *names in costs for name in names):
-        found = [costs.get((backend, name)) for backend in backends]
-        values = [cost for cost in found if cost and cost.values]
-        kept = significant(values[0].facts["numbers_a_weight"]) if values else NOTHING
+        by_backend = [costs.get((backend, name)) for backend in backends]
+        values = [cost for cost in by_backend if cost and cost.values]
+        stored = significant(values[0].facts["numbers_a_weight"]) if values else NOTHING
         limit = values[0].facts["limit"] if values else None
-        cells = [cell for cost in found for cell in _step_cost(cost)]
+        cells = [cell for cost in by_backend for cell in _step_cost(cost)]
         target = f"≤ {limit:g} ×" if limit else NOTHING
-        rows.append((name, kept, *cells, target, _step_verdict(values, limit)))
+        rows.append((name, stored, *cells, target, _step_verdict(values, limit)))
     heads = [
         head
         for backend in backends

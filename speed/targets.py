@@ -1,6 +1,6 @@
 """The speed that must be reached, and whether it was."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,13 +121,25 @@ def _starting(measured: Measured, prefix: str) -> Iterator[Measurement]:
             yield measurement
 
 
-def _whole_study(measured: Measured) -> Figure:
-    ours = next(_starting(measured, "whole_study/"), None)
-    usual = measured.get("usual_way/digits_mlp")
-    times = ratio(spread_of(usual), spread_of(ours))
-    if times is None or ours is None or usual is None:
+def _times(
+    partners: Iterable[Measurement],
+    ours: Iterable[Measurement],
+    remark: Callable[[Measurement, Measurement], str],
+) -> Figure:
+    """How many times as fast as the fastest partner the fastest of ours is."""
+    partner, fastest = (min(ways, key=_median, default=None) for ways in (partners, ours))
+    times = ratio(spread_of(partner), spread_of(fastest))
+    if times is None or partner is None or fastest is None:
         return None
-    return times, f"{ours.facts['trials']} trials against {usual.facts['trials']} of the usual way"
+    return times, remark(partner, fastest)
+
+
+def _whole_study(measured: Measured) -> Figure:
+    def remark(usual: Measurement, ours: Measurement) -> str:
+        return f"{ours.facts['trials']} trials against {usual.facts['trials']} of the usual way"
+
+    usual = _starting(measured, "usual_way/digits_mlp")
+    return _times(usual, _starting(measured, "whole_study/"), remark)
 
 
 def _against_scikit_learn(measured: Measured) -> Figure:
@@ -135,13 +147,9 @@ def _against_scikit_learn(measured: Measured) -> Figure:
     # Trials that are evaluated at their ends only are as much work as scikit-learn's.
     same_work = [m for m in alone if m.name.endswith(ENDS_ONLY)]
     same_work = same_work or [m for m in alone if m.name.endswith("batch_32")]
-    ours = min(same_work, key=_median, default=None)
     # Where several processes gain nothing, one is what its user would take.
-    ways = ("one", "all")
-    spreads = [s for way in ways if (s := _spread(measured, f"scikit_learn/digits_mlp/{way}"))]
-    partner = min(spreads, key=lambda spread: spread.median, default=None)
-    times = ratio(partner, spread_of(ours))
-    return (times, ours.title) if times and ours else None
+    partners = _starting(measured, "scikit_learn/digits_mlp/")
+    return _times(partners, same_work, lambda _, ours: ours.title)
 
 
 def _share(workload: str) -> Callable[[Measured], Figure]:
@@ -198,9 +206,9 @@ def _growth(measured: Measured) -> Figure:
 
 
 def _workers(measured: Measured) -> Figure:
-    prefix = "vectorized/digits_mlp/tensorflow/workers_"
-    times = ratio(_spread(measured, f"{prefix}1"), _spread(measured, f"{prefix}2"))
-    return (times, "TensorFlow, batches 16 to 128") if times else None
+    ways = (f"vectorized/digits_mlp/tensorflow/workers_{count}" for count in (1, 2))
+    single, double = ([m for m in measured.values() if m.name == way and m.values] for way in ways)
+    return _times(single, double, lambda *_: "TensorFlow, batches 16 to 128")
 
 
 def _empty_slots(measured: Measured) -> Figure:
@@ -214,14 +222,13 @@ def _empty_slots(measured: Measured) -> Figure:
 
 
 def _against(competitor: str) -> Callable[[Measured], Figure]:
-    def find(measured: Measured) -> Figure:
-        ours = min(_starting(measured, "curvature_eigenvalues/"), key=_median, default=None)
-        partner = measured.get(f"curvature_{competitor}")
-        times = ratio(spread_of(partner), spread_of(ours))
-        if times is None or ours is None or partner is None:
-            return None
+    def remark(partner: Measurement, ours: Measurement) -> str:
         error = partner.facts["relative_error"]
-        return times, f"{ours.title}; the other's relative error is {error:.1e}"
+        return f"{ours.title}; the other's relative error is {error:.1e}"
+
+    def find(measured: Measured) -> Figure:
+        partner = [m for m in measured.values() if m.name == f"curvature_{competitor}" and m.values]
+        return _times(partner, _starting(measured, "curvature_eigenvalues/"), remark)
 
     return find
 

@@ -1,4 +1,4 @@
-"""Private names of other libraries, found in the source; and what is said where one has moved."""
+"""Private names of other libraries, found in the source; and the message when one has moved."""
 
 import ast
 import re

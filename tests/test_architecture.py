@@ -23,6 +23,7 @@ MUST_NOT_LOAD = {
     "commands": FRAMEWORKS | {"pandas", "plotly"},
     "conformance": FRAMEWORKS | {"pandas", "plotly"},
     "execution": FRAMEWORKS | {"pandas", "plotly"},
+    "metrics": FRAMEWORKS | {"pandas", "plotly"},
     "resources": FRAMEWORKS | {"numpy", "pandas", "plotly", "pydantic"},
     "report": {"keras", "tensorflow", "jax", "mlflow", "ray"},
     "results": FRAMEWORKS,

@@ -21,6 +21,7 @@ from benchmark.trial import (
     TrialResult,
     named_seed,
 )
+from tests.source_tree import ROOT
 
 # Settings -------------------------------------------------------------------
 
@@ -136,6 +137,14 @@ def test_unknown_axis_is_refused() -> None:
 
 
 # Status ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status.is_final])
+def test_every_final_status_is_documented(status: Status) -> None:
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    assert f"`{status}`" in page, (
+        f"every final status must stand in the row `status` of results/README.md. Add `{status}`."
+    )
 
 
 @pytest.mark.parametrize("status", Status)

@@ -23,9 +23,9 @@ def setup() -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # Keras rounds results of float64 operations to float32 on JAX, even where JAX itself keeps
-    # them, and has no public switch. A Keras without this table is noticed by whoever needs
-    # float64: `HessianProgram` refuses a loss that does not keep it.
+    # On JAX, Keras rounds results of float64 operations to float32, although JAX itself does not,
+    # and it has no public switch. If this Keras has no such table, `HessianProgram` finds out: it
+    # refuses a loss that does not keep float64.
     with contextlib.suppress(ImportError, AttributeError):
         from benchmark.backend import keras_internals
 

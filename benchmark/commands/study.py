@@ -28,12 +28,12 @@ from benchmark.engine import DEFAULT_ENGINE, EngineChoice
 from benchmark.errors import UserError
 from benchmark.results import (
     check_run_name,
+    check_unedited,
     is_finished,
     is_summary,
     read_environment,
     read_summary,
     recorded_count,
-    study_edits,
 )
 from benchmark.study.catalogue import catalogue
 from benchmark.study.data import check_data
@@ -197,11 +197,6 @@ def _summary_of_trained(path: Path) -> Mapping[str, Any]:
     return summary if is_whole else {}
 
 
-def _warn_of_edits(console: Console, path: Path) -> None:
-    if study_edits(path):
-        warn_on(console, f"{path / 'study.toml'} was edited after the run was started.")
-
-
 def _engine_of_run(path: Path, facts: Mapping[str, Any]) -> EngineChoice:
     try:
         return EngineChoice.of_run(facts)
@@ -220,8 +215,8 @@ def _end_trained(
     console: Console,
 ) -> int:
     """Do what a run lacks that spent its budget; nothing where it is finished."""
+    check_unedited(path)
     tell = _teller(console, request.quiet)
-    _warn_of_edits(console, path)
     if is_finished(path):
         tell(f"The run {path} is finished already: nothing is left to train.")
         if request.as_json:

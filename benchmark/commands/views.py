@@ -84,12 +84,12 @@ def run_view(tables: "RunTables") -> RenderableType:
     Args:
         tables: the run.
     """
-    from benchmark.statistics import summarize, verdict
+    from benchmark.statistics import COUNTED, summarize, verdict
 
     table = Table(title=tables.name, title_justify="left", title_style="bold")
     for column in ("label", "trials", "best", "of trial", "median", "quartiles", "replicates"):
         table.add_column(column)
-    table.add_column("diverged, pruned, failed")
+    table.add_column(", ".join(COUNTED))
     for summary in summarize(tables.trials):
         has_best = summary.best_trial >= 0
         table.add_row(
@@ -100,7 +100,7 @@ def run_view(tables: "RunTables") -> RenderableType:
             number(summary.median),
             " to ".join(number(value) for value in summary.quartiles) if has_best else NONE,
             _replicates_cell(summary.replicates, summary.replicates_lost),
-            ", ".join(str(summary.counts.get(x, 0)) for x in ("diverged", "pruned", "failed")),
+            ", ".join(str(summary.counts.get(status, 0)) for status in COUNTED),
         )
     state = Text(f"{completeness(tables.path) or 'finished'}; {tables.path}")
     edited = [Text(EDITED)] if tables.study_edits else []

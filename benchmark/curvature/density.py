@@ -111,7 +111,7 @@ class SpectralDensity:
         return mean_estimate(self.size * np.sum(self.weights * self.nodes, axis=1))
 
     def effective_rank(self) -> Estimate:
-        r"""Estimate (Σ \|λ\|)² / Σ λ²: so many equal eigenvalues have these sums."""
+        r"""Estimate (Σ \|λ\|)² / Σ λ², the number of equal eigenvalues with the same sums."""
         sizes = np.sum(self.weights * np.abs(self.nodes), axis=1)
         squares = np.sum(self.weights * self.nodes**2, axis=1)
         if not squares.any():

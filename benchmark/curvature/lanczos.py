@@ -114,13 +114,13 @@ class LanczosBasis:
     def ritz(self) -> tuple[Array, Array]:
         """Eigenvalues Θ of T, ascending, and its eigenvectors S as columns."""
         values, weights = np.linalg.eigh(self.projection[: self.dimension, : self.dimension])
-        return np.asarray(values, np.float64), weights
+        return np.asarray(values, np.float64), np.asarray(weights, np.float64)
 
     def tridiagonal_ritz(self) -> tuple[Array, Array]:
         """The same for single vectors without restarts, from the diagonals of T alone."""
         diagonal = np.diagonal(self.projection)[: self.dimension]
         values, weights = eigh_tridiagonal(diagonal, self.subdiagonal[:-1])
-        return np.asarray(values, np.float64), weights
+        return np.asarray(values, np.float64), np.asarray(weights, np.float64)
 
     def residuals(self, weights: Array) -> Array:
         """Return ‖H y − θ y‖ = ‖C s‖ for y = Q s and each column s of the weights."""

@@ -120,9 +120,10 @@ class CurvatureProgram(Generic[Operator]):
             # TensorFlow has no batched convolution with a different filter for each example.
             return backend.vectorize(flat_product, axes, loops=True)(parameters, vectors, *data)
 
-        functions = (flat_gradient, flat_product, flat_products)
-        self._compiled = [backend.compile(function) for function in functions]
-        self._derivatives = Derivatives(*self._compiled, block_size, dtype)
+        gradient = backend.compile(flat_gradient)
+        single, block = backend.compile(flat_product), backend.compile(flat_products)
+        self._compiled = gradient, single, block
+        self._derivatives = Derivatives(gradient, single, block, block_size, dtype)
 
     @property
     def compilations(self) -> int:

@@ -35,6 +35,9 @@ def from_exact(spectrum: ExactSpectrum, relative_tolerance: float) -> Verdict:
     largest, rounding = quantities["lambda_abs_max"], quantities["tolerance"]
     # The error of an eigenvalue from asymmetric products is no sign of curvature.
     tolerance = quantities["tolerance"] = max(rounding, spectrum.asymmetry)
+    for name in ("lambda_max", "lambda_min"):
+        if abs(quantities[name]) <= tolerance:  # what rounding made of zero has no digits
+            quantities[name] = 0.0
     smallest = float(np.abs(values).min())
     negative, positive = int((values < -tolerance).sum()), int((values > tolerance).sum())
     zero = values.size - negative - positive

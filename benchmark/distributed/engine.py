@@ -11,6 +11,7 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from benchmark.distributed.cluster import Cluster
 from benchmark.distributed.machine import DistributedError, cores
 from benchmark.distributed.remote import Remote
+from benchmark.engine.memory import TooLargeError
 from benchmark.errors import failure_reason
 from benchmark.trial import Report, Status, Trial, TrialResult
 
@@ -124,6 +125,7 @@ class DistributedEngine:
 
         Raises:
             DistributedError: a worker died and no other one starts in its place.
+            TooLargeError: a trial does not fit into the memory of a worker.
         """
         for remote in self._remotes:
             remote.send()
@@ -199,6 +201,8 @@ class DistributedEngine:
                 self._tell(text)
             return remote.take(reply)
         except RayTaskError as error:  # the worker lives, but its engine is in disorder
+            if isinstance(error.cause, TooLargeError):  # it would fit into no other worker either
+                raise TooLargeError(str(error.cause)) from None
             reason = _sentence(error)
             reports = [progress.fail(reason) for progress in remote.in_flight()]
             self._notify(f"Worker {remote.index + 1} failed and is replaced: {reason}")

@@ -123,6 +123,28 @@ class Room:
         """How much of it may be taken."""
         return None if self.free is None else int(self._share * self.free)
 
+    def check(self, least: int) -> None:
+        """Refuse a trial that cannot fit.
+
+        Args:
+            least: bytes that it takes alone.
+
+        Raises:
+            TooLargeError: they are more than all that is free, or than the part of a worker.
+        """
+        if self.free is None:
+            return
+        part = self._share / SHARE  # of a worker, beside which others train as large a trial
+        if least <= part * self.free:
+            return
+        are_free = "are free" if part == 1 else "are free for each worker"
+        fewer = "" if part == 1 else " Or take fewer --workers."
+        raise TooLargeError(
+            f"a trial must fit into memory, of which {part * self.free / 1e9:.2g} GB {are_free}. "
+            f"Received one that takes about {least / 1e9:.2g} GB. Take fewer or smaller "
+            f"layers, smaller batches, or fewer curvature.lanczos_steps.{fewer}"
+        )
+
     def fitting(self, need: Footprint, capacity: int, shape_of: Callable[[int], Shape]) -> int:
         """How many slots fit into it, at least one and at most ``capacity``.
 
@@ -137,13 +159,7 @@ class Room:
         if self.free is None or self.bytes is None:
             return capacity
         threads = backend.computing_threads()
-        least = need.total(1, shape_of(1), threads)
-        if least > self.free:
-            raise TooLargeError(
-                f"a trial must fit into memory, of which {self.free / 1e9:.2g} GB are free. "
-                f"Received one that takes about {least / 1e9:.2g} GB. Take fewer or smaller "
-                "layers, smaller batches, or fewer curvature.lanczos_steps."
-            )
+        self.check(need.total(1, shape_of(1), threads))
         return need.fitting(capacity, shape_of, threads, self.bytes)
 
 
@@ -174,6 +190,24 @@ def footprint(
         fixed += DIAGNOSIS_COMPILED_BYTES[framework]
         diagnosis = _diagnosis_bytes(request, parameters, numbers, rows)
     return Footprint(COPIES[framework] * sum(parts), place, fixed, diagnosis)
+
+
+def sequential_bytes(model: keras.Model, rows: int, batch: int, request: CurvatureRequest) -> int:
+    """Estimate what a trial takes at least that Keras trains, one at a time.
+
+    The state of its optimizer is not counted, for it is not built yet.
+
+    Args:
+        model: what is trained.
+        rows: of the training part.
+        batch: rows of a mini-batch.
+        request: what curvature the trial is asked for.
+    """
+    parameters = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    weights, numbers = 4 * parameters, _numbers_of_outputs(model)
+    at_once = max(batch, min(CHUNK_ROWS, rows))
+    least = COPIES[backend.name()] * weights + PASSES * (4 * at_once * numbers + weights)
+    return least + (_diagnosis_bytes(request, parameters, numbers, rows) if request.epochs else 0)
 
 
 def _diagnosis_bytes(request: CurvatureRequest, parameters: int, numbers: int, rows: int) -> int:

@@ -205,7 +205,7 @@ class Compilation:
         """Note what a trial needs.
 
         Args:
-            key: names the task; it is run once, whoever needs it.
+            key: names the task, which is run once however many trials need it.
             task: compiles something, or returns at once where that is done.
             slot: the trial.
         """

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from benchmark.engine.batches import batches_of
+from benchmark.engine.batches import batch_size_of, batches_of, sampling_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
+from benchmark.engine.memory import SHARE, Room, TooLargeError, sequential_bytes
 from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
 from benchmark.engine.programs import MOST_MODELS, LruCache
 from benchmark.engine.rates import rates
@@ -75,11 +76,15 @@ class SequentialEngine:
     that is the ‖W(t+1) − W(t)‖ of the lecture's stopping rule. A trial with a
     ``tolerance`` has converged when its update norm falls below it. W are the weights at
     which the trial is evaluated: the average, where its optimizer makes one.
+
+    Args:
+        memory: the share of the free memory that training may take.
     """
 
     capacity = 1
 
-    def __init__(self) -> None:
+    def __init__(self, memory: float = SHARE) -> None:
+        self._room = Room(memory)
         self._structures: LruCache[Structure] = LruCache(MOST_STRUCTURES)
         self._evaluations: LruCache[Evaluation] = LruCache(MOST_MODELS)
         self._monitoring: LruCache[MonitoringProgram] = LruCache(MOST_MODELS)
@@ -92,6 +97,7 @@ class SequentialEngine:
 
         Raises:
             RuntimeError: the slot is taken.
+            TooLargeError: the trial does not fit into memory.
         """
         if self._slot is not None:
             raise RuntimeError(
@@ -102,6 +108,9 @@ class SequentialEngine:
         self._error = ""
         try:
             self._prepare(self._slot)
+        except TooLargeError:  # known before anything is trained: for the caller to refuse
+            self._slot = None
+            raise
         except (
             Exception,
             SystemExit,
@@ -201,7 +210,7 @@ class SequentialEngine:
             return self._compiled(trial, plain, is_plain=True)
 
     def _compiled(self, trial: Trial, optimizer: Any, *, is_plain: bool = False) -> Structure:
-        task = build_task(trial)
+        task = self._task(trial)
         # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
         jit = keras.backend.backend() == "jax"
         takes = takes_objective(trial.optimizer)
@@ -210,6 +219,21 @@ class SequentialEngine:
         # Evaluating needs the model alone, so all optimizers share its compiled programs.
         evaluation = self._evaluations.get(model_key(trial), lambda: Evaluation(task))
         return Structure(task, trained, optimizer, evaluation, is_plain)
+
+    def _task(self, trial: Trial) -> Task:
+        """What a trial trains, if that fits into memory.
+
+        Raises:
+            TooLargeError: it does not.
+        """
+        free = self._room.free  # asked before there is a model
+        task = build_task(trial)
+        if free is not None:
+            rows = len(task.parts["train"].x)
+            is_full_batch = sampling_of(trial) == "full_batch"
+            batch = rows if is_full_batch else min(batch_size_of(trial, rows), rows)
+            self._room.check(sequential_bytes(task.model, rows, batch, trial.curvature))
+        return task
 
     def _warm_up(self, structure: Structure, trial: Trial) -> None:
         """Compile all that the trial needs before the clock of training starts."""
@@ -314,10 +338,13 @@ class SequentialFallback:
     """A queue in front of the sequential engine, which takes its turn like a block.
 
     One thread runs :meth:`advance`; another may meanwhile call :meth:`take` only.
+
+    Args:
+        memory: the share of the free memory that training may take.
     """
 
-    def __init__(self) -> None:
-        self._engine = SequentialEngine()
+    def __init__(self, memory: float) -> None:
+        self._engine = SequentialEngine(memory)
         self._waiting: list[Trial] = []
         self._admitted: list[Trial] = []
         self._current: int | None = None

@@ -213,7 +213,7 @@ class Slot:
         """
         metrics = {k: v for k, v in self.metrics.items() if math.isfinite(v)} | self._rate()
         objective = self.metrics.get(self.trial.objective, math.nan)
-        if status in (Status.DIVERGED, Status.FAILED) or not math.isfinite(objective):
+        if status.meaning == "worst result" or not math.isfinite(objective):
             objective = self.trial.worst_objective
         return TrialResult(
             trial=self.trial,

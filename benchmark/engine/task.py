@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ from keras import ops
 
 from benchmark.data import Prepared, prepare
 from benchmark.errors import did_you_mean
+from benchmark.metrics import METRICS
 from benchmark.models import build_model, initial_weights
 from benchmark.models.plain import plain_model
 from benchmark.problems import build_problem
@@ -17,6 +18,7 @@ from benchmark.problems.model import mean_value, problem_model
 from benchmark.trial import ClosedFormProblem, Trial
 
 Array = np.ndarray[Any, Any]
+Entry = TypeVar("Entry")
 DEFAULT_INITIALIZER = "glorot_uniform"
 COORDINATES = ("weight_0", "weight_1")
 
@@ -85,7 +87,7 @@ def mean_metric(name: str, y: Any, outputs: Any) -> Any:
     """Compute a metric as a mean over all rows, in ``keras.ops``.
 
     Args:
-        name: a key of ``METRICS``.
+        name: a key of :data:`benchmark.metrics.METRICS`.
         y: targets of shape (rows,) or (rows, 1).
         outputs: outputs of shape (rows, units).
 
@@ -97,24 +99,9 @@ def mean_metric(name: str, y: Any, outputs: Any) -> Any:
 
 def metric_of_rows(name: str, y: Any, outputs: Any) -> Any:
     """Compute what each row adds to a metric, before the mean; as :func:`mean_metric`."""
-    return _named("metric", name, METRICS)(y, outputs)
+    return _named("metric", name, METRICS).of_rows(ops, y, outputs)
 
 
-def _hits(y: Any, outputs: Any) -> Any:
-    hits = ops.equal(_first_largest(outputs), ops.cast(ops.reshape(y, (-1,)), "int32"))
-    return ops.cast(hits, outputs.dtype)
-
-
-def _errors(y: Any, outputs: Any) -> Any:
-    return ops.reshape(outputs, (-1,)) - ops.cast(ops.reshape(y, (-1,)), outputs.dtype)
-
-
-METRICS: dict[str, Callable[[Any, Any], Any]] = {
-    "accuracy": _hits,  # of logits
-    "mean_absolute_error": lambda y, outputs: ops.abs(_errors(y, outputs)),
-    "mean_squared_error": lambda y, outputs: ops.square(_errors(y, outputs)),
-}
-"""What a row adds to each metric that ``benchmark.study.schema.METRICS`` names."""
 LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {
     "sparse_categorical_crossentropy": lambda: keras.losses.SparseCategoricalCrossentropy(
         from_logits=True
@@ -126,23 +113,13 @@ LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {
 """The losses that ``benchmark.study.schema.LOSSES`` names."""
 
 
-def _named(what: str, name: str, table: "Mapping[str, Callable[..., Any]]") -> Callable[..., Any]:
+def _named(what: str, name: str, table: Mapping[str, Entry]) -> Entry:
     if name not in table:
         raise ValueError(
             f"the {what} must be one of {', '.join(table)}. Received {name!r}."
             f"{did_you_mean(name, table)}"
         )
     return table[name]
-
-
-def _first_largest(outputs: Any) -> Any:
-    """The index of the largest output of each row, the first of equal ones.
-
-    Not ``ops.argmax``: Keras's has a bitcast on TensorFlow, which cannot be vectorised.
-    """
-    indices = ops.arange(outputs.shape[-1], dtype="int32")
-    is_largest = ops.equal(outputs, ops.max(outputs, axis=-1, keepdims=True))
-    return ops.min(ops.where(is_largest, indices, outputs.shape[-1]), axis=-1)
 
 
 def build_task(trial: Trial) -> Task:

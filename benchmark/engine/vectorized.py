@@ -87,6 +87,7 @@ class VectorizedEngine:
             raise ValueError(f"capacity must be >= 1. Received {capacity}.")
         self._asked = capacity
         self._notify = notify
+        self._memory = memory
         self._told: set[str] = set()
         self._groups = Groups(capacity, shape or default_shape(capacity), memory, self._tell)
         self._fallback: SequentialFallback | None = None
@@ -149,6 +150,9 @@ class VectorizedEngine:
         Returns:
             The reports of one block, in the order of the trials' numbers. Each running trial
             gets its turn.
+
+        Raises:
+            TooLargeError: a trial of the sequential engine does not fit into memory.
         """
         try:
             self._unpark()
@@ -169,6 +173,8 @@ class VectorizedEngine:
         pending = self._computing.popleft()
         try:
             return pending.wanted()
+        except TooLargeError:  # of a trial that the sequential engine was to train
+            raise
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error) and self.capacity > 1:
                 return self._shrink()
@@ -216,7 +222,7 @@ class VectorizedEngine:
         except (NotImplementedError, AdaptationError) as error:
             self._tell(f"{error} Such trials are trained one after the other.")
             if self._fallback is None:
-                self._fallback = SequentialFallback()
+                self._fallback = SequentialFallback(self._memory)
                 self._executors.append(self._fallback)
             self._fallback.take(trial)
             self._running[trial.number] = (slot, self._fallback)

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from benchmark.curvature import StepRule
+from benchmark.engine.memory import TooLargeError
 from benchmark.engine.regularization import penalised, regularization_of
 from benchmark.engine.structure import optimizer_numbers
 from benchmark.engine.surroundings import trial_rule
 from benchmark.engine.task import Part, Task, build_task
 from benchmark.engine.trajectory import Course, retrain
+from benchmark.errors import UserError
 from benchmark.inspection.settings import InspectionError, Settings
 from benchmark.inspection.subject import (
     Array,
@@ -34,8 +36,24 @@ def trial_subject(path: Path, result: TrialResult, settings: Settings, watch: Wa
         watch: called with the progress of the training.
 
     Raises:
-        InspectionError: it has no finite weights, or no such part.
+        InspectionError: it has no finite weights, or no such part, or its record names what this
+            program does not know.
     """
+    try:
+        return _subject(path, result, settings, watch)
+    except UserError:
+        raise
+    except TooLargeError as error:
+        raise InspectionError(str(error)) from None
+    except (KeyError, ValueError) as error:  # a name or a number that no study may give
+        reason = f"there is no {error}." if isinstance(error, KeyError) else str(error)
+        raise InspectionError(
+            "a recorded trial must be one that a study can have. Received trial "
+            f"{result.trial.number} of {path / 'records.jsonl'}: {reason} Restore the file."
+        ) from error
+
+
+def _subject(path: Path, result: TrialResult, settings: Settings, watch: Watch) -> Subject:
     trial = result.trial
     task = build_task(trial)
     part = _part(task, trial, settings)

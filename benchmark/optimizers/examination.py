@@ -67,7 +67,6 @@ def other_values(rule: Hyperparameter, usual: float) -> list[float]:
     return [value for value in candidates if rule.allows(value) and value != usual]
 
 
-Array = np.ndarray[Any, Any]
 Arguments = tuple[tuple[str, Any], ...]
 """Keyword arguments as a value, sorted by name."""
 RATE = 2.0**-4

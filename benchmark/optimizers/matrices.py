@@ -131,13 +131,13 @@ def orthonormal(columns: Tensor) -> Tensor:
     identity = ops.eye(size, dtype=columns.dtype)
 
     def step(index: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        (found,) = now
+        (basis,) = now
         place = ops.take(identity, ops.reshape(index, (1,)), axis=1)
         column = columns @ place
         for _ in range(2):
-            column = column - found @ (transposed(found) @ column)
+            column = column - basis @ (transposed(basis) @ column)
         norm = ops.sqrt(ops.sum(ops.square(column), axis=(-2, -1), keepdims=True))
-        return (found + (column / norm) @ transposed(place),)
+        return (basis + (column / norm) @ transposed(place),)
 
     return backend.repeat(step, (ops.zeros_like(columns),), size)[0]
 

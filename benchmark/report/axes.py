@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from benchmark.curvature.symlog import symlog
 from benchmark.report.formatting import number
+from benchmark.report.panels import Place
+from benchmark.report.run_data import RunData
 from benchmark.report.theme import RULE, Style, axis_of, limits_of, scale_of
 from benchmark.statistics import USABLE, best_of
 
@@ -80,12 +82,12 @@ class ObjectiveAxis:
         """The value at the middle of the shelf, NaN without one."""
         return self._value(sum(self.shelf) / 2) if self.shelf else math.nan
 
-    def draw_shelf(self, plot: go.Figure, place: dict[str, int]) -> None:
+    def draw_shelf(self, plot: go.Figure, place: Place) -> None:
         """Shade the shelf in one panel of a figure.
 
         Args:
             plot: the figure.
-            place: ``row`` and ``col`` of the panel.
+            place: of the panel.
         """
         if self.shelf is None:
             return
@@ -106,20 +108,20 @@ class ObjectiveAxis:
 
 
 def symlog_ticks(ends: Any, unit: float, decades: int = 6) -> tuple[list[float], list[str]]:
-    """Return places and texts of ticks between the ends of an axis.
+    """Return positions and texts of ticks between the ends of an axis.
 
     Args:
-        ends: the lower and the upper end come first and last, in places.
+        ends: positions on the axis, the lower end first and the upper end last.
         unit: the half-width of the linear middle.
         decades: of the axis on either side of it.
     """
     powers = unit * 10.0 ** np.arange(0, decades + 1)
     ticks = np.concatenate([-powers[::-1], [0.0], powers])
-    places = symlog(ticks, unit)
-    kept = (places >= ends[0]) & (places <= ends[-1])
-    if kept.sum() > MOST_TICKS:
-        kept &= np.abs(np.arange(ticks.size) - (decades + 1)) % 2 == 0
-    return list(places[kept]), [number(float(tick), 2) for tick in ticks[kept]]
+    positions = symlog(ticks, unit)
+    is_shown = (positions >= ends[0]) & (positions <= ends[-1])
+    if is_shown.sum() > MOST_TICKS:
+        is_shown &= np.abs(np.arange(ticks.size) - (decades + 1)) % 2 == 0
+    return list(positions[is_shown]), [number(float(tick), 2) for tick in ticks[is_shown]]
 
 
 LOOKS = (
@@ -131,30 +133,40 @@ LOOKS = (
 
 def draw_points(
     plot: go.Figure,
+    place: Place,
+    *,
     rows: pd.DataFrame,
     column: str,
-    label: str,
-    *,
-    style: Style,
+    run_data: RunData,
     axis: ObjectiveAxis,
-    place: dict[str, int],
-    legend: bool,
 ) -> None:
-    """Draw the trials of one label in one panel.
+    """Draw the objectives of trials in one panel, with the shelf of those that have none.
 
     Args:
         plot: the figure.
-        rows: the trials, with ``number``, ``status``, ``objective`` and ``direction``.
-        column: what is drawn across; the row of a trial that has none is left out.
-        label: the label.
-        style: of the label.
+        place: of the panel.
+        rows: the trials, with ``label``, ``number``, ``status``, ``objective``, ``direction``.
+        column: what is drawn across; a trial that has no value there is left out.
+        run_data: the run.
         axis: of the objective.
-        place: ``row`` and ``col`` of the panel.
-        legend: whether the label is named in the legend here.
     """
-    own = rows.dropna(subset=[column])
-    finite = np.isfinite(own["objective"].to_numpy(float))
-    ended = own["status"].isin(USABLE).to_numpy()
+    axis.draw_shelf(plot, place)
+    for label in run_data.labels:
+        of_label = rows[rows["label"] == label].dropna(subset=[column])
+        _draw_label(plot, of_label, column, label, run_data.styles[label], axis, place)
+
+
+def _draw_label(
+    plot: go.Figure,
+    rows: pd.DataFrame,
+    column: str,
+    label: str,
+    style: Style,
+    axis: ObjectiveAxis,
+    place: Place,
+) -> None:
+    finite = np.isfinite(rows["objective"].to_numpy(float))
+    ended = rows["status"].isin(USABLE).to_numpy()
     looks: list[tuple[Any, dict[str, Any]]] = [
         (finite & ended, {"symbol": style.symbol, "color": style.faint(0.8), "size": 8}),
         (finite & ~ended, {"symbol": f"{style.symbol}-open", "color": style.colour, "size": 8}),
@@ -162,40 +174,64 @@ def draw_points(
     ]
     for position, (mask, marker) in enumerate(looks):
         marker["line"] = {"width": 1.4 if position else 0, "color": style.colour}
-        some = own[mask]
+        trials = rows[mask]
         plot.add_scatter(
-            x=some[column],
-            y=some["objective"].where(np.isfinite(some["objective"]), axis.shelf_value),
+            x=trials[column],
+            y=trials["objective"].where(np.isfinite(trials["objective"]), axis.shelf_value),
             mode="markers",
             marker=marker,
             name=label,
             legendgroup=label,
-            showlegend=legend and position == 0,
-            customdata=np.column_stack([some["number"], some["status"]]),
+            customdata=np.column_stack([trials["number"], trials["status"]]),
             hovertemplate=f"{label}, trial %{{customdata[0]}}, %{{customdata[1]}}<br>"
             "%{x:.4g} → %{y:.4g}<extra></extra>",
             **place,
         )
-    _ring(plot, best_of(own), column, label, style, place)
+    best = best_of(rows)
+    if best is not None:
+        ring = {"width": 2, "color": style.colour}
+        plot.add_scatter(
+            x=[best[column]],
+            y=[best["objective"]],
+            mode="markers",
+            marker={"symbol": "circle-open", "size": 17, "line": ring, "color": style.colour},
+            legendgroup=label,
+            showlegend=False,
+            hoverinfo="skip",
+            **place,
+        )
 
 
-def _ring(
-    plot: go.Figure, best: Any, column: str, label: str, style: Style, place: dict[str, int]
-) -> None:
-    if best is None:
-        return
-    plot.add_scatter(
-        x=[best[column]],
-        y=[best["objective"]],
-        mode="markers",
-        marker={
-            "symbol": "circle-open",
-            "size": 17,
-            "line": {"width": 2, "color": style.colour},
-            "color": style.colour,
-        },
-        legendgroup=label,
-        showlegend=False,
-        hoverinfo="skip",
-        **place,
-    )
+BEYOND = 100.0
+"""An axis leaves out what lies further than this factor beyond nine tenths of its values."""
+LEAST_SPAN = 4.0
+"""The least factor between the ends of an axis."""
+
+
+def axis_around(values: Any) -> dict[str, Any]:
+    """Return a logarithmic axis that lone values far from all others do not stretch.
+
+    Args:
+        values: positive numbers, at least one.
+
+    Example:
+        >>> axis_around([1.0] * 30 + [10.0] * 30 + [1e-13])["ticktext"][0]
+        '0.01'
+    """
+    numbers = np.asarray(values, dtype=float)
+    low, high = np.quantile(numbers, [0.05, 0.95])
+    ends = [max(numbers.min(), low / BEYOND), min(numbers.max(), high * BEYOND)]
+    # Rounding of float32 would fill an axis on which nothing changes.
+    missing = max(1.0, LEAST_SPAN / (ends[1] / ends[0])) ** 0.5
+    return axis_of([ends[0] / missing, ends[1] * missing], "log")
+
+
+def clipped(values: Any, axis: dict[str, Any]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Return values on an axis, those beyond its ends at them.
+
+    Args:
+        values: positive numbers.
+        axis: what :func:`axis_around` returned.
+    """
+    low, high = (10.0**end for end in axis["range"])
+    return np.clip(np.asarray(values, dtype=float), low * 1.02, high / 1.02)

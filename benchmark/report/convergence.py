@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from benchmark.metrics import direction_of
 from benchmark.report.formatting import listed, number, words
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import axis_of, finished, height_with, scale_of
+from benchmark.report.theme import axis_of, band, finished, scale_of, with_legend
 from benchmark.statistics import (
     budget_values,
     expected_best,
@@ -17,7 +18,6 @@ from benchmark.statistics import (
     time_to_target,
     usable,
 )
-from benchmark.study.schema import direction_of
 
 FEW_TRIALS = 10
 MOST_BANDS = 6
@@ -26,13 +26,18 @@ DEEPEST = 1e-16
 """How far below its largest value the axis of a curve may go; float32 needs no more."""
 
 
-def convergence(run_data: RunData, metric: str) -> Figure | None:
-    """Draw a metric by epoch for each label: replicates, or the best trial, and the median.
+def convergence(run_data: RunData) -> list[Figure]:
+    """Draw the objective and the losses by epoch: a line a label, and the median of the search.
 
     Args:
         run_data: the run.
-        metric: a metric of its curves.
     """
+    metrics = dict.fromkeys([run_data.objective, "validation_loss", "train_loss"])
+    figures = [_curves(run_data, metric) for metric in metrics]
+    return [figure for figure in figures if figure is not None]
+
+
+def _curves(run_data: RunData, metric: str) -> Figure | None:
     curves = run_data.run.curves[run_data.run.curves["metric"] == metric]
     plot, seen, ends = go.Figure(), [], []
     crowded = len(run_data.labels) > MOST_BANDS
@@ -58,7 +63,7 @@ def convergence(run_data: RunData, metric: str) -> Figure | None:
         f"convergence-{metric.replace('_', '-')}",
         f"{words(metric).capitalize()} by epoch. {_how(crowded)}{below}",
         f"Line chart of {words(metric)} by epoch, {scale} scale. " + "; ".join(ends) + ".",
-        finished(plot, height_with(420, run_data.labels), hovermode=_hover(crowded)),
+        finished(plot, with_legend(420, len(run_data.labels)), hovermode=_hover(crowded)),
     )
 
 
@@ -71,7 +76,8 @@ def _how(crowded: bool) -> str:
     if crowded:
         return (
             "The best setting of each optimizer, the median over its replicates (without "
-            "replicates, the best trial itself). Click on a name to hide it, twice to see it alone."
+            "replicates, the best trial itself). Click a name to hide its line; double-click it to "
+            "see that line alone."
         )
     return (
         "Thick lines: the best setting of each optimizer, the median over its replicates, with a "
@@ -91,7 +97,9 @@ def _axis_of_curves(values: "np.ndarray[Any, Any]") -> tuple[dict[str, Any], str
         shown = positive[positive >= lowest]
         if scale_of(shown) == "log":
             below = (
-                " Lines that leave it below go on towards zero." if values.min() < lowest else ""
+                " Lines that leave the figure at the bottom go on towards zero."
+                if values.min() < lowest
+                else ""
             )
             return axis_of(shown, "log"), "log", below
     scale = scale_of(values)
@@ -100,28 +108,19 @@ def _axis_of_curves(values: "np.ndarray[Any, Any]") -> tuple[dict[str, Any], str
 
 def _by_epoch(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row an epoch and a column a trial."""
-    own = curves[curves["trial"].isin(trials["number"])]
-    return own.pivot_table(index="epoch", columns="trial", values="value")
+    rows = curves[curves["trial"].isin(trials["number"])]
+    return rows.pivot_table(index="epoch", columns="trial", values="value")
 
 
 def _add_band(plot: go.Figure, run_data: RunData, label: str, table: pd.DataFrame) -> None:
     if table.shape[1] < 2:
         return
-    epochs = table.index.to_numpy()
     lowest = table.min(axis=1)
     if (lowest >= 0).all():  # zero has no place on a logarithmic axis, and would tear the band
         lowest = lowest.clip(lower=1e-300)
-    plot.add_scatter(
-        x=np.concatenate([epochs, epochs[::-1]]),
-        y=np.concatenate([table.max(axis=1), lowest[::-1]]),
-        mode="lines",
-        fill="toself",
-        fillcolor=run_data.styles[label].faint(0.18),
-        line={"width": 0},
-        hoverinfo="skip",
-        legendgroup=label,
-        showlegend=False,
-    )
+    epochs, colour = table.index.to_numpy(), run_data.styles[label].faint(0.18)
+    highest = table.max(axis=1)
+    plot.add_trace(band(epochs, lowest, highest, colour, legendgroup=label, showlegend=False))
 
 
 def _add_line(
@@ -170,8 +169,8 @@ def _add_search_median(
 BAND_UP_TO = 5
 """The band covers about 90 % up to a fifth of the trials, and about 60 % at all of them."""
 _BAND = (
-    ", with a bootstrap band, nominally 95 %, up to a fifth of the trials (beyond, it would be far "
-    "too narrow: no resample is better than the best trial that was found)"
+    ", with a nominal 95 % bootstrap band up to a fifth of the trials (beyond that it would be far "
+    "too narrow, because no resample is better than the best trial)"
 )
 
 
@@ -194,17 +193,8 @@ def best_by_budget(run_data: RunData) -> Figure | None:
         if not crowded and len(held):
             low, high = expected_best_band(values, held, run_data.direction)
             seen += [low, high]
-            plot.add_scatter(
-                x=np.concatenate([held, held[::-1]]),
-                y=np.concatenate([high, low[::-1]]),
-                mode="lines",
-                fill="toself",
-                fillcolor=style.faint(0.15),
-                line={"width": 0},
-                hoverinfo="skip",
-                legendgroup=label,
-                showlegend=False,
-            )
+            colour = style.faint(0.15)
+            plot.add_trace(band(held, low, high, colour, legendgroup=label, showlegend=False))
         plot.add_scatter(
             x=budgets,
             y=best,
@@ -226,12 +216,11 @@ def best_by_budget(run_data: RunData) -> Figure | None:
     plot.update_yaxes(axis_of(values, scale_of(values)))
     return Figure(
         "best-by-budget",
-        f"The best {words(run_data.objective)} to be expected of the first k trials, in closed "
-        f"form by order statistics{'' if crowded else _BAND}. "
-        "Trials are taken as drawn independently; a trial that diverged counts as the worst "
-        "finite one.",
+        f"The expected best {words(run_data.objective)} of the first k trials, computed exactly "
+        f"from order statistics{'' if crowded else _BAND}. "
+        "This takes the trials as independent; a diverged trial counts as the worst finite one.",
         f"Line chart of the expected best objective by number of trials: {listed(ends)}.",
-        finished(plot, height_with(380, run_data.labels), hovermode=_hover(crowded)),
+        finished(plot, with_legend(380, len(run_data.labels)), hovermode=_hover(crowded)),
     )
 
 
@@ -250,11 +239,11 @@ def target_reached(run_data: RunData) -> Figure | None:
     )
     plot, ends = go.Figure(), []
     longest = float(run_data.search["gradient_evaluations"].max())
-    for label, own in times.groupby("label", sort=False):
+    for label, of_label in times.groupby("label", sort=False):
         style = run_data.styles[str(label)]
-        costs = np.sort(own["gradient_evaluations"].dropna().to_numpy(float))
-        shares = np.arange(1, costs.size + 1) / len(own)
-        reached = costs.size / len(own)
+        costs = np.sort(of_label["gradient_evaluations"].dropna().to_numpy(float))
+        shares = np.arange(1, costs.size + 1) / len(of_label)
+        reached = costs.size / len(of_label)
         plot.add_scatter(
             x=[0.0, *costs, longest],
             y=[0.0, *shares, reached],
@@ -270,8 +259,8 @@ def target_reached(run_data: RunData) -> Figure | None:
     return Figure(
         "target-reached",
         f"The share of each optimizer's trials of the search that reached the target, {goal}, "
-        "by the gradients of mini-batches they had computed. The higher and the further to the "
-        "left, the easier the optimizer is to tune.",
+        "against the number of mini-batch gradients computed. An optimizer whose line is higher "
+        "and further to the left is easier to tune.",
         f"Step chart of the share of trials that reached the target; at the end {listed(ends)}.",
         finished(plot, 360, hovermode="x unified"),
     )

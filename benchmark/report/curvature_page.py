@@ -9,22 +9,22 @@ import plotly.graph_objects as go
 
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog
-from benchmark.report.eigenvalues import density_figure, eigenvalues_by_epoch
+from benchmark.report.curvature import quantities_by_epoch, title_of
 from benchmark.report.formatting import number
-from benchmark.report.quantities import quantities_by_epoch, title_of
 from benchmark.report.rendering import Figure, Table, render
+from benchmark.report.spectra import density_figure, eigenvalues_by_epoch
 from benchmark.report.theme import INK, Style, axis_of, finished, styles
 from benchmark.results.files import read_json, strict, write_atomically, write_json, write_text
 
-WAY = Style("#D55E00", "solid", "circle")
+TRAJECTORY = Style("#D55E00", "solid", "circle")
 SCALE = [[0.0, "rgba(0,114,178,0.55)"], [1.0, "rgba(128,134,140,0.0)"]]
 LINES = 16
 WHOLE = 0.995
-"""The share of the squared distance from which a way counts as lying in the plane."""
+"""The share of the squared distance from which a trajectory counts as lying in the plane."""
 
 
 def loss_plane(curvature_report: CurvatureReport) -> Figure | None:
-    """Draw the loss around a point as contour lines, and the projected way of its training.
+    """Draw the loss around a point as contour lines, and the projected trajectory of its training.
 
     Args:
         curvature_report: what was measured.
@@ -34,7 +34,7 @@ def loss_plane(curvature_report: CurvatureReport) -> Figure | None:
         return None
     plot = go.Figure(_contour(plane))
     if len(plane.path) > 1:
-        _add_way(plot, plane)
+        _add_trajectory(plot, plane)
     plot.add_scatter(
         x=[0.0],
         y=[0.0],
@@ -60,7 +60,7 @@ def loss_plane(curvature_report: CurvatureReport) -> Figure | None:
         "lowest point of the grid."
     )
     if len(plane.path) > 1:
-        caption += _of_way(plane)
+        caption += _of_trajectory(plane)
     low, high = float(np.nanmin(plane.values)), float(np.nanmax(plane.values))
     return Figure(
         "landscape",
@@ -70,16 +70,16 @@ def loss_plane(curvature_report: CurvatureReport) -> Figure | None:
     )
 
 
-def _of_way(plane: Plane) -> str:
+def _of_trajectory(plane: Plane) -> str:
     steps = plane.path[0]
     share = float((steps[0] ** 2 + steps[1] ** 2) / steps[2] ** 2) if steps[2] > 0 else 1.0
-    points = " Points: the weights after each epoch, projected on the plane."
+    points = " Points: the weights after each epoch, projected onto the plane."
     if share > WHOLE:
-        return f"{points} The way from the start lies in it."
+        return f"{points} The trajectory lies in the plane."
     return (
-        f"{points} It holds {number(100 * share, 2)} % of the squared distance from the start: "
-        "the rest of the way runs across it, so the loss drawn at a point is not the one that "
-        "training had there."
+        f"{points} The plane holds {number(100 * share, 2)} % of the squared distance from the "
+        "start; the rest of the trajectory lies outside it, so the loss drawn at a point is not "
+        "the loss that training had there."
     )
 
 
@@ -109,18 +109,18 @@ def _contour(plane: Plane) -> go.Contour:
     )
 
 
-def _add_way(plot: go.Figure, plane: Plane) -> None:
+def _add_trajectory(plot: go.Figure, plane: Plane) -> None:
     sizes = np.full(len(plane.path), 5 if len(plane.path) <= 60 else 0)
     sizes[0] = 11
-    symbols = np.full(len(plane.path), WAY.symbol, dtype=object)
+    symbols = np.full(len(plane.path), TRAJECTORY.symbol, dtype=object)
     symbols[0] = "x"
     plot.add_scatter(
         x=plane.path[:, 0],
         y=plane.path[:, 1],
         name="the weights by epoch (cross: start)",
         mode="lines+markers",
-        line={"color": WAY.colour, "width": 2},
-        marker={"symbol": list(symbols), "size": sizes, "color": WAY.colour},
+        line={"color": TRAJECTORY.colour, "width": 2},
+        marker={"symbol": list(symbols), "size": sizes, "color": TRAJECTORY.colour},
         text=[f"epoch {epoch}" for epoch in plane.epochs],
         customdata=plane.path[:, 2],
         hovertemplate="%{text}: (%{x:.3g}, %{y:.3g}), %{customdata:.3g} away",
@@ -193,15 +193,15 @@ def document(curvature_report: CurvatureReport) -> dict[str, Any]:
             "facts": dict(curvature_report.facts),
             "quantities": curvature_report.quantities,
             "tables": [name for name, table in _tables(curvature_report).items() if len(table)],
-            "largest_eigenvalues": [_extreme(one) for one in _upper(curvature_report)],
-            "smallest_eigenvalues": [_extreme(one) for one in _lower(curvature_report)],
+            "largest_eigenvalues": [_extreme(extreme) for extreme in _upper(curvature_report)],
+            "smallest_eigenvalues": [_extreme(extreme) for extreme in _lower(curvature_report)],
             "sums": {
-                one.name: {
-                    "value": one.value,
-                    "standard_error": one.standard_error,
-                    "interval_95": [one.low, one.high],
+                extreme.name: {
+                    "value": extreme.value,
+                    "standard_error": extreme.standard_error,
+                    "interval_95": [extreme.low, extreme.high],
                 }
-                for one in curvature_report.sums
+                for extreme in curvature_report.sums
             },
         }
     )
@@ -209,38 +209,37 @@ def document(curvature_report: CurvatureReport) -> dict[str, Any]:
 
 def figures(curvature_report: CurvatureReport) -> list[Figure]:
     """Return the figures that there are numbers for."""
-    one = styles(["trained again"])
-    found = [
+    style = styles(["trained again"])
+    drawn = [
         density_figure(curvature_report),
         loss_plane(curvature_report),
-        eigenvalues_by_epoch({"trained again": curvature_report.spectra}, one),
-        quantities_by_epoch(_wide(curvature_report.epochs), one),
+        eigenvalues_by_epoch({"trained again": curvature_report.spectra}, style),
+        quantities_by_epoch(_wide(curvature_report.epochs), style),
     ]
-    return [figure for figure in found if figure is not None]
+    return [figure for figure in drawn if figure is not None]
 
 
 def tables(curvature_report: CurvatureReport) -> list[Table]:
     """Return the tables: extreme eigenvalues, sums over all of them, and every quantity."""
     return [
         Table(
-            f"The eigenvalues of the {curvature_report.matrix} at both ends, of "
-            f"{curvature_report.size}. An "
-            "eigenvalue lies within the bound of each; as many as are listed are there.",
+            f"The largest and the smallest of the {curvature_report.size} eigenvalues of the "
+            f"{curvature_report.matrix}. Each value has an eigenvalue of its own within its bound.",
             ("end", "eigenvalue", "error at most", ""),
             [
-                _cells(f"largest, {i}", one)
-                for i, one in enumerate(_upper(curvature_report), start=1)
+                _cells(f"largest, {i}", extreme)
+                for i, extreme in enumerate(_upper(curvature_report), start=1)
             ]
             + [
-                _cells(f"smallest, {i}", one)
-                for i, one in enumerate(_lower(curvature_report), start=1)
+                _cells(f"smallest, {i}", extreme)
+                for i, extreme in enumerate(_lower(curvature_report), start=1)
             ],
         ),
         Table(
             "Sums over all eigenvalues, with standard errors and 95 % intervals where they are "
             "estimates from random vectors.",
             ("sum", "value", "standard error", "95 % interval"),
-            [_sum(one) for one in curvature_report.sums],
+            [_sum(extreme) for extreme in curvature_report.sums],
         ),
         Table(
             "Every quantity of the diagnosis.",
@@ -262,20 +261,20 @@ def _lower(curvature_report: CurvatureReport) -> list[Extreme]:
     return curvature_report.extremes[curvature_report.largest :]
 
 
-def _cells(name: str, one: Extreme) -> tuple[str, ...]:
-    state = "" if one.converged else "not converged"
-    return name, number(one.value, 6), number(one.bound, 2), state
+def _cells(name: str, extreme: Extreme) -> tuple[str, ...]:
+    state = "" if extreme.converged else "not converged"
+    return name, number(extreme.value, 6), number(extreme.bound, 2), state
 
 
-def _sum(one: Sum) -> tuple[str, ...]:
-    if one.standard_error == 0:
-        return one.name, number(one.value), "exact", "–"
-    ends = f"{number(one.low)} to {number(one.high)}"
-    return one.name, number(one.value), number(one.standard_error, 2), ends
+def _sum(total: Sum) -> tuple[str, ...]:
+    if total.standard_error == 0:
+        return total.name, number(total.value), "exact", "–"
+    ends = f"{number(total.low)} to {number(total.high)}"
+    return total.name, number(total.value), number(total.standard_error, 2), ends
 
 
-def _extreme(one: Extreme) -> dict[str, Any]:
-    return {"value": one.value, "error_bound": one.bound, "converged": one.converged}
+def _extreme(extreme: Extreme) -> dict[str, Any]:
+    return {"value": extreme.value, "error_bound": extreme.bound, "converged": extreme.converged}
 
 
 def _wide(epochs: pd.DataFrame) -> pd.DataFrame:
@@ -287,14 +286,14 @@ def _wide(epochs: pd.DataFrame) -> pd.DataFrame:
 
 def _tables(curvature_report: CurvatureReport) -> dict[str, pd.DataFrame]:
     kind = "eigenvalue" if curvature_report.is_exact else "ritz_value"
-    found = {name: pd.DataFrame() for name in TABLES} | {
+    by_name = {name: pd.DataFrame() for name in TABLES} | {
         "spectrum": pd.DataFrame({kind: curvature_report.eigenvalues}),
         "quantities": curvature_report.epochs,
         "spectra": curvature_report.spectra,
     }
     curve, plane = curvature_report.density, curvature_report.plane
     if curve is not None:
-        found["density"] = pd.DataFrame(
+        by_name["density"] = pd.DataFrame(
             {
                 "eigenvalue": inverse_symlog(curve.places, curve.unit),
                 "place": curve.places,
@@ -305,9 +304,9 @@ def _tables(curvature_report: CurvatureReport) -> dict[str, pd.DataFrame]:
         )
     if plane is not None:
         across, along = np.meshgrid(plane.across, plane.along)
-        found["plane"] = pd.DataFrame(
+        by_name["plane"] = pd.DataFrame(
             {"across": across.ravel(), "along": along.ravel(), "loss": plane.values.ravel()}
         )
-        found["path"] = pd.DataFrame(plane.path, columns=["across", "along", "distance"])
-        found["path"].insert(0, "epoch", list(plane.epochs))
-    return found
+        by_name["path"] = pd.DataFrame(plane.path, columns=["across", "along", "distance"])
+        by_name["path"].insert(0, "epoch", list(plane.epochs))
+    return by_name

@@ -1,14 +1,16 @@
-"""What curvature, depth and stability limits say of the shown trials, in sentences."""
+"""Findings on the shown trials in sentences, with the figures of layers and of stability."""
+
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from benchmark.report.axes import axis_around, clipped
 from benchmark.report.formatting import listed, number, typeset, words
-from benchmark.report.monitoring import axis_around, clipped
+from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure, Table
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import INK, axis_of, finished, height_with
+from benchmark.report.theme import INK, axis_of, finished
 
 TOPICS = {
     "critical_point": "kind of point",
@@ -41,38 +43,38 @@ def finding_table(run_data: RunData) -> Table | None:
     rows: list[tuple[str, str, str, str]] = []
     trials: list[str] = []
     for label in run_data.labels:
-        own = _of_first_trial(run_data, run_data.run.findings, label)
-        if not len(own):
+        findings = run_data.of_first_trial(run_data.run.findings, label)
+        if not len(findings):
             continue
-        trials.append(run_data.named_trial(label, int(own["trial"].iloc[0])))
-        epochs = dict.fromkeys([own["epoch"].min(), own["epoch"].max()])
+        trials.append(run_data.named_trial(label, int(findings["trial"].iloc[0])))
+        epochs = dict.fromkeys([findings["epoch"].min(), findings["epoch"].max()])
         for epoch in epochs:
-            said = own[own["epoch"] == epoch].set_index("topic")["sentence"]
+            sentences = findings[findings["epoch"] == epoch].set_index("topic")["sentence"]
             rows += [
-                (label, str(int(epoch)), name, typeset(str(said[topic])))
+                (label, str(int(epoch)), name, typeset(str(sentences[topic])))
                 for topic, name in TOPICS.items()
-                if topic in said
+                if topic in sentences
             ]
         rows += _trajectory(run_data, label)
     if not rows:
         return None
     return Table(
-        f"What was found at the first and the last measured epoch of {listed(trials)}. Other "
+        f"Findings at the first and the last measured epoch of {listed(trials)}. Those on other "
         "trials are in findings.parquet.",
-        ("optimizer", "epoch", "of", "finding"),
+        ("optimizer", "epoch", "topic", "finding"),
         rows,
         text_columns=4,
-        folded="What was found, in sentences" if len(rows) > MOST_ROWS else "",
+        folded="All findings" if len(rows) > MOST_ROWS else "",
     )
 
 
 def _trajectory(run_data: RunData, label: str) -> list[tuple[str, str, str, str]]:
     """How the sharpness went along the epochs of the same trial."""
-    own = _of_first_trial(run_data, run_data.run.curvature, label)
-    own = own[own["quantity"] == "lambda_max"].sort_values("epoch")
-    if len(own) < 2:
+    sharpness = run_data.of_first_trial(run_data.run.curvature, label)
+    sharpness = sharpness[sharpness["quantity"] == "lambda_max"].sort_values("epoch")
+    if len(sharpness) < 2:
         return []
-    values, epochs = own["value"].to_numpy(float), own["epoch"].to_numpy(int)
+    values, epochs = sharpness["value"].to_numpy(float), sharpness["epoch"].to_numpy(int)
     peak = int(values.argmax())
     first, last = float(values[0]), float(values[-1])
     word = "sharper" if last > first else "flatter"
@@ -80,17 +82,7 @@ def _trajectory(run_data: RunData, label: str) -> list[tuple[str, str, str, str]
         f"The loss became {word}: λmax went from {number(first)} to {number(last)}, with "
         f"{number(float(values[peak]))} at epoch {epochs[peak]} as the largest measured."
     )
-    return [(label, f"{epochs[0]} to {epochs[-1]}", "sharpness along the way", sentence)]
-
-
-def _of_first_trial(run_data: RunData, table: pd.DataFrame, label: str) -> pd.DataFrame:
-    """The rows of the first measured trial of a label, of those shown where there are any."""
-    own = run_data.trials[run_data.trials["label"] == label]["number"]
-    for numbers in (run_data.shown_trials(label)[0]["number"], own):
-        found = table[table["trial"].isin(numbers)]
-        if len(found):
-            return found[found["trial"] == found["trial"].min()]
-    return table.iloc[:0]
+    return [(label, f"{epochs[0]} to {epochs[-1]}", "sharpness during training", sentence)]
 
 
 def layer_figure(run_data: RunData) -> Figure | None:
@@ -99,70 +91,84 @@ def layer_figure(run_data: RunData) -> Figure | None:
     Args:
         run_data: the run.
     """
-    quantities = ("gradient_norm", "update_ratio")
-    plot = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
-    drawn: dict[str, list[float]] = {name: [] for name in quantities}
-    names: dict[int, str] = {}
-    said = []
-    for label in run_data.labels:
-        layers = _layers(_of_first_trial(run_data, run_data.run.curvature, label))
-        if not len(layers):
-            continue
-        names |= dict(zip(layers["place"], layers["layer"], strict=True))
-        style = run_data.styles[label]
-        for column, quantity in enumerate(quantities, start=1):
-            own = layers[(layers["name"] == quantity) & (layers["value"] > 0)]
-            epochs = list(dict.fromkeys([own["epoch"].min(), own["epoch"].max()]))
-            for epoch in epochs if len(own) else []:
-                line = own[own["epoch"] == epoch].sort_values("place")
-                is_last = epoch == epochs[-1]
-                drawn[quantity] += line["value"].tolist()
-                plot.add_scatter(
-                    x=line["place"],
-                    y=line["value"],
-                    name=f"{label}, {'last' if is_last else 'first'}",
-                    legendgroup=f"{label} {is_last}",
-                    showlegend=column == 1,
-                    mode="lines+markers",
-                    line={
-                        "color": style.colour if is_last else style.faint(0.45),
-                        "width": 2.2 if is_last else 1.4,
-                        "dash": style.dash,
-                    },
-                    marker={"symbol": style.symbol if is_last else f"{style.symbol}-open"},
-                    hovertemplate=f"layer %{{x}}, epoch {int(epoch)}: %{{y:.4g}}",
-                    row=1,
-                    col=column,
-                )
-                if is_last and column == 1:
-                    ratio = line["value"].min() / line["value"].max()
-                    said.append(f"{label}: smallest over largest {number(float(ratio), 2)}")
-    if len(names) < 2 or not drawn["gradient_norm"]:
+    parts = [
+        _layers(run_data.of_first_trial(run_data.run.curvature, label)).assign(label=label)
+        for label in run_data.labels
+    ]
+    layers = pd.concat([part for part in parts if len(part)] or parts[:1])
+    names = dict(sorted(zip(layers["place"], layers["layer"], strict=True)))
+    layers = layers[layers["value"] > 0]
+    norms = layers[layers["name"] == "gradient_norm"]
+    if len(names) < 2 or not len(norms):
         return None
-    places = sorted(names)
-    for column, quantity in enumerate(quantities, start=1):
-        axis = axis_of(drawn[quantity], "log")
-        plot.update_yaxes(title=words(quantity), **axis, row=1, col=column)
-    plot.update_xaxes(title="layer", tickvals=places, ticktext=[str(place) for place in places])
-    shown = [f"{place} {names[place]}" for place in places]
+    axis = {
+        "title": "layer",
+        "tickvals": list(names),
+        "ticktext": [str(place) for place in names],
+    }
+    panels = [
+        Panel(
+            partial(_draw_layers, rows=rows, run_data=run_data),
+            x=axis,
+            y={"title": words(quantity), **axis_of(_at_both_ends(rows)["value"], "log")},
+        )
+        for quantity in ("gradient_norm", "update_ratio")
+        for rows in [layers[layers["name"] == quantity]]
+    ]
+    shown = [f"{place} {name}" for place, name in names.items()]
+    ranges = [
+        f"{label}: smallest over largest {number(float(last.min() / last.max()), 2)}"
+        for label, rows in norms.groupby("label", sort=False)
+        for last in [rows[rows["epoch"] == rows["epoch"].max()]["value"]]
+    ]
     return Figure(
         "layers",
         "Norm of the gradient of the training loss by layer, and how far the epoch moved the "
         "layer's weights as a share of their norm, at the first (faint, open) and the last "
-        f"measured epoch; what is zero is left out. Layers from the input: {listed(shown)}.",
+        f"measured epoch; zeros are left out. Layers from the input: {listed(shown)}.",
         "Line charts by layer of gradient norms and update ratios. Gradient norms, "
-        f"{listed(said)}.",
-        finished(plot, height_with(400, plot.data)),
+        f"{listed(ranges)}.",
+        small_multiples(panels, 2, height=316),
         wide=True,
     )
+
+
+def _at_both_ends(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first and the last epoch of each label."""
+    epochs = rows.groupby("label")["epoch"]
+    is_end = (rows["epoch"] == epochs.transform("min")) | (rows["epoch"] == epochs.transform("max"))
+    return rows[is_end]
+
+
+def _draw_layers(plot: go.Figure, place: Place, *, rows: pd.DataFrame, run_data: RunData) -> None:
+    for label, of_label in rows.groupby("label", sort=False):
+        style, last = run_data.styles[str(label)], of_label["epoch"].max()
+        for epoch in dict.fromkeys([of_label["epoch"].min(), last]):
+            line = of_label[of_label["epoch"] == epoch].sort_values("place")
+            is_last = epoch == last
+            plot.add_scatter(
+                x=line["place"],
+                y=line["value"],
+                name=f"{label}, {'last' if is_last else 'first'}",
+                legendgroup=f"{label} {is_last}",
+                mode="lines+markers",
+                line={
+                    "color": style.colour if is_last else style.faint(0.45),
+                    "width": 2.2 if is_last else 1.4,
+                    "dash": style.dash,
+                },
+                marker={"symbol": style.symbol if is_last else f"{style.symbol}-open"},
+                hovertemplate=f"layer %{{x}}, epoch {int(epoch)}: %{{y:.4g}}",
+                **place,
+            )
 
 
 def _layers(table: pd.DataFrame) -> pd.DataFrame:
     """The quantities of layers, by their place, layer and name."""
     parts = table["quantity"].str.extract(r"^layer\.(\d+)\.(.+)\.([a-z_]+)$")
     parts.columns = pd.Index(["place", "layer", "name"])
-    found = pd.concat([table[["epoch", "value"]], parts], axis=1).dropna(subset=["place"])
-    return found.assign(place=found["place"].astype(int))
+    layers = pd.concat([table[["epoch", "value"]], parts], axis=1).dropna(subset=["place"])
+    return layers.assign(place=layers["place"].astype(int))
 
 
 SHARPNESS, LIMIT = "scaled_sharpness", "stability_limit"
@@ -186,8 +192,8 @@ def stability_ratios(run_data: RunData) -> pd.DataFrame:
     wide["ratio"] = wide[SHARPNESS] / wide[LIMIT]
     labels = run_data.trials.drop_duplicates("number").set_index("number")["label"]
     wide["label"] = wide["trial"].map(labels)
-    found = wide[(wide["ratio"] > 0) & wide["label"].notna()]
-    return found[["label", "trial", "epoch", "ratio"]]
+    positive = wide[(wide["ratio"] > 0) & wide["label"].notna()]
+    return positive[["label", "trial", "epoch", "ratio"]]
 
 
 def stability_figure(run_data: RunData) -> Figure | None:
@@ -200,28 +206,28 @@ def stability_figure(run_data: RunData) -> Figure | None:
     labels = [label for label in run_data.labels if (ratios["label"] == label).any()]
     if not labels:
         return None
-    plot, said = go.Figure(), []
+    plot, medians = go.Figure(), []
     axis = axis_around([*ratios["ratio"], 1.0])
     for label in labels:
-        own = ratios[ratios["label"] == label]
-        last = own["epoch"] == own.groupby("trial")["epoch"].transform("max")
-        for is_last, rows in ((False, own[~last]), (True, own[last])):
+        of_label = ratios[ratios["label"] == label]
+        last = of_label["epoch"] == of_label.groupby("trial")["epoch"].transform("max")
+        for is_last, rows in ((False, of_label[~last]), (True, of_label[last])):
             _draw(plot, run_data, label, clipped(rows["ratio"], axis), rows, is_last=is_last)
-        said.append(f"{label} {number(float(own[last]['ratio'].median()), 3)}")
+        medians.append(f"{label} {number(float(of_label[last]['ratio'].median()), 3)}")
     plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"})
     plot.update_xaxes(title="η·λmax / limit", **axis)
     plot.update_yaxes(categoryorder="array", categoryarray=labels[::-1])
     missing = [label for label in run_data.labels if label not in labels]
     return Figure(
         "stability",
-        "The edge of stability in the diagnosed trials: η·λmax over the largest value at which "
-        "the optimizer, held as it was, is stable on a quadratic, dotted at 1. For optimizers "
-        "that divide by a matrix P, as Adam does by the root of its second moments, λmax is that "
-        "of P⁻¹H; before their first step it is not known. Filled: the last measured epoch of a "
-        "trial; open: earlier ones."
-        + (f" No limit is known of {listed(missing)}: see the findings." if missing else ""),
+        "The edge of stability in the diagnosed trials: η·λmax divided by the largest value at "
+        "which the optimizer, in the state it had, is stable on a quadratic (dotted line at 1). "
+        "For optimizers that divide by a matrix P, as Adam does by the root of its second "
+        "moments, λmax is that of P⁻¹H, which is unknown before their first step. Filled: the "
+        "last measured epoch of a trial; open: earlier ones."
+        + (f" No limit is known for {listed(missing)}: see the findings." if missing else ""),
         f"Dot chart of η·λmax over its limit, logarithmic scale; medians at the end: "
-        f"{listed(said)}.",
+        f"{listed(medians)}.",
         finished(plot, 140 + 24 * len(labels), showlegend=False),
     )
 
@@ -230,14 +236,14 @@ def _draw(
     plot: go.Figure,
     run_data: RunData,
     label: str,
-    places: object,
+    positions: object,
     rows: pd.DataFrame,
     *,
     is_last: bool,
 ) -> None:
     style = run_data.styles[label]
     plot.add_scatter(
-        x=places,
+        x=positions,
         y=[label] * len(rows),
         mode="markers",
         marker={

@@ -3,6 +3,7 @@
 import math
 import re
 
+from benchmark.metrics import reported_metric
 from benchmark.statistics import Interval
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -61,9 +62,12 @@ def words(name: str) -> str:
         name: for instance ``"validation_loss"``.
 
     Example:
-        >>> words("validation_loss")
-        'validation loss'
+        >>> words("validation_loss"), words("test_mean_absolute_error")
+        ('validation loss', 'test mean absolute error')
     """
+    metric = reported_metric(name)
+    if metric:
+        return f"{name.partition('_')[0]} {metric.title}"
     return name.replace("_", " ")
 
 
@@ -78,9 +82,9 @@ def typeset(sentence: str) -> str:
         'λmax = −0.5 ± 3 × 10⁻¹³ (zero: |λ| ≤ 10⁻⁵, 10⁶ at most).'
     """
 
-    def power(found: "re.Match[str]") -> str:
-        raised = f"10{str(int(found[2])).translate(_SUPERSCRIPTS)}"
-        return raised if found[1] == "1" else f"{found[1]} × {raised}"
+    def power(match: "re.Match[str]") -> str:
+        raised = f"10{str(int(match[2])).translate(_SUPERSCRIPTS)}"
+        return raised if match[1] == "1" else f"{match[1]} × {raised}"
 
     text = sentence.replace("λ_max", "λmax").replace("λ_min", "λmin")
     text = re.sub(r"(\d+(?:\.\d+)?)e([+-]\d+)\b", power, text)
@@ -129,3 +133,13 @@ def counted(count: int, noun: str) -> str:
         ('1 trial', '0 replicates')
     """
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def capitalized(text: str) -> str:
+    """Return a text with its first letter large, the others as they are.
+
+    Example:
+        >>> capitalized("the bound of κ in SGD")
+        'The bound of κ in SGD'
+    """
+    return f"{text[:1].upper()}{text[1:]}"

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from benchmark.report.axes import LOOKS, ObjectiveAxis, draw_points
 from benchmark.report.formatting import listed, number, words
+from benchmark.report.panels import Panel, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import INK, finished, height_with, scale_of
+from benchmark.report.theme import INK, finished, scale_of
 from benchmark.statistics import importance_of
 
 MOST_AXES = 7
@@ -62,10 +63,10 @@ def parallel_coordinates(run_data: RunData) -> Figure | None:
     )
     return Figure(
         "parallel-coordinates",
-        "Every trial of the search as a line over the searched hyperparameters, on their own "
-        "scales; the brighter, the better. Drag along an axis to keep the trials that pass there. "
-        "A dash at the foot of an axis: the optimizer has no such hyperparameter. A trial without "
-        f"a finite objective counts as the worst finite one.{left_out}",
+        "Every trial of the search as a line over the searched hyperparameters, each on its own "
+        "scale; brighter is better. Drag along an axis to keep the trials that pass there. A dash "
+        "at the foot of an axis means that the optimizer has no such hyperparameter. A trial "
+        f"without a finite objective counts as the worst finite one.{left_out}",
         f"Parallel coordinates of {len(run_data.search)} trials over "
         f"{listed(names)} and {words(run_data.objective)}.",
         finished(
@@ -78,14 +79,14 @@ def parallel_coordinates(run_data: RunData) -> Figure | None:
 
 
 def _axes(run_data: RunData) -> tuple[list[str], str]:
-    """The hyperparameters that find room, those of most labels first, and a word on the others."""
+    """The hyperparameters that have an axis, and a sentence on the others."""
     every = run_data.all_searched()
     searched = [run_data.searched(label) for label in run_data.labels]
-    shared = {name: sum(name in own for own in searched) for name in every}
+    shared = {name: sum(name in names_of_label for names_of_label in searched) for name in every}
     first = sorted(every, key=lambda name: -shared[name])[:MOST_AXES]
     names = [name for name in every if name in first]
     left = [name for name in every if name not in first]
-    return names, f" Without an axis, for want of room: {listed(left)}." if left else ""
+    return names, f" Left out for lack of space: {listed(left)}." if left else ""
 
 
 def _dimension(values: "pd.Series[Any]", name: str, is_log: bool) -> dict[str, Any]:
@@ -96,21 +97,21 @@ def _dimension(values: "pd.Series[Any]", name: str, is_log: bool) -> dict[str, A
         present = np.zeros(1)
     ticks = _ticks(present, is_log)
     scaled = np.log10(numbers) if is_log else numbers
-    places = np.log10(ticks) if is_log else ticks
+    positions = np.log10(ticks) if is_log else ticks
     ends = np.log10(present[[0, -1]]) if is_log else present[[0, -1]]
-    low, high = float(min(ends[0], places[0])), float(max(ends[1], places[-1]))
+    low, high = float(min(ends[0], positions[0])), float(max(ends[1], positions[-1]))
     text = [number(float(tick), 3) for tick in ticks]
     if not np.isfinite(numbers).all():
         low -= 0.12 * (high - low or 1.0)
         scaled = np.where(np.isfinite(numbers), scaled, low)
-        places, text = np.concatenate([[low], places]), ["–", *text]
+        positions, text = np.concatenate([[low], positions]), ["–", *text]
     if low == high:
         low, high = low - 0.5, high + 0.5
     return {
         "label": name,
         "values": scaled,
         "range": [low, high],
-        "tickvals": places,
+        "tickvals": positions,
         "ticktext": text,
     }
 
@@ -124,7 +125,7 @@ def _ticks(present: "np.ndarray[Any, Any]", is_log: bool) -> "np.ndarray[Any, An
     return np.linspace(present[0], present[-1], 5)
 
 
-def importances(run_data: RunData) -> tuple[Figure | None, list[str]]:
+def importances(run_data: RunData) -> list[Figure | str]:
     """Draw the importance of each searched hyperparameter.
 
     Args:
@@ -133,14 +134,14 @@ def importances(run_data: RunData) -> tuple[Figure | None, list[str]]:
     Returns:
         The figure, if any label has enough trials, and why the other labels are missing.
     """
-    found = {
+    by_label = {
         label: importance_of(run_data.trials, label, run_data.spaces[label])
         for label in run_data.labels
     }
-    missing = _missing({label: item.reason for label, item in found.items() if item.reason})
-    shown = {label: item for label, item in found.items() if item.values}
+    missing = _missing({label: item.reason for label, item in by_label.items() if item.reason})
+    shown = {label: item for label, item in by_label.items() if item.values}
     if not shown:
-        return None, missing
+        return [*missing]
     plot, ends = go.Figure(), []
     for label, item in shown.items():
         names = list(item.values)[::-1]
@@ -160,12 +161,12 @@ def importances(run_data: RunData) -> tuple[Figure | None, list[str]]:
     methods = listed([f"{label}: {item.method}" for label, item in shown.items()])
     figure = Figure(
         "importance",
-        "The share of each searched hyperparameter in telling the better trials from the others, "
-        f"within the space searched ({methods}). Shares are rough below some fifty trials.",
+        "How much each searched hyperparameter decides which trials are better, within the space "
+        f"searched ({methods}). The shares are rough with fewer than about fifty trials.",
         f"Bar chart of hyperparameter importance: {listed(ends)}.",
         finished(plot, height, barmode="group", bargap=0.3),
     )
-    return figure, missing
+    return [figure, *missing]
 
 
 def _missing(reasons: Mapping[str, str]) -> list[str]:
@@ -184,8 +185,6 @@ def learning_rate_slice(run_data: RunData) -> Figure | None:
     """
     if "learning_rate" not in run_data.all_searched() or not len(run_data.search):
         return None
-    plot = make_subplots(rows=1, cols=1)
-    _draw_slices(plot, run_data, ["learning_rate"], columns=1)
     best = [
         f"{row.label} {number(row.configuration['learning_rate'])}"
         for row in run_data.summaries
@@ -197,7 +196,7 @@ def learning_rate_slice(run_data: RunData) -> Figure | None:
         f"{words(run_data.objective).capitalize()} of every trial of the search by its learning "
         f"rate. {LOOKS}",
         f"Scatter chart of {words(run_data.objective)} by learning rate.{shown}",
-        finished(plot, height_with(420, run_data.labels)),
+        small_multiples(_slices(run_data, ["learning_rate"]), 1, height=336),
     )
 
 
@@ -210,16 +209,6 @@ def other_slices(run_data: RunData) -> Figure | None:
     names = [name for name in run_data.all_searched() if name != "learning_rate"]
     if not names or not len(run_data.search):
         return None
-    columns = min(2, len(names))
-    rows = math.ceil(len(names) / columns)
-    plot = make_subplots(
-        rows=rows,
-        cols=columns,
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        vertical_spacing=0.3 / rows,
-    )
-    _draw_slices(plot, run_data, names, columns)
     has_first = "learning_rate" in run_data.all_searched()
     others, end = ("other ", ", ") if has_first else ("", ". ")
     drawn = "drawn as above. " if has_first else f"{LOOKS} "
@@ -228,25 +217,21 @@ def other_slices(run_data: RunData) -> Figure | None:
         f"{words(run_data.objective).capitalize()} by the {others}searched hyperparameters{end}"
         f"{drawn}The other dimensions vary from point to point.",
         f"Scatter charts of {words(run_data.objective)} by {listed(names)}.",
-        finished(plot, 60 + 270 * rows),
-        wide=columns > 1,
+        small_multiples(_slices(run_data, names), 2, height=200, shares_y=True),
+        wide=len(names) > 1,
     )
 
 
-def _draw_slices(plot: go.Figure, run_data: RunData, names: list[str], columns: int) -> None:
+def _slices(run_data: RunData, names: list[str]) -> list[Panel]:
+    """The trials of the search by each of some hyperparameters."""
     axis = ObjectiveAxis.of(run_data.search["objective"], run_data.direction)
-    named: set[str] = set()
-    for index, name in enumerate(names):
-        place = {"row": index // columns + 1, "col": index % columns + 1}
-        plot.update_xaxes(title=name, **run_data.hyperparameter_axis(name), **place)
-        title = words(run_data.objective) if place["col"] == 1 else None
-        plot.update_yaxes(title=title, **axis.layout, **place)
-        axis.draw_shelf(plot, place)
-        for label in run_data.labels:
-            own = run_data.search[run_data.search["label"] == label]
-            style = run_data.styles[label]
-            first = label not in named and bool(own[f"hp.{name}"].notna().any())
-            named |= {label} if first else set()
-            draw_points(
-                plot, own, f"hp.{name}", label, style=style, axis=axis, place=place, legend=first
-            )
+    return [
+        Panel(
+            partial(
+                draw_points, rows=run_data.search, column=f"hp.{name}", run_data=run_data, axis=axis
+            ),
+            x={"title": name, **run_data.hyperparameter_axis(name)},
+            y={"title": words(run_data.objective), **axis.layout},
+        )
+        for name in names
+    ]

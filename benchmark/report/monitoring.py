@@ -1,18 +1,21 @@
 """The curvature monitored in every trial of the search: as one table, and against the objective."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from plotly.subplots import make_subplots
+import plotly.graph_objects as go
 
 from benchmark.curvature.stability import limit_without_state
-from benchmark.report.axes import LOOKS, ObjectiveAxis, draw_points
-from benchmark.report.formatting import counted, listed, number, words
+from benchmark.report.axes import LOOKS, ObjectiveAxis, axis_around, clipped, draw_points
+from benchmark.report.formatting import capitalized, counted, listed, number, words
+from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import INK, axis_of, finished, height_with
+from benchmark.report.theme import INK
+from benchmark.trial import Status
 
 PREFIX = "probe_"
 SHARPNESS, KAPPA = "lambda_max", "condition_number_lower_bound"
@@ -21,15 +24,10 @@ FACTS = ("label", "phase", "status", "objective", "direction")
 """What the rows say of their trials."""
 NAMED_LABELS = 4
 """Up to this number of labels, a caption counts each by itself."""
-BEYOND = 100.0
-"""An axis leaves out what lies further than this factor beyond nine tenths of its values."""
-LEAST_SPAN = 4.0
-"""The least factor between the ends of an axis."""
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def monitoring_table(run_data: RunData) -> pd.DataFrame:
-    """Return what was followed on the probe, a row a trial of the search and epoch.
+    """Return what was monitored on the probe, a row a trial of the search and epoch.
 
     Args:
         run_data: the run.
@@ -39,7 +37,7 @@ def monitoring_table(run_data: RunData) -> pd.DataFrame:
         ``lambda_max``, ``condition_number_lower_bound``, ``scaled_sharpness`` and
         ``relative_sharpness``: η·λmax, that of the loss without penalties, over the stability
         limit of the optimizer where its hyperparameters give it. A quantity is NaN where it is
-        not known; there is no row where nothing was followed.
+        not known; there is no row where nothing was monitored.
     """
     names = [SHARPNESS, KAPPA, SCALED]
     measured = run_data.run.curvature
@@ -65,7 +63,7 @@ def _limit(trial: "pd.Series[Any]") -> float:
         if str(name).startswith("hp.") and not pd.isna(value)
     }
     try:
-        # Others have one of their preconditioned Hessian, which is not followed, or none.
+        # Others have a limit of their preconditioned Hessian, which is not monitored, or none.
         limit = limit_without_state(str(trial["optimizer"]), numbers)
     except KeyError:
         return math.nan
@@ -82,37 +80,8 @@ def known(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table[table[name] > 0]
 
 
-def axis_around(values: Any) -> dict[str, Any]:
-    """Return a logarithmic axis that lone values far from all others do not stretch.
-
-    Args:
-        values: positive numbers, at least one.
-
-    Example:
-        >>> axis_around([1.0] * 30 + [10.0] * 30 + [1e-13])["ticktext"][0]
-        '0.01'
-    """
-    numbers = np.asarray(values, dtype=float)
-    low, high = np.quantile(numbers, [0.05, 0.95])
-    ends = [max(numbers.min(), low / BEYOND), min(numbers.max(), high * BEYOND)]
-    # Rounding of float32 would fill an axis on which nothing changes.
-    missing = max(1.0, LEAST_SPAN / (ends[1] / ends[0])) ** 0.5
-    return axis_of([ends[0] / missing, ends[1] * missing], "log")
-
-
-def clipped(values: Any, axis: dict[str, Any]) -> Array:
-    """Return values on an axis, those beyond its ends at them.
-
-    Args:
-        values: positive numbers.
-        axis: what :func:`axis_around` returned.
-    """
-    low, high = (10.0**end for end in axis["range"])
-    return np.clip(np.asarray(values, dtype=float), low * 1.02, high / 1.02)
-
-
 def counts(table: pd.DataFrame, labels: list[str]) -> str:
-    """Say how many trials there are, and how many of them did not run to their end.
+    """Return how many trials there are, and how many did not run to their end, in words.
 
     Args:
         table: what :func:`monitoring_table` returned, or some of its rows.
@@ -130,9 +99,9 @@ def counts(table: pd.DataFrame, labels: list[str]) -> str:
         return f"{_counted(trials)} of {len(present)} optimizers{_ended(trials)}"
     return listed(
         [
-            f"{_counted(own)} of {label}{_ended(own)}"
+            f"{_counted(of_label)} of {label}{_ended(of_label)}"
             for label in present
-            for own in [trials[trials["label"] == label]]
+            for of_label in [trials[trials["label"] == label]]
         ]
     )
 
@@ -142,16 +111,17 @@ def _counted(trials: pd.DataFrame) -> str:
 
 
 def _ended(trials: pd.DataFrame) -> str:
-    found = [
-        f"{count} {status}"
-        for status in ("pruned", "diverged", "failed", "interrupted")
+    counts = [
+        f"{count} {words(status)}"
+        for status in Status
+        if status.is_final and not status.is_usable
         if (count := int((trials["status"] == status).sum()))
     ]
-    return f" ({', '.join(found)})" if found else ""
+    return f" ({', '.join(counts)})" if counts else ""
 
 
 def probe_words(run_data: RunData) -> str:
-    """Say of which loss the curvature was followed.
+    """Return in words the loss whose curvature was monitored.
 
     Args:
         run_data: the run.
@@ -170,48 +140,49 @@ TITLES = {
 }
 
 
-def monitoring_outcome(run_data: RunData, table: pd.DataFrame) -> Figure | None:
+def monitoring_outcome(run_data: RunData) -> Figure | None:
     """Draw the objective by sharpness, by κ's bound, and by the distance to the edge of stability.
 
     Args:
         run_data: the run.
-        table: what :func:`~benchmark.report.monitoring.monitoring_table` returned.
     """
-    points = outcome_points(table)
+    points = outcome_points(monitoring_table(run_data))
     names = [name for name in TITLES if points[name].notna().any()]
     if not names:
         return None
-    plot = make_subplots(
-        rows=1, cols=len(names), shared_yaxes=True, horizontal_spacing=0.12 / len(names)
-    )
     objective = ObjectiveAxis.of(points["objective"], run_data.direction)
-    for column, name in enumerate(names, start=1):
-        place = {"row": 1, "col": column}
-        axis = axis_around([*points[name].dropna(), *([1.0] if name == RELATIVE else [])])
-        plot.update_xaxes(title=TITLES[name], **_sparse(axis), **place)
-        title = words(run_data.objective) if column == 1 else None
-        plot.update_yaxes(title=title, **objective.layout, **place)
-        objective.draw_shelf(plot, place)
-        for label in run_data.labels:
-            own = points[points["label"] == label]
-            own = own.assign(**{name: clipped(own[name], axis)})
-            style, first = run_data.styles[label], column == 1
-            draw_points(
-                plot, own, name, label, style=style, axis=objective, place=place, legend=first
-            )
-        if name == RELATIVE:
-            plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"}, **place)
     return Figure(
         "monitored-outcome",
         f"{words(run_data.objective).capitalize()} of every trial of the search by its curvature: "
         f"what the settings that converge have in common. {_panels(names)} λmax and κ are lower "
-        f"bounds, {probe_words(run_data)}; of a trial that diverged they are from before it did. "
-        "What lies far beyond all others stands at the edge. "
-        f"{_capital(counts(points, run_data.labels))}. {LOOKS}",
+        f"bounds, {probe_words(run_data)}; those of a diverged trial are from before it diverged. "
+        "Values far beyond all others are drawn at the edge. "
+        f"{capitalized(counts(points, run_data.labels))}. {LOOKS}",
         f"Scatter charts of {words(run_data.objective)} by "
         f"{listed([TITLES[name] for name in names])}.",
-        finished(plot, height_with(420, run_data.labels)),
+        small_multiples(
+            [_panel(run_data, points, name, objective) for name in names],
+            len(names),
+            height=336,
+            shares_y=True,
+        ),
         wide=len(names) > 1,
+    )
+
+
+def _panel(run_data: RunData, points: pd.DataFrame, name: str, objective: ObjectiveAxis) -> Panel:
+    axis = axis_around([*points[name].dropna(), *([1.0] if name == RELATIVE else [])])
+    rows = points.assign(**{name: clipped(points[name], axis)})
+    draw = partial(draw_points, rows=rows, column=name, run_data=run_data, axis=objective)
+
+    def draw_with_edge(plot: go.Figure, place: Place) -> None:
+        draw(plot, place)
+        plot.add_vline(x=1.0, line={"color": INK, "width": 1.4, "dash": "dot"}, **place)
+
+    return Panel(
+        draw_with_edge if name == RELATIVE else draw,
+        x={"title": TITLES[name], **_sparse(axis)},
+        y={"title": words(run_data.objective), **objective.layout},
     )
 
 
@@ -219,24 +190,24 @@ def outcome_points(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row a trial: its last λmax and κ's bound, and its largest η·λmax over the limit.
 
     Args:
-        table: what :func:`~benchmark.report.monitoring.monitoring_table` returned.
+        table: what :func:`monitoring_table` returned.
     """
-    own = table.sort_values("epoch")
-    trials = own.groupby("trial").tail(1).set_index("trial")
+    table = table.sort_values("epoch")
+    trials = table.groupby("trial").tail(1).set_index("trial")
     trials = trials[list(FACTS)].copy()
     for name in TITLES:
-        seen = known(own, name).groupby("trial")[name]
-        trials[name] = seen.max() if name == RELATIVE else seen.last()
+        values = known(table, name).groupby("trial")[name]
+        trials[name] = values.max() if name == RELATIVE else values.last()
     return trials.reset_index().assign(number=lambda rows: rows["trial"])
 
 
 def _panels(names: list[str]) -> str:
-    said = {
+    meanings = {
         SHARPNESS: "the sharpness where a trial was last measured",
         KAPPA: "the bound of κ there",
         RELATIVE: "the nearest it came to the edge of stability, dotted at 1",
     }
-    return f"{_capital(listed([said[name] for name in names]))}."
+    return f"{capitalized(listed([meanings[name] for name in names]))}."
 
 
 def _sparse(axis: dict[str, Any]) -> dict[str, Any]:
@@ -250,7 +221,3 @@ def _sparse(axis: dict[str, Any]) -> dict[str, Any]:
         "ticktext": [number(value) for value in ticks],
         "tickangle": 0,
     }
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"

@@ -1,36 +1,14 @@
 """The report as one HTML page that opens offline, and its figures one by one."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import pandas as pd
 from plotly.offline import get_plotlyjs
 
-from benchmark.report.convergence import best_by_budget, convergence, target_reached
-from benchmark.report.curvature import (
-    DRAWN,
-    curvature_by_epoch,
-    curvature_rows,
-    followed_spectra,
-    shown_curvature,
-    spectrum,
-)
-from benchmark.report.eigenvalues import eigenvalues_by_epoch
-from benchmark.report.findings import finding_table, layer_figure, stability_figure
 from benchmark.report.formatting import words
-from benchmark.report.hyperparameters import (
-    importances,
-    learning_rate_slice,
-    other_slices,
-    parallel_coordinates,
-)
-from benchmark.report.monitoring import monitoring_outcome, monitoring_table
-from benchmark.report.monitoring_figures import monitoring_figures
-from benchmark.report.paths import paths
-from benchmark.report.quantities import quantities_by_epoch
-from benchmark.report.rates import rate_figure, rate_table, rates
 from benchmark.report.rendering import Figure, Table, render
 from benchmark.report.run_data import RunData
 from benchmark.report.sentences import answer, caveats
@@ -43,30 +21,74 @@ from benchmark.report.tables import (
     problem_rows,
 )
 from benchmark.results.files import subfolder, write_text
+from benchmark.statistics import COUNTED
 
 MOST_PAIRS = 15
 """Comparisons beyond this number are folded away, except those of the label that came first."""
 
+ALWAYS = ("diverged", "pruned")
+"""The statuses whose column stands in the main table even where no trial has them."""
+
+Item = Figure | Table | str
+"""What a section consists of; a string is a sentence."""
+
+SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "rates": ("Rates of convergence", ("rates:rate_table", "rates:rate_figure")),
+    "convergence": ("Convergence", ("convergence:convergence",)),
+    "paths": ("Paths", ("paths:paths",)),
+    "learning-rate": ("Learning rate", ("hyperparameters:learning_rate_slice",)),
+    "search-space": (
+        "The search space",
+        ("hyperparameters:parallel_coordinates", "hyperparameters:other_slices"),
+    ),
+    "importance": ("Which hyperparameters mattered", ("hyperparameters:importances",)),
+    "budget": (
+        "Results by budget",
+        ("convergence:best_by_budget", "convergence:target_reached"),
+    ),
+    "curvature-of-trials": (
+        "Curvature in every trial",
+        ("monitoring_figures:monitoring_figures", "monitoring:monitoring_outcome"),
+    ),
+    "curvature": (
+        "Curvature",
+        (
+            "curvature:curvature_table",
+            "curvature:curvature_by_epoch",
+            "spectra:eigenvalues_of_trials",
+            "spectra:histograms",
+            "findings:stability_figure",
+            "findings:layer_figure",
+            "curvature:quantities_of_trials",
+            "findings:finding_table",
+        ),
+    ),
+}
+"""The sections of the page in their order: title, and the functions that make what they show.
+
+``"module:function"`` names a function of a module in this package. It takes a :class:`RunData` and
+returns a figure, a table or a sentence, a list of them, or None where the run has no such thing.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A headed part of the page with figures.
+    """A headed part of the page.
 
     Args:
-        identifier: what links point to.
+        identifier: the target of links.
         title: its heading.
-        figures: its figures.
-        notes: sentences below them.
-        tables: its tables, above the figures.
-        closing: those below.
+        items: its figures, tables and sentences, in their order.
     """
 
     identifier: str
     title: str
-    figures: list[Figure]
-    notes: list[str]
-    tables: list[Table] = field(default_factory=list)
-    closing: list[Table] = field(default_factory=list)
+    items: tuple[Item, ...]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures among its items."""
+        return [item for item in self.items if isinstance(item, Figure)]
 
 
 def write_report(run_path: str | Path) -> Path:
@@ -103,78 +125,25 @@ def write_report(run_path: str | Path) -> Path:
 
 
 def _sections(run_data: RunData) -> list[Section]:
-    metrics = dict.fromkeys([run_data.objective, "validation_loss", "train_loss"])
-    importance, missing = importances(run_data)
-    curvature = shown_curvature(run_data)
-    monitored = monitoring_table(run_data)
-    found_rates = rates(run_data)
-    tables, closing = {"rates": [rate_table(found_rates)]}, {"curvature": [finding_table(run_data)]}
-    sections = [
-        ("rates", "Rates of convergence", [rate_figure(run_data, found_rates)], []),
-        ("convergence", "Convergence", [convergence(run_data, name) for name in metrics], []),
-        ("paths", "Paths", [paths(run_data)], []),
-        ("learning-rate", "Learning rate", [learning_rate_slice(run_data)], []),
-        (
-            "search-space",
-            "The search space",
-            [parallel_coordinates(run_data), other_slices(run_data)],
-            [],
-        ),
-        ("importance", "Which hyperparameters mattered", [importance], missing),
-        (
-            "budget",
-            "Results by budget",
-            [best_by_budget(run_data), target_reached(run_data)],
-            [],
-        ),
-        (
-            "curvature-of-trials",
-            "Curvature in every trial",
-            [*monitoring_figures(run_data, monitored), monitoring_outcome(run_data, monitored)],
-            [],
-        ),
-        (
-            "curvature",
-            "Curvature",
-            _of_shown_trials(run_data, curvature),
-            [],
-        ),
-    ]
-    drawn = [
-        Section(
-            identifier,
-            title,
-            [item for item in figures if item is not None],
-            notes,
-            *(
-                [item for item in found.get(identifier, ()) if item is not None]
-                for found in (tables, closing)
-            ),
-        )
-        for identifier, title, figures, notes in sections
-    ]
-    has_table = len(curvature) > 0
-    return [
-        section
-        for section in drawn
-        if section.figures
-        or section.notes
-        or section.tables
-        or section.closing
-        or (section.identifier == "curvature" and has_table)
-    ]
+    """The sections that have something to show."""
+    sections = []
+    for identifier, (title, targets) in SECTIONS.items():
+        items = [item for target in targets for item in _items(_part(target)(run_data))]
+        if items:
+            sections.append(Section(identifier, title, tuple(items)))
+    return sections
 
 
-def _of_shown_trials(run_data: RunData, curvature: pd.DataFrame) -> list[Figure | None]:
-    """The figures of the trials whose curvature was diagnosed."""
-    return [
-        curvature_by_epoch(run_data, curvature),
-        eigenvalues_by_epoch(followed_spectra(run_data), run_data.styles),
-        spectrum(run_data),
-        stability_figure(run_data),
-        layer_figure(run_data),
-        quantities_by_epoch(curvature, run_data.styles, DRAWN),
-    ]
+def _part(target: str) -> Callable[[RunData], Item | Sequence[Item] | None]:
+    module, _, function = target.partition(":")
+    part = getattr(import_module(f"benchmark.report.{module}"), function)
+    return cast("Callable[[RunData], Item | Sequence[Item] | None]", part)
+
+
+def _items(made: Item | Sequence[Item] | None) -> Sequence[Item]:
+    if made is None:
+        return ()
+    return (made,) if isinstance(made, Figure | Table | str) else made
 
 
 def _words(run_data: RunData) -> dict[str, Any]:
@@ -186,13 +155,16 @@ def _words(run_data: RunData) -> dict[str, Any]:
         "comparisons": comparison_rows(run_data),
         "no_comparison": no_comparison(run_data),
         "most_pairs": MOST_PAIRS,
-        "curvature": curvature_rows(shown_curvature(run_data)),
         "environment": environment_rows(run_data.run.environment),
         "problem": problem_rows(run_data),
         "objective": words(run_data.objective),
         "test": words(run_data.compared_name) if run_data.compared != "objective" else "",
         "compared": words(run_data.compared_name),
-        "any_failed": any(row.counts.get("failed") for row in run_data.summaries),
+        "statuses": [
+            status
+            for status in COUNTED
+            if status in ALWAYS or any(row.counts.get(status) for row in run_data.summaries)
+        ],
         "better": "lower" if run_data.direction == "minimize" else "higher",
     }
 

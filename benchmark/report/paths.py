@@ -1,4 +1,4 @@
-"""The figure of the ways that optimizers take on a surface: problems of two dimensions."""
+"""The paths of optimizers on a surface: the figure of problems of two dimensions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from benchmark.problems.surfaces import Surface, surface
 from benchmark.report.formatting import listed, number, words
+from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import INK, Style, axis_of, finished
+from benchmark.report.theme import INK, Style, axis_of
 from benchmark.statistics import best_of
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -23,10 +23,6 @@ MARKED = 60
 """The most points of a path that get a marker each."""
 MOST_PANELS = 3
 SYMBOLS = {"condition_number": "κ"}
-ABOVE_TITLES = {
-    "margin": {"l": 56, "r": 16, "t": 92, "b": 48},
-    "legend": {"orientation": "h", "x": 0, "y": 1.08, "xanchor": "left", "yanchor": "bottom"},
-}
 LONGEST = 1.6
 """The most that one side of a single picture is longer than the other; several are square."""
 BEYOND = 1.5
@@ -34,18 +30,18 @@ BEYOND = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Panel:
-    """One problem with the paths through it.
+class Picture:
+    """One problem with the paths on it.
 
     Args:
-        title: the options that tell it from the other panels; empty where there is one.
-        drawn: the problem.
-        ways: by label the points of its best trial, shape (epochs, 2).
+        title: the options that tell it from the other problems; empty where there is one.
+        surface: the problem.
+        paths: by label the points of its best trial, shape (epochs, 2).
     """
 
     title: str
-    drawn: Surface
-    ways: dict[str, Array]
+    surface: Surface
+    paths: dict[str, Array]
 
 
 def paths(run_data: RunData) -> Figure | None:
@@ -57,15 +53,11 @@ def paths(run_data: RunData) -> Figure | None:
     Args:
         run_data: the run; nothing is drawn where its problem is no surface.
     """
-    panels = _panels(run_data)
-    if not panels:
+    pictures = _pictures(run_data)
+    if not pictures:
         return None
-    count = len(panels)
-    titles = [panel.title for panel in panels] if count > 1 else None
-    plot = make_subplots(rows=1, cols=count, subplot_titles=titles, horizontal_spacing=0.3 / count)
-    plot.update_annotations(font_size=13)
-    for column, panel in enumerate(panels, start=1):
-        _add_panel(plot, run_data, panel, column, 1.0 if count > 1 else LONGEST)
+    count = len(pictures)
+    longest = 1.0 if count > 1 else LONGEST
     beside = "" if count == 1 else f" {count} problems, side by side."
     return Figure(
         "paths",
@@ -73,14 +65,16 @@ def paths(run_data: RunData) -> Figure | None:
         f"marker is its end.{beside} Contour lines are evenly spaced in the logarithm of the "
         "height above the minimum.",
         "Contour plot with one path for each optimizer. They end: "
-        + "; ".join(_ends(panel) for panel in panels)
+        + "; ".join(_ends(picture) for picture in pictures)
         + ".",
-        finished(plot, 520, **(ABOVE_TITLES if count > 1 else {})),
+        small_multiples(
+            [_panel(run_data, picture, longest) for picture in pictures], count, height=400
+        ),
         wide=count > 1,
     )
 
 
-def _panels(run_data: RunData) -> list[Panel]:
+def _pictures(run_data: RunData) -> list[Picture]:
     problem = run_data.study.problem
     if not problem.function:
         return []
@@ -91,48 +85,52 @@ def _panels(run_data: RunData) -> list[Panel]:
     if swept:
         variants = trials[columns].drop_duplicates().sort_values(columns)
         rows = [row for _, row in variants.iterrows()]
-    found = []
+    pictures = []
     for row in rows[:MOST_PANELS]:
-        own, options = trials, dict(problem.options)
+        of_problem, options = trials, dict(problem.options)
         if row is not None:
-            own = trials[(trials[columns] == row).all(axis=1)]
+            of_problem = trials[(trials[columns] == row).all(axis=1)]
             options |= {name: float(row[f"problem.{name}"]) for name in swept}
         drawn = surface(problem.function, options)
-        ways = {label: _path(run_data, own, label) for label in run_data.labels}
-        ways = {label: path for label, path in ways.items() if len(path)}
+        by_label = {label: _path(run_data, of_problem, label) for label in run_data.labels}
+        by_label = {label: path for label, path in by_label.items() if len(path)}
         title = ", ".join(
             f"{SYMBOLS.get(name, words(name))} = {number(float(options[name]))}" for name in swept
         )
-        if drawn is not None and ways:
-            found.append(Panel(title, drawn, ways))
-    return found
+        if drawn is not None and by_label:
+            pictures.append(Picture(title, drawn, by_label))
+    return pictures
 
 
-def _add_panel(
-    plot: go.Figure, run_data: RunData, panel: Panel, column: int, longest: float
-) -> None:
-    place = {"row": 1, "col": column}
-    box = _box(panel.drawn, list(panel.ways.values()), longest)
-    plot.add_trace(_contour(panel.drawn, box), **place)
-    for label, path in panel.ways.items():
-        is_first = not any(trace.legendgroup == label for trace in plot.data)
-        _add_path(plot, run_data.styles[label], label, path, {**place, "showlegend": is_first})
-    _add_marks(plot, panel.drawn, {**place, "showlegend": column == 1})
-    for update, (low, high), name in zip(
-        (plot.update_xaxes, plot.update_yaxes), box.T, COORDINATES, strict=True
-    ):
-        axis = {**axis_of([low, high], "linear", 0.0), "range": [low, high]}
-        update(title=name.replace("_", " "), constrain="domain", **axis, **place)
-    last = plot.get_subplot(1, column)
-    plot.update_yaxes(scaleanchor=last.xaxis.plotly_name.replace("axis", ""), **place)
+def _panel(run_data: RunData, picture: Picture, longest: float) -> Panel:
+    box = _box(picture.surface, list(picture.paths.values()), longest)
+    across, upwards = (
+        {
+            **axis_of([low, high], "linear", 0.0),
+            "title": name.replace("_", " "),
+            "range": [low, high],
+            "constrain": "domain",
+        }
+        for (low, high), name in zip(box.T, COORDINATES, strict=True)
+    )
+
+    def draw(plot: go.Figure, place: Place) -> None:
+        plot.add_trace(_contour(picture.surface, box), **place)
+        for label, path in picture.paths.items():
+            _add_path(plot, run_data.styles[label], label, path, place)
+        _add_marks(plot, picture.surface, place)
+        horizontal = plot.get_subplot(place["row"], place["col"]).xaxis.plotly_name
+        plot.update_yaxes(scaleanchor=horizontal.replace("axis", ""), **place)
+
+    return Panel(draw, picture.title, across, upwards)
 
 
-def _ends(panel: Panel) -> str:
+def _ends(picture: Picture) -> str:
     ends = [
         f"{label} at ({number(path[-1, 0])}, {number(path[-1, 1])})"
-        for label, path in panel.ways.items()
+        for label, path in picture.paths.items()
     ]
-    return f"{panel.title}: {listed(ends)}" if panel.title else listed(ends)
+    return f"{picture.title}: {listed(ends)}" if picture.title else listed(ends)
 
 
 def _path(run_data: RunData, trials: pd.DataFrame, label: str) -> Array:
@@ -141,19 +139,19 @@ def _path(run_data: RunData, trials: pd.DataFrame, label: str) -> Array:
     if best is None:
         return np.empty((0, 2))
     curves = run_data.run.curves
-    own = curves[(curves["trial"] == best["number"]) & curves["metric"].isin(COORDINATES)]
-    if not len(own):
+    points = curves[(curves["trial"] == best["number"]) & curves["metric"].isin(COORDINATES)]
+    if not len(points):
         return np.empty((0, 2))
-    table = own.pivot_table(index="epoch", columns="metric", values="value")
+    table = points.pivot_table(index="epoch", columns="metric", values="value")
     return table[COORDINATES].dropna().to_numpy(float)
 
 
-def _box(drawn: Surface, ways: list[Array], longest: float) -> Array:
+def _box(drawn: Surface, drawn_paths: list[Array], longest: float) -> Array:
     """Lower and upper corner of the picture: all paths, unless they lead far away."""
     known = np.array([drawn.start, *drawn.minima])
     span = max(float(np.ptp(known, axis=0).max()), 0.5)
     allowed = np.stack([known.min(axis=0) - BEYOND * span, known.max(axis=0) + BEYOND * span])
-    points = np.concatenate([known, *ways])
+    points = np.concatenate([known, *drawn_paths])
     low = np.maximum(points.min(axis=0), allowed[0])
     high = np.minimum(points.max(axis=0), allowed[1])
     margin = np.maximum(0.12 * (high - low), 0.08 * span)
@@ -181,9 +179,7 @@ def _contour(drawn: Surface, box: Array) -> go.Contour:
     )
 
 
-def _add_path(
-    plot: go.Figure, style: Style, label: str, path: Array, place: dict[str, Any]
-) -> None:
+def _add_path(plot: go.Figure, style: Style, label: str, path: Array, place: Place) -> None:
     is_marked = len(path) <= MARKED
     sizes = np.full(len(path), 5 if is_marked else 0)
     sizes[-1] = 11
@@ -201,7 +197,7 @@ def _add_path(
     )
 
 
-def _add_marks(plot: go.Figure, drawn: Surface, place: dict[str, Any]) -> None:
+def _add_marks(plot: go.Figure, drawn: Surface, place: Place) -> None:
     for name, symbol, points in (
         ("start", "x", [drawn.start]),
         ("minimum", "star", list(drawn.minima)),

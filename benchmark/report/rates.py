@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from plotly.subplots import make_subplots
+import plotly.graph_objects as go
 
 from benchmark.problems.theory import METHODS, contraction, theory_settings
 from benchmark.report.formatting import listed, number
@@ -63,20 +63,20 @@ def rates(run_data: RunData) -> list[Rate]:
     Args:
         run_data: the run.
     """
-    own = run_data.search
-    if KAPPA not in own:
+    trials = run_data.search
+    if KAPPA not in trials:
         return []
-    own = own[own["status"].isin(USABLE) & own["optimizer"].isin(list(METHODS))]
+    trials = trials[trials["status"].isin(USABLE) & trials["optimizer"].isin(list(METHODS))]
     losses = run_data.run.curves[run_data.run.curves["metric"] == "train_loss"]
     by_trial = dict(iter(losses.groupby("trial")))
-    found = []
+    measured = []
     for label in run_data.labels:
-        rows = own[own["label"] == label].sort_values(KAPPA, kind="stable")
+        rows = trials[trials["label"] == label].sort_values(KAPPA, kind="stable")
         tuning = _tuning(rows, list(run_data.study.theory(label).values()))
-        found += [
+        measured += [
             _rate(row, by_trial[row["number"]], tuning) for _, row in rows.iterrows() if tuning
         ]
-    return found
+    return measured
 
 
 def _tuning(rows: pd.DataFrame, asked: list[str]) -> str:
@@ -105,7 +105,7 @@ def _rate(row: Any, curve: pd.DataFrame, tuning: str) -> Rate:
     values = curve.sort_values("step")["value"].to_numpy(float)
     # Away from the axes and zero, rounding ends the descent: five decades of distance are sure.
     floor = {} if row["dataset"] == "diagonal_quadratic" else {"smallest": 1e-10 * values[0]}
-    found = measured_contraction(values, **floor)
+    contracted = measured_contraction(values, **floor)
     optimizer, kappa = str(row["optimizer"]), float(row[KAPPA])
     predicted = contraction(optimizer, kappa, tuning)
     return Rate(
@@ -114,51 +114,52 @@ def _rate(row: Any, curve: pd.DataFrame, tuning: str) -> Rate:
         tuning,
         kappa,
         predicted,
-        found.factor,
-        found.first,
-        found.last,
+        contracted.factor,
+        contracted.first,
+        contracted.last,
     )
 
 
-def rate_sentences(found: list[Rate]) -> list[str]:
-    """Say how well the measured contraction agrees with theory, and what κ costs.
+def rate_sentences(measured: list[Rate]) -> list[str]:
+    """Return how well the measured contraction agrees with theory, and what κ costs, in words.
 
     Args:
-        found: what :func:`rates` returned, at least one.
+        measured: what :func:`rates` returned, at least one.
     """
-    worst = max(found, key=lambda rate: abs(rate.deviation))
-    largest = max(rate.kappa for rate in found)
+    worst = max(measured, key=lambda rate: abs(rate.deviation))
+    largest = max(rate.kappa for rate in measured)
     steps = [
         f"{math.log(10) / -math.log(rate.measured):.0f} of {rate.label}"
-        for rate in found
+        for rate in measured
         if rate.kappa == largest and 0 < rate.measured < 1
     ]
     sentences = [
-        f"Over κ from {number(min(rate.kappa for rate in found))} to {number(largest)} the "
+        f"Over κ from {number(min(rate.kappa for rate in measured))} to {number(largest)} the "
         f"measured rate of convergence agrees with theory to within "
         f"{number(100 * abs(worst.deviation), 2)} %; the largest difference is that of "
         f"{worst.label} at κ = {number(worst.kappa)}."
     ]
     if steps:
         sentences.append(
-            f"At κ = {number(largest)}, coming ten times closer to the minimum takes as many steps "
-            f"as these: {listed(steps)}."
+            f"At κ = {number(largest)}, the number of steps that bring the weights ten times "
+            f"closer to the minimum: {listed(steps)}."
         )
     return sentences
 
 
-def rate_table(found: list[Rate]) -> Table | None:
+def rate_table(run_data: RunData) -> Table | None:
     """Return the table of contractions.
 
     Args:
-        found: what :func:`rates` returned.
+        run_data: the run.
     """
-    if not found:
+    measured = rates(run_data)
+    if not measured:
         return None
     return Table(
-        "Contraction ρ: by what a step multiplies the distance to the minimum after the "
-        "transient, predicted by theory and measured from the training loss over the steps named, "
-        "with the growth that double roots add fitted beside it. The difference is that of the "
+        "Contraction ρ: the factor by which a step multiplies the distance to the minimum after "
+        "the transient, predicted by theory and measured from the training loss over the steps "
+        "named; the growth that double roots add is fitted too. The difference is that of the "
         "rate −log ρ; where ρ is predicted to be 0, it is ρ itself.",
         ("optimizer", "settings", "κ", "1 − ρ predicted", "1 − ρ measured", "difference", "steps"),
         [
@@ -171,32 +172,31 @@ def rate_table(found: list[Rate]) -> Table | None:
                 f"{number(100 * rate.deviation, 2)} %",
                 f"{rate.first} to {rate.last}",
             )
-            for rate in found
+            for rate in measured
         ],
     )
 
 
-def rate_figure(run_data: RunData, found: list[Rate]) -> Figure | None:
+def rate_figure(run_data: RunData) -> Figure | None:
     """Draw 1 − ρ over κ, measured on the lines of theory.
 
     Args:
         run_data: the run.
-        found: what :func:`rates` returned.
     """
-    kappas = sorted({rate.kappa for rate in found})
+    measured = rates(run_data)
+    kappas = sorted({rate.kappa for rate in measured})
     if len(kappas) < 2:
         return None
-    plot = make_subplots(rows=1, cols=1)
+    plot, values = go.Figure(), []
     line = np.geomspace(kappas[0], kappas[-1], 200)
-    values = []
     for label in run_data.labels:
-        own = [rate for rate in found if rate.label == label]
-        if not own:
+        of_label = [rate for rate in measured if rate.label == label]
+        if not of_label:
             continue
-        style, optimizer, tuning = run_data.styles[label], own[0].optimizer, own[0].tuning
+        style, optimizer, tuning = run_data.styles[label], of_label[0].optimizer, of_label[0].tuning
         theory = [1 - contraction(optimizer, kappa, tuning) for kappa in line]
-        measured = [1 - rate.measured for rate in own]
-        values += [*theory, *measured]
+        markers = [1 - rate.measured for rate in of_label]
+        values += [*theory, *markers]
         plot.add_scatter(
             x=line,
             y=theory,
@@ -207,8 +207,8 @@ def rate_figure(run_data: RunData, found: list[Rate]) -> Figure | None:
             hoverinfo="skip",
         )
         plot.add_scatter(
-            x=[rate.kappa for rate in own],
-            y=measured,
+            x=[rate.kappa for rate in of_label],
+            y=markers,
             name=f"{label}, measured",
             legendgroup=label,
             mode="markers",
@@ -217,13 +217,13 @@ def rate_figure(run_data: RunData, found: list[Rate]) -> Figure | None:
         )
     plot.update_xaxes(title="condition number κ", **axis_of(kappas, "log"))
     plot.update_yaxes(title="1 − ρ", **axis_of(values, "log"))
-    worst = max(abs(rate.deviation) for rate in found)
+    worst = max(abs(rate.deviation) for rate in measured)
     return Figure(
         "rates",
-        "How much of the distance to the minimum of a quadratic a step takes away, 1 − ρ, by the "
-        "condition number κ: measured (markers) on theory (lines), each method at the settings "
-        "that theory gives for κ: optimal for quadratics, or Nesterov's standard ones for all "
-        "strongly convex functions.",
+        "The share of the distance to the minimum of a quadratic that a step removes, 1 − ρ, by "
+        "the condition number κ: measured (markers) on theory (lines). Each method has the "
+        "settings that theory gives for κ: optimal for quadratics, or Nesterov's standard ones "
+        "for all strongly convex functions.",
         f"Line chart of 1 − ρ over κ; all markers lie within {number(100 * worst, 2)} % of their "
         "lines in the rate.",
         finished(plot, 460),

@@ -28,7 +28,7 @@ from benchmark.study.schema import Study
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """A run and its study; what follows from them is worked out when first asked for.
+    """A run and its study; what follows from them is computed when it is first needed.
 
     Args:
         run: the tables of the run.
@@ -178,7 +178,7 @@ class RunData:
         return any(bool(dimension["log"]) for dimension in dimensions)
 
     def shown_trials(self, label: str) -> tuple[pd.DataFrame, str]:
-        """Return the trials whose course is shown for a label, and what they are.
+        """Return the trials whose curves are shown for a label, and what they are.
 
         Args:
             label: the label.
@@ -186,14 +186,30 @@ class RunData:
         Returns:
             Its usable replicates; without any, its best trial; without that, no row.
         """
-        own = self.trials[self.trials["label"] == label]
-        repeated = usable(own, "replicate")
+        trials = self.trials[self.trials["label"] == label]
+        repeated = usable(trials, "replicate")
         if len(repeated):
             return repeated, "replicates"
-        best = best_of(own)
+        best = best_of(trials)
         return (
-            (own.iloc[:0], "") if best is None else (own[own["number"] == best["number"]], "best")
+            (trials.iloc[:0], "")
+            if best is None
+            else (trials[trials["number"] == best["number"]], "best")
         )
+
+    def of_first_trial(self, table: pd.DataFrame, label: str) -> pd.DataFrame:
+        """Return the rows of a label's first trial in a table, of a shown one where there is any.
+
+        Args:
+            table: a table of the run with the column ``trial``.
+            label: the label.
+        """
+        of_label = self.trials[self.trials["label"] == label]["number"]
+        for numbers in (self.shown_trials(label)[0]["number"], of_label):
+            rows = table[table["trial"].isin(numbers)]
+            if len(rows):
+                return rows[rows["trial"] == rows["trial"].min()]
+        return table.iloc[:0]
 
     def named_trial(self, label: str, trial: int) -> str:
         """Return a trial with its label, and the problem where the study varies that.

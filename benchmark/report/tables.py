@@ -8,8 +8,7 @@ from benchmark.report.run_data import RunData
 from benchmark.report.sentences import ranking
 from benchmark.report.verdicts import comparison_sentence
 from benchmark.results import model_file
-from benchmark.statistics import Interval, LabelSummary
-from benchmark.study.schema import Study
+from benchmark.statistics import COUNTED, Interval, LabelSummary
 
 _NAMES = {
     "created": "started (UTC)",
@@ -49,7 +48,6 @@ def interval_methods(run_data: RunData) -> list[str]:
 
 
 def _label_row(run_data: RunData, row: LabelSummary) -> dict[str, Any]:
-    counts = row.counts
     settings = [f"{key} {number(value)}" for key, value in row.configuration.items()]
     return {
         "label": row.label,
@@ -61,9 +59,7 @@ def _label_row(run_data: RunData, row: LabelSummary) -> dict[str, Any]:
         "quartiles": f"{number(row.quartiles[0])} to {number(row.quartiles[1])}"
         if row.quartiles[0] == row.quartiles[0]
         else "–",
-        "diverged": counts.get("diverged", 0),
-        "pruned": counts.get("pruned", 0),
-        "failed": counts.get("failed", 0),
+        "counts": {status: row.counts.get(status, 0) for status in COUNTED},
         "replicates": _measured(row.replicates, row.replicates_lost),
         "test": _measured(row.test, row.replicates_lost + row.replicates.count - row.test.count),
         "settings": settings,
@@ -119,7 +115,7 @@ _UNSHOWN = ("study", "sequence")
 
 
 def no_comparison(run_data: RunData) -> str:
-    """Return the reason for which no pair has a verdict; empty where some have, or they differ.
+    """Return why no pair has a verdict; empty if some have one, or if the reasons differ.
 
     Args:
         run_data: the run.
@@ -172,20 +168,21 @@ def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
                 "split",
                 f"{split.train:g} train, {split.validation:g} validation, {split.test:g} test",
             ),
-            ("scaling", ", ".join(_scalings(study))),
+            ("scaling", _of_labels({label: study.scaling(label) for label in run_data.labels})),
         ]
     elif problem.options:
         rows.append(
             ("options", ", ".join(f"{words(key)} {_text(v)}" for key, v in problem.options.items()))
         )
     budget = study.budget
+    schedules = {label: study.schedule(label) for label in run_data.labels}
     return [
         *rows,
         ("objective", f"{run_data.direction} {words(run_data.objective)}"),
         (
             "training",
             f"{study.training.epochs} epochs, {words(study.training.batch_sampling)} sampling, "
-            f"learning rate: {', '.join(_schedules(study))}",
+            f"learning rate: {_of_labels(schedules)}",
         ),
         (
             "search",
@@ -197,17 +194,8 @@ def problem_rows(run_data: RunData) -> list[tuple[str, str]]:
     ]
 
 
-def _scalings(study: Study) -> list[str]:
-    """The scaling of all, or those of the labels where they differ."""
-    found = {entry.label: words(study.scaling(entry.label)) for entry in study.compare}
-    if len(set(found.values())) == 1:
-        return [next(iter(found.values()))]
-    return [f"{scaling} for {label}" for label, scaling in found.items()]
-
-
-def _schedules(study: Study) -> list[str]:
-    """The schedule of all, or those of the labels where they differ."""
-    found = {entry.label: words(study.schedule(entry.label)) for entry in study.compare}
-    if len(set(found.values())) == 1:
-        return [next(iter(found.values()))]
-    return [f"{schedule} for {label}" for label, schedule in found.items()]
+def _of_labels(values: Mapping[str, str]) -> str:
+    """A setting in words: the value of all labels, or that of each where they differ."""
+    if len(set(values.values())) == 1:
+        return words(next(iter(values.values())))
+    return ", ".join(f"{words(value)} for {label}" for label, value in values.items())

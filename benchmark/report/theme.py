@@ -19,6 +19,8 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 # Readable on both schemes; the page's script replaces it by the scheme's own ink.
 INK = "#6b7177"
 RULE = "rgba(128,134,140,0.25)"
+MARGIN = {"l": 56, "r": 16, "t": 36, "b": 48}
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,28 @@ def styles(labels: Sequence[str]) -> dict[str, Style]:
     }
 
 
+def band(x: Any, low: Any, high: Any, colour: str, **trace: Any) -> go.Scatter:
+    """Return the area between two curves, without an outline.
+
+    Args:
+        x: where the curves are given.
+        low: the lower one.
+        high: the upper one.
+        colour: of the area, mostly transparent.
+        trace: more settings of the trace, ``name`` for instance.
+    """
+    return go.Scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=colour,
+        line={"width": 0},
+        hoverinfo="skip",
+        **trace,
+    )
+
+
 def finished(plot: go.Figure, height: int, **layout: Any) -> go.Figure:
     """Give a figure the common look.
 
@@ -91,11 +115,11 @@ def finished(plot: go.Figure, height: int, **layout: Any) -> go.Figure:
     plot.update_layout(
         template="none",
         height=height,
-        margin={"l": 56, "r": 16, "t": 36, "b": 48},
+        margin=MARGIN,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": FONT, "size": 13, "color": INK},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        legend=LEGEND,
         hoverlabel={"font": {"family": FONT}},
         hovermode="closest",
     )
@@ -103,18 +127,18 @@ def finished(plot: go.Figure, height: int, **layout: Any) -> go.Figure:
     return plot
 
 
-def height_with(height: int, labels: Sequence[str]) -> int:
-    """Return the height of a figure whose legend names many labels in several rows.
+def with_legend(height: int, names: int) -> int:
+    """Return a height with room for a legend, which has several rows from seven names on.
 
     Args:
-        height: in pixels, with a legend of up to six names.
-        labels: the names.
+        height: in pixels, with a legend of one row.
+        names: how many names the legend holds.
 
     Example:
-        >>> height_with(420, ["sgd", "adam"])
-        420
+        >>> with_legend(420, 2), with_legend(420, 12)
+        (420, 468)
     """
-    return height + 8 * max(0, len(labels) - 6)
+    return height + 8 * max(0, names - 6)
 
 
 def scale_of(values: Any) -> str:

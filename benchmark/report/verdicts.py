@@ -7,50 +7,47 @@ from benchmark.statistics import Comparison, Interval, Standing, Verdict
 
 RANKS_NEED = 6
 """The signed ranks of five pairs have a p-value of 2 / 2⁵ = 6 % at least."""
-_ENDS = {
-    "diverged": "diverged",
-    "failed": "failed",
-    "not finite": "ended without a finite value",
-}
+_ENDS = {"not finite": "ended without a finite value"}
+"""How a replicate was lost, where the name of its status does not say it."""
 _SWEPT = (
     "The trials are of different problems, so no optimizer is best over all of them; the figures "
     "of the report show each against what was varied."
 )
 
 
-def verdict_sentences(found: Verdict) -> list[str]:
+def verdict_sentences(verdict: Verdict) -> list[str]:
     """Return what a run answers, in a few sentences.
 
     Args:
-        found: the verdict on the run.
+        verdict: on the run.
 
     Example:
         >>> verdict_sentences(Verdict(0, "", "", (), ()))
         ['No trial has finished yet, so there is no answer.']
     """
-    if not found.trials:
+    if not verdict.trials:
         return ["No trial has finished yet, so there is no answer."]
-    if found.swept:
+    if verdict.swept:
         return [_SWEPT]
-    if not found.standings:
+    if not verdict.standings:
         return [
-            f"None of the {counted(found.trials, 'trial')} ran to its end with a finite "
-            f"{words(found.objective)}, so there is no answer."
+            f"None of the {counted(verdict.trials, 'trial')} ran to its end with a finite "
+            f"{words(verdict.objective)}, so there is no answer."
         ]
-    leading = found.standings[0]
+    leading = verdict.standings[0]
     if not leading.replicates:
         return [
-            f"{leading.label} reached the best {words(found.objective)}, {number(leading.best)}, "
+            f"{leading.label} reached the best {words(verdict.objective)}, {number(leading.best)}, "
             f"in {counted(leading.trials, 'trial')}.",
             "Nothing was trained again with other random numbers, so nothing says how far "
             "chance alone would move these numbers.",
         ]
-    if len(found.standings) == 1:
+    if len(verdict.standings) == 1:
         runs = counted(leading.replicates, "replicate")
         return [
-            f"{leading.label} reached {_value(found, leading)} over {runs} of its best setting."
+            f"{leading.label} reached {_value(verdict, leading)} over {runs} of its best setting."
         ]
-    return [_headline(found), *_without_verdict(found), *_method(found)]
+    return [_headline(verdict), *_without_verdict(verdict), *_method(verdict)]
 
 
 def comparison_sentence(pair: Comparison) -> str:
@@ -80,7 +77,9 @@ def lost_replicates(standing: Standing) -> str:
         >>> lost_replicates(Standing("sgd", 9, 0.3, math.inf, mean, {"diverged": 2, "failed": 1}))
         '2 of 5 replicates diverged and 1 failed'
     """
-    ends = [f"{count} {_ENDS[status]}" for status, count in standing.lost.items()]
+    ends = [
+        f"{count} {_ENDS.get(status, words(status))}" for status, count in standing.lost.items()
+    ]
     if not ends:
         return ""
     count, end = ends[0].split(" ", 1)
@@ -88,35 +87,39 @@ def lost_replicates(standing: Standing) -> str:
     return listed([f"{count} of {total} {end}", *ends[1:]])
 
 
-def _headline(found: Verdict) -> str:
+def _headline(verdict: Verdict) -> str:
     """Say who came first, and from whom it is shown to differ."""
-    first, beaten = found.first, [standing.label for standing in found.beaten]
+    first, beaten = verdict.first, [standing.label for standing in verdict.beaten]
     if first is None:
-        lost = [f"{one.label}: {lost_replicates(one)}" for one in found.standings if one.lost]
-        leading = found.standings[0].label
+        lost = [
+            f"{standing.label}: {lost_replicates(standing)}"
+            for standing in verdict.standings
+            if standing.lost
+        ]
+        leading = verdict.standings[0].label
         shown = f" {leading} is better than {listed(beaten)}." if beaten else ""
         return (
-            "No optimizer came first: half of the replicates or more were lost of every best "
-            f"setting ({'; '.join(lost)}).{shown}"
+            "No optimizer came first: every best setting lost half of its replicates or more "
+            f"({'; '.join(lost)}).{shown}"
         )
-    if not found.tied:
-        against = shortened([_reached(found, one) for one in found.standings[1:]])
+    if not verdict.tied:
+        against = shortened([_reached(verdict, standing) for standing in verdict.standings[1:]])
         return (
             f"At its best setting found, {first.label} is better than {listed(beaten)}: it reached "
-            f"{_value(found, first)}, against {against}."
+            f"{_value(verdict, first)}, against {against}."
         )
     shown = f" It is better than {listed(beaten)}." if beaten else ""
-    reached = shortened([_reached(found, one) for one in found.tied])
+    reached = shortened([_reached(verdict, standing) for standing in verdict.tied])
     return (
-        f"{first.label} came first with {_value(found, first)}, but no difference from {reached} "
+        f"{first.label} came first with {_value(verdict, first)}, but no difference from {reached} "
         f"is shown.{shown}"
     )
 
 
-def _value(found: Verdict, standing: Standing) -> str:
+def _value(verdict: Verdict, standing: Standing) -> str:
     """What a label reached, as the object of a sentence."""
-    name = words(found.metric)
-    if not found.is_by_median:
+    name = words(verdict.metric)
+    if not verdict.is_by_median:
         return f"a {name} of {number(standing.value)}{_in_brackets(standing.mean)}"
     lost = lost_replicates(standing)
     in_brackets = f" ({lost})" if lost else ""
@@ -125,11 +128,11 @@ def _value(found: Verdict, standing: Standing) -> str:
     return f"a median {name} of {number(standing.value)}{in_brackets}"
 
 
-def _reached(found: Verdict, standing: Standing) -> str:
+def _reached(verdict: Verdict, standing: Standing) -> str:
     """A label with what it reached, as an item of a list."""
     if not standing.replicates:
         return standing.label
-    if not found.is_by_median:
+    if not verdict.is_by_median:
         return f"{standing.label} with {number(standing.value)}{_in_brackets(standing.mean)}"
     lost = lost_replicates(standing)
     value = "" if math.isinf(standing.value) else f" with {number(standing.value)}"
@@ -140,11 +143,11 @@ def _in_brackets(mean: Interval) -> str:
     return f" (95 % interval {interval(mean)})" if mean.is_known else ""
 
 
-def _without_verdict(found: Verdict) -> list[str]:
+def _without_verdict(verdict: Verdict) -> list[str]:
     """Say from which labels the leading one cannot be told apart, and why."""
-    leading = found.standings[0].label
+    leading = verdict.standings[0].label
     by_reason: dict[str, list[str]] = {}
-    for pair in found.pairs_of(leading):
+    for pair in verdict.pairs_of(leading):
         if pair.reason:
             label = pair.second if pair.first == leading else pair.first
             by_reason.setdefault(pair.reason, []).append(label)
@@ -154,8 +157,8 @@ def _without_verdict(found: Verdict) -> list[str]:
     ]
 
 
-def _method(found: Verdict) -> list[str]:
-    tested = [pair for pair in found.pairs_of(found.standings[0].label) if not pair.reason]
+def _method(verdict: Verdict) -> list[str]:
+    tested = [pair for pair in verdict.pairs_of(verdict.standings[0].label) if not pair.reason]
     if not tested:
         return []
     least = min(pair.difference.count for pair in tested)
@@ -164,7 +167,7 @@ def _method(found: Verdict) -> list[str]:
     sentences = [
         f"Compared pair by pair over {least} replicates that share their random numbers, with "
         "Holm's correction for all pairs: where optimizers do not differ, one is called better in "
-        f"at most {100 * (1 - found.level):.0f} % of studies.",
+        f"at most {100 * (1 - verdict.level):.0f} % of studies.",
         "This is about the best settings found: the replicates repeat initial weights and batch "
         "order, not the search, which may find others with another seed or budget.",
     ]

@@ -11,7 +11,7 @@ from uuid import uuid4
 from benchmark.errors import UserError
 
 DEEPEST = 50
-"""Lists in lists that a file may hold; what the program writes has less than ten."""
+"""How deep lists may be nested in a file; in those that the program writes, less than ten."""
 
 
 class LinkError(UserError, OSError):

@@ -1,4 +1,4 @@
-"""Where a run ran: what must be known to evaluate and repeat it, and nothing personal."""
+"""The machine and the versions of a run: what one needs to repeat it, and nothing personal."""
 
 import os
 import platform
@@ -37,10 +37,10 @@ def environment(
         more: further plain values, for instance ``seed`` and ``engine``.
 
     Example:
-        >>> found = environment("jax", ["cpu:0"], seed=1)
-        >>> found["backend"], found["devices"], found["seed"]
+        >>> facts = environment("jax", ["cpu:0"], seed=1)
+        >>> facts["backend"], facts["devices"], facts["seed"]
         ('jax', ['cpu:0'], 1)
-        >>> "numpy" in found["versions"] and found["cores"] >= 1
+        >>> "numpy" in facts["versions"] and facts["cores"] >= 1
         True
     """
     return {
@@ -59,13 +59,13 @@ def environment(
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in DISTRIBUTIONS:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _commit() -> dict[str, Any]:

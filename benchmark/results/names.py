@@ -65,10 +65,10 @@ def model_file(path: str | Path, label: str) -> Path:
         >>> model_file("run", "adam").as_posix(), model_file("run", "keras:Adam").name
         ('run/best/adam.keras', 'keras%3A%41dam.keras')
     """
-    kept = re.sub(r"[^a-z0-9_.-]|^\.", lambda found: _percent_encoded(found.group()), label)
-    if len(kept) > LONGEST:
-        kept = f"{kept[: LONGEST - 65]}~{hashlib.sha256(label.encode()).hexdigest()}"
-    return Path(path) / MODELS / f"{kept}.keras"
+    name = re.sub(r"[^a-z0-9_.-]|^\.", lambda match: _percent_encoded(match.group()), label)
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST - 65]}~{hashlib.sha256(label.encode()).hexdigest()}"
+    return Path(path) / MODELS / f"{name}.keras"
 
 
 def _percent_encoded(character: str) -> str:

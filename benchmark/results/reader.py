@@ -18,7 +18,7 @@ from benchmark.results.tables import TABLES, are_tables, build_tables
 
 
 class RunNotFoundError(UserError, LookupError):
-    """No run, or more than one, goes by the given name."""
+    """No run has the given name, or several have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class RunTables:
 def read_records(path: str | Path) -> Iterator[Record]:
     """Yield every finished trial with its reports, in the order they were recorded.
 
-    A last line torn by a kill is passed over. A run may be read while it is written.
+    A last line torn by a kill is skipped. A run may be read while it is written.
 
     Args:
         path: the run folder.
@@ -155,17 +155,17 @@ def read_summary(path: str | Path) -> dict[str, Any]:
         path: the run folder.
     """
     try:
-        found = read_json(Path(path) / "summary.json")
+        summary = read_json(Path(path) / "summary.json")
     except ValueError:
         return {}
-    return found
+    return summary
 
 
 def _read_tables(folder: Path) -> dict[str, pd.DataFrame] | None:
     """Return the Parquet tables, or nothing where one is missing, damaged or of other columns."""
     try:
-        found = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-        return found if are_tables(found) else None
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        return tables if are_tables(tables) else None
     except Exception:  # pyarrow and pandas raise anything over a file that they did not write
         return None
 
@@ -179,8 +179,8 @@ def list_runs(root: str | Path) -> list[Path]:
     Args:
         root: the folder of all results; one that is not there has no runs.
     """
-    found = [file.parent for file in Path(root).glob("*/*/study.toml")]
-    return sorted(found, key=lambda path: (*_order(path), path.name, path.parent.name))
+    folders = [file.parent for file in Path(root).glob("*/*/study.toml")]
+    return sorted(folders, key=lambda path: (*_order(path), path.name, path.parent.name))
 
 
 def next_sequence(root: str | Path) -> int:
@@ -193,7 +193,7 @@ def next_sequence(root: str | Path) -> int:
 
 
 def find_run(root: str | Path, name: str | Path) -> Path:
-    """Return the folder of the run that goes by a name.
+    """Return the folder of the run with a name.
 
     Args:
         root: the folder of all results.
@@ -201,7 +201,7 @@ def find_run(root: str | Path, name: str | Path) -> Path:
             or ``"latest"``; the first of these that fits.
 
     Raises:
-        RunNotFoundError: no run goes by the name, or runs of several studies do.
+        RunNotFoundError: no run has the name, or runs of several studies have.
     """
     for candidate in (Path(name), Path(root) / name):
         if (candidate / "study.toml").is_file():
@@ -236,11 +236,13 @@ def _checked(path: str | Path) -> Path:
 def _order(path: Path) -> tuple[int, str]:
     """The number of a run, and the instant of its creation, or else its name, a time by default."""
     try:
-        found = read_json(path / "environment.json")
+        environment = read_json(path / "environment.json")
     except (OSError, ValueError):
         return 0, path.name
-    sequence = found.get("sequence")
-    return int(sequence or 0) if is_count(sequence) else 0, str(found.get("created", path.name))
+    sequence = environment.get("sequence")
+    return int(sequence or 0) if is_count(sequence) else 0, str(
+        environment.get("created", path.name)
+    )
 
 
 def _named(paths: list[Path]) -> list[str]:
@@ -248,7 +250,7 @@ def _named(paths: list[Path]) -> list[str]:
 
 
 def _nearest(runs: list[Path], name: str) -> str:
-    """A few names near to the one that was asked for, else the latest."""
+    """A few names similar to the given one, else the latest."""
     names = set(_named(runs))
     close = difflib.get_close_matches(name, sorted(names | {path.parent.name for path in runs}), 3)
     shown = close or _named(runs[-3:])

@@ -65,8 +65,8 @@ def decode(line: bytes) -> Record:
     try:
         return _checked(*_values(content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        raise _NoRecordError(said) from error
+        reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise _NoRecordError(reason) from error
 
 
 def _values(content: dict[str, Any]) -> Record:
@@ -105,7 +105,7 @@ def _checked(result: TrialResult, reports: list[Report]) -> Record:
 def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
     """Yield each whole record of a file with the offset in bytes of its end.
 
-    A torn last line, left by a process killed while it wrote, is passed over.
+    A torn last line, left by a process killed while it wrote, is skipped.
 
     Args:
         path: a ``records.jsonl``; one that is not there has no records.
@@ -158,7 +158,7 @@ def _field_names(kind: type[Any]) -> tuple[str, ...]:
 
 
 def _odd(value: Any) -> Any:
-    """Turn what :mod:`json` does not know, when it meets one, into what it does."""
+    """Turn a value that :mod:`json` does not know into one that it does."""
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "item"):  # a NumPy scalar

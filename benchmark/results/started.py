@@ -1,4 +1,4 @@
-"""What a run was started with: its environment, and its study, whatever became of the file."""
+"""What a run was started with: its environment, and its study, even if the file was edited."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,26 +17,26 @@ class EditedStudyError(UserError, ValueError):
 
 
 def read_environment(path: str | Path) -> dict[str, Any]:
-    """Return where a run was begun: backend, versions, storage, as it was recorded.
+    """Return where a run was started: backend, versions, storage, as recorded.
 
     Args:
-        path: the run folder; one without that file gives nothing.
+        path: the run folder; without that file the result is empty.
 
     Raises:
         DamagedRecordsError: the file is not what the program wrote.
     """
     try:
-        found = read_json(Path(path) / "environment.json")
+        environment = read_json(Path(path) / "environment.json")
         for key, is_good in _ENVIRONMENT.items():
-            if key in found and not is_good(found[key]):
-                raise ValueError(f"{str(found[key])[:60]!r} at {key}")
+            if key in environment and not is_good(environment[key]):
+                raise ValueError(f"{str(environment[key])[:60]!r} at {key}")
     except ValueError as error:
-        said = error.__cause__ or error
+        reason = error.__cause__ or error
         raise records.DamagedRecordsError(
-            f"environment.json must be readable. Received {said} in {path}. "
+            f"environment.json must be readable. Received {reason} in {path}. "
             "Restore the file, or begin a new run."
         ) from None
-    return found
+    return environment
 
 
 def _is_text(value: Any) -> bool:
@@ -61,7 +61,7 @@ _ENVIRONMENT: dict[str, Callable[[Any], bool]] = {
     "workers": _is_positive,
     "sequence": is_count,
 }
-"""What of ``environment.json`` is used, not only shown, and what it must be."""
+"""The entries of ``environment.json`` that the program uses, and what each must be."""
 
 
 def read_study(path: str | Path) -> str:
@@ -83,10 +83,10 @@ def read_study(path: str | Path) -> str:
 
 
 def started_study(path: str | Path) -> str:
-    """Return the study that a run was started with, whatever became of its ``study.toml``.
+    """Return the study that a run was started with, even if its ``study.toml`` was edited.
 
     Args:
-        path: the run folder; of one of an earlier release the file counts.
+        path: the run folder; for one of an earlier release, its file.
     """
     recorded = _recorded_study(path)
     return read_study(path) if recorded is None else recorded
@@ -158,7 +158,7 @@ def _unexplained_edit(path: str | Path, now: str) -> str:
     checksum = recorded.get("sha256") if isinstance(recorded, dict) else None
     if not isinstance(checksum, str) or checksum == study_hash(now):
         return ""
-    # Cut, and what is no digit left out: it goes to a terminal.
+    # Letters and digits only, and not too many: it is printed to a terminal.
     was = "".join(character for character in checksum if character.isalnum())[:64]
     return f"-study.toml as the run was started: SHA-256 {was}\n+now: SHA-256 {study_hash(now)}"
 

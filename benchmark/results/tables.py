@@ -90,14 +90,14 @@ def build_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
     for result, reports in sorted(records, key=lambda record: record[0].trial.number):
         trials.append(_trial_row(result))
         for report in sorted(reports, key=lambda report: report.epoch):
-            place = (report.trial_number, report.epoch)
+            at = (report.trial_number, report.epoch)
             counts = (report.step, report.samples, report.gradient_evaluations)
-            rows["curves"] += [(*place, *counts, *item) for item in report.metrics.items()]
-            rows["curvature"] += [(*place, *item) for item in report.curvature.items()]
-            rows["findings"] += [(*place, *item) for item in report.findings.items()]
-            rows["spectra"] += [(*place, *item) for item in enumerate(report.spectrum)]
-    found = {key for row in trials for key in row}
-    more = [key for group in GROUPS for key in sorted(found) if key.startswith(group)]
+            rows["curves"] += [(*at, *counts, *item) for item in report.metrics.items()]
+            rows["curvature"] += [(*at, *item) for item in report.curvature.items()]
+            rows["findings"] += [(*at, *item) for item in report.findings.items()]
+            rows["spectra"] += [(*at, *item) for item in enumerate(report.spectrum)]
+    names = {key for row in trials for key in row}
+    more = [key for group in GROUPS for key in sorted(names) if key.startswith(group)]
     columns = [*COLUMNS["trials"], *more]
     return {
         "trials": _typed("trials", pd.DataFrame(trials, columns=columns)),

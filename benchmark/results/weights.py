@@ -72,15 +72,15 @@ def load_weights(path: str | Path, number: int) -> tuple[np.ndarray[Any, Any], .
     try:
         # Opened here, since np.load leaves a file open that turns out to be no archive.
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            found = tuple(np.asarray(arrays[name]) for name in sorted(arrays.files))
-        if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in found):
-            raise ValueError("what is no array of finite numbers")
+            weights = tuple(np.asarray(arrays[name]) for name in sorted(arrays.files))
+        if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in weights):
+            raise ValueError("an array of other things than finite numbers")
     # An archive of a single array has no such attributes; zlib and zipfile have their own errors.
     except (ValueError, EOFError, AttributeError, TypeError, KeyError, MemoryError) as error:
         raise _damaged(file, error) from None
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise _damaged(file, error) from None
-    return found
+    return weights
 
 
 def discard_weights(path: Path, number: int) -> None:
@@ -97,9 +97,9 @@ def discard_weights(path: Path, number: int) -> None:
 
 def _damaged(file: Path, error: Exception) -> DamagedWeightsError:
     # NumPy goes on to say how a file can be loaded that may run code.
-    said = str(error).partition(". ")[0]
+    sentence = str(error).partition(". ")[0]
     return DamagedWeightsError(
         f"kept weights must be an archive of arrays, as NumPy writes it. Received "
-        f"{type(error).__name__}: {said} in {file}. Restore the file, or delete it: "
-        "`curvature` trains a trial again that has none."
+        f"{type(error).__name__}: {sentence} in {file}. Restore the file, or delete it: "
+        "`curvature` then trains the trial again."
     )

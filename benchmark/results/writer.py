@@ -28,7 +28,7 @@ from benchmark.results.weights import Weights, discard_weights, load_weights, sa
 from benchmark.trial import Report, TrialResult
 
 WRITTEN_IN_PLACE = ("run.lock", "optuna.journal", "optuna.journal.lock", "weights")
-"""What is opened to be changed, by this writer or the search; other files are replaced."""
+"""Files that this writer or the search changes in place; other files are replaced."""
 
 
 class RunWriter:
@@ -83,8 +83,8 @@ class RunWriter:
             study_text: the study file, kept as it is.
             environment: what :func:`benchmark.results.environment` returned; added are
                 ``created``, the instant (UTC), ``sequence``, the number of the run below
-                ``root``, ``study``, text and hash of the study file, and ``identity``, by which
-                the run is told from every other, also from one of the same name made elsewhere.
+                ``root``, ``study``, text and hash of the study file, and ``identity``, which no
+                other run has, not even one of the same name made elsewhere.
             run_name: the folder's name; by default the UTC time, with a suffix where taken.
 
         Raises:
@@ -216,8 +216,8 @@ class RunWriter:
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the tables as Parquet, and then ``summary.json``: the budget is spent.
 
-        The run may be reopened afterwards: the next :meth:`append` takes these
-        files away again, so that they never lag behind the records.
+        The run may be reopened afterwards: the next :meth:`append` deletes these
+        files, so that they never lag behind the records.
 
         Args:
             summary: plain values by name.
@@ -254,7 +254,7 @@ class RunWriter:
         write_json(self.path / MARK, {"finished": now, "files": names})
 
     def abandon(self) -> None:
-        """Close a run that could not begin, and take its folder away; no trial may be in it."""
+        """Close a run that could not begin, and delete its folder unless a trial is in it."""
         self.close()
         if not self._numbers:
             shutil.rmtree(self.path, ignore_errors=True)
@@ -287,7 +287,7 @@ class RunWriter:
         self._may_be_finished = False
 
     def _unmark(self) -> None:
-        """Take the mark away for good: a power cut must not bring it back."""
+        """Delete the mark for good: a power cut must not bring it back."""
         if (self.path / MARK).exists():
             (self.path / MARK).unlink()
             sync_folder(self.path)

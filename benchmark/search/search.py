@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, assert_never
 
 import optuna
 from optuna.trial import TrialState
@@ -155,9 +155,10 @@ class Search:
                 before.
         """
         for result in finished:
-            if result.trial.phase == "search" and result.status is not Status.INTERRUPTED:
+            end = _state_and_value(result)
+            if result.trial.phase == "search" and end is not None:
                 index, k = self._place(result.trial.number)
-                self._searches[index].restore(k, *_state_and_value(result))
+                self._searches[index].restore(k, *end)
         count = len(self._searches)
         return sorted(
             k * count + index
@@ -247,9 +248,10 @@ class Search:
         if result.trial.phase != "search":
             return
         index, k = self._running_place(result.trial.number)
-        if result.status is Status.INTERRUPTED:
+        end = _state_and_value(result)
+        if end is None:
             return
-        record_end = self._searches[index].finish(k, *_state_and_value(result))
+        record_end = self._searches[index].finish(k, *end)
         if self._ends is None:
             record_end()
         else:
@@ -311,13 +313,20 @@ class Search:
         return index, k
 
 
-def _state_and_value(result: TrialResult) -> tuple[TrialState, float | None]:
+def _state_and_value(result: TrialResult) -> tuple[TrialState, float | None] | None:
+    """How a trial ends in Optuna's storage; None where it stays open, to be trained again."""
     finite = math.isfinite(result.objective)
-    if result.status is Status.PRUNED:
-        return TrialState.PRUNED, result.objective if finite else None
-    if result.status.is_usable and finite:
-        return TrialState.COMPLETE, result.objective
-    return TrialState.COMPLETE, result.trial.worst_objective
+    match result.status:
+        case Status.INTERRUPTED | Status.RUNNING:
+            return None
+        case Status.PRUNED:
+            return TrialState.PRUNED, result.objective if finite else None
+        case Status.COMPLETED | Status.CONVERGED if finite:
+            return TrialState.COMPLETE, result.objective
+        case Status.COMPLETED | Status.CONVERGED | Status.DIVERGED | Status.FAILED:
+            return TrialState.COMPLETE, result.trial.worst_objective
+        case _:
+            assert_never(result.status)
 
 
 def _is_url(storage: str | Path) -> bool:

@@ -245,12 +245,12 @@ def storage_errors(location: str | Path, doing: str, *, can_resume: bool = True)
 def _remedy(location: str | Path, *, can_resume: bool) -> str:
     if isinstance(location, Path) and not location.is_dir():
         return "The run folder is gone, and with it the run: begin a new one."
+    check = "Check that the folder or the database is there and undamaged"
+    if isinstance(location, str) and not location.lower().startswith("sqlite"):
+        check = "Check user, password and address, and that the database runs"
     if not can_resume:
-        return "Check that the folder or the database is there, then start the study again."
-    return (
-        "Check that the folder or the database is there and undamaged, then go on with "
-        "--resume RUN; without it, begin a new run."
-    )
+        return f"{check}, then start the study again."
+    return f"{check}, then go on with --resume RUN; without it, begin a new run."
 
 
 def _urls(location: str | Path) -> list[str]:

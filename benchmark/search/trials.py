@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from benchmark.metrics import direction_of
 from benchmark.problems.theory import extreme_eigenvalues, theory_settings
-from benchmark.study.schema import Rank, Study, direction_of
+from benchmark.study.schema import Rank, Study
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,

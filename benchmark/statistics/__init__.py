@@ -11,6 +11,7 @@ from benchmark.statistics.edges import EdgeWarning, edge_warnings
 from benchmark.statistics.importance import Importance, importance_of
 from benchmark.statistics.intervals import Interval, mean_interval
 from benchmark.statistics.labels import (
+    COUNTED,
     USABLE,
     Failure,
     LabelSummary,
@@ -26,6 +27,7 @@ from benchmark.statistics.target import time_to_target
 from benchmark.statistics.verdict import Standing, Verdict, verdict
 
 __all__ = [
+    "COUNTED",
     "USABLE",
     "Comparison",
     "Contraction",

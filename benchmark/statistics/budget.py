@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from benchmark.statistics.intervals import LEVEL
-from benchmark.statistics.labels import direction_of
+from benchmark.statistics.labels import WITHOUT_RESULT, direction_of
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -19,8 +19,8 @@ def expected_best(values: ArrayLike, budgets: ArrayLike, direction: str = "minim
 
         E[min of k] = Σ_i x_(i) · [((n - i + 1) / n)^k - ((n - i) / n)^k]      k = `budgets`
 
-    It answers what a smaller budget would have reached, were the trials drawn
-    independently of each other. For a sampler that learns, the trials are not.
+    It says what a smaller budget would have reached if the trials were independent of each
+    other, which those of a sampler that learns are not.
 
     Args:
         values: objectives, shape (n,), n ≥ 1; finite.
@@ -56,8 +56,8 @@ def expected_best_band(
 ) -> tuple[Array, Array]:
     """Return the ends of a bootstrap band around :func:`expected_best`.
 
-    The trials are resampled, the closed form is taken of each resample, and the ends are
-    the quantiles (1 ∓ level) / 2 (percentile bootstrap). No resample is better than the best
+    The trials are resampled, the formula is applied to each resample, and the ends are the
+    quantiles (1 ∓ level) / 2 (percentile bootstrap). No resample is better than the best
     trial found, so the band is too narrow where the budget is not small beside n: at a level
     of 0.95 it covers about 90 % at k = n / 5 and about 60 % at k = n (``docs/statistics.md``).
 
@@ -97,14 +97,14 @@ def budget_values(trials: pd.DataFrame, label: str) -> Array:
         trials: the table ``trials`` of a run.
         label: the label.
     """
-    search = trials[(trials["phase"] == "search") & (trials["status"] != "interrupted")]
+    search = trials[(trials["phase"] == "search") & ~trials["status"].isin(WITHOUT_RESULT)]
     finite = search["objective"].to_numpy(float)
     finite = finite[np.isfinite(finite)]
-    own = search.loc[search["label"] == label, "objective"].to_numpy(float)
+    objectives = search.loc[search["label"] == label, "objective"].to_numpy(float)
     if not finite.size:
         return np.empty(0)
     worst = finite.max() if direction_of(trials) == "minimize" else finite.min()
-    return np.where(np.isfinite(own), own, worst)
+    return np.where(np.isfinite(objectives), objectives, worst)
 
 
 def _checked(values: ArrayLike, budgets: ArrayLike) -> tuple[Array, Array]:

@@ -89,10 +89,10 @@ def compare(
     if labels is None:
         labels = list(dict.fromkeys(trials["label"]))
     wide = replicate_table(trials, column)
-    found = [
+    compared = [
         _compare(wide, first, second, level) for first, second in itertools.combinations(labels, 2)
     ]
-    adjusted = holm([pair.p_value for pair, _ in found])
+    adjusted = holm([pair.p_value for pair, _ in compared])
     minimize = direction_of(trials) == "minimize"
     return [
         replace(
@@ -102,7 +102,7 @@ def compare(
             if p_value <= 1 - level
             else "",
         )
-        for (pair, sign), p_value in zip(found, adjusted, strict=True)
+        for (pair, sign), p_value in zip(compared, adjusted, strict=True)
     ]
 
 

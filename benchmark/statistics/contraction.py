@@ -47,8 +47,8 @@ def measured_contraction(losses: Array, smallest: float = SMALLEST_LOSS) -> Cont
 
     Example:
         >>> steps = np.arange(100)
-        >>> found = measured_contraction(((1 + 0.1 * steps) * 0.9**steps) ** 2)
-        >>> round(found.factor, 6), found.first, found.last
+        >>> measured = measured_contraction(((1 + 0.1 * steps) * 0.9**steps) ** 2)
+        >>> round(measured.factor, 6), measured.first, measured.last
         (0.9, 50, 99)
         >>> measured_contraction(np.array([2.0, 0.0, 0.0])).factor
         0.0
@@ -72,6 +72,6 @@ def measured_contraction(losses: Array, smallest: float = SMALLEST_LOSS) -> Cont
     grid = np.geomspace(1e-8, 1e2, 101)
     best = int(np.argmin([fitted(growth)[1] for growth in grid]))
     ends = (np.log(grid[max(best - 1, 0)]), np.log(grid[min(best + 1, len(grid) - 1)]))
-    found = minimize_scalar(lambda power: fitted(np.exp(power))[1], bounds=ends, method="bounded")
-    growth = min((0.0, float(np.exp(found.x))), key=lambda one: fitted(one)[1])
+    optimum = minimize_scalar(lambda power: fitted(np.exp(power))[1], bounds=ends, method="bounded")
+    growth = min((0.0, float(np.exp(optimum.x))), key=lambda growth: fitted(growth)[1])
     return Contraction(float(np.exp(fitted(growth)[0])), end // 2, end - 1)

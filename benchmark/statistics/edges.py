@@ -48,15 +48,15 @@ def edge_warnings(
         Godbole et al., "Deep Learning Tuning Playbook", 2023, section "Identifying bad
         search space boundaries".
     """
-    found = []
+    warnings = []
     for label, space in spaces.items():
         best = best_of(trials[trials["label"] == label])
         configuration = configuration_of(best) if best is not None else {}
         for name, value in configuration.items():
             edge = _edge(space.get(name, {}), value)
             if edge is not None:
-                found.append(EdgeWarning(label, name, value, *edge))
-    return found
+                warnings.append(EdgeWarning(label, name, value, *edge))
+    return warnings
 
 
 def _edge(
@@ -65,16 +65,16 @@ def _edge(
     choices = dimension.get("choices")
     if choices is not None:
         low, high, is_log = float(min(choices)), float(max(choices)), False
-        place = 0.5 if low < value < high or len(choices) < 3 else float(value >= high)
+        position = 0.5 if low < value < high or len(choices) < 3 else float(value >= high)
     elif dimension.get("low") is None or dimension.get("high") is None:
         return None
     else:
         low, high = float(dimension["low"]), float(dimension["high"])
         is_log = bool(dimension.get("log"))
-        place = _place(value, low, high, is_log)
-    if place <= SHARE:
+        position = _place(value, low, high, is_log)
+    if position <= SHARE:
         return "low", low
-    return ("high", high) if place >= 1 - SHARE else None
+    return ("high", high) if position >= 1 - SHARE else None
 
 
 def _place(value: float, low: float, high: float, is_log: bool) -> float:

@@ -1,17 +1,18 @@
-"""Which hyperparameters mattered, asked of Optuna on the recorded trials."""
+"""Which hyperparameters mattered, computed by Optuna from the recorded trials."""
 
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import optuna
 import pandas as pd
 
-from benchmark.statistics.labels import USABLE, direction_of
+from benchmark.statistics.labels import direction_of
+from benchmark.trial import Status
 
 MINIMUM_TRIALS = 10
 _BETTER_TRIALS = 5
@@ -23,8 +24,8 @@ class Importance:
 
     Args:
         values: shares by hyperparameter, most important first; they sum to 1.
-        trials: how many trials they were found from.
-        method: how they were found, for people.
+        trials: how many trials they were computed from.
+        method: how they were computed, in words.
         reason: why there are none, or ``""``.
     """
 
@@ -74,26 +75,38 @@ def importance_of(
         study = optuna.create_study(direction=direction_of(trials))
         study.add_trials(_frozen_trials(ranked, objectives, distributions))
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=quantile)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     method = f"PED-ANOVA of the best {quantile:.0%} of {len(ranked)} trials"
-    return Importance({key: float(value) for key, value in found.items()}, len(ranked), method)
+    return Importance({key: float(value) for key, value in shares.items()}, len(ranked), method)
 
 
 def _ranked(
     trials: pd.DataFrame, label: str, names: list[str]
 ) -> tuple[pd.DataFrame, "np.ndarray[Any, Any]"]:
     """Return usable and diverged search trials of a label with finite objectives."""
-    kept = trials[
+    ranked = trials[
         (trials["label"] == label)
         & (trials["phase"] == "search")
-        & trials["status"].isin([*USABLE, "diverged"])
+        & trials["status"].isin([str(status) for status in Status if _is_evidence(status)])
     ].dropna(subset=[f"hp.{name}" for name in names])
-    objectives = kept["objective"].to_numpy(float)
+    objectives = ranked["objective"].to_numpy(float)
     finite = objectives[np.isfinite(objectives)]
     if not finite.size:
-        return kept.iloc[:0], finite
+        return ranked.iloc[:0], finite
     worst = finite.max() if direction_of(trials) == "minimize" else finite.min()
-    return kept, np.where(np.isfinite(objectives), objectives, worst)
+    return ranked, np.where(np.isfinite(objectives), objectives, worst)
+
+
+def _is_evidence(status: Status) -> bool:
+    """Whether a trial that ended so tells how good its settings are."""
+    match status:
+        case Status.COMPLETED | Status.CONVERGED | Status.DIVERGED:
+            return True
+        # A pruned trial was stopped at another epoch; a failure may have any other cause.
+        case Status.PRUNED | Status.FAILED | Status.INTERRUPTED | Status.RUNNING:
+            return False
+        case _:
+            assert_never(status)
 
 
 def _distribution(dimension: Mapping[str, Any]) -> Any:

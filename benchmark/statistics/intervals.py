@@ -23,7 +23,7 @@ class Interval:
         high: upper end; NaN where it is unknown.
         count: how many values were averaged.
         level: the confidence level, in (0, 1).
-        method: how the ends were found, or why they are unknown, for people.
+        method: how the ends were computed, or why they are unknown, in words.
     """
 
     mean: float
@@ -64,8 +64,8 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
         ValueError: a value is not finite, or the level is not in (0, 1).
 
     Example:
-        >>> found = mean_interval([0.91, 0.93, 0.92])
-        >>> f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}] {found.method}"
+        >>> interval = mean_interval([0.91, 0.93, 0.92])
+        >>> f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}] {interval.method}"
         '0.920 [0.895, 0.945] Student t over 3 values'
         >>> mean_interval([0.9, 0.9, 0.9]).method
         '3 equal values have no interval'

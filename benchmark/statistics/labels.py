@@ -1,19 +1,45 @@
-"""What the trials of each compared optimizer came to: the main table of a report."""
+"""What the trials of each compared optimizer reached: the main table of a report."""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import assert_never, cast
 
 import numpy as np
 import pandas as pd
 
 from benchmark.errors import without_numbers
 from benchmark.statistics.intervals import Interval, mean_interval
+from benchmark.trial import Direction, Status
 
-Direction = Literal["minimize", "maximize"]
-USABLE = ("completed", "converged")
+USABLE = tuple(str(status) for status in Status if status.is_usable)
+"""The statuses of trials that ran to their own end."""
+WITHOUT_RESULT = tuple(str(status) for status in Status if status.meaning == "no result")
+"""Those of trials that say nothing of their settings."""
+
+
+def column_of(status: Status) -> int:
+    """Return the place of a status among the columns that count trials; 0 where it has none.
+
+    Args:
+        status: a status.
+    """
+    match status:
+        case Status.DIVERGED:
+            return 1
+        case Status.PRUNED:
+            return 2
+        case Status.FAILED:
+            return 3
+        case Status.COMPLETED | Status.CONVERGED | Status.INTERRUPTED | Status.RUNNING:
+            return 0
+        case _:
+            assert_never(status)
+
+
+COUNTED = tuple(str(status) for status in sorted(Status, key=column_of) if column_of(status))
+"""The statuses that tables count in columns of their own, in the order of the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +105,7 @@ class Failure:
 
     @property
     def sentence(self) -> str:
-        """Both in words.
+        """The trials and the reason in words.
 
         Example:
             >>> Failure("ValueError: odd", {"sgd": 1, "adam": 8}).sentence
@@ -103,7 +129,7 @@ def failures(trials: pd.DataFrame) -> list[Failure]:
         ...                        "reason": ["all epochs were trained"]}))
         []
     """
-    failed = trials[trials["status"] == "failed"].sort_values("number")
+    failed = trials[trials["status"] == Status.FAILED].sort_values("number")
     groups: dict[str, list[tuple[str, str]]] = {}
     for label, reason in zip(failed["label"], failed["reason"], strict=True):
         groups.setdefault(without_numbers(str(reason)), []).append((str(label), str(reason)))
@@ -151,8 +177,8 @@ def usable(trials: pd.DataFrame, phase: str) -> pd.DataFrame:
         trials: the table ``trials`` of a run.
         phase: ``"search"`` or ``"replicate"``.
     """
-    kept = trials[(trials["phase"] == phase) & trials["status"].isin(USABLE)]
-    return kept[np.isfinite(kept["objective"])] if len(kept) else kept
+    ended = trials[(trials["phase"] == phase) & trials["status"].isin(USABLE)]
+    return ended[np.isfinite(ended["objective"])] if len(ended) else ended
 
 
 def replicate_table(trials: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -165,7 +191,7 @@ def replicate_table(trials: pd.DataFrame, column: str) -> pd.DataFrame:
         trials: the table ``trials`` of a run.
         column: ``"objective"`` or ``"metric.<name>"``.
     """
-    ended = trials[(trials["phase"] == "replicate") & (trials["status"] != "interrupted")]
+    ended = trials[(trials["phase"] == "replicate") & ~trials["status"].isin(WITHOUT_RESULT)]
     if not len(ended):
         return pd.DataFrame()
     worst = math.inf if direction_of(trials) == "minimize" else -math.inf
@@ -194,7 +220,7 @@ def best_of(trials: pd.DataFrame) -> "pd.Series | None":
 
 
 def configuration_of(trial: "pd.Series") -> dict[str, float]:
-    """Return a trial's hyperparameters by name, those it does not have left out.
+    """Return the hyperparameters that a trial has, by name.
 
     Args:
         trial: a row of the table ``trials``.
@@ -207,7 +233,7 @@ def _summary(label: str, trials: pd.DataFrame) -> LabelSummary:
     search = trials[trials["phase"] == "search"]
     ranked, repeated = usable(trials, "search"), usable(trials, "replicate")
     objectives = ranked["objective"].to_numpy(float) if len(ranked) else np.full(1, np.nan)
-    has_ended = (trials["phase"] == "replicate") & (trials["status"] != "interrupted")
+    has_ended = (trials["phase"] == "replicate") & ~trials["status"].isin(WITHOUT_RESULT)
     best = best_of(trials)
     column = column_on_test(trials)
     tested = repeated[column].to_numpy(float) if column else np.empty(0)

@@ -10,11 +10,14 @@ import pandas as pd
 from benchmark.statistics.comparison import Comparison, compare
 from benchmark.statistics.intervals import LEVEL, Interval, mean_interval
 from benchmark.statistics.labels import best_of, column_on_test, direction_of, replicate_table
+from benchmark.trial import Status
+
+WORST = tuple(str(status) for status in Status if status.meaning == "worst result")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the best setting of a label came to.
+    """What the best setting of a label reached.
 
     Args:
         label: the label.
@@ -94,7 +97,7 @@ class Verdict:
     def tied(self) -> tuple[Standing, ...]:
         """The labels behind the leading one that it is not shown to be better than."""
         beaten = {standing.label for standing in self.beaten}
-        return tuple(one for one in self.standings[1:] if one.label not in beaten)
+        return tuple(standing for standing in self.standings[1:] if standing.label not in beaten)
 
     def pairs_of(self, label: str) -> list[Comparison]:
         """Return the comparisons of a label with the others that have a result.
@@ -160,7 +163,7 @@ def _standings(
             (repeated["label"] == label)
             & repeated["replicate"].isin(values.index[np.isinf(values)])
         ]
-        statuses = lost["status"].where(lost["status"].isin(["diverged", "failed"]), "not finite")
+        statuses = lost["status"].where(lost["status"].isin(WORST), "not finite")
         mean = mean_interval(finite, level)
         value = mean.mean
         if is_by_median and len(values):
@@ -176,10 +179,10 @@ def _ranked(standings: list[Standing], minimize: bool) -> list[Standing]:
     """The best first: by the replicates where there are any, else by the search."""
     sign = 1 if minimize else -1
 
-    def key(one: Standing) -> tuple[bool, float, int, float]:
-        value = one.best if math.isnan(one.value) else one.value
-        mean = 0.0 if math.isnan(one.mean.mean) else sign * one.mean.mean
-        return not one.replicates, sign * value, sum(one.lost.values()), mean
+    def key(standing: Standing) -> tuple[bool, float, int, float]:
+        value = standing.best if math.isnan(standing.value) else standing.value
+        mean = 0.0 if math.isnan(standing.mean.mean) else sign * standing.mean.mean
+        return not standing.replicates, sign * value, sum(standing.lost.values()), mean
 
     return sorted(standings, key=key)
 

@@ -1,6 +1,7 @@
 """Write the reference of study files from the schema: ``python -m benchmark.study.reference``."""
 
 import inspect
+import math
 import re
 import sys
 import types
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from benchmark.metrics import METRICS
 from benchmark.models import MODELS
 from benchmark.optimizers import SCHEDULES
 from benchmark.problems import PROBLEMS
@@ -58,7 +60,7 @@ def reference() -> str:
     parts = [HEADER]
     for title, (section, left_out) in TABLES.items():
         parts.append(f"## {title}\n\n{_summary(section)}\n\n{_table(section, left_out)}\n")
-    parts += [_model_options(), _problem_options(), _hyperparameters()]
+    parts += [_metrics(), _model_options(), _problem_options(), _hyperparameters()]
     return "\n".join(parts)
 
 
@@ -180,6 +182,16 @@ def _written(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def _metrics() -> str:
+    rows = ["| metric | task | better | range |", "|---|---|---|---|"]
+    for name, metric in METRICS.items():
+        better = "higher" if metric.direction == "maximize" else "lower"
+        ends = [f"≥ {metric.low:g}"] if metric.low > -math.inf else []
+        ends += [f"≤ {metric.high:g}"] if metric.high < math.inf else []
+        rows.append(f"| `{name}` | {metric.task} | {better} | {' and '.join(ends)} |")
+    return "## Metrics\n\nThe first metric of a task is its default.\n\n" + "\n".join(rows) + "\n"
 
 
 def _hyperparameters() -> str:

@@ -27,25 +27,11 @@ from benchmark.study.samplers import PRUNERS, SAMPLERS
 Scaling = Literal["none", "standard", "min_max"]
 Rank = Literal["best", "median", "worst"]
 GradientNorm = Literal["monitor_epochs", "every_epoch", "never"]
-METRICS: dict[str, Literal["minimize", "maximize"]] = {
-    "accuracy": "maximize",
-    "mean_absolute_error": "minimize",
-    "mean_squared_error": "minimize",
-}
-"""The metrics a study may name, with the direction in which each is better."""
-_MINIMIZED = ("loss", "gradient_norm", "update_norm")
-"""What else a trial reports: all of it is better small."""
 LOSSES = {
     "classification": ("sparse_categorical_crossentropy",),
     "regression": ("mean_squared_error", "mean_absolute_error", "huber"),
 }
 """The Keras losses a study may name, by task; the first is the default."""
-TASK_METRICS = {
-    "classification": ("accuracy",),
-    "regression": ("mean_absolute_error", "mean_squared_error"),
-}
-"""The metrics that fit a task."""
-DEFAULT_METRIC = {task: metrics[0] for task, metrics in TASK_METRICS.items()}
 SHIPPED_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 LABEL = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$"
 """An optimizer's name is its label by default, those of Keras and of users included."""
@@ -183,8 +169,8 @@ class ProblemSection(Section):
         model: the table ``[problem.model]``.
         loss: the training loss. For classes: ``sparse_categorical_crossentropy``. For numbers:
             ``mean_squared_error`` (the default), ``mean_absolute_error`` or ``huber``.
-        metric: what is measured besides the loss. For classes: ``accuracy``. For numbers:
-            ``mean_absolute_error`` (the default) or ``mean_squared_error``.
+        metric: what is measured besides the loss: one of the metrics below that fits the dataset's
+            task. The default is the first of them.
         objective: what the search optimizes: ``validation_loss`` (the default), ``train_loss``,
             ``train_<metric>`` or ``validation_<metric>``; for a function ``train_loss``.
     """
@@ -368,29 +354,3 @@ class Study(Section):
 
     def _given(self, label: str) -> dict[str, Dimension]:
         return {**self.search.get("common", {}), **self.search.get(label, {})}
-
-
-def direction_of(objective: str) -> Literal["minimize", "maximize"]:
-    """Return in which direction a reported metric is better.
-
-    Args:
-        objective: a name of :class:`benchmark.trial.Report`'s metrics.
-
-    Raises:
-        ValueError: the name is none of them.
-
-    Example:
-        >>> direction_of("validation_accuracy"), direction_of("train_loss")
-        ('maximize', 'minimize')
-    """
-    part, _, quantity = objective.partition("_")
-    name = quantity if part in ("train", "validation") else objective
-    if name in METRICS:
-        return METRICS[name]
-    if name in _MINIMIZED:
-        return "minimize"
-    known = ", ".join((*_MINIMIZED, *METRICS))
-    raise ValueError(
-        f"the objective must be one of {known}, where it fits after train_ or validation_. "
-        f"Received {objective!r} at problem.objective. Name a metric that a trial reports."
-    )

@@ -4,14 +4,16 @@ They are made against a :class:`Catalogue` that the caller hands over, so that t
 module needs neither Keras nor scikit-learn.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmark.errors import did_you_mean
+from benchmark.metrics import METRICS, metrics_of, reported_metric
 from benchmark.study.catalogue import Catalogue, training_rows
 from benchmark.study.messages import Mistake
 from benchmark.study.samplers import PRUNERS
-from benchmark.study.schema import DEFAULT_METRIC, LOSSES, METRICS, TASK_METRICS, Study
+from benchmark.study.schema import LOSSES, Study, TargetSection
 from benchmark.study.spaces import check_space
 
 
@@ -95,8 +97,8 @@ def _check_measures(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     facts = catalogue.datasets.get(problem.dataset)
     if problem.metric and problem.metric not in METRICS:
         yield unknown("problem.metric", problem.metric, METRICS)
-    elif facts and problem.metric and problem.metric not in TASK_METRICS[facts.task]:
-        fitting = " or ".join(TASK_METRICS[facts.task])
+    elif facts and problem.metric and problem.metric not in metrics_of(facts.task):
+        fitting = " or ".join(metrics_of(facts.task))
         rule = f"the metric of a {facts.task} must be {fitting}"
         remedy = "Write that, or remove the line."
         yield Mistake("problem.metric", rule, problem.metric, remedy)
@@ -121,7 +123,7 @@ def metric_names(study: Study, catalogue: Catalogue) -> list[str]:
 def metric_of(study: Study, catalogue: Catalogue) -> str:
     """The metric besides the loss: the study's, or the usual one of the dataset's task."""
     facts = catalogue.datasets.get(study.problem.dataset)
-    usual = DEFAULT_METRIC[facts.task] if facts else "accuracy"
+    usual = metrics_of(facts.task if facts else "classification")[0]
     return study.problem.metric or usual
 
 
@@ -178,12 +180,24 @@ def _check_target(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
         return
     if target.metric not in names:
         yield unknown("target.metric", target.metric, names)
-    elif target.metric.endswith("_accuracy") and not 0 < target.value <= 1:
-        rule = "value must be > 0 and <= 1 for an accuracy, which is a share"
-        yield Mistake("target.value", rule, target.value, "Write for instance 0.95.")
-    elif study.problem.dataset and target.value < 0:
-        rule = f"value must be >= 0 for {target.metric}, which is never below"
-        yield Mistake("target.value", rule, target.value, "Write for instance 0.1.")
+    elif study.problem.dataset:
+        yield from _check_target_value(target)
+
+
+def _check_target_value(target: TargetSection) -> Iterator[Mistake]:
+    """A target beyond the range of its metric is never reached, or reached by any trial."""
+    metric = reported_metric(target.metric)
+    low, high = (metric.low, metric.high) if metric else (0.0, math.inf)
+    example = metric.target if metric else 0.1
+    bounds = [f">= {low:g}"] if low > -math.inf else []
+    is_within = low <= target.value <= high
+    if metric and metric.direction == "maximize":  # any trial reaches the lowest value
+        bounds = [f"> {low:g}"] if low > -math.inf else []
+        is_within = low < target.value <= high
+    bounds += [f"<= {high:g}"] if high < math.inf else []
+    if not is_within:
+        rule = f"value must be {' and '.join(bounds)} for {target.metric}"
+        yield Mistake("target.value", rule, target.value, f"Write for instance {example:g}.")
 
 
 def _check_evaluation(study: Study) -> Iterator[Mistake]:

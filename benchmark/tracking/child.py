@@ -4,10 +4,10 @@ import hashlib
 import math
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from benchmark.tracking.mlflow_internals import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH
 from benchmark.trial import (
@@ -21,15 +21,6 @@ from benchmark.trial import (
 )
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
-RUN_STATUS: Mapping[Status, RunStatus] = {
-    Status.COMPLETED: "FINISHED",
-    Status.CONVERGED: "FINISHED",
-    Status.DIVERGED: "FAILED",
-    Status.FAILED: "FAILED",
-    Status.PRUNED: "KILLED",
-    Status.INTERRUPTED: "KILLED",
-}
-"""How a final status reads in MLflow, which knows only these three."""
 NAMED_NON_FINITE = 10
 
 DETAILS = {"exact", "products", "gradient_square", "gradient_noise_trace"}
@@ -74,6 +65,28 @@ class ChildRun:
     end_time: int
 
 
+def run_status(status: Status) -> RunStatus:
+    """Return how a final status reads in MLflow, which knows only three.
+
+    Args:
+        status: the status.
+
+    Raises:
+        ValueError: the status is not final.
+    """
+    match status:
+        case Status.COMPLETED | Status.CONVERGED:
+            return "FINISHED"
+        case Status.DIVERGED | Status.FAILED:
+            return "FAILED"
+        case Status.PRUNED | Status.INTERRUPTED:
+            return "KILLED"
+        case Status.RUNNING:
+            raise ValueError(f"status must be final. Received {status!r}.")
+        case _:
+            assert_never(status)
+
+
 def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> ChildRun:
     """Describe a finished trial for MLflow.
 
@@ -107,7 +120,7 @@ def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> 
         tags={**_tags(result), **_non_finite_tag(values)},
         params=_params(result.trial),
         points=tuple(finite),
-        status=RUN_STATUS[result.status],
+        status=run_status(result.status),
         start_time=end_time - int(1000 * seconds),
         end_time=end_time,
     )

@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from benchmark.errors import UserError
 from benchmark.urls import is_harmless, masked, remember, unreadable
 
 STORE_FILE = "mlflow.db"
 ARTIFACT_FOLDER = "mlartifacts"
+SERVED = ("", "file", "sqlite", "postgresql", "mysql", "mssql")
+"""The schemes of stores that MLflow's user interface opens; a folder has none."""
 
 
 class TrackingError(UserError, ValueError):
@@ -124,7 +126,7 @@ def ui_command(
 
     Start it with the environment of :func:`ui_environment`, which has the store where its
     address holds a password: every user of the machine can see the arguments. The default
-    host is loopback: the interface has no login, so whoever reaches it may change and delete
+    host is loopback: the interface has no login, so anybody who reaches it can change and delete
     runs. MLflow itself refuses requests whose ``Host`` header is neither local nor a private
     address.
 
@@ -135,7 +137,8 @@ def ui_command(
         artifact_root: the folder of artifacts; by default the one beside a SQLite file.
 
     Raises:
-        TrackingError: the store is already a server, which has its own interface.
+        TrackingError: the store is already a server, which has its own interface, or no store
+            that MLflow serves.
 
     Example:
         >>> ui_command("sqlite:////data/mlflow.db", port=5001)[1:6]
@@ -145,6 +148,12 @@ def ui_command(
         raise TrackingError(
             "the store of ui must be a database or a folder. "
             f"Received the server {masked(uri)}; open that address in a browser."
+        )
+    if urlsplit(uri).scheme.split("+")[0] not in SERVED:
+        # MLflow would print the address, with its password.
+        raise TrackingError(
+            f"the store of ui must be a database or a folder. Received {masked(uri)}. Write "
+            f"sqlite:///PATH, the path of a folder, or a URL of {', '.join(SERVED[3:])}."
         )
     command = [sys.executable, "-m", "mlflow", "ui"]
     command += ["--backend-store-uri", uri] if is_harmless(uri) else []

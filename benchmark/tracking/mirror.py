@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.tracking.child import RUN_STATUS, ChildRun, Point, child_run, metric_name
+from benchmark.tracking.child import ChildRun, Point, child_run, metric_name, run_status
 from benchmark.tracking.client import open_client
 from benchmark.tracking.embedded import EmbeddedStore
 from benchmark.tracking.location import TrackingError, artifact_root_of, sqlite_file
@@ -202,7 +202,7 @@ class RunMirror:
 
     def finish(self, status: Status) -> None:
         """Terminate the parent."""
-        self._connected().set_terminated(self._parent_id, RUN_STATUS[status])
+        self._connected().set_terminated(self._parent_id, run_status(status))
 
     def _connected(self) -> "MlflowClient":
         if self._client is None:

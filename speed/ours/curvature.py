@@ -58,8 +58,8 @@ def measure_product(*, repetitions: int, dtype: str) -> list[Measurement]:
     measurements = []
     for title, values in seconds.items():
         kind, facts = title.split()[-1], {"compile_seconds": compile_seconds}
-        one = f"one {title}, {dtype}"
-        measurements.append(_measurement(kind, one, dtype, values, facts, f"s/{kind}"))
+        name = f"one {title}, {dtype}"
+        measurements.append(_measurement(kind, name, dtype, values, facts, f"s/{kind}"))
     return measurements
 
 

@@ -81,11 +81,11 @@ def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Me
             first, middle, last = _seconds(partner), _seconds(call), _seconds(partner)
             seconds.append(middle / (updates * WIDTH))
             ratios.append(2 * middle / (first + last))
-        kept = sum(state.size for state in program.states if state.ndim)
+        stored = sum(state.size for state in program.states if state.ndim)
         facts = {
             "ratios": ratios,
             "limit": LIMITS.get(family(name)),
-            "numbers_a_weight": float(kept / sum(weight.size for weight in program.weights)),
+            "numbers_a_weight": float(stored / sum(weight.size for weight in program.weights)),
             "backend": backend.name(),
         }
         measurements.append(Measurement(key, title, tuple(seconds), "s/update", facts))

@@ -32,7 +32,7 @@ class KeptOpen:
         self.engine = engine
 
     def close(self) -> None:
-        """Do nothing; whoever made the engine closes it."""
+        """Do nothing: the code that made the engine closes it."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.engine, name)

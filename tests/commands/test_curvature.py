@@ -157,7 +157,7 @@ def test_a_trial_without_kept_weights_is_trained_again_and_it_is_said(
     result = call("latest", "--trial", 1, "--results", results, "--output", tmp_path / "o", *QUICK)
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
-    assert "kept no weights of this trial, so it was trained again" in said
+    assert "stored no weights of this trial, so the sequential engine trained it again" in said
     assert "Extreme eigenvalues" in said
     assert (tmp_path / "o" / "curvature.html").is_file()
 

@@ -252,9 +252,34 @@ def test_an_edited_study_is_told_and_its_report_is_of_the_former(project: Path) 
     assert call("report", "small/y")[0] == 0
     page = (project / RUN / "report.html").read_text(encoding="utf-8")
     assert "this report is of the study as it was then" in page and "iris" in page
-    unfinish(project / RUN)
-    code, output = call("study", "--resume", "small/y", "--no-tracking")
-    assert code == 2 and '+dataset = "wine"' in output and "begin a new run" in output
+    # Finished; trained, but without its mark; without a summary, as if it had been interrupted.
+    for name in ("", "finished.json", "summary.json"):
+        if name:
+            (project / RUN / name).unlink()
+        code, output = call("study", "--resume", "small/y", "--no-tracking")
+        assert code == 2 and '+dataset = "wine"' in output and "begin a new run" in output
+        assert "trained" not in output and "finished" not in output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"model":"linear"', '"model":"evil:make"', "model must be one of linear"),
+        ('"loss":"sparse', '"loss":"evil:sparse', "the loss must be one of"),
+        ('"optimizer":"', '"optimizer":"no_', "the optimizer must be one of"),
+        ('"model_options":{', '"model_options":{"hidden":[2],', "hidden"),
+    ],
+)
+def test_a_record_of_no_possible_trial_is_told(
+    project: Path, old: str, new: str, sentence: str
+) -> None:
+    file = project / RUN / "records.jsonl"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    code, output = call("curvature", "small/y", *QUICK)  # of the best trial, whose weights are kept
+    assert code == 2
+    assert "records.jsonl" in output and sentence in output and "Restore" in output
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

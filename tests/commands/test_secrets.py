@@ -64,6 +64,8 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
     printed: list[str] = []
 
     def invoke(*arguments: str, code: int) -> Any:
+        # Each command is a process of its own: a short secret of one would hide digits of another.
+        monkeypatch.setattr("benchmark.urls._remembered", {})
         result = CliRunner().invoke(app, [*arguments])
         printed.append(result.output)
         assert result.exit_code == code, (arguments, result.output, result.exception)
@@ -91,8 +93,7 @@ def test_no_command_shows_or_keeps_the_secret_of_a_url_that_it_cannot_use(
     checks = json.loads(found.stdout)
     assert not checks["tracking"]["good"]
     assert is_server or not checks["storage"]["good"]
-    if case not in ("no scheme", "no dialect", "unknown scheme"):
-        call("ui", "--tracking-uri", url, code=2)
+    call("ui", "--tracking-uri", url, code=2)
     # What a thread or a library writes past the commands.
     captured = capfd.readouterr()
     assert SECRET not in captured.out + captured.err

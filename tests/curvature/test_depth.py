@@ -60,10 +60,10 @@ def test_the_layer_and_the_rule_are_named():
     assert findings["depth"].startswith("Vanishing at weak: the largest singular value")
     assert "below 0.001" in findings["depth"]
     slopes = [1e-5, 1e-3, 1.0]
-    chain = [Layer(str(i), [np.eye(2)], [slope * np.eye(2)]) for i, slope in enumerate(slopes)]
-    _, findings = diagnose_depth(chain)
+    layers = [Layer(str(i), [np.eye(2)], [slope * np.eye(2)]) for i, slope in enumerate(slopes)]
+    _, findings = diagnose_depth(layers)
     assert findings["depth"].startswith("Vanishing at 0: the gradient norms of the layers")
-    _, findings = diagnose_depth(chain[::-1])
+    _, findings = diagnose_depth(layers[::-1])
     assert findings["depth"].startswith("Exploding at 2: the gradient norms")
 
 

@@ -74,6 +74,14 @@ def test_exact_extremes_and_condition_number():
     assert "condition_number_lower_bound" not in quantities
 
 
+@pytest.mark.parametrize(("spectrum", "end"), [([0, 1, 2], "min"), ([-2, -1, 0], "max")])
+def test_an_end_of_the_spectrum_that_is_mere_rounding_has_no_digits(spectrum, end):
+    for seed in range(5):
+        found = diagnose(at(spectrum, seed=seed)).quantities
+        assert found[f"lambda_{end}"] == 0.0
+        assert found["tolerance"] > 0
+
+
 def test_a_singular_hessian_has_a_bound_and_no_condition_number():
     curvature = diagnose(at([0.0, 1.0, 2.0]))
     quantities = curvature.quantities

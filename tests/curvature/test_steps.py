@@ -71,7 +71,7 @@ def test_the_verdict_is_what_gradient_descent_does(rate, words):
 def test_a_loss_that_curves_upwards_nowhere_has_no_rate_too_large():
     matrix = -np.eye(3)
     _, findings = stability(aslinearoperator(matrix), StepRule(0.1, 2.0), -1.0, matrix, 3, 0)
-    assert "no rate is too large" in findings["stability"]
+    assert "no learning rate is too large" in findings["stability"]
 
 
 def test_products_with_several_vectors_are_those_one_by_one():
@@ -204,7 +204,7 @@ def test_an_ascent_may_overshoot_along_negative_curvature(is_exact):
     spectrum, rate, radius, norm = (2.0, -100.0), 0.1, 0.1, 0.1
     quantities, findings = at_one(rate, 2.0, spectrum, radius, norm, is_exact)
     assert quantities["scaled_sharpness"] < quantities["stability_limit"]
-    assert "along λ_min = -100, beyond the limit too" in findings["stability"]
+    assert "along λ_min = -100 the ascent reverses g" in findings["stability"]
     assert "stable" not in findings["stability"]
     for eigenvalue, grows in zip(spectrum, (False, True), strict=True):
         theta = 1.0

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from benchmark.distributed.remote import Remote
 from benchmark.distributed.worker import Reply
@@ -107,3 +108,23 @@ def test_an_early_stop_is_answered_from_the_last_report():
     assert (result.epochs, result.step, result.samples) == (1, 3, 90)
     assert result.objective == result.metrics["validation_loss"] == 1.0
     assert result.seconds == {"train": 0.5} and result.weights == ()
+
+
+def test_what_does_not_fit_into_a_worker_is_refused_and_fails_no_trial(monkeypatch):
+    ray = pytest.importorskip("ray")
+    from benchmark.distributed.engine import DistributedEngine
+    from benchmark.engine.memory import TooLargeError
+
+    def get(_: Any) -> Any:
+        raise ray.exceptions.RayTaskError(
+            "exchange", "", TooLargeError("a trial must fit into memory.")
+        ).as_instanceof_cause()
+
+    monkeypatch.setattr(ray, "get", get)
+    remote, _ = remote_with(0)
+    remote.send()
+    engine = object.__new__(DistributedEngine)  # without its processes
+    engine._remotes, engine._turn = [remote], 0
+    with pytest.raises(TooLargeError, match=r"^a trial must fit into memory\.$"):
+        engine.advance()
+    assert remote.trials[0].result is None

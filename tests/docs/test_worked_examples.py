@@ -23,6 +23,8 @@ EXAMPLES = (
     "A problem",
     "A sampler or pruner",
     "An option of study",
+    "A metric",
+    "A report figure",
 )
 BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 PLACE = re.compile(r"# (?P<file>[\w./]+)(, in (?P<name>\w+))?\n")
@@ -104,3 +106,25 @@ def test_a_worked_example_works(title: str, project: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+@pytest.mark.slow
+def test_a_new_status_is_missed_by_every_function_that_the_example_names(project: Path) -> None:
+    pytest.importorskip("mypy")
+    section = (
+        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n### A status\n")[2]
+    )
+    named = set(re.findall(r"`(benchmark/[\w/]+\.py)`", section.split("\n## ")[0]))
+    *_, (_, text) = blocks("A status")
+    write(project, text)
+    options = ["--follow-imports=silent", "--cache-dir", str(project / "cache")]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *sorted(named)],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    pattern = r'^(\S+):\d+: error: Argument 1 to "assert_never".*TIMED_OUT'
+    assert set(re.findall(pattern, done.stdout, re.MULTILINE)) == named, done.stdout + done.stderr

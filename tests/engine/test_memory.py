@@ -8,7 +8,7 @@ import pytest
 from benchmark import backend
 from benchmark.backend.memory import free_system_memory
 from benchmark.curvature import exact_plan
-from benchmark.engine import VectorizedEngine
+from benchmark.engine import SequentialEngine, VectorizedEngine
 from benchmark.engine.batches import layout_of
 from benchmark.engine.block import Block
 from benchmark.engine.memory import (
@@ -18,6 +18,7 @@ from benchmark.engine.memory import (
     SHARE,
     TooLargeError,
     footprint,
+    sequential_bytes,
 )
 from benchmark.engine.programs import PROGRAMS, ModelPrograms
 from benchmark.engine.task import build_task
@@ -89,6 +90,48 @@ def test_a_trial_that_does_not_fit_alone_is_refused_before_training(monkeypatch)
     with pytest.raises(TooLargeError, match=r"must fit into memory, .* Received one that"):
         engine.start(trial_of(0))
     assert engine.advance() == []
+    engine.close()
+
+
+def test_a_trial_that_does_not_fit_is_refused_by_the_sequential_engine_too(monkeypatch):
+    trial = trial_of(0)
+    model = build_task(trial).model
+    least = sequential_bytes(model, 90, 20, trial.curvature)
+    # 15 parameters; 90 rows of 3 logits pass at once.
+    assert least == COPIES[backend.name()] * 60 + PASSES * (4 * 90 * 3 + 60)
+    for free, fits in ((least - 1, False), (least, True)):
+        monkeypatch.setattr("benchmark.backend.free_memory", lambda free=free: free)
+        engine = SequentialEngine()
+        if fits:
+            assert run(engine, trial)[0].status is Status.COMPLETED
+            continue
+        with pytest.raises(TooLargeError, match=r"must fit into memory, .* Received one that"):
+            engine.start(trial)
+        assert engine.advance() == []
+
+
+def test_what_the_sequential_engine_trains_for_the_vectorized_one_is_refused_too(monkeypatch):
+    def alone(_):
+        raise NotImplementedError("It needs shapes of its own.")
+
+    monkeypatch.setattr("benchmark.backend.free_memory", lambda: 100)
+    engine = VectorizedEngine(capacity=2)
+    monkeypatch.setattr(engine._groups, "of_trial", alone)
+    engine.start(trial_of(0))
+    with pytest.raises(TooLargeError):
+        engine.advance()
+    engine.close()
+
+
+def test_a_worker_may_take_its_part_of_the_memory(monkeypatch):
+    need, _ = need_of(trial_of(0))
+    least = need.total(1, Shape(1, 1), backend.computing_threads())
+    monkeypatch.setattr("benchmark.backend.free_memory", lambda: 2 * least)
+    engine = VectorizedEngine(capacity=1, shape=Shape(1, 1), memory=SHARE / 2)
+    assert run(engine, trial_of(0))[0].status is Status.COMPLETED
+    engine = VectorizedEngine(capacity=1, shape=Shape(1, 1), memory=SHARE / 3)
+    with pytest.raises(TooLargeError, match=r"for each worker.* fewer --workers"):
+        engine.start(trial_of(0))
     engine.close()
 
 

@@ -59,9 +59,9 @@ def test_warm_up_is_keras_one_update_earlier():
     """Ours has no first update at the rate zero; what follows is the same."""
     oracle = KERAS.CosineDecay(0.0, 56, 0.1, warmup_target=RATE, warmup_steps=14)
     found = RATE * factors("cosine", STEPS, TOTAL, {"alpha": 0.1, "warmup": 0.2})
-    warming = [float(oracle(step + 1)) for step in range(14)]
+    warm_up = [float(oracle(step + 1)) for step in range(14)]
     # Keras computes in float32.
-    np.testing.assert_allclose(found[:14], warming, rtol=1e-5)
+    np.testing.assert_allclose(found[:14], warm_up, rtol=1e-5)
     np.testing.assert_allclose(found[14:], [float(oracle(step)) for step in STEPS[14:]], rtol=1e-5)
 
 

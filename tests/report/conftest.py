@@ -23,7 +23,7 @@ from benchmark.trial import (
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 EPOCHS = 12
-TRACKED = (0, 1, 2, 4, 8)
+MONITORED = (0, 1, 2, 4, 8)
 STUDY = """\
 question = "On wine, which trains the better softmax model: SGD with momentum or Adam?"
 compare = {compare}
@@ -183,7 +183,7 @@ def _report(
             ),
         }
         spectrum = tuple(float(value) for value in values)
-    if trial.phase == "search" and epoch in TRACKED and not status.is_final:
+    if trial.phase == "search" and epoch in MONITORED and not status.is_final:
         curvature |= _tracked(model.hessian(weights), trial.hyperparameters["learning_rate"])
     return Report(
         trial.number, epoch, state["t"], state["samples"], state["t"], Settings(metrics), status,

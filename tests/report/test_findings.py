@@ -56,12 +56,12 @@ def test_what_was_found_is_kept_and_told_in_the_order_of_topics(run):
     told = [row for row in momentum if row[1] == first]
     assert [row[2] for row in told] == [TOPICS["critical_point"], TOPICS["depth"]]
     assert told[1][3] == SAID["depth"]
-    assert any(row[2] == "sharpness along the way" for row in momentum)
+    assert any(row[2] == "sharpness during training" for row in momentum)
 
 
 def test_the_trajectory_is_that_of_the_recorded_sharpness(run):
     run_data = RunData.read(run)
-    row = next(r for r in table_of(run_data).rows if r[2] == "sharpness along the way")
+    row = next(r for r in table_of(run_data).rows if r[2] == "sharpness during training")
     trial = min(run_data.shown_trials(row[0])[0]["number"])
     curve = run_data.run.curvature
     own = curve[(curve["trial"] == trial) & (curve["quantity"] == "lambda_max")]

@@ -1,4 +1,4 @@
-"""Tests of the curvature followed in every trial of the search, as the report draws it."""
+"""Tests of the curvature monitored in every trial of the search, as the report draws it."""
 
 import math
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmark.report import write_report
+from benchmark.report.axes import axis_around
 from benchmark.report.findings import stability_figure, stability_ratios
 from benchmark.report.monitoring import (
-    axis_around,
     counts,
     monitoring_outcome,
     monitoring_table,
@@ -39,14 +39,14 @@ momentum = 0.5
 trials = 4
 """
 EPOCHS = (0, 1, 2, 4)
-Course = Mapping[int, float]
+Trajectory = Mapping[int, float]
 """λmax by epoch."""
 
 
 def record(
-    writer: RunWriter, number: int, label: str, status: Status, course: Course, **more: float
+    writer: RunWriter, number: int, label: str, status: Status, course: Trajectory, **more: float
 ) -> None:
-    """Record a trial of learning rate 0.1 whose λmax took a course; κ's bound is ten times that."""
+    """Record a trial of learning rate 0.1 with λmax by epoch; κ's bound is ten times that."""
     numbers = {"learning_rate": 0.1, **({"momentum": 0.5} if "momentum" in label else {})}
     trial = Trial(
         number, "search", DatasetProblem("wine"), "linear", Settings(), label, label,
@@ -112,10 +112,10 @@ def test_a_limit_that_hyperparameters_give_is_found_for_others_too(writer: RunWr
 
 def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> None:
     run_data = mixed(writer)
-    figures = {one.name: one for one in monitoring_figures(run_data, monitoring_table(run_data))}
+    figures = {figure.name: figure for figure in monitoring_figures(run_data)}
     assert list(figures) == ["monitored-sharpness", "monitored-stability", "monitored-condition"]
-    traces = [one for one in figures["monitored-sharpness"].plot.data if one.xaxis == "x"]
-    by_name = {one.name: one for one in traces}
+    traces = [trace for trace in figures["monitored-sharpness"].plot.data if trace.xaxis == "x"]
+    by_name = {trace.name: trace for trace in traces}
     # Quartiles of 1, 2 and 4; the pruned and the diverged trial are drawn, but not among them.
     assert list(by_name["median"].y) == [2.0] * 4
     assert sorted(set(by_name["middle half"].y)) == [1.5, 3.0]
@@ -132,9 +132,9 @@ def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> N
 
 def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunWriter) -> None:
     run_data = mixed(writer)
-    figure = monitoring_figures(run_data, monitoring_table(run_data))[1]
+    figure = monitoring_figures(run_data)[1]
     assert {shape.y0 for shape in figure.plot.layout.shapes} == {1.0}
-    assert [one.text for one in figure.plot.layout.annotations] == ["sgd", "momentum"]
+    assert [note.text for note in figure.plot.layout.annotations] == ["sgd", "momentum"]
     assert "1 of 6 trials were measured there at some epoch, and 1 of them" in figure.caption
     assert "Not drawn: adam" in figure.caption
 
@@ -146,11 +146,13 @@ def test_the_outcome_of_every_trial_stands_against_its_curvature(writer: RunWrit
     assert points.loc[5, "lambda_max"] == 24.0
     assert points.loc[5, "condition_number_lower_bound"] == 240.0
     assert points.loc[4, "relative_sharpness"] == pytest.approx(2.5)
-    figure = monitoring_outcome(run_data, table)
+    figure = monitoring_outcome(run_data)
     assert figure is not None
-    crosses = [one for one in figure.plot.data if one.marker.symbol == "x-thin" and len(one.x)]
-    assert [one.customdata[0][1] for one in crosses] == ["diverged"] * 3
-    assert [one.xaxis for one in crosses] == ["x", "x2", "x3"]
+    crosses = [
+        trace for trace in figure.plot.data if trace.marker.symbol == "x-thin" and len(trace.x)
+    ]
+    assert [cross.customdata[0][1] for cross in crosses] == ["diverged"] * 3
+    assert [cross.xaxis for cross in crosses] == ["x", "x2", "x3"]
     assert "crosses on the shaded shelf: diverged" in figure.caption
     assert figure.plot.layout.shapes[-1].x0 == 1.0
 
@@ -159,12 +161,11 @@ def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
     for number in range(2):
         record(writer, number, "sgd", Status.DIVERGED, {0: 10.0 + number, 1: 50.0})
     run_data = RunData.read(writer.path)
-    table = monitoring_table(run_data)
-    figures = monitoring_figures(run_data, table)
-    assert {one.name for one in figures[0].plot.data} == {"a trial", "diverged"}
+    figures = monitoring_figures(run_data)
+    assert {trace.name for trace in figures[0].plot.data} == {"a trial", "diverged"}
     assert "sgd has none" in figures[0].description
     assert "2 trials of sgd (2 diverged)" in figures[0].caption
-    outcome = monitoring_outcome(run_data, table)
+    outcome = monitoring_outcome(run_data)
     assert outcome is not None
     assert outcome.plot.layout.yaxis.ticktext == ("not finite",)
     assert "not finite" in write_report(writer.path).read_text(encoding="utf-8")
@@ -173,30 +174,31 @@ def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
 def test_one_trial_has_no_band(writer: RunWriter) -> None:
     record(writer, 0, "adam", Status.COMPLETED, flat(5.0))
     run_data = RunData.read(writer.path)
-    figures = monitoring_figures(run_data, monitoring_table(run_data))
-    assert [one.name for one in figures] == ["monitored-sharpness", "monitored-condition"]
-    assert {one.name for one in figures[0].plot.data} == {"a trial", "best trial"}
+    figures = monitoring_figures(run_data)
+    assert [figure.name for figure in figures] == ["monitored-sharpness", "monitored-condition"]
+    assert {trace.name for trace in figures[0].plot.data} == {"a trial", "best trial"}
 
 
 def test_what_is_missing_or_not_positive_is_left_out_and_said(writer: RunWriter) -> None:
     record(writer, 0, "sgd", Status.COMPLETED, {0: -2.0, 1: 1.0, 2: math.nan, 4: 1.0})
     run_data = RunData.read(writer.path)
-    figures = {one.name: one for one in monitoring_figures(run_data, monitoring_table(run_data))}
-    best = [one for one in figures["monitored-sharpness"].plot.data if one.name == "best trial"]
+    figures = {figure.name: figure for figure in monitoring_figures(run_data)}
+    best = [
+        trace for trace in figures["monitored-sharpness"].plot.data if trace.name == "best trial"
+    ]
     np.testing.assert_allclose(best[0].x, np.log2([2, 5]))
     assert "1 value that is not positive has no place" in figures["monitored-sharpness"].caption
 
 
 @pytest.mark.parametrize("courses", [[], [{0: 1.0}], [{}]])
-def test_nothing_is_drawn_by_epoch_where_nothing_was_followed(
-    writer: RunWriter, courses: list[Course]
+def test_nothing_is_drawn_by_epoch_where_nothing_was_monitored(
+    writer: RunWriter, courses: list[Trajectory]
 ) -> None:
     for number, course in enumerate(courses):
         record(writer, number, "sgd", Status.FAILED, course)
     run_data = RunData.read(writer.path)
-    table = monitoring_table(run_data)
-    assert monitoring_figures(run_data, table) == []
-    assert (monitoring_outcome(run_data, table) is None) == (not any(courses))
+    assert monitoring_figures(run_data) == []
+    assert (monitoring_outcome(run_data) is None) == (not any(courses))
 
 
 def test_many_labels_are_counted_together(writer: RunWriter) -> None:
@@ -213,7 +215,7 @@ def test_an_axis_is_not_stretched_by_one_value_nor_filled_by_rounding() -> None:
     assert high - low > 0.5
 
 
-def diagnose(writer: RunWriter, number: int, label: str, values: Course, limit: float) -> None:
+def diagnose(writer: RunWriter, number: int, label: str, values: Trajectory, limit: float) -> None:
     """Record a trial whose η·λmax was diagnosed, against a limit."""
     trial = Trial(
         number, "search", DatasetProblem("wine"), "linear", Settings(), label, label,
@@ -250,7 +252,7 @@ def test_an_adaptive_optimizer_has_its_distance_to_its_own_limit(writer: RunWrit
         ("sgd", 0.5, "circle-open"), ("sgd", 0.75, "circle"), ("adam", 1.5, "diamond"),
     ]  # fmt: skip
     assert [shape.x0 for shape in figure.plot.layout.shapes] == [1.0]
-    assert "No limit is known of momentum" in figure.caption
+    assert "No limit is known for momentum" in figure.caption
 
 
 def test_no_distance_is_drawn_where_none_was_diagnosed(writer: RunWriter) -> None:

@@ -14,11 +14,11 @@ from benchmark.curvature import spectral_density
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog, symlog
 from benchmark.inspection.spectrum import density_curve
+from benchmark.report.curvature import quantities_by_epoch
 from benchmark.report.curvature_page import document, figures, write_curvature
-from benchmark.report.eigenvalues import eigenvalues_by_epoch
 from benchmark.report.paths import paths
-from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.run_data import RunData
+from benchmark.report.spectra import eigenvalues_by_epoch
 from benchmark.report.theme import styles
 from benchmark.results import RunWriter
 from benchmark.trial import ClosedFormProblem, Report, Settings, Status, Trial, TrialResult
@@ -43,27 +43,27 @@ def test_every_quantity_has_a_panel_and_bookkeeping_has_none() -> None:
     )
     figure = quantities_by_epoch(table, STYLES, ["lambda_max"])
     assert figure is not None
-    titles = [one.text for one in figure.plot.layout.annotations]
+    titles = [note.text for note in figure.plot.layout.annotations]
     assert titles == ["η·λmax", "‖g‖", "something new"]
-    lines = {(one.name, one.yaxis): list(one.y) for one in figure.plot.data}
+    lines = {(trace.name, trace.yaxis): list(trace.y) for trace in figure.plot.data}
     assert lines["sgd", "y2"] == [2.0, 0.2]  # medians
     assert lines["adam", "y2"] == [5.0, 0.5]
     assert figure.plot.layout.shapes[0].y0 == 2.0
     # What never changes is written, not drawn; what is of one layer has a figure of its own.
-    assert "The same throughout: zero eigenvalues 0." in figure.caption
+    assert "Constant: zero eigenvalues 0." in figure.caption
     assert quantities_by_epoch(table[table["epoch"] == 0], STYLES) is None
 
 
-def test_eigenvalues_are_followed_from_both_ends() -> None:
+def test_eigenvalues_of_both_ends_are_drawn() -> None:
     rows = [(epoch, value * (1 + epoch)) for epoch in (0, 4) for value in np.arange(-4.0, 8.0)]
     table = pd.DataFrame(rows, columns=["epoch", "eigenvalue"])
     figure = eigenvalues_by_epoch({"sgd": table, "adam": table[table["epoch"] == 0]}, STYLES)
     assert figure is not None
-    followed = {one.name: list(one.customdata) for one in figure.plot.data}
-    assert followed["largest, 1"] == [7.0, 35.0]
-    assert followed["largest, 5"] == [3.0, 15.0]
-    assert followed["smallest, 1"] == [-4.0, -20.0]
-    assert len(followed) == 8
+    drawn = {trace.name: list(trace.customdata) for trace in figure.plot.data}
+    assert drawn["largest, 1"] == [7.0, 35.0]
+    assert drawn["largest, 5"] == [3.0, 15.0]
+    assert drawn["smallest, 1"] == [-4.0, -20.0]
+    assert len(drawn) == 8
 
 
 def test_places_of_the_symmetric_logarithm_are_turned_back() -> None:
@@ -109,7 +109,7 @@ def curvature_report() -> CurvatureReport:
     )
 
 
-def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
+def test_page_and_numbers_of_a_curvature_report(tmp_path: Path) -> None:
     files = write_curvature(curvature_report(), tmp_path / "new")
     names = {file.name for file in files}
     assert names == {
@@ -137,11 +137,11 @@ def test_page_and_numbers_of_a_portrait(tmp_path: Path) -> None:
     assert read["sums"]["trace"]["interval_95"] == [5.3, 5.7]
 
 
-def test_the_plane_is_drawn_with_the_way_and_its_share() -> None:
-    landscape = next(one for one in figures(curvature_report()) if one.name == "landscape")
-    contour, way, middle = landscape.plot.data
+def test_the_plane_is_drawn_with_the_trajectory_and_its_share() -> None:
+    landscape = next(figure for figure in figures(curvature_report()) if figure.name == "landscape")
+    contour, trajectory, middle = landscape.plot.data
     assert contour.customdata[0][0] == pytest.approx(4.0)
-    assert list(way.x) == [0.5, 0.0]
+    assert list(trajectory.x) == [0.5, 0.0]
     assert (middle.x[0], middle.y[0]) == (0.0, 0.0)
     assert "31 % of the squared distance" in landscape.caption  # (0.5² + 1²) / 2²
 
@@ -191,10 +191,10 @@ def swept_run(folder: Path) -> Path:
 def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> None:
     figure = paths(RunData.read(swept_run(tmp_path)))
     assert figure is not None
-    assert [one.text for one in figure.plot.layout.annotations] == ["κ = 2", "κ = 50"]
-    ways = [one for one in figure.plot.data if one.name == "sgd"]
-    assert [list(one.x) for one in ways] == [[0.5] * 3, [0.1] * 3]
-    assert [one.showlegend for one in ways] == [True, False]
+    assert [note.text for note in figure.plot.layout.annotations] == ["κ = 2", "κ = 50"]
+    sgd_paths = [trace for trace in figure.plot.data if trace.name == "sgd"]
+    assert [list(path.x) for path in sgd_paths] == [[0.5] * 3, [0.1] * 3]
+    assert [path.showlegend for path in sgd_paths] == [True, False]
 
 
 def test_a_surface_has_one_scale_and_panels_are_square(tmp_path: Path) -> None:
@@ -206,10 +206,12 @@ def test_a_surface_has_one_scale_and_panels_are_square(tmp_path: Path) -> None:
         assert np.ptp(across.range) == pytest.approx(np.ptp(along.range))
 
 
-def test_a_way_that_lies_in_the_plane_is_said_to() -> None:
+def test_a_trajectory_that_lies_in_the_plane_has_a_caption_that_says_so() -> None:
     plane = Plane(np.linspace(-1, 1, 5), np.linspace(-2, 2, 3), np.ones((3, 5)), (4.0, 1.0), [0, 1])
     inside = replace(plane, path=np.array([[3.0, 4.0, 5.0], [0.0, 0.0, 0.0]]))
     landscape = next(
-        one for one in figures(replace(curvature_report(), plane=inside)) if one.name == "landscape"
+        figure
+        for figure in figures(replace(curvature_report(), plane=inside))
+        if figure.name == "landscape"
     )
-    assert "The way from the start lies in it." in landscape.caption
+    assert "The trajectory lies in the plane." in landscape.caption

@@ -84,7 +84,7 @@ def test_every_measured_rate_is_within_one_per_cent_of_theory(run):
 def test_the_page_draws_and_tells_it(run):
     run_data = RunData.read(run)
     found = rates(run_data)
-    figure, table = rate_figure(run_data, found), rate_table(found)
+    figure, table = rate_figure(run_data), rate_table(run_data)
     assert figure is not None
     assert table is not None
     markers = [trace for trace in figure.plot.data if trace.mode == "markers"]
@@ -104,8 +104,8 @@ def test_the_page_draws_and_tells_it(run):
 def test_a_run_without_predictions_has_no_rates(closed_form_run):
     run_data = RunData.read(closed_form_run)
     assert rates(run_data) == []
-    assert rate_table([]) is None
-    assert rate_figure(run_data, []) is None
+    assert rate_table(run_data) is None
+    assert rate_figure(run_data) is None
 
 
 def test_a_run_of_an_older_version_is_laid_on_the_theory_that_it_was_trained_by(run):

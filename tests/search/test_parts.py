@@ -22,7 +22,7 @@ from benchmark.search.samplers import ScrambledSobol, make_pruner, make_sampler
 from benchmark.search.space import make_space
 from benchmark.study.dimension import Dimension
 from benchmark.study.samplers import PRUNERS, SAMPLERS, startup_trials
-from benchmark.study.schema import Study, direction_of
+from benchmark.study.schema import Study
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings
 from benchmark.trial import named_seed as seed_of
 
@@ -321,23 +321,3 @@ def test_curvature_epochs_are_those_given() -> None:
     given = study(curvature={"epochs": [0, 3]})
     trial = build_trial(given, settings_of(given), "adam", 0, {}, phase="replicate")
     assert trial.curvature.epochs == (0, 3)
-
-
-@pytest.mark.parametrize(
-    ("objective", "direction"),
-    [
-        ("validation_loss", "minimize"),
-        ("train_loss", "minimize"),
-        ("validation_accuracy", "maximize"),
-        ("train_mean_absolute_error", "minimize"),
-        ("gradient_norm", "minimize"),
-    ],
-)
-def test_direction_of_objectives(objective: str, direction: str) -> None:
-    assert direction_of(objective) == direction
-
-
-@pytest.mark.parametrize("objective", ["validation_acuracy", "test_loss", ""])
-def test_unknown_objective_is_refused(objective: str) -> None:
-    with pytest.raises(ValueError, match=f"Received '{objective}' at problem.objective"):
-        direction_of(objective)

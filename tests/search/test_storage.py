@@ -71,6 +71,7 @@ def test_unreachable_storage_is_named_without_its_password(url: str, words: str)
         open_search(study(), url, resume=True)
     assert "secret" not in str(caught.value)
     assert "--resume RUN" in str(caught.value)
+    assert ("Check user, password and address" in str(caught.value)) != url.startswith("sqlite")
 
 
 def test_no_message_offers_to_resume_a_run_that_was_not_begun() -> None:

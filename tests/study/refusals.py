@@ -172,7 +172,7 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
     "empty question": (('"Which?"', '""'), ["question must be a text that is not blank"]),
     "accuracy above one": (
         ("[training]", '[target]\nmetric = "validation_accuracy"\nvalue = 2.0\n[training]'),
-        ["must be > 0 and <= 1 for an accuracy", "Received 2.0 at target.value in", "0.95"],
+        ["must be > 0 and <= 1 for validation_accuracy", "Received 2.0 at target.value in", "0.95"],
     ),
     "loss below zero": (
         ("[training]", '[target]\nmetric = "validation_loss"\nvalue = -2.0\n[training]'),

@@ -9,14 +9,7 @@ from hypothesis import given, strategies
 from pydantic import ValidationError
 
 from benchmark.study.dimension import Dimension, Section
-from benchmark.study.schema import (
-    DEFAULT_METRIC,
-    LOSSES,
-    METRICS,
-    TASK_METRICS,
-    SplitSection,
-    Study,
-)
+from benchmark.study.schema import SplitSection, Study
 
 
 def content(**more: Any) -> dict[str, Any]:
@@ -288,15 +281,3 @@ def test_every_section_refuses_unknown_keys_but_the_model() -> None:
 
     lenient = [s.__name__ for s in sections(Section) if s.model_config.get("extra") != "forbid"]
     assert lenient == ["ModelSection"]
-
-
-def test_tables_agree_on_tasks_and_directions() -> None:
-    assert (
-        LOSSES.keys()
-        == DEFAULT_METRIC.keys()
-        == TASK_METRICS.keys()
-        == {"classification", "regression"}
-    )
-    assert {name for names in TASK_METRICS.values() for name in names} == METRICS.keys()
-    assert all(DEFAULT_METRIC[task] in names for task, names in TASK_METRICS.items())
-    assert {name for name, direction in METRICS.items() if direction == "maximize"} == {"accuracy"}

@@ -107,6 +107,13 @@ def test_ui_refuses_a_server_and_says_what_to_do() -> None:
         ui_command("http://me:s3cret@h:1")
 
 
+@pytest.mark.parametrize("uri", ["redis://:s3cret@h/0", "databricks://profile", "me:s3cret@h/d"])
+def test_ui_refuses_what_mlflow_does_not_serve_and_would_print(uri: str) -> None:
+    with pytest.raises(TrackingError, match=r"must be a database or a folder") as refusal:
+        ui_command(uri)
+    assert "s3cret" not in str(refusal.value)
+
+
 def test_ui_shows_no_password_to_other_users_of_the_machine() -> None:
     uri = "postgresql://me:s3cret@h/d"
     assert "s3cret" not in " ".join(ui_command(uri))
