@@ -1,7 +1,7 @@
 """The base of our optimizers: Keras's mechanics around a pure update rule."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 from keras import ops
@@ -72,42 +72,48 @@ class Optimizer(Mechanics):
     products of matrices does not: it sees one variable of one trial, and serves several
     trials only when it is mapped over them (``backend.vectorize``), as the engine does."""
 
-    def __init__(
-        self,
-        learning_rate: Any,
-        hyperparameters: Mapping[str, float] | None = None,
-        *,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        adaptive_clipnorm: float | None = None,
-        percentile_clipnorm: float | None = None,
-        weight_decay: float | None = None,
-        l1: float | None = None,
-        l2: float | None = None,
-        name: str | None = None,
-        **keras_arguments: Any,
-    ) -> None:
-        thresholds = {
-            "clipnorm": clipnorm,
-            "clipvalue": clipvalue,
-            "global_clipnorm": global_clipnorm,
-            "adaptive_clipnorm": adaptive_clipnorm,
-            "percentile_clipnorm": percentile_clipnorm,
-        }
-        given = {"weight_decay": weight_decay, "l1": l1, "l2": l2, **thresholds}
-        numbers = {**(hyperparameters or {}), **present(given)}
-        kind = clipping_kind(thresholds)
-        if not callable(learning_rate):
-            learning_rate = self._rule_of("learning_rate").check("learning_rate", learning_rate)
-        checked = {key: self._rule_of(key).check(key, value) for key, value in numbers.items()}
-        # Keras is told of clipping and decay only below: its base would keep floats.
-        super().__init__(learning_rate=learning_rate, name=name, **keras_arguments)
-        self._make_adjustable(checked, kind)
-        for key in checked:
-            keras.optimizers.Optimizer.__setattr__(self, key, self._adjustable[key])
-        self._states: list[State] = []
-        self._shared: State = {}
+    if TYPE_CHECKING:
+        # The arguments of each class are those of its entry, which a type checker cannot see.
+        def __init__(self, *arguments: Any, **keywords: Any) -> None: ...
+
+    else:
+
+        def __init__(
+            self,
+            learning_rate: Any,
+            hyperparameters: Mapping[str, float] | None = None,
+            *,
+            clipnorm: float | None = None,
+            clipvalue: float | None = None,
+            global_clipnorm: float | None = None,
+            adaptive_clipnorm: float | None = None,
+            percentile_clipnorm: float | None = None,
+            weight_decay: float | None = None,
+            l1: float | None = None,
+            l2: float | None = None,
+            name: str | None = None,
+            **keras_arguments: Any,
+        ) -> None:
+            thresholds = {
+                "clipnorm": clipnorm,
+                "clipvalue": clipvalue,
+                "global_clipnorm": global_clipnorm,
+                "adaptive_clipnorm": adaptive_clipnorm,
+                "percentile_clipnorm": percentile_clipnorm,
+            }
+            given = {"weight_decay": weight_decay, "l1": l1, "l2": l2, **thresholds}
+            numbers = {**(hyperparameters or {}), **present(given)}
+            kind = clipping_kind(thresholds)
+            if not callable(learning_rate):
+                learning_rate = self._rule_of("learning_rate").check("learning_rate", learning_rate)
+            checked = {key: self._rule_of(key).check(key, value) for key, value in numbers.items()}
+            # Keras is told of clipping and decay only below: its base would keep floats.
+            super().__init__(learning_rate=learning_rate, name=name, **keras_arguments)
+            self._make_adjustable(checked, kind)
+            for key in checked:
+                keras.optimizers.Optimizer.__setattr__(self, key, self._adjustable[key])
+            self._states: list[State] = []
+            self._shared: State = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Make table and constructor of a class that declares an entry."""
