@@ -369,7 +369,7 @@ def test_the_plan_says_why_more_trials_are_trained_than_the_budget_names(tmp_pat
     changes = ("budget.trials=2", "budget.replicates=3", 'curvature.diagnosed=["best"]')
     session = open_session(tmp_path, *changes)
     assert session.plan == (
-        "Training 12 trials: 2 × 2 in the search, 2 × 3 replicates of the best settings, "
+        "Training at most 12 trials: 2 × 2 in the search, 2 × 3 replicates of the best settings, "
         "2 × 1 repeated for the curvature diagnosis."
     )
     assert sum(session.totals().values()) == 12

@@ -204,7 +204,7 @@ class Session:
             parts.append(f"{labels} × {ranks} repeated for the curvature diagnosis")
         total = count + labels * (budget.replicates + ranks)
         done = f" {len(self.finished)} of them are done already." if self.finished else ""
-        return f"Training {total} trial{'s' * (total != 1)}: {', '.join(parts)}.{done}"
+        return f"Training at most {total} trial{'s' * (total != 1)}: {', '.join(parts)}.{done}"
 
     @property
     def curvature_cost(self) -> str:
