@@ -251,7 +251,7 @@ def test_an_edited_study_is_told_and_its_report_is_of_the_former(project: Path) 
     assert code == 0 and output.startswith(before.rstrip()) and "study.toml was edited" in output
     assert call("report", "small/y")[0] == 0
     page = (project / RUN / "report.html").read_text(encoding="utf-8")
-    assert "this report is of the study as it was then" in page and "iris" in page
+    assert "this report describes the study as it was then" in page and "iris" in page
     # Finished; trained, but without its mark; without a summary, as if it had been interrupted.
     for name in ("", "finished.json", "summary.json"):
         if name:
