@@ -15,7 +15,7 @@ def test_measured_contractions_are_within_one_per_cent_of_theory(tmp_path, engin
     words = ["study", "conditioning", "--no-tracking", "--results", str(tmp_path)]
     result = CliRunner().invoke(app, [*words, "--run-name", "run", "--engine", engine])
     assert result.exit_code == 0, result.output
-    found = rates(RunData.read(tmp_path / "conditioning" / "run"))
-    assert len(found) == 24
-    for rate in found:
+    measured = rates(RunData.read(tmp_path / "conditioning" / "run"))
+    assert len(measured) == 24
+    for rate in measured:
         assert abs(rate.deviation) < 0.01, rate

@@ -80,9 +80,9 @@ def test_the_wrapping_of_keras_is_left_out():
     layer.build((None, 4))
     with pytest.raises((TypeError, ValueError, RuntimeError)) as caught:
         layer(np.zeros((2, 5), "float32"))
-    found = failure_reason(caught.value)
-    assert "\x1b" not in found and "Arguments received" not in found
-    assert found.startswith(type(caught.value).__name__)
+    reason = failure_reason(caught.value)
+    assert "\x1b" not in reason and "Arguments received" not in reason
+    assert reason.startswith(type(caught.value).__name__)
 
 
 def test_the_place_of_the_cause_is_found():
@@ -104,10 +104,10 @@ def test_the_place_of_the_cause_is_found():
 
 
 def test_of_a_long_message_both_ends_are_kept():
-    found = failure_reason(ValueError("begin " + "x" * 9000 + " end"))
-    assert found.startswith("ValueError: begin")
-    assert found.endswith(" end")
-    assert len(found) < 400
+    reason = failure_reason(ValueError("begin " + "x" * 9000 + " end"))
+    assert reason.startswith("ValueError: begin")
+    assert reason.endswith(" end")
+    assert len(reason) < 400
 
 
 def test_an_exception_without_a_file_of_the_user_has_no_place():

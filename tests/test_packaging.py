@@ -25,7 +25,7 @@ SUPPORTED = ("3.11", "3.12", "3.13")
 def pins(name: str, python: str) -> dict[str, Version]:
     """Versions that a constraints file fixes on Linux for a Python, by canonical name."""
     here = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
-    found: dict[str, Version] = {}
+    versions: dict[str, Version] = {}
     for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
         text = line.partition("#")[0].strip()
         if not text:
@@ -36,9 +36,9 @@ def pins(name: str, python: str) -> dict[str, Version]:
         assert pin.operator == "==", f"{name}: {line} must be an exact version"
         if requirement.marker is None or requirement.marker.evaluate(here):
             key = canonicalize_name(requirement.name)
-            assert key not in found, f"{name}: {key} is pinned twice for Python {python}"
-            found[key] = Version(pin.version)
-    return found
+            assert key not in versions, f"{name}: {key} is pinned twice for Python {python}"
+            versions[key] = Version(pin.version)
+    return versions
 
 
 def runtime_requirements() -> list[Requirement]:
@@ -78,8 +78,8 @@ def test_oldest_constraints_are_the_lower_bounds() -> None:
 def test_dependencies_are_what_the_package_imports() -> None:
     runtime = {IMPORT_NAMES.get(need.name, need.name) for need in runtime_requirements()}
     extras = {IMPORT_NAMES.get(need.name, need.name) for need in all_requirements()}
-    found = {one.name.split(".")[0] for path in source_files() for one in imports(path)}
-    outside = found - set(sys.stdlib_module_names) - {"benchmark", "speed"}
+    imported = {one.name.split(".")[0] for path in source_files() for one in imports(path)}
+    outside = imported - set(sys.stdlib_module_names) - {"benchmark", "speed"}
     # What `speed` compares with where it is installed; with torch 900 MB that nothing needs.
     outside -= {"torch", "pyhessian", "curvlinops"}
     assert outside <= extras, f"declare {sorted(outside - extras)} in pyproject.toml"
@@ -123,8 +123,8 @@ def wheel(distributions: Path) -> Path:
 def files_of_package() -> set[str]:
     """Every file of the package that is not a by-product of running it."""
     paths = (path for path in PACKAGE.rglob("*") if path.is_file())
-    kept = (path for path in paths if "__pycache__" not in path.parts)
-    return {path.relative_to(ROOT).as_posix() for path in kept}
+    files = (path for path in paths if "__pycache__" not in path.parts)
+    return {path.relative_to(ROOT).as_posix() for path in files}
 
 
 def test_wheel_carries_package_studies_and_cards(wheel: Path) -> None:

@@ -251,8 +251,8 @@ def test_listing_needs_no_framework_and_every_kind_is_filled(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     result = call("list", "--json")
     assert result.exit_code == 0, result.output
-    found = json.loads(result.stdout)
-    names = {kind: {row["name"] for row in rows} for kind, rows in found.items()}
+    listed = json.loads(result.stdout)
+    names = {kind: {row["name"] for row in rows} for kind, rows in listed.items()}
     assert names["studies"] >= {
         "quickstart",
         "regression",
@@ -347,9 +347,9 @@ def test_show_shows_a_run_and_a_trial(finished_folder, monkeypatch):
     assert [row["epoch"] for row in trial["curves"]] == [0, 1, 2, 3]
     assert trial["trial"]["label"] == "momentum"
     assert "train_loss" in call("show", "latest", "--trial", "0").output
-    found = tables_of(next(finished_folder.glob("results/small/*")))["curvature"]
+    curvature = tables_of(next(finished_folder.glob("results/small/*")))["curvature"]
     # Every trial of the search is followed; those with an eigenvalue were diagnosed.
-    diagnosed = found[found["quantity"] == "lambda_max"]
+    diagnosed = curvature[curvature["quantity"] == "lambda_max"]
     measured = str(diagnosed["trial"].iloc[0])
     document = json.loads(call("show", "latest", "--trial", measured, "--json").stdout)
     assert {row["topic"] for row in document["findings"]} >= {"verdict", "definiteness"}

@@ -49,19 +49,19 @@ def test_a_keras_optimizer_is_compared_resumed_and_reported(tmp_path, monkeypatc
     resumed = Session.resume(part.path, settings).run([], lambda: False, engine())
     assert_same_tables(whole.path, resumed.path)
     trials = tables_of(resumed.path)["trials"]
-    own = trials[trials["label"] == "keras:Adam"]
-    assert len(own) == 3 + 1
-    assert set(own["option.amsgrad"]) == {"true"}
-    assert set(own["status"]) <= {"completed", "pruned"}
+    label_trials = trials[trials["label"] == "keras:Adam"]
+    assert len(label_trials) == 3 + 1
+    assert set(label_trials["option.amsgrad"]) == {"true"}
+    assert set(label_trials["status"]) <= {"completed", "pruned"}
     assert "keras:Adam" in (resumed.path / "report.html").read_text(encoding="utf-8")
     best = resumed.summary["best"]["keras:Adam"]["trial"]
     assert len(load_weights(resumed.path, best)) == 2
 
 
 def assert_same_tables(one: Path, other: Path) -> None:
-    expected, found = tables_of(one), tables_of(other)
+    expected, tables = tables_of(one), tables_of(other)
     for name, table in expected.items():
-        pd.testing.assert_frame_equal(found[name], table, check_exact=True, obj=name)
+        pd.testing.assert_frame_equal(tables[name], table, check_exact=True, obj=name)
 
 
 def test_a_finished_run_has_every_file_and_trial(finished):
@@ -101,9 +101,9 @@ def test_replicates_train_the_best_setting_from_weights_of_their_own(finished):
         assert (replicates["hp.learning_rate"] == best["hp.learning_rate"]).all()
         assert replicates["objective"].nunique() == 2
         assert len(load_weights(finished, best["number"])) == 2
-        kept = {path.name for path in (finished / "weights").iterdir()}
-        assert f"trial-{best['number']:06d}.npz" in kept
-        assert len(kept) == 2
+        names = {path.name for path in (finished / "weights").iterdir()}
+        assert f"trial-{best['number']:06d}.npz" in names
+        assert len(names) == 2
 
 
 def test_the_same_study_and_seed_gives_the_same_tables(finished, tmp_path):
@@ -260,17 +260,17 @@ def test_trials_whose_records_were_deleted_are_trained_again(finished, tmp_path,
         pruned = {r.trial.number for r, _ in records if r.status is Status.PRUNED}
         assert pruned
         lost = {best, *pruned, TRIALS - 1}
-    kept = [record for record in records if record[0].trial.number not in lost]
-    (copy / "records.jsonl").write_bytes(b"".join(encode(*record) for record in kept))
-    said: list[str] = []
-    settings = replace(session_settings(tmp_path), notify=said.append)
+    remaining = [record for record in records if record[0].trial.number not in lost]
+    (copy / "records.jsonl").write_bytes(b"".join(encode(*record) for record in remaining))
+    sentences: list[str] = []
+    settings = replace(session_settings(tmp_path), notify=sentences.append)
     session = Session.resume(copy, settings)
     assert len(session.finished) == TRIALS - len(lost)
     outcome = session.run([], lambda: False, engine())
     assert outcome.finished
     assert_same_tables(finished, copy)
     searched = ", ".join(str(number) for number in sorted(lost) if number < 12)
-    assert f"Trained again, because their records are gone: trials {searched}." in said
+    assert f"Trained again, because their records are gone: trials {searched}." in sentences
 
 
 def test_an_edited_study_is_not_resumed(tmp_path):
@@ -299,21 +299,21 @@ def test_an_edited_study_is_not_resumed(tmp_path):
     (path / "study.toml").write_text(text, encoding="utf-8")
     Session.resume(path, session_settings(tmp_path))._writer.close()
     (path / "environment.json").write_text(json.dumps({**facts, "study": None}))
-    said: list[str] = []
-    settings = replace(session_settings(tmp_path), notify=said.append)
+    sentences: list[str] = []
+    settings = replace(session_settings(tmp_path), notify=sentences.append)
     Session.resume(path, settings)._writer.close()
-    assert any("whether study.toml was edited" in sentence for sentence in said)
+    assert any("whether study.toml was edited" in sentence for sentence in sentences)
 
 
 def test_a_session_shows_a_sentence_once(tmp_path):
-    said: list[str] = []
+    sentences: list[str] = []
     changed = changed_study(str(write_study(tmp_path)), (), catalogue())
-    settings = replace(session_settings(tmp_path), notify=said.append)
+    settings = replace(session_settings(tmp_path), notify=sentences.append)
     session = Session.create(changed.text, changed.study, settings, None)
     for sentence in ("one", "one", "two"):
         session._settings.notify(sentence)
     session._writer.close()
-    assert said == ["one", "two"]
+    assert sentences == ["one", "two"]
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):
@@ -329,9 +329,9 @@ def test_best_median_and_worst_are_repeated_bit_for_bit_and_diagnosed(tmp_path):
     trials = tables["trials"].set_index("number")
     expected = trials[(trials["phase"] == "search") & (trials["status"] == "completed")]
     numbers = []
-    for label, own in expected.groupby("label"):
+    for label, label_trials in expected.groupby("label"):
         chosen = outcome.summary["diagnosed"][label]
-        objectives = own["objective"].sort_values().tolist()
+        objectives = label_trials["objective"].sort_values().tolist()
         assert trials["objective"][chosen["best"]["trial"]] == objectives[0]
         assert trials["objective"][chosen["worst"]["trial"]] == objectives[-1]
         for one in chosen.values():
@@ -354,8 +354,8 @@ def test_every_trial_of_the_search_is_followed_and_its_cost_stated(finished):
     trials = pd.read_parquet(finished / "trials.parquet").set_index("number")
     followed = curvature[curvature["quantity"] == "probe_lambda_max"]
     assert set(trials["phase"][followed["trial"].unique()]) == {"search"}
-    for number, own in trials[trials["status"] == "completed"].groupby(level=0):
-        if own["phase"].iloc[0] == "search":
+    for number, trial_rows in trials[trials["status"] == "completed"].groupby(level=0):
+        if trial_rows["phase"].iloc[0] == "search":
             epochs = followed[followed["trial"] == number]["epoch"]
             assert epochs.tolist() == [0, 1, 3]
     cost = json.loads((finished / "summary.json").read_text())["monitoring"]
@@ -376,8 +376,8 @@ def test_the_plan_says_why_more_trials_are_trained_than_the_budget_names(tmp_pat
 
 
 def test_the_cost_of_whole_hessians_is_stated_where_any_is_asked_for(tmp_path):
-    said = open_session(tmp_path / "one", "curvature.exact_limit=2000").curvature_cost
-    assert said.startswith(
+    sentence = open_session(tmp_path / "one", "curvature.exact_limit=2000").curvature_cost
+    assert sentence.startswith(
         "Curvature: the whole Hessian for models with up to 2000 parameters, otherwise 40 Lanczos "
         "steps. "
         "All 2000 eigenvalues take 2000 products and 0.1 GB of memory"

@@ -114,24 +114,24 @@ def test_a_training_part_of_one_value_is_refused(folder):
     *_, test = split_rows(10, (0.6, 0.2, 0.2), named_seed(0, "split"))
     y[test[0]] = 1.0
     write_dataset(folder, y=y, task="regression", classes=0)
-    found = call("validate", "made_up.toml")
-    assert found.exit_code == 2
-    assert "more than one value in the training part. Received 0 in all 6" in found.output
+    result = call("validate", "made_up.toml")
+    assert result.exit_code == 2
+    assert "more than one value in the training part. Received 0 in all 6" in result.output
 
 
 def test_all_studies_of_a_command_are_refused_for_the_data_of_one(folder):
     write_dataset(folder, samples=11)
-    found = call("study", "quickstart", "made_up.toml", "--no-tracking")
-    assert found.exit_code == 2
-    assert "the data must have the shapes" in found.output
+    result = call("study", "quickstart", "made_up.toml", "--no-tracking")
+    assert result.exit_code == 2
+    assert "the data must have the shapes" in result.output
     assert not (folder / "results").exists()
 
 
 def test_good_data_are_good(folder):
     write_dataset(folder)
-    found = call("validate", "made_up.toml")
-    assert found.exit_code == 0
-    assert "made_up.toml: good" in found.output
+    result = call("validate", "made_up.toml")
+    assert result.exit_code == 0
+    assert "made_up.toml: good" in result.output
 
 
 def test_validate_loads_data_without_a_framework():

@@ -98,7 +98,7 @@ class Moments:
         trace: Σ λᵢ.
         square: Σ λᵢ² = ‖H‖_F².
         frobenius_norm: its square root.
-        effective_rank: (Σ λᵢ)² / Σ λᵢ², the number of equal eigenvalues with the same sums. It is
+        effective_rank: (Σ λᵢ)² / Σ λᵢ², the number of equal eigenvalues with these sums. It is
             between 1 and the rank if no eigenvalue is negative (a Gauss-Newton matrix). For other
             matrices take ``SpectralDensity.effective_rank``, which counts magnitudes.
         products: products made.

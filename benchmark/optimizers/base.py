@@ -1,15 +1,14 @@
 """The base of our optimizers: Keras's mechanics around a pure update rule."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 from keras import ops
 
 from benchmark import backend
 from benchmark.backend import keras_internals
-from benchmark.optimizers.entry import OptimizerEntry
-from benchmark.optimizers.hyperparameter import check_size
+from benchmark.optimizers.entry import OptimizerEntry, constructor
 from benchmark.optimizers.mechanics import Mechanics, clipping_kind, present
 from benchmark.optimizers.rule_parts import not_begun
 from benchmark.optimizers.tensors import (
@@ -73,42 +72,48 @@ class Optimizer(Mechanics):
     products of matrices does not: it sees one variable of one trial, and serves several
     trials only when it is mapped over them (``backend.vectorize``), as the engine does."""
 
-    def __init__(
-        self,
-        learning_rate: Any,
-        hyperparameters: Mapping[str, float] | None = None,
-        *,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        adaptive_clipnorm: float | None = None,
-        percentile_clipnorm: float | None = None,
-        weight_decay: float | None = None,
-        l1: float | None = None,
-        l2: float | None = None,
-        name: str | None = None,
-        **keras_arguments: Any,
-    ) -> None:
-        thresholds = {
-            "clipnorm": clipnorm,
-            "clipvalue": clipvalue,
-            "global_clipnorm": global_clipnorm,
-            "adaptive_clipnorm": adaptive_clipnorm,
-            "percentile_clipnorm": percentile_clipnorm,
-        }
-        given = {"weight_decay": weight_decay, "l1": l1, "l2": l2, **thresholds}
-        numbers = {**(hyperparameters or {}), **present(given)}
-        kind = clipping_kind(thresholds)
-        if not callable(learning_rate):
-            learning_rate = self._rule_of("learning_rate").check("learning_rate", learning_rate)
-        checked = {key: self._rule_of(key).check(key, value) for key, value in numbers.items()}
-        # Keras is told of clipping and decay only below: its base would keep floats.
-        super().__init__(learning_rate=learning_rate, name=name, **keras_arguments)
-        self._make_adjustable(checked, kind)
-        for key in checked:
-            keras.optimizers.Optimizer.__setattr__(self, key, self._adjustable[key])
-        self._states: list[State] = []
-        self._shared: State = {}
+    if TYPE_CHECKING:
+        # The arguments of each class are those of its entry, which a type checker cannot see.
+        def __init__(self, *arguments: Any, **keywords: Any) -> None: ...
+
+    else:
+
+        def __init__(
+            self,
+            learning_rate: Any,
+            hyperparameters: Mapping[str, float] | None = None,
+            *,
+            clipnorm: float | None = None,
+            clipvalue: float | None = None,
+            global_clipnorm: float | None = None,
+            adaptive_clipnorm: float | None = None,
+            percentile_clipnorm: float | None = None,
+            weight_decay: float | None = None,
+            l1: float | None = None,
+            l2: float | None = None,
+            name: str | None = None,
+            **keras_arguments: Any,
+        ) -> None:
+            thresholds = {
+                "clipnorm": clipnorm,
+                "clipvalue": clipvalue,
+                "global_clipnorm": global_clipnorm,
+                "adaptive_clipnorm": adaptive_clipnorm,
+                "percentile_clipnorm": percentile_clipnorm,
+            }
+            given = {"weight_decay": weight_decay, "l1": l1, "l2": l2, **thresholds}
+            numbers = {**(hyperparameters or {}), **present(given)}
+            kind = clipping_kind(thresholds)
+            if not callable(learning_rate):
+                learning_rate = self._rule_of("learning_rate").check("learning_rate", learning_rate)
+            checked = {key: self._rule_of(key).check(key, value) for key, value in numbers.items()}
+            # Keras is told of clipping and decay only below: its base would keep floats.
+            super().__init__(learning_rate=learning_rate, name=name, **keras_arguments)
+            self._make_adjustable(checked, kind)
+            for key in checked:
+                keras.optimizers.Optimizer.__setattr__(self, key, self._adjustable[key])
+            self._states: list[State] = []
+            self._shared: State = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Make table and constructor of a class that declares an entry."""
@@ -123,7 +128,7 @@ class Optimizer(Mechanics):
         cls.constant_names = tuple(n for n in entry.hyperparameters if n in entry.constants)
         cls.__doc__ = entry.documented(cls.__doc__)
         if "__init__" not in cls.__dict__:
-            cls.__init__ = _constructor(cls, entry)  # type: ignore[method-assign]
+            cls.__init__ = constructor(cls)  # type: ignore[method-assign]
 
     # What a subclass writes.
 
@@ -355,39 +360,3 @@ class Optimizer(Mechanics):
 def _apart(values: State) -> State:
     """Copies: JAX donates buffers to a compiled step, and no buffer twice."""
     return {name: ops.copy(value) for name, value in values.items()}
-
-
-def _constructor(optimizer_class: Any, entry: OptimizerEntry) -> Callable[..., None]:
-    """The constructor of a class that declares its arguments."""
-    signature = entry.signature
-    # The nearest base that declares nothing: it takes numbers by name, and the other arguments.
-    base = next(base for base in optimizer_class.__mro__[1:] if base.__dict__.get("entry") is None)
-    variable = [name for name in entry.hyperparameters if name not in entry.constants]
-    variable.remove("learning_rate")
-
-    def construct(self: Any, *positional: Any, **named: Any) -> None:
-        given = signature.bind(self, *positional, **named)
-        given.apply_defaults()
-        values: dict[str, Any] = given.arguments
-        arguments = values["arguments"]
-        numbers = {name: values[name] for name in variable}
-        if "weight_decay" in numbers:
-            arguments = {**arguments, "weight_decay": numbers.pop("weight_decay")}
-            if arguments["weight_decay"] is None:
-                rule = entry.hyperparameters["weight_decay"]
-                raise ValueError(
-                    f"weight_decay must be {rule.rule}. Received None. "
-                    f"Give for instance {rule.default:g}."
-                )
-        constants = {name: values[name] for name in optimizer_class.constant_names}
-        if constants:
-            arguments = {**arguments, "constants": constants}
-        sizes = {name: check_size(name, values[name]) for name in entry.sizes}
-        base.__init__(self, values["learning_rate"], numbers, **arguments)
-        self.set_options({name: values[name] for name in entry.options})
-        for name, value in sizes.items():
-            setattr(self, name, value)
-
-    construct.__name__ = "__init__"
-    construct.__signature__ = signature  # type: ignore[attr-defined]
-    return construct

@@ -1,12 +1,13 @@
-"""What an optimizer's file declares of it."""
+"""What an optimizer's file declares of it, and the constructor that follows."""
 
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmark.optimizers.constructor import Option
-from benchmark.optimizers.hyperparameter import Hyperparameter
+from benchmark.optimizers.hyperparameter import Hyperparameter, check_size
 from benchmark.optimizers.stability import Stability
 
 
@@ -85,3 +86,46 @@ class OptimizerEntry:
         section = "\n".join(["    Hyperparameters:", *lines])
         text, raises, rest = (docstring or "").rstrip().partition("\n    Raises:")
         return f"{text.rstrip()}\n\n{section}" + (f"\n{raises}{rest}\n    " if raises else "")
+
+
+def constructor(optimizer_class: Any) -> Callable[..., None]:
+    """Return the constructor of a class with an entry: it takes what the entry declares.
+
+    Args:
+        optimizer_class: a subclass of :class:`~benchmark.optimizers.base.Optimizer`.
+    """
+    entry: OptimizerEntry = optimizer_class.entry
+    signature = entry.signature
+    # The nearest base that declares nothing: it takes numbers by name, and the other arguments.
+    base = next(base for base in optimizer_class.__mro__[1:] if base.__dict__.get("entry") is None)
+    variable = [name for name in entry.hyperparameters if name not in entry.constants]
+    variable.remove("learning_rate")
+
+    def construct(self: Any, *positional: Any, **named: Any) -> None:
+        given = signature.bind(self, *positional, **named)
+        given.apply_defaults()
+        values: dict[str, Any] = given.arguments
+        arguments = values["arguments"]
+        numbers = {name: values[name] for name in variable}
+        if "weight_decay" in numbers:
+            arguments = {**arguments, "weight_decay": numbers.pop("weight_decay")}
+            if arguments["weight_decay"] is None:
+                rule = entry.hyperparameters["weight_decay"]
+                raise ValueError(
+                    f"weight_decay must be {rule.rule}. Received None. "
+                    f"Give for instance {rule.default:g}."
+                )
+        constants = {name: values[name] for name in optimizer_class.constant_names}
+        if constants:
+            arguments = {**arguments, "constants": constants}
+        sizes = {
+            name: check_size(name, values[name], default) for name, default in entry.sizes.items()
+        }
+        base.__init__(self, values["learning_rate"], numbers, **arguments)
+        self.set_options({name: values[name] for name in entry.options})
+        for name, value in sizes.items():
+            setattr(self, name, value)
+
+    construct.__name__ = "__init__"
+    construct.__signature__ = signature  # type: ignore[attr-defined]
+    return construct

@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from importlib.abc import InspectLoader
 from typing import Any
 
 from benchmark.errors import did_you_mean
@@ -113,7 +114,8 @@ def declared_entry(module: str, class_name: str) -> OptimizerEntry:
     """
     path = f"{module.replace('.', '/')}.py"
     spec = importlib.util.find_spec(module)
-    source = spec.loader.get_source(module) if spec and spec.loader else None
+    loader = spec.loader if spec else None
+    source = loader.get_source(module) if isinstance(loader, InspectLoader) else None
     if source is None:
         raise ValueError(
             f"an optimizer of RULES must have a file of its name. Received {class_name!r}, and "

@@ -54,7 +54,7 @@ def _sharpness(run_data: RunData, table: pd.DataFrame) -> str:
     beyond = (
         ALL_DIRECTIONS
         if run_data.study.problem.function
-        else ". So few examples are sharper than the whole training part: compare trials by it."
+        else ". The loss over so few examples is sharper than over all: use it to compare trials."
     )
     return (
         f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(run_data)}. A line "

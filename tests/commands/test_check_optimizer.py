@@ -47,8 +47,8 @@ def checked(monkeypatch):
             found = [
                 examination(name, backend, failing) for backend in backends for name in optimizers
             ]
-            for one in found:
-                tell(one)
+            for ended in found:
+                tell(ended)
             return found
 
         monkeypatch.setattr(running, "run_checks", run_checks)
@@ -93,8 +93,8 @@ def test_json_has_nothing_else_on_its_output(checked) -> None:
     checked("sizes")
     done = invoke("adam", "--backend", "tensorflow", "--json")
     assert done.exit_code == 1
-    [found] = json.loads(done.stdout)["examinations"]
-    assert Examination.of_document(found) == examination("adam", "tensorflow", "sizes")
+    [document] = json.loads(done.stdout)["examinations"]
+    assert Examination.of_document(document) == examination("adam", "tensorflow", "sizes")
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_the_page_holds_every_property_and_keeps_what_people_wrote(checked, tmp_
     assert row.count("✓ ✓") == len(PROPERTIES) - 2
     assert row.count("✗ ✗") == row.count("– –") == 1
     assert f"- sizes, adam (TensorFlow and JAX): {WORDS}" in text
-    for name, one in PROPERTIES.items():
-        assert f"- **{name}**: {one.sentence}" in text
+    for name, check in PROPERTIES.items():
+        assert f"- **{name}**: {check.sentence}" in text
 
 
 def test_a_page_without_failures_says_so() -> None:

@@ -285,12 +285,12 @@ def test_a_record_of_no_possible_trial_is_told(
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where there is a value in a JSON document."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
-    found = []
+    paths = []
     for key, item in items:
-        found.append((*path, key))
+        paths.append((*path, key))
         if isinstance(item, dict | list):
-            found += paths_of(item, (*path, key))
-    return found
+            paths += paths_of(item, (*path, key))
+    return paths
 
 
 def edit_at_random(run: Path, draw: random.Random) -> str:

@@ -114,11 +114,11 @@ def test_a_library_and_a_traceback_show_no_secret(monkeypatch, capsys) -> None:
 
 def test_commands_print_through_this_module_alone() -> None:
     """Otherwise somebody has to remember what a name may hold."""
-    own = PACKAGE / "commands" / "terminal.py"
+    terminal_file = PACKAGE / "commands" / "terminal.py"
     problems = [
         f"{path.relative_to(PACKAGE)}:{node.lineno} {ast.unparse(node.func)}"
         for path in [*(PACKAGE / "commands").rglob("*.py"), PACKAGE / "run.py"]
-        if path != own
+        if path != terminal_file
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and _prints(node, path)
     ]

@@ -19,12 +19,12 @@ VALUES = {
 
 
 def test_the_terminal_shows_both_p_values_and_the_verdict():
-    found = verdict(study(VALUES))
+    answer = verdict(study(VALUES))
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(verdict_view(found))
+    console.print(verdict_view(answer))
     text = " ".join(console.export_text().split())
-    assert " ".join(verdict_sentences(found)) in text
-    for pair in found.comparisons:
+    assert " ".join(verdict_sentences(answer)) in text
+    for pair in answer.comparisons:
         assert f"{pair.p_value:.3g}" in text and f"{pair.adjusted:.3g}" in text
     assert "a is better" in text and "[/c] (5 of 8 replicates diverged)" in text
 
@@ -44,17 +44,17 @@ def test_json_holds_the_verdict_and_null_for_what_is_unknown(capsys):
 
 
 def test_nothing_is_compared_where_nothing_was_repeated():
-    found = verdict(study({"a": [], "b": []}))
+    answer = verdict(study({"a": [], "b": []}))
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(verdict_view(found))
+    console.print(verdict_view(answer))
     assert "nothing says how far chance alone" in console.export_text()
     assert "adjusted" not in console.export_text()
 
 
 def test_of_many_pairs_the_terminal_shows_those_of_the_leading_label():
-    found = verdict(study({f"o{index}": [index, index + 1, index + 3] for index in range(8)}))
+    answer = verdict(study({f"o{index}": [index, index + 1, index + 3] for index in range(8)}))
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(verdict_view(found))
+    console.print(verdict_view(answer))
     text = console.export_text()
     assert "The report and --json have the other 21 pairs." in text
     assert text.count("o0 - ") == 7 and "o1 - o2" not in text

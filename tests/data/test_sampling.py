@@ -70,11 +70,11 @@ def batches_by_hand(
     random = stream(epoch)
     if sampling == "with_replacement":
         return [[int(row) for row in random.integers(samples, size=size)] for _ in range(steps)]
-    found: list[list[int]] = []
-    while len(found) < steps:
+    batches: list[list[int]] = []
+    while len(batches) < steps:
         chosen = [row for row, draw in enumerate(random.random(samples)) if draw < size / samples]
-        found += [chosen] if chosen else []
-    return found
+        batches += [chosen] if chosen else []
+    return batches
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
@@ -84,9 +84,9 @@ def batches_by_hand(
 def test_batches_are_those_drawn_by_hand(
     sampling: str, samples: int, size: int, epoch: int
 ) -> None:
-    found = epoch_batches(sampling, samples, size, 5, epoch)
+    batches = epoch_batches(sampling, samples, size, 5, epoch)
     expected = batches_by_hand(sampling, samples, size, 5, epoch)
-    assert [list(rows) for rows in found] == expected
+    assert [list(rows) for rows in batches] == expected
 
 
 def test_bernoulli_counts_follow_the_binomial_law() -> None:

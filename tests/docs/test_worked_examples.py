@@ -18,6 +18,7 @@ import pytest
 from tests.source_tree import ROOT
 
 EXAMPLES = (
+    "An optimizer",
     "A model",
     "A dataset",
     "A problem",

@@ -29,15 +29,15 @@ def draws(rows: int, width: int, rate: float, seed: int, count: int = 1) -> list
 
 
 def test_units_are_kept_as_the_hash_says() -> None:
-    for count, kept in enumerate(draws(5, 7, 0.3, seed=2**31 - 1, count=3)):
+    for count, mask in enumerate(draws(5, 7, 0.3, seed=2**31 - 1, count=3)):
         places = np.arange(35).reshape(5, 7)
         expected = np.vectorize(lambda place: pcg3d(2**31 - 1, count, int(place)))(places)  # noqa: B023
-        np.testing.assert_array_equal(kept, expected >= round(0.3 * 2**32))
+        np.testing.assert_array_equal(mask, expected >= round(0.3 * 2**32))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_draws_rows_and_units_are_independent(rate: float) -> None:
-    first, second = (kept.astype("float64") for kept in draws(500, 64, rate, 3, count=2))
+    first, second = (mask.astype("float64") for mask in draws(500, 64, rate, 3, count=2))
     other = draws(500, 64, rate, 4)[0].astype("float64")
     bound = 5 * np.sqrt(1 / first.size)  # five deviations of a mean of that many
     deviation = np.sqrt(rate * (1 - rate))

@@ -200,10 +200,10 @@ def test_an_image_keeps_its_shape(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("name", ["convolutional_network", "multilayer_perceptron"])
 def test_normalisation_stands_before_the_activation_and_in_place_of_the_bias(name: str) -> None:
     model = build_model(name, (64,), 2, {"hidden": [5], "batch_normalization": True})
-    found = [variable.path.split("/")[-1] for variable in model.trainable_variables]
+    names = [variable.path.split("/")[-1] for variable in model.trainable_variables]
     layers = 3 if name == "convolutional_network" else 1
-    assert found == [*["kernel", "gamma", "beta"] * layers, "kernel", "bias"]
-    values = dict(zip(found[-5:], numpy_weights(model)[-5:], strict=True))
+    assert names == [*["kernel", "gamma", "beta"] * layers, "kernel", "bias"]
+    values = dict(zip(names[-5:], numpy_weights(model)[-5:], strict=True))
     assert (values["gamma"] == 1).all()
     assert (values["beta"] == 0).all()
 

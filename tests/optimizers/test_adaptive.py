@@ -132,7 +132,7 @@ def test_momentum_of_rmsprop_may_be_set_to_zero_and_back(follow: Any, bumpy: Any
 
 def test_adamw_is_not_to_be_had_without_decay() -> None:
     with pytest.raises(ValueError, match=r"weight_decay must be >= 0. Received None. Give for"):
-        AdamW(weight_decay=None)  # type: ignore[arg-type]
+        AdamW(weight_decay=None)
     with pytest.raises(ValueError, match=r"Received -1. Give for instance 0.004"):
         AdamW(weight_decay=-1)
 

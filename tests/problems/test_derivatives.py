@@ -111,9 +111,9 @@ def test_a_problem_is_built_again_from_its_options(problem):
 @given(st.integers(2, 12), st.floats(1, 1e6), st.floats(1e-3, 1e3), st.integers(0, 9))
 def test_the_quadratic_has_the_spectrum_asked_for(dimension, condition_number, largest, seed):
     bowl = Quadratic(dimension, condition_number, largest, seed=seed)
-    found = np.asarray(np.linalg.eigvalsh(bowl.hessian(bowl.start)), np.float64)
+    spectrum = np.asarray(np.linalg.eigvalsh(bowl.hessian(bowl.start)), np.float64)
     # Backward stability: an eigenvalue errs by a few epsilon of the largest one.
-    np.testing.assert_allclose(found, bowl.eigenvalues, atol=1e-14 * dimension * largest, rtol=0)
-    assert found[-1] == pytest.approx(largest)
+    np.testing.assert_allclose(spectrum, bowl.eigenvalues, atol=1e-14 * dimension * largest, rtol=0)
+    assert spectrum[-1] == pytest.approx(largest)
     offset = bowl.start - bowl.minimum
     assert offset @ offset == pytest.approx(dimension)

@@ -52,8 +52,8 @@ def test_noisy_quadratic_follows_the_published_training_curve():
 def test_a_deep_chain_raises_eigenvalues_to_the_depth(layers):
     chain = DeepLinearChain(layers=layers, width=3)
     expected = chain.eigenvalues**layers
-    found = np.linalg.eigvalsh(chain.end_to_end(chain.start))
-    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    eigenvalues = np.linalg.eigvalsh(chain.end_to_end(chain.start))
+    np.testing.assert_allclose(eigenvalues, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("layers", [2, 4, 7])

@@ -112,9 +112,11 @@ def test_inline_and_dotted_tables_are_completed_in_their_own_form(tmp_path, form
 def test_a_change_is_respected_by_the_completion(tmp_path):
     path = tmp_path / "bare.toml"
     path.write_text(BARE.replace("momentum = 0.5", "batch_size = 16"), encoding="utf-8")
-    one = changed(path, "search.sgd.learning_rate=0.25", "search.momentum.learning_rate=0.5").study
-    assert one.space("sgd")["learning_rate"].value == 0.25
-    assert one.space("momentum")["learning_rate"].value == 0.5
+    completed = changed(
+        path, "search.sgd.learning_rate=0.25", "search.momentum.learning_rate=0.5"
+    ).study
+    assert completed.space("sgd")["learning_rate"].value == 0.25
+    assert completed.space("momentum")["learning_rate"].value == 0.5
     both = changed(path, "search.common.learning_rate=0.125").study
     assert both.space("sgd")["learning_rate"].value == 0.125
     assert both.space("slow")["learning_rate"].value == 1e-4

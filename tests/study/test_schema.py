@@ -152,8 +152,8 @@ def test_own_space_wins_over_the_common_one() -> None:
 
 def test_options_stand_beside_the_numbers_of_a_space() -> None:
     common = {"amsgrad": False, "learning_rate": 0.1}
-    own = {"amsgrad": True, "form": "first", "beta_1": 0.5}
-    given = study(compare=["keras:Adam"], search={"common": common, "keras:Adam": own})
+    space = {"amsgrad": True, "form": "first", "beta_1": 0.5}
+    given = study(compare=["keras:Adam"], search={"common": common, "keras:Adam": space})
     assert given.options("keras:Adam") == {"amsgrad": True, "form": "first"}
     assert set(given.space("keras:Adam")) == {"learning_rate", "beta_1"}
     assert given.options("other") == {"amsgrad": False}
@@ -277,7 +277,7 @@ def test_a_study_survives_json() -> None:
 
 def test_every_section_refuses_unknown_keys_but_the_model() -> None:
     def sections(base: type[Section]) -> list[type[Section]]:
-        return [base, *(found for sub in base.__subclasses__() for found in sections(sub))]
+        return [base, *(section for sub in base.__subclasses__() for section in sections(sub))]
 
     lenient = [s.__name__ for s in sections(Section) if s.model_config.get("extra") != "forbid"]
     assert lenient == ["ModelSection"]
