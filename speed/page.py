@@ -100,8 +100,9 @@ def page(record: Record, figure: str | None) -> str:
         "versions": f"Python {machine['python']}, {versions}",
     }
     facts = {"date": machine["date"], "commit": machine["commit"], **facts}
+    title = "The speed of curvature" if is_of_curvature(record.measured) else "Speed"
     parts = [
-        "# Speed\n",
+        f"# {title}\n",
         f"Written by `{record.command}`, a {sizes} run of {record.seconds / 60:.0f} minutes"
         f"{interrupted}. Ratios hold between rows of this run; absolute times are this "
         "machine's.\n",

@@ -36,9 +36,9 @@ SAMPLES: dict[str, tuple[Draw, float]] = {
     "lognormal, σ = 0.25": lognormal(0.25),
     "lognormal, σ = 0.5": lognormal(0.5),
     "lognormal, σ = 1": lognormal(1.0),
-    "accuracy 0.9 of 36 rows": accuracy(36, 0.9),
-    "accuracy 0.8 of 100 rows": accuracy(100, 0.8),
-    "accuracy 0.97 of 36 rows": accuracy(36, 0.97),
+    "accuracy of 0.9, 36 rows": accuracy(36, 0.9),
+    "accuracy of 0.8, 100 rows": accuracy(100, 0.8),
+    "accuracy of 0.97, 36 rows": accuracy(36, 0.97),
 }
 
 
@@ -199,7 +199,7 @@ def main() -> None:
     ]
     print_table(["bootstrap", "method", "n = 5", "n = 20", "n = 100"], rows)
     rows = []
-    for sample in ("normal", "lognormal, σ = 0.5", "accuracy 0.9 of 36 rows"):
+    for sample in ("normal", "lognormal, σ = 0.5", "accuracy of 0.9, 36 rows"):
         for labels in (2, 4, 20):
             false = false_verdicts(sample, labels, 5)
             rows.append([sample, str(labels), *(percent(share) for share in false.values())])

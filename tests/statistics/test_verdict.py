@@ -38,7 +38,7 @@ def test_holms_correction_rejects_what_its_steps_reject() -> None:
         assert math.isnan(adjusted[7])
 
 
-@pytest.mark.parametrize("sample", ["normal", "lognormal, σ = 0.5", "accuracy 0.9 of 36 rows"])
+@pytest.mark.parametrize("sample", ["normal", "lognormal, σ = 0.5", "accuracy of 0.9, 36 rows"])
 @pytest.mark.parametrize("labels", [2, 4])
 def test_comparisons_follow_the_rule_that_the_simulations_use(sample: str, labels: int) -> None:
     first, second = np.triu_indices(labels, 1)
@@ -57,7 +57,7 @@ def test_comparisons_follow_the_rule_that_the_simulations_use(sample: str, label
                 assert (pair.p_value <= 0.05) != pair.difference.includes(0.0)
 
 
-@pytest.mark.parametrize("sample", ["normal", "lognormal, σ = 0.5", "accuracy 0.9 of 36 rows"])
+@pytest.mark.parametrize("sample", ["normal", "lognormal, σ = 0.5", "accuracy of 0.9, 36 rows"])
 @pytest.mark.parametrize(("labels", "studies"), [(2, 4000), (4, 3000), (20, 600)])
 def test_identical_optimizers_are_told_apart_in_five_per_cent_of_studies(
     sample: str, labels: int, studies: int
@@ -230,7 +230,7 @@ def test_problems_that_differ_have_no_order() -> None:
 # Coverage
 
 
-@pytest.mark.parametrize("sample", ["normal", "lognormal, σ = 0.25", "accuracy 0.8 of 100 rows"])
+@pytest.mark.parametrize("sample", ["normal", "lognormal, σ = 0.25", "accuracy of 0.8, 100 rows"])
 def test_intervals_cover_the_mean_from_93_to_97_per_cent(sample: str) -> None:
     for count in simulations.COUNTS:
         share, _ = simulations.coverage(sample, count, studies=4000)
@@ -250,7 +250,7 @@ def _t_interval(values: np.ndarray[Any, Any]) -> tuple[float, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", simulations.COUNTS)
 def test_the_page_has_the_coverage_that_is_measured(count: int) -> None:
-    for sample in ("normal", "lognormal, σ = 0.25", "accuracy 0.8 of 100 rows"):
+    for sample in ("normal", "lognormal, σ = 0.25", "accuracy of 0.8, 100 rows"):
         share, _ = simulations.coverage(sample, count, seed=1)
         assert 0.93 <= share <= 0.97
     # And where it does not cover so much, the page says it.
