@@ -33,7 +33,7 @@ def blocks() -> dict[str, str]:
 
 
 @pytest.fixture
-def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+def added_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     """Add the optimizer as CONTRIBUTING.md says, for one test."""
     code = blocks()
     (tmp_path / "ademamix.py").write_text(code[RULE], encoding="utf-8")
@@ -48,7 +48,8 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     return namespace["CASES"][0]
 
 
-def test_its_file_and_its_line_are_enough(case: Case, follow: Any) -> None:
+def test_its_file_and_its_line_are_enough(added_case: Case, follow: Any) -> None:
+    case = added_case
     entry = OPTIMIZERS[case.optimizer]
     assert entry.target == "benchmark.optimizers.rules.ademamix:AdEMAMix"
     assert "beta_3: >= 0 and < 1, 0.9999 by default." in load_optimizer(case.optimizer).__doc__
