@@ -24,7 +24,7 @@ LARGE_RATE = 1e6
 
 
 def vectorized_equals_sequential(subject: Subject) -> None:
-    """Check the property ``vectorised as sequential``."""
+    """Check the property ``vectorized as sequential``."""
     subject.require_pure()
     try:
         _require_agreement(subject, _engine(), share=1.0)

@@ -167,7 +167,9 @@ def steps_as_keras(subject: Subject) -> None:
     _require_arguments(subject.optimizer_class, theirs)
     departure = getattr(subject.optimizer_class, "departure_from_keras", "")
     if departure:
-        raise NotApplicableError(f"The same arguments, but on purpose not its steps: {departure}")
+        raise NotApplicableError(
+            f"It has the same arguments but deliberately takes other steps: {departure}"
+        )
     ends = [_end(subject.plain()), _end(theirs(**subject.options))]
     apart, allowed = distance(*ends), tolerance(ends[1], split(starting_point(0)))
     if apart > allowed:

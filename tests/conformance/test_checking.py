@@ -18,7 +18,7 @@ from benchmark.optimizers import OPTIMIZERS
 from benchmark.trial import Status
 
 HERE = "tests.conformance.broken_optimizers"
-ENGINES = ("vectorised as sequential", "any neighbours")
+ENGINES = ("vectorized as sequential", "any neighbours")
 BROKEN = [
     ("Climbing", "parabola", "must fall from 11.25 to 0.113 or below within 400 steps"),
     ("Climbing", "Rosenbrock", "Rosenbrock's function"),
@@ -81,7 +81,7 @@ def test_the_engines_find_a_class_out_that_remembers_beside_its_variables() -> N
 
 
 def test_a_branch_on_a_value_is_no_pure_function() -> None:
-    for name in ("one compilation", "any neighbours", "vectorised as sequential"):
+    for name in ("one compilation", "any neighbours", "vectorized as sequential"):
         found = check_property(f"{HERE}:Branching", name)
         assert found.outcome is Outcome.DOES_NOT_APPLY, found
         assert found.words.startswith("It does not step as a pure function: ")

@@ -18,7 +18,7 @@ START = np.array([1.5, -2.0, 0.3], "float32")
 
 KINDS = ("sgd", "adam", "schedule_free_sgd", "dog", "adafactor")
 """One for each kind of state: none, like the weights, averaged, shared, of other shapes."""
-ENGINES = ("vectorised as sequential", "any neighbours")  # tests/engine has these
+ENGINES = ("vectorized as sequential", "any neighbours")  # tests/engine has these
 OF_THE_RULE = ("zero gradient", "configuration")
 """Properties that hang on the rule itself, so that every optimizer is checked."""
 CHECKS = [

@@ -52,8 +52,8 @@ ENTRY = OptimizerEntry(
     options={"relative_step": True},
     advice=f"Start with learning_rate = 0.01, which is relative to the weights ({_ADAFACTOR}, "
     "algorithm 6)",
-    stability="{} has no limit of η·λmax: it clips its steps at a root mean square, and scales "
-    "them by that of the weights, so that they are not linear in the gradient.",
+    stability="{} has no limit of η·λmax: it clips the root mean square of its steps and scales "
+    "them by the root mean square of the weights, so they are not linear in the gradient.",
 )
 
 

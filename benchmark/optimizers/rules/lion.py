@@ -42,8 +42,8 @@ ENTRY = OptimizerEntry(
     },
     advice="Start with a third to a tenth of adam's learning_rate and three to ten times its "
     f"weight_decay ({_LION}, section 5)",
-    stability="{} has no limit of η·λmax: it steps by a sign, η in every weight however small the "
-    "gradient is, so that on a quadratic it neither contracts nor diverges near the minimum.",
+    stability="{} has no limit of η·λmax: it uses only signs. Every weight moves by η, however "
+    "small the gradient is, so on a quadratic it neither contracts nor diverges near the minimum.",
 )
 
 

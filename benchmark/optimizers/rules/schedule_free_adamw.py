@@ -138,7 +138,10 @@ class ScheduleFreeAdamW(ScheduleFree):
     """
 
     entry = ENTRY
-    departure_from_keras = "Keras 3.15 on TensorFlow finds the average from the new z for the old."
+    departure_from_keras = (
+        "when Keras 3.15 recovers the average on TensorFlow, it uses the new z where the old "
+        "one is needed."
+    )
     state_names = ("displacement", "second_moment")
 
     @property

@@ -77,8 +77,8 @@ ENTRY = OptimizerEntry(
     options={"estimator": "hutchinson"},
     advice="Choose gamma so that 10 to 50 % of the elements are not clipped, and a learning_rate"
     " a little below adamw's (Liu et al. 2024, section 3.1)",
-    stability="{} has no known limit of η·λmax: it clips each weight's step at η, most of them by "
-    "design, so that they are not linear in the gradient.",
+    stability="{} has no known limit of η·λmax: it clips each weight's step at η. By design most "
+    "steps are clipped, so they are not linear in the gradient.",
 )
 
 
