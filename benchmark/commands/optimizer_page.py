@@ -35,8 +35,8 @@ def limits_section() -> str:
             *(f"| {', '.join(names)} | {' | '.join(row)} |" for row, names in rows.items()),
             "\nThe others have no limit of η·λmax:\n",
             *reasons,
-            "- No limit is known for classes of Keras, nor for your own classes unless they declare "
-            "one.",
+            "- No limit is known for classes of Keras, nor for your own classes unless they "
+            "declare one.",
         ]
     )
 
