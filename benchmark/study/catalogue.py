@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from benchmark.data import card_names, load_card, part_sizes
+from benchmark.data import DatasetCard, card_names, load_card, part_sizes
 from benchmark.models import MODELS, check_input, check_options
 from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
 from benchmark.problems import PROBLEMS, check_problem
@@ -186,7 +186,7 @@ def catalogue(before_import: Callable[[], None] | None = None) -> Catalogue:
     """
     optimizers = Optimizers(before_import)
     return Catalogue(
-        datasets={name: load_card(name) for name in card_names()},
+        datasets=Cards(),
         models=list(MODELS),
         optimizers=optimizers,
         problems=list(PROBLEMS),
@@ -196,6 +196,31 @@ def catalogue(before_import: Callable[[], None] | None = None) -> Catalogue:
         schedules=SCHEDULES,
         check_optimizer=optimizers.entry,
     )
+
+
+class Cards(Mapping[str, DatasetCard]):
+    """The cards of all datasets, each read when it is asked for.
+
+    So a mistake in one card refuses only the studies of that dataset.
+
+    Example:
+        >>> Cards()["iris"].classes
+        3
+    """
+
+    def __getitem__(self, name: str) -> DatasetCard:
+        if name not in card_names():
+            raise KeyError(name)
+        return load_card(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in card_names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(card_names())
+
+    def __len__(self) -> int:
+        return len(card_names())
 
 
 class Optimizers(Mapping[str, OptimizerEntry]):

@@ -1,12 +1,21 @@
 """Study files: each mistake is refused with file, key, value, rule and remedy."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from benchmark.data.cards import DatasetError
 from benchmark.optimizers import SCHEDULES
 from benchmark.study.catalogue import Catalogue, TrainingHyperparameter, catalogue
-from benchmark.study.loading import StudyError, find_study, load_study, parse_study, study_files
+from benchmark.study.loading import (
+    StudyError,
+    checked_study,
+    find_study,
+    load_study,
+    parse_study,
+    study_files,
+)
 from tests.study.refusals import MORE_REFUSALS
 
 GOOD = """
@@ -363,3 +372,15 @@ def test_a_shipped_catalogue_refuses_an_image_that_the_rows_do_not_hold(tmp_path
         StudyError, match=r"image must multiply to 64.* \[8, 9, 1\].*problem\.model"
     ):
         load_study(path, catalogue())
+
+
+def test_a_bad_card_refuses_the_studies_of_its_dataset_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "broken.toml").write_text("title = 3", encoding="utf-8")
+    text = 'question = "?"\ncompare = ["sgd"]\n[problem]\ndataset = "{}"\n'
+    assert checked_study(text.format("iris"), "x.toml", "x", catalogue()).name == "x"
+    with pytest.raises(DatasetError, match=r"broken\.toml"):
+        checked_study(text.format("broken"), "x.toml", "x", catalogue())
