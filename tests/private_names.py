@@ -23,10 +23,10 @@ TABLE = re.compile(r"\b(FROM|JOIN|INTO|UPDATE|TABLE) [a-z_]+\b|\balembic_version
 ATTRIBUTES = {"getattr", "hasattr", "setattr", "delattr"}
 
 
-def require(library: str, name: str, is_there: bool, users: str) -> None:
-    """Fail, in words, where a library has moved a name."""
+def moved(library: str, name: str, users: str) -> str:
+    """Say that a library has moved a name, what of ours is broken by it, and where to fix it."""
     module = INTERNALS[library].relative_to(ROOT)
-    assert is_there, (
+    return (
         f"{library} must have {name}. Received {library} {version(library)}, which has moved it. "
         f"Broken: {users}. Follow the change in {module}."
     )
@@ -99,6 +99,6 @@ def tables(path: Path) -> Iterator[tuple[str, int]]:
     }
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found = TABLE.search(node.value)
-            if found and id(node) not in docstrings:
-                yield found.group(), node.lineno
+            match = TABLE.search(node.value)
+            if match and id(node) not in docstrings:
+                yield match.group(), node.lineno

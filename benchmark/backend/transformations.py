@@ -196,7 +196,7 @@ def apart(f: Function, arguments: Any, times: int) -> list[Any]:
 
     Example:
         >>> from keras import ops
-        >>> [float(one) for one in apart(lambda x: 2 * x, ops.convert_to_tensor(3.0), 2)]
+        >>> [float(value) for value in apart(lambda x: 2 * x, ops.convert_to_tensor(3.0), 2)]
         [6.0, 6.0]
     """
     return list(implementation().apart(f, arguments, times))

@@ -36,10 +36,10 @@ def check_optimizer(
         ValueError: there is no such optimizer, option or property.
 
     Example:
-        >>> found = check_optimizer("sgd", properties=["zero gradient", "as in Keras"])
-        >>> [(one.name, one.outcome.value) for one in found.results]
+        >>> examination = check_optimizer("sgd", properties=["zero gradient", "as in Keras"])
+        >>> [(result.name, result.outcome.value) for result in examination.results]
         [('zero gradient', 'passed'), ('as in Keras', 'passed')]
-        >>> found.require()     # raises where anything failed
+        >>> examination.require()     # raises where anything failed
     """
     from benchmark import backend
 

@@ -152,8 +152,8 @@ def spectral_density(
 
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
-        >>> found = spectral_density(aslinearoperator(np.diag(np.arange(100.0))), probes=8)
-        >>> low, high = found.moment(1).interval()
+        >>> density = spectral_density(aslinearoperator(np.diag(np.arange(100.0))), probes=8)
+        >>> low, high = density.moment(1).interval()
         >>> low < 49.5 < high
         True
 

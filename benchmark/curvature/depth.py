@@ -168,8 +168,8 @@ def layer_quantities(layer: Layer) -> dict[str, float]:
 
     Example:
         >>> layer = Layer("dense", [np.diag([3.0, 4.0])], [np.eye(2)], [np.diag([3.0, 3.0])])
-        >>> found = layer_quantities(layer)
-        >>> found["weight_norm"], found["update_ratio"], found["singular_value_min"]
+        >>> quantities = layer_quantities(layer)
+        >>> quantities["weight_norm"], quantities["update_ratio"], quantities["singular_value_min"]
         (5.0, 0.2, 3.0)
     """
     size = _norm(layer.weights)
@@ -219,8 +219,8 @@ def diagnose_depth(
 
     Example:
         >>> chain = [Layer(f"layer_{i}", [0.1 * np.eye(2)], [1e-4 * np.eye(2)]) for i in range(4)]
-        >>> found, findings = diagnose_depth(chain, (1e-4 * np.eye(2))[None])
-        >>> round(found["jacobian_singular_value_max"], 9), findings["depth"].split(":")[0]
+        >>> quantities, findings = diagnose_depth(chain, (1e-4 * np.eye(2))[None])
+        >>> round(quantities["jacobian_singular_value_max"], 9), findings["depth"].split(":")[0]
         (0.0001, 'Vanishing at layer_0')
 
     References:

@@ -89,8 +89,8 @@ def extreme_eigenvalues(
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
         >>> spectrum = np.array([-5.0, *np.linspace(0, 1, 97), 20.0, 20.0])
-        >>> found = extreme_eigenvalues(aslinearoperator(np.diag(spectrum)), 2, 1, block_size=2)
-        >>> found.eigenvalues.round(9).tolist(), found.converged.all()
+        >>> pairs = extreme_eigenvalues(aslinearoperator(np.diag(spectrum)), 2, 1, block_size=2)
+        >>> pairs.eigenvalues.round(9).tolist(), pairs.converged.all()
         ([-5.0, 20.0, 20.0], np.True_)
 
     References:

@@ -88,10 +88,10 @@ def lanczos_alignment(
 
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
-        >>> bend, found = lanczos_alignment(
+        >>> bend, quantities = lanczos_alignment(
         ...     aslinearoperator(np.diag([1.0, 2.0, 50.0])), np.array([3.0, 0.0, 4.0]), 3, 50.0
         ... )
-        >>> bend, round(found["alignment_top_1"], 12)
+        >>> bend, round(quantities["alignment_top_1"], 12)
         (809.0, 0.64)
 
     References:
@@ -158,10 +158,10 @@ def gradient_noise(gradients: Array, batch_size: int) -> tuple[dict[str, float],
         ValueError: there are fewer than two gradients.
 
     Example:
-        >>> found, _ = gradient_noise(np.array([[1.0, 3.0], [1.0, 1.0], [1.0, 2.0]]), 4)
-        >>> found["gradient_noise_trace"], round(found["gradient_square"], 6)
+        >>> quantities, _ = gradient_noise(np.array([[1.0, 3.0], [1.0, 1.0], [1.0, 2.0]]), 4)
+        >>> quantities["gradient_noise_trace"], round(quantities["gradient_square"], 6)
         (4.0, 4.666667)
-        >>> round(found["gradient_noise_scale"], 6)
+        >>> round(quantities["gradient_noise_scale"], 6)
         0.857143
 
     References:

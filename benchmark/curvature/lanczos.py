@@ -272,10 +272,10 @@ def lanczos(
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
         >>> spectrum = np.array([-5.0, *np.linspace(0, 1, 97), 8.0, 20.0])
-        >>> found = lanczos(aslinearoperator(np.diag(spectrum)), steps=30)
-        >>> found.ritz_values[[0, -2, -1]].round(6).tolist()
+        >>> ritz = lanczos(aslinearoperator(np.diag(spectrum)), steps=30)
+        >>> ritz.ritz_values[[0, -2, -1]].round(6).tolist()
         [-5.0, 8.0, 20.0]
-        >>> bool(found.residuals[-1] < 1e-9)
+        >>> bool(ritz.residuals[-1] < 1e-9)
         True
 
     References:

@@ -149,8 +149,8 @@ def estimate_moments(
     Example:
         >>> from scipy.sparse.linalg import aslinearoperator
         >>> matrix = aslinearoperator(np.diag([5.0, 4.0, 3.0] + [0.0] * 97))
-        >>> found = estimate_moments(matrix, 15)
-        >>> round(found.trace.value, 9), round(found.effective_rank.value, 9)
+        >>> moments = estimate_moments(matrix, 15)
+        >>> round(moments.trace.value, 9), round(moments.effective_rank.value, 9)
         (12.0, 2.88)
 
     References:

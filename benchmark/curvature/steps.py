@@ -137,8 +137,8 @@ def best_step(
         and a sentence. A decrease below the rounding of the loss is not measured.
 
     Example:
-        >>> found, _ = best_step(np.array([2.0]), 8.0, 1e-12, lambda shift: 0.0, 1.0)
-        >>> found
+        >>> quantities, _ = best_step(np.array([2.0]), 8.0, 1e-12, lambda shift: 0.0, 1.0)
+        >>> quantities
         {'optimal_step': 0.5, 'predicted_decrease': 1.0, 'measured_decrease': 1.0}
     """
     topic = "optimal_step"

@@ -267,10 +267,10 @@ def together(
         dtype: of shares and rates.
 
     Example:
-        >>> one = _steps("shuffle", 5, 2, 0, 1, 2)     # batches of 2, 2 and 1 rows
-        >>> other = _steps("full_batch", 5, 2, 0, 1, 2)     # one batch in three pieces
+        >>> pairs = _steps("shuffle", 5, 2, 0, 1, 2)     # batches of 2, 2 and 1 rows
+        >>> whole = _steps("full_batch", 5, 2, 0, 1, 2)     # one batch in three pieces
         >>> rates = {0: np.full(3, 0.1), 2: np.full(1, 0.2)}
-        >>> [plan] = together({0: one, 2: other}, rates, 3, Layout(2, False), length=8)
+        >>> [plan] = together({0: pairs, 2: whole}, rates, 3, Layout(2, False), length=8)
         >>> plan.active.T[:, :3].tolist()
         [[True, True, True], [False, False, False], [True, False, False]]
         >>> plan.ends[:3].tolist(), int(plan.count)

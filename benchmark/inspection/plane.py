@@ -49,11 +49,11 @@ class SliceProgram:
     Example:
         >>> program = SliceProgram(lambda parameters, x, y: ops.sum(parameters[0] ** 2))
         >>> plane = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
-        >>> found = program.slice(
+        >>> results = program.slice(
         ...     [np.array([0.0, 0.0, 3.0])], plane, (np.array([0.0, 1.0]), np.array([2.0])),
         ...     np.zeros((1, 1)), np.zeros(1),
         ... )
-        >>> found.values.tolist()
+        >>> results.values.tolist()
         [[13.0, 14.0]]
     """
 

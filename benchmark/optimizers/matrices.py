@@ -119,8 +119,8 @@ def orthonormal(columns: Tensor) -> Tensor:
 
     Example:
         >>> from keras import ops
-        >>> found = orthonormal(ops.convert_to_tensor([[3.0, 1.0], [4.0, 0.0]]))
-        >>> [[round(float(number), 4) for number in row] for row in found]
+        >>> results = orthonormal(ops.convert_to_tensor([[3.0, 1.0], [4.0, 0.0]]))
+        >>> [[round(float(number), 4) for number in row] for row in results]
         [[0.6, 0.8], [0.8, -0.6]]
 
     References:

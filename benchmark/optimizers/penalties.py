@@ -32,8 +32,8 @@ def with_penalties(
     Example:
         >>> import keras
         >>> kernel, bias = keras.Variable([[2.0, -4.0]]), keras.Variable([1.0])
-        >>> found = with_penalties([ops.zeros((1, 2)), ops.zeros(1)], [kernel, bias], {"l2": 0.25})
-        >>> [ops.convert_to_numpy(gradient).tolist() for gradient in found]
+        >>> total = with_penalties([ops.zeros((1, 2)), ops.zeros(1)], [kernel, bias], {"l2": 0.25})
+        >>> [ops.convert_to_numpy(gradient).tolist() for gradient in total]
         [[[1.0, -2.0]], [0.0]]
     """
     return [

@@ -57,10 +57,10 @@ def truncated_conjugate_gradient(
         >>> import numpy as np
         >>> stretch = ops.convert_to_tensor([1.0, 4.0])
         >>> def solve(radius, sign=1.0):
-        ...     found = truncated_conjugate_gradient(
+        ...     result = truncated_conjugate_gradient(
         ...         lambda v: [sign * stretch * v[0]], [ops.convert_to_tensor([-1.0, -4.0])],
         ...         radius=ops.convert_to_tensor(radius), tolerance=1e-6, rounds=5)
-        ...     return np.round(ops.convert_to_numpy(found.direction[0]), 4), int(found.products)
+        ...     return np.round(ops.convert_to_numpy(result.direction[0]), 4), int(result.products)
         >>> solve(10.0)
         (array([1., 1.], dtype=float32), 2)
         >>> solve(10.0, sign=-1.0)     # along the gradient, to the boundary
@@ -140,10 +140,10 @@ def gain_ratio(before: Tensor, after: Tensor, predicted: Tensor) -> Tensor:
         predicted: ≥ 0.
 
     Example:
-        >>> one = ops.convert_to_tensor
-        >>> round(float(gain_ratio(one(2.0), one(1.5), one(1.0))), 4)
+        >>> tensor = ops.convert_to_tensor
+        >>> round(float(gain_ratio(tensor(2.0), tensor(1.5), tensor(1.0))), 4)
         0.5
-        >>> float(gain_ratio(one(2.0), one(2.0), one(0.0)))
+        >>> float(gain_ratio(tensor(2.0), tensor(2.0), tensor(0.0)))
         1.0
 
     References:

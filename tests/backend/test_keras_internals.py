@@ -12,7 +12,7 @@ import pytest
 
 import benchmark.optimizers
 from benchmark.backend import keras_internals
-from tests.private_names import INTERNALS, bound_in, private_names, require
+from tests.private_names import INTERNALS, bound_in, moved, private_names
 
 STEPS = "penalties, clipping, weight decay and the rule of every optimizer"
 
@@ -118,7 +118,7 @@ def test_a_private_name_of_keras_is_there(name: str) -> None:
         is_there = bool(holds())
     except (AttributeError, ImportError, TypeError, KeyError):
         is_there = False
-    require("keras", name, is_there, users)
+    assert is_there, moved("keras", name, users)
 
 
 def test_each_private_name_has_its_contract() -> None:
@@ -131,7 +131,7 @@ def test_keras_calls_each_step_that_we_replace(monkeypatch: pytest.MonkeyPatch) 
     calls: list[str] = []
     for name in HOOKS:
         step = getattr(keras.optimizers.Optimizer, name, None)
-        require("keras", name, step is not None, STEPS)
+        assert step is not None, moved("keras", name, STEPS)
 
         def spy(self: Any, *given: Any, _name: str = name, _step: Any = step) -> Any:
             calls.append(_name)
@@ -144,7 +144,7 @@ def test_keras_calls_each_step_that_we_replace(monkeypatch: pytest.MonkeyPatch) 
     optimizer.finalize_variable_values([weights])
     steps = [name for name in dict.fromkeys(calls) if name != "_var_key"]
     for name in HOOKS:
-        require("keras", name, name in calls, STEPS)
+        assert name in calls, moved("keras", name, STEPS)
     assert steps == [name for name in HOOKS if name != "_var_key"], "Keras has another order"
 
 

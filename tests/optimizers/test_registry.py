@@ -53,18 +53,17 @@ def test_the_catalogue_imports_no_framework() -> None:
 def test_every_file_of_a_rule_has_a_line_and_every_line_a_file() -> None:
     folder = ROOT / "benchmark" / "optimizers" / "rules"
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
-    for name in sorted(files - set(RULES)):
-        pytest.fail(
-            f"every file of benchmark/optimizers/rules/ must have a line in RULES. Received "
-            f'{name}.py without one. Add `"{name}": "ITS_CLASS",` to '
-            "benchmark/optimizers/registry.py."
-        )
-    for name in sorted(set(RULES) - files):
-        pytest.fail(
-            f"every line of RULES must have a file. Received {name!r}, and there is no "
-            f"{rule_path(name)}. Write it, or take the line out of "
-            "benchmark/optimizers/registry.py."
-        )
+    without_line = sorted(files - set(RULES))
+    assert not without_line, (
+        "every file of benchmark/optimizers/rules/ must have a line in RULES. Received "
+        f'{without_line} without one. Add `"NAME": "ITS_CLASS",` to '
+        "benchmark/optimizers/registry.py."
+    )
+    without_file = [rule_path(name) for name in sorted(set(RULES) - files)]
+    assert not without_file, (
+        f"every line of RULES must have a file. Received lines without {without_file}. Write it, "
+        "or take the line out of benchmark/optimizers/registry.py."
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState, create_trial
 
 from benchmark.search import optuna_internals
-from tests.private_names import INTERNALS, private_names, require
+from tests.private_names import INTERNALS, moved, private_names
 
 
 class Recorder(BaseJournalBackend):
@@ -48,7 +48,7 @@ def test_a_private_name_of_optuna_is_there(name: str) -> None:
         is_there = holds()
     except (AttributeError, TypeError, KeyError):
         is_there = False
-    require("optuna", name, is_there, users)
+    assert is_there, moved("optuna", name, users)
 
 
 def test_each_private_name_has_its_contract() -> None:
@@ -65,12 +65,12 @@ def test_notes_on_a_trial_are_told_from_its_beginning_and_end() -> None:
     storage.set_trial_state_values(trial, TrialState.COMPLETE, [0.5])
     notes = [optuna_internals.is_note(record) for record in recorder.records]
     users = "waiting for the disk once a trial, not once an epoch"
-    require("optuna", "intermediate_value and system_attr of a record", sum(notes) == 2, users)
+    assert sum(notes) == 2, moved("optuna", "intermediate_value and system_attr of a record", users)
     assert notes == [False, False, True, True, False]
 
 
 def test_a_database_can_be_left(tmp_path: Path) -> None:
     storage = RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
-    require("optuna", "RDBStorage.engine", hasattr(storage, "engine"), "closing a database")
+    assert hasattr(storage, "engine"), moved("optuna", "RDBStorage.engine", "closing a database")
     optuna_internals.disconnect(storage)
     assert "Connections in pool: 0" in storage.engine.pool.status()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmark.tracking import mlflow_internals
-from tests.private_names import require
+from tests.private_names import moved
 
 pytestmark = pytest.mark.filterwarnings("ignore:::mlflow")
 
@@ -41,21 +41,23 @@ STATEMENTS = {
 def test_limits_are_those_of_mlflow(name: str) -> None:
     limit = getattr(import_module("mlflow.utils.validation"), name, None)
     holds = limit is not None and limit >= LIMITS[name]
-    require("mlflow", f"{name} ≥ {LIMITS[name]}", holds, "names and values of runs")
+    assert holds, moved("mlflow", f"{name} ≥ {LIMITS[name]}", "names and values of runs")
 
 
 def test_a_batch_of_metrics_is_below_the_limit() -> None:
     validation = import_module("mlflow.utils.validation")
     size = mlflow_internals.METRICS_PER_BATCH
     for name in ("MAX_METRICS_PER_BATCH", "MAX_ENTITIES_PER_BATCH"):
-        require("mlflow", name, getattr(validation, name, 0) >= size, "metrics sent to a server")
+        assert getattr(validation, name, 0) >= size, moved(
+            "mlflow", name, "metrics sent to a server"
+        )
 
 
 @pytest.mark.parametrize("name", TAGS)
 def test_tags_are_those_of_mlflow(name: str) -> None:
     tags: Mapping[str, Any] = vars(import_module("mlflow.utils.mlflow_tags"))
     holds = tags.get(name) == TAGS[name]
-    require("mlflow", f"the tag {TAGS[name]}", holds, "how runs are nested and shown")
+    assert holds, moved("mlflow", f"the tag {TAGS[name]}", "how runs are nested and shown")
 
 
 def test_the_interface_knows_the_kind_of_an_experiment() -> None:
@@ -63,7 +65,7 @@ def test_the_interface_knows_the_kind_of_an_experiment() -> None:
     scripts = [path.read_text(encoding="utf-8") for path in folder.rglob("*.js")]
     for word in (mlflow_internals.KIND_TAG, mlflow_internals.MODEL_DEVELOPMENT):
         known = not scripts or any(word in script for script in scripts)
-        require("mlflow", word, known, "the page of an experiment, which asks for its kind")
+        assert known, moved("mlflow", word, "the page of an experiment, which asks for its kind")
 
 
 @pytest.mark.parametrize("table", mlflow_internals.COLUMNS)
@@ -71,21 +73,25 @@ def test_tables_have_the_columns_that_are_written(store: Any, table: str) -> Non
     columns = {row[1] for row in store.rows(f"PRAGMA table_info({table})")}
     for column in mlflow_internals.COLUMNS[table]:
         users = "many trials in one transaction; each goes through MLflow's client now"
-        require("mlflow", f"the column {column} of the table {table}", column in columns, users)
+        assert column in columns, moved(
+            "mlflow", f"the column {column} of the table {table}", users
+        )
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_statements_are_understood(store: Any, name: str) -> None:
     statement = getattr(mlflow_internals, name)
+    refusal = ""
     with closing(sqlite3.connect(store.file)) as connection:
         try:
             connection.execute(statement, ("a run",) * statement.count("?"))
         except sqlite3.OperationalError as error:
-            require("mlflow", f"{name} ({error})", False, STATEMENTS[name])
+            refusal = str(error)
+    assert not refusal, moved("mlflow", f"{name} ({refusal})", STATEMENTS[name])
 
 
 def test_revisions_of_the_schema_are_found(store: Any) -> None:
     revision = store.rows(mlflow_internals.REVISION)[0][0]
     known = revision in mlflow_internals.schema_revisions()
     users = "the refusal of a store that another MLflow wrote"
-    require("mlflow", "store/db_migrations/versions/*.py", known, users)
+    assert known, moved("mlflow", "store/db_migrations/versions/*.py", users)

@@ -29,8 +29,8 @@ def exact_step(slope: Tensor, curvature: Tensor, largest: Tensor) -> Tensor:
 
     Example:
         >>> from keras import ops
-        >>> one = ops.convert_to_tensor
-        >>> [float(exact_step(one(4.0), one(c), one(9.0))) for c in (2.0, -2.0, 0.0)]
+        >>> tensor = ops.convert_to_tensor
+        >>> [float(exact_step(tensor(4.0), tensor(c), tensor(9.0))) for c in (2.0, -2.0, 0.0)]
         [2.0, 2.0, 9.0]
     """
     magnitude = ops.abs(curvature)
