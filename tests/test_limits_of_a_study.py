@@ -52,7 +52,7 @@ def test_each_trial_has_its_limit_or_the_reason_why_there_is_none(tmp_path):
     for trial, epoch, sentence in zip(said["trial"], said["epoch"], said["sentence"], strict=True):
         name = names[trial]
         if name == "lion":
-            assert sentence.startswith("lion has no limit of η·λmax: it steps by a sign")
+            assert sentence.startswith("lion has no limit of η·λmax: it uses only signs")
         elif epoch == 0:
             assert "has made no step yet" in sentence
         else:

@@ -61,7 +61,7 @@ def test_where_no_limit_is_known_the_reason_is_given():
     start, foreign = trial("adam", learning_rate=0.1), trial("keras:SGD", learning_rate=0.1)
     assert "has made no step yet" in reason_of(Slot(start))
     assert "it is not a built-in optimizer" in reason_of(Slot(foreign))
-    assert "by a sign" in reason_of(Slot(trial("lion", learning_rate=0.1)))
+    assert "it uses only signs" in reason_of(Slot(trial("lion", learning_rate=0.1)))
     ended = Slot(trial("sgd", learning_rate=0.1))
     ended.learning_rate = 0.0
     assert "learning rate of the last step is 0" in reason_of(ended)
