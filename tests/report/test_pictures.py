@@ -14,9 +14,9 @@ from benchmark.curvature import spectral_density
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog, symlog
 from benchmark.inspection.spectrum import density_curve
-from benchmark.report.curvature import quantities_by_epoch
 from benchmark.report.curvature_page import document, figures, write_curvature
 from benchmark.report.paths import paths
+from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.run_data import RunData
 from benchmark.report.spectra import eigenvalues_by_epoch
 from benchmark.report.theme import styles
