@@ -166,16 +166,20 @@ def show(request: ShowRequest) -> None:
             terminal().print(run_view(tables) if trial is None else trial_view(tables, trial))
 
 
-@app.command(epilog="Example:  report latest")
+@app.command(epilog="Examples:  report latest  |  report latest --figures svg --tables csv")
 @takes(ReportRequest)
 def report(request: ReportRequest) -> None:
     """Write the report of a run again, from its folder alone."""
     from benchmark.commands.runs import opened_run
     from benchmark.commands.views import completeness
-    from benchmark.report import write_report
+    from benchmark.report import write_images, write_report, write_tables
 
     with user_errors(), opened_run(request.results, request.run, trust=request.trust) as path:
         say(write_report(path))
+        files = write_tables(path, request.tables.value) if request.tables else []
+        files += write_images(path, request.figures.value) if request.figures else []
+        for file in files:
+            say(file)
         if lacking := completeness(path):
             warn(f"The run {path} is {lacking}")
 

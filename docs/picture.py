@@ -35,10 +35,7 @@ def photograph(report: Path, picture: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(color_scheme="light", viewport=VIEWPORT)
         page.goto(report.as_uri())
-        page.wait_for_function(
-            "document.querySelectorAll('.plot .main-svg').length >= "
-            "document.querySelectorAll('.plot').length"
-        )
+        page.wait_for_selector("html[data-drawn]", state="attached")
         page.screenshot(path=str(picture))
         browser.close()
 

@@ -42,6 +42,41 @@
     if (window.matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
     Plotly.react(place, data, { ...layout, width, autosize: !width }, CONFIGURATION);
     if ((layout.meta || {}).keeps_selected_lines) filterLines(place);
+    describe(place);
+    makeToolbar(place);
+  }
+
+  // For a screen reader a figure is its description: not the numbers of its ticks, one by one.
+  function describe(place) {
+    place.dataset.description ||= place.getAttribute("aria-label");
+    place.setAttribute("aria-label", "Figure with tools");
+    place.querySelectorAll(".main-svg").forEach((layer, index) => {
+      if (index) {
+        layer.setAttribute("aria-hidden", "true");
+      } else {
+        layer.setAttribute("role", "img");
+        layer.setAttribute("aria-label", place.dataset.description);
+      }
+    });
+  }
+
+  // The tools of a figure are one stop of the Tab key; arrows go from one to the next.
+  function makeToolbar(place) {
+    const bar = place.querySelector(".modebar");
+    const tools = bar ? [...bar.querySelectorAll("button")] : [];
+    if (!tools.length) return;
+    const choose = (index) => tools.forEach((tool, i) => { tool.tabIndex = i === index ? 0 : -1; });
+    choose(0);
+    bar.setAttribute("role", "toolbar");
+    bar.setAttribute("aria-label", "Tools of the figure");
+    bar.onkeydown = (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const index = (tools.indexOf(document.activeElement) + step + tools.length) % tools.length;
+      choose(index);
+      tools[index].focus();
+      event.preventDefault();
+    };
   }
 
   const drawAll = (dark, width) => figures.forEach((figure) => draw(figure, dark, width));

@@ -62,7 +62,7 @@ def parallel_coordinates(run_data: RunData) -> Figure | None:
     plot.update_xaxes(
         tickvals=list(range(len(axes))),
         ticktext=[axis.title for axis in axes],
-        range=[-0.35, len(axes) - 0.7],
+        range=[-0.35, len(axes) - 0.55],
         side="top",
         showgrid=True,
         zeroline=False,
