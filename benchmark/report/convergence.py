@@ -90,7 +90,7 @@ def _swept_curves(run_data: RunData) -> Figure | None:
         }
         for index, title in enumerate(sweep.problems)
     }
-    panels, ends = [], []
+    panels, ends, shows = [], [], ""
     for title, of_problem in lines.items():
         if not any(len(values) for values in of_problem.values()):
             continue
@@ -98,10 +98,10 @@ def _swept_curves(run_data: RunData) -> Figure | None:
         draw = partial(_draw_lines, lines=of_problem, run_data=run_data)
         across = {"title": "epoch", "rangemode": "tozero"}
         panels.append(Panel(draw, title, across, {"title": words(run_data.objective), **axis}))
-        reached = [
-            f"{label} {number(float(y.iloc[-1]))}" for label, y in of_problem.items() if len(y)
-        ]
+        last = {label: float(y.iloc[-1]) for label, y in of_problem.items() if len(y)}
+        reached = [f"{label} {number(value)}" for label, value in last.items()]
         ends.append(f"{title}: {listed(reached)}")
+        shows = f"For {title}, {_ranked(last, run_data.direction)}"
     if not panels:
         return None
     return Figure(
@@ -111,6 +111,7 @@ def _swept_curves(run_data: RunData) -> Figure | None:
         f"Line charts by epoch. At the last epoch, {'; '.join(ends)}.",
         small_multiples(panels, MOST_COLUMNS),
         wide=True,
+        shows=shows,
         details="Lines that leave a panel at the bottom go on towards zero.",
     )
 

@@ -220,7 +220,7 @@ def tables(curvature_report: CurvatureReport) -> list[Table]:
         Table(
             f"The largest and the smallest of the {curvature_report.size} eigenvalues of the "
             f"{curvature_report.matrix}.",
-            ("end", "eigenvalue", "error at most", ""),
+            ("end", "eigenvalue", "error at most", "state"),
             [
                 _cells(f"largest, {i}", extreme)
                 for i, extreme in enumerate(_upper(curvature_report), start=1)

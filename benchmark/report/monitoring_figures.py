@@ -67,10 +67,16 @@ def _sharpness(run_data: RunData, table: pd.DataFrame) -> Words:
     )
     return Words(
         f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(run_data)}.",
-        "" if run_data.swept else _from_to(table),
+        _from_to(table) if not run_data.swept else _between(table),
         "A line rises where training moves to a more sharply curved loss. The value is a lower "
         f"bound from six products with the Hessian{beyond}",
     )
+
+
+def _between(table: pd.DataFrame) -> str:
+    """Between which ends the sharpness of all trials lies."""
+    values = known(table, SHARPNESS)[SHARPNESS]
+    return f"It lies between {number(values.min(), 3)} and {number(values.max(), 3)}."
 
 
 def _from_to(table: pd.DataFrame) -> str:
