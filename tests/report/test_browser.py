@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.report import write_report
+import benchmark.report.images
+from benchmark.report import write_images, write_report
+from benchmark.report.page import sections_of
 
 pytestmark = pytest.mark.browser
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
@@ -120,3 +122,16 @@ def test_the_colours_can_be_chosen_and_paper_shows_everything(
     assert max(widths) <= 700
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details:not([open])").count() == folded
+
+
+def test_kaleido_draws_images(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("kaleido")
+    if shutil.which("chromium") is None:
+        pytest.skip("needs Debian's chromium")
+    monkeypatch.setattr(benchmark.report.images, "sections_of", lambda run: sections_of(run)[:1])
+    files = write_images(report.parent, "svg")
+    assert [file.name for file in files] == [
+        "convergence-validation-loss.svg",
+        "convergence-train-loss.svg",
+    ]
+    assert all(">epoch<" in file.read_text(encoding="utf-8") for file in files)
