@@ -120,6 +120,8 @@ def _draw_lines(
     plot: go.Figure, place: Place, *, lines: "dict[str, pd.Series[Any]]", run_data: RunData
 ) -> None:
     for label, values in lines.items():
+        if not len(values):
+            continue
         style = run_data.styles[label]
         # A narrow panel has no room for more points, and a page no room for 20,000 of them.
         shown = np.unique(np.linspace(0, len(values) - 1, MOST_POINTS).astype(int))
@@ -136,11 +138,16 @@ def _draw_lines(
 
 
 def _ranked(ends: dict[str, float], direction: str) -> str:
-    """Which label ends best and which worst."""
+    """Which label ends best and which worst, of those that end at a number."""
+    ends = {label: value for label, value in ends.items() if np.isfinite(value)}
+    if not ends:
+        return ""
     order = sorted(ends, key=ends.__getitem__, reverse=direction == "maximize")
     first = f"{order[0]} ends at {number(ends[order[0]])}"
     if len(order) == 1:
         return f"{first}."
+    if ends[order[0]] == ends[order[-1]]:
+        return f"all end at {number(ends[order[0]])}."
     end = "the highest" if direction == "maximize" else "the lowest"
     last = f"{order[-1]} at {number(ends[order[-1]])}"
     return f"{first}, {end}{', and' if len(order) == 2 else '; the last is'} {last}."

@@ -67,8 +67,10 @@ def sweep_of(trials: pd.DataFrame, swept: Sequence[str]) -> Sweep | None:
         >>> [best.objective for best in sweep_of(trials, ["dimension"]).best["sgd"]]
         [0.1, 0.4]
     """
+    if not swept:
+        return None
     columns = [f"problem.{name}" for name in swept]
-    problems = trials[columns].dropna().drop_duplicates().sort_values(columns) if columns else []
+    problems = trials[columns].dropna().drop_duplicates().sort_values(columns)
     if not 1 < len(problems) <= MOST_PROBLEMS:
         return None
     rows = [
