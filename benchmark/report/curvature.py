@@ -79,7 +79,7 @@ def curvature_table(run_data: RunData) -> Table | None:
         "trials.",
         ("optimizer", *COLUMNS),
         [
-            (label, *_row(int(epoch), rows[rows["epoch"] == epoch]))
+            (str(label), *_row(int(epoch), rows[rows["epoch"] == epoch]))
             for label, rows in table.groupby("label", sort=False)
             for epoch in dict.fromkeys([rows["epoch"].min(), rows["epoch"].max()])
         ],
@@ -97,9 +97,10 @@ def _swept_table(run_data: RunData) -> Table | None:
         return None
     table = table.join(trials, on="trial").sort_values([*columns, "epoch"])
     rows = []
-    for values, of_problem in table.groupby(columns):
+    for values in table[columns].drop_duplicates().to_numpy(float).tolist():
+        of_problem = table[(table[columns] == values).all(axis=1)]
         first = of_problem["epoch"].min()
-        title = problem_title(run_data.swept, [float(value) for value in values])
+        title = problem_title(run_data.swept, values)
         rows.append((title, *_row(int(first), of_problem[of_problem["epoch"] == first])))
     if len(rows) > MOST_PROBLEMS:
         return None

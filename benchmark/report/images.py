@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,9 +52,12 @@ def write_images(run_path: str | Path, kind: str) -> list[Path]:
     with TemporaryDirectory() as drawn:
         _draw(figures, kind, Path(drawn))
         for file in files:
-            image = Path(drawn, file.name)
-            write_atomically(file, lambda place, image=image: shutil.copyfile(image, place))
+            write_atomically(file, partial(_copy, Path(drawn, file.name)))
     return files
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
 
 
 def figures_of(sections: Sequence[Section]) -> list[Figure]:

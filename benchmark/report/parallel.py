@@ -34,7 +34,7 @@ class Axis:
     """
 
     title: str
-    positions: "np.ndarray[Any, np.dtype[np.float64]]"
+    positions: "np.ndarray[Any, np.dtype[Any]]"
     ticks: list[tuple[float, str]]
 
 

@@ -75,7 +75,7 @@ def sweep_of(trials: pd.DataFrame, swept: Sequence[str]) -> Sweep | None:
         return None
     rows = [
         (problem_title(swept, problem), trials[(trials[columns] == problem).all(axis=1)])
-        for problem in problems.to_numpy(float)
+        for problem in problems.to_numpy(float).tolist()
     ]
     labels = dict.fromkeys(trials["label"])
     return Sweep(

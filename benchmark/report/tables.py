@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.report.formatting import interval, listed, number, words
-from benchmark.report.rendering import Table
+from benchmark.report.rendering import Cell, Table
 from benchmark.report.run_data import RunData
 from benchmark.report.sentences import ranking
 from benchmark.report.verdicts import comparison_sentence
@@ -128,10 +128,10 @@ def sweep_tables(run_data: RunData) -> list[Table]:
     sweep = run_data.sweep
     if sweep is None:
         return []
-    values = [
+    values: list[tuple[Cell, ...]] = [
         (label, *(best.objective for best in of_label)) for label, of_label in sweep.best.items()
     ]
-    settings = [
+    settings: list[tuple[Cell, ...]] = [
         (label, problem, best.objective, str(best.trial), best.settings)
         for label, of_label in sweep.best.items()
         for problem, best in zip(sweep.problems, of_label, strict=True)

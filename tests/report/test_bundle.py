@@ -18,10 +18,14 @@ def test_the_copy_is_the_file_that_was_published():
     assert b"</script" not in PLOTLY.read_bytes()
 
 
+def version_of(script: str) -> Version:
+    """The version that the first comment of a Plotly names."""
+    match = re.search(r"plotly\.js.* v(\d+\.\d+\.\d+)", script[:300])
+    assert match
+    return Version(match[1])
+
+
 def test_the_copy_is_not_older_than_the_one_of_the_python_package():
-    version, whole = (
-        Version(re.search(r"plotly\.js.* v(\d+\.\d+\.\d+)", text[:300])[1])
-        for text in (PLOTLY.read_text(encoding="utf-8"), get_plotlyjs())
-    )
+    version, whole = map(version_of, (PLOTLY.read_text(encoding="utf-8"), get_plotlyjs()))
     assert version.base_version in PLOTLY.name
     assert version >= whole, "npm pack plotly.js-cartesian-dist-min@VERSION has the newer one"

@@ -11,6 +11,7 @@ import pytest
 import benchmark.report.images
 from benchmark.report import write_images, write_tables
 from benchmark.report.images import ImageError
+from benchmark.report.rendering import PLOTLY
 from benchmark.report.run_data import RunData
 from benchmark.statistics import summarize
 
@@ -46,7 +47,7 @@ def test_images_are_drawn_with_the_copy_of_plotly(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def draw(wanted, kopts):
-        assert kopts["plotlyjs"] == benchmark.report.images.PLOTLY and kopts["mathjax"] is False
+        assert kopts["plotlyjs"] == PLOTLY and kopts["mathjax"] is False
         for image in wanted:
             image["path"].write_text(json.dumps(image["opts"]))
 
