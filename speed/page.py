@@ -11,7 +11,12 @@ from speed.tables import Table, tables_of
 
 MARKER = "<!-- Below this line the page is written by hand; the command keeps it. -->"
 BY_HAND = "## What was tried and did not help\n\nNothing is noted yet.\n"
-TITLES = {"training": "Speed", "curvature": "The speed of curvature", "accelerator": "On a GPU"}
+TITLES = {
+    "training": "Speed",
+    "curvature": "The speed of curvature",
+    "optimizers": "The speed of optimizers",
+    "accelerator": "The speed on a GPU",
+}
 HEAD = """# {title}
 
 Written by `{command}`, a {sizes} run of {minutes:.0f} minutes. Ratios hold between rows of this

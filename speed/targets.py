@@ -90,7 +90,9 @@ def _value(pattern: str, fact: str = "", factor: float = 1.0, choose: Any = max)
         return Spread.of([factor * value for value in values]), m.title
 
     def find(measured: Measured) -> Figure:
-        known = (m for m in matching(measured, pattern) if not fact or m.facts.get(fact))
+        known = [
+            m for m in matching(measured, pattern) if not fact or m.facts.get(fact) is not None
+        ]
         return choose(map(figure, known), key=lambda pair: pair[0].median, default=None)
 
     return find
@@ -111,7 +113,7 @@ _study = _times("usual_way/digits_mlp", "whole_study/*")
 _scikit_learn = _times("scikit_learn/digits_mlp/*", f"vectorized/digits_mlp/*/{ENDS_ONLY}")
 _workers = _times(*(f"vectorized/digits_mlp/tensorflow/workers_{count}" for count in (1, 2)))
 _digits, _wide = _share("digits_mlp"), _share("wide_mlp")
-_not_training = _value("whole_study/*", "not_training", factor=1000)
+_not_training = _value("long_study/*", "not_training", factor=1000)
 _growth = _value("growth/*", "growth")
 _empty = _value("pruning/*", "empty_percent")
 _warm, _cold = (_value(f"command/quickstart/{way}", "ratios") for way in ("warm", "cold"))
@@ -137,7 +139,10 @@ _curvlinops = _times("curvature_curvlinops", "curvature_eigenvalues/*")
 _product = _value("curvature_product/*", "ratios")
 _exact = _value("curvature_exact/*", choose=min)
 _memory = _value("curvature_large/*", "peak_growth_gigabytes")
-_diagnosis, _monitoring = _value("curvature_diagnosis/*"), _value("curvature_monitoring/*")
+_diagnosis, _monitoring = (
+    _value("curvature_diagnosis/tensorflow"),
+    _value("curvature_monitoring/*/tensorflow"),
+)
 CURVATURE_TARGETS = (
     Target("ten largest eigenvalues, against PyHessian", "≥", 10, 20, "×", _pyhessian),
     Target("ten largest eigenvalues, against curvlinops", "≥", 3, 6, "×", _curvlinops),

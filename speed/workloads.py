@@ -9,10 +9,9 @@ import numpy as np
 
 EPOCHS = 20
 BATCH_SIZES = (16, 32, 64, 128)
-LEARNING_RATE = (1e-3, 1e-1)
-MOMENTUM = (0.0, 0.9)
-GLOBAL_CLIPNORM = (0.1, 10.0)
+RANGES = {"learning_rate": (1e-3, 1e-1), "momentum": (0.0, 0.9), "global_clipnorm": (0.1, 10.0)}
 """No trial diverges in these ranges: one that ends early would cost less than its competitor's."""
+LOGARITHMIC = ("learning_rate", "global_clipnorm")
 SEED = 2026
 
 
@@ -54,6 +53,10 @@ def study_text(
 ) -> str:
     """Write the study that searches a workload."""
     hidden = f"hidden = {list(workload.hidden)}\n" if workload.hidden else ""
+    ranges = "\n".join(
+        f"{name} = {{ low = {low}, high = {high}, log = {str(name in LOGARITHMIC).lower()} }}"
+        for name, (low, high) in RANGES.items()
+    )
     return f"""question = "How fast is a study of the {workload.title}?"
 compare = ["momentum"]
 seed = {SEED}
@@ -64,9 +67,7 @@ name = "{workload.model}"
 {hidden}[training]
 epochs = {epochs}
 [search.momentum]
-learning_rate = {{ low = {LEARNING_RATE[0]}, high = {LEARNING_RATE[1]}, log = true }}
-momentum = {{ low = {MOMENTUM[0]}, high = {MOMENTUM[1]} }}
-global_clipnorm = {{ low = {GLOBAL_CLIPNORM[0]}, high = {GLOBAL_CLIPNORM[1]}, log = true }}
+{ranges}
 batch_size = {{ choices = {list(BATCH_SIZES)} }}
 [budget]
 trials = {trials}
@@ -80,20 +81,15 @@ trials = "none"
 
 def made_up_settings(count: int, batch_sizes: Sequence[int] = BATCH_SIZES) -> list[dict[str, Any]]:
     """Draw hyperparameters for some trials; batch sizes take turns, so that few trials are fair."""
-    generator = np.random.default_rng(SEED)
-
-    def log_uniform(low: float, high: float) -> float:
-        return float(np.exp(generator.uniform(np.log(low), np.log(high))))
-
-    return [
-        {
-            "learning_rate": log_uniform(*LEARNING_RATE),
-            "momentum": float(generator.uniform(*MOMENTUM)),
-            "global_clipnorm": log_uniform(*GLOBAL_CLIPNORM),
-            "batch_size": batch_sizes[index % len(batch_sizes)],
-        }
-        for index in range(count)
-    ]
+    generator, drawn = np.random.default_rng(SEED), []
+    for index in range(count):
+        settings: dict[str, Any] = {}
+        for name, ends in RANGES.items():
+            is_log = name in LOGARITHMIC
+            value = generator.uniform(*(np.log(ends) if is_log else ends))
+            settings[name] = float(np.exp(value) if is_log else value)
+        drawn.append({**settings, "batch_size": batch_sizes[index % len(batch_sizes)]})
+    return drawn
 
 
 def open_study(text: str) -> Any:

@@ -20,9 +20,8 @@ from speed.proof import Done, check_work
 from speed.workloads import (
     BATCH_SIZES,
     EPOCHS,
-    GLOBAL_CLIPNORM,
-    LEARNING_RATE,
-    MOMENTUM,
+    LOGARITHMIC,
+    RANGES,
     SEED,
     WORKLOADS,
     Workload,
@@ -56,11 +55,9 @@ def _search(
         """The network and how it is fitted."""
 
         def build(self, hp: Any) -> Any:
-            rate, norm = ("learning_rate", *LEARNING_RATE), ("global_clipnorm", *GLOBAL_CLIPNORM)
             settings = {
-                "learning_rate": hp.Float(*rate, sampling="log"),
-                "momentum": hp.Float("momentum", *MOMENTUM),
-                "global_clipnorm": hp.Float(*norm, sampling="log"),
+                name: hp.Float(name, *ends, sampling="log" if name in LOGARITHMIC else "linear")
+                for name, ends in RANGES.items()
             }
             return compiled_model(workload, settings)
 

@@ -22,9 +22,8 @@ from speed.proof import Done, check_work
 from speed.workloads import (
     BATCH_SIZES,
     EPOCHS,
-    GLOBAL_CLIPNORM,
-    LEARNING_RATE,
-    MOMENTUM,
+    LOGARITHMIC,
+    RANGES,
     WORKLOADS,
     Workload,
     arrays,
@@ -47,15 +46,14 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
     done: list[Done] = []
 
     def loss_of(trial: Any, passes: int) -> float:
-        settings = {
-            "learning_rate": trial.suggest_float("learning_rate", *LEARNING_RATE, log=True),
-            "momentum": trial.suggest_float("momentum", *MOMENTUM),
-            "global_clipnorm": trial.suggest_float("global_clipnorm", *GLOBAL_CLIPNORM, log=True),
-            "batch_size": trial.suggest_categorical("batch_size", list(BATCH_SIZES)),
+        settings: dict[str, Any] = {
+            name: trial.suggest_float(name, *ends, log=name in LOGARITHMIC)
+            for name, ends in RANGES.items()
         }
+        settings["batch_size"] = trial.suggest_categorical("batch_size", list(BATCH_SIZES))
         model = compiled_model(chosen, settings)
         with mlflow.start_run():
-            mlflow.log_params(dict(settings))
+            mlflow.log_params(settings)
             history = model.fit(
                 data.train.x,
                 data.train.y,
@@ -110,9 +108,8 @@ def compiled_model(workload: Workload, settings: Mapping[str, Any]) -> Any:
     import keras
 
     model = plain_model(workload)
-    numbers = {name: settings[name] for name in ("learning_rate", "momentum", "global_clipnorm")}
     model.compile(
-        optimizer=keras.optimizers.SGD(**numbers),
+        optimizer=keras.optimizers.SGD(**{name: settings[name] for name in RANGES}),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )

@@ -106,6 +106,6 @@ def _measurement(name: str, runs: Sequence[dict[str, Any]]) -> Measurement:
     """A command with its ratios to the import, and the parts of the run in the middle."""
     middle = sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
     firsts = [run["first_result_seconds"] for run in runs if "first_result_seconds" in run]
-    facts = {**middle, "ratios": [run["ratio"] for run in runs], "first_results": firsts}
+    facts = {**middle, "ratios": [run["ratio"] for run in runs], "first_results": firsts or None}
     title = "study {}, {} compile cache".format(*name.split("/"))
     return Measurement(f"command/{name}", title, [run["seconds"] for run in runs], "s", facts)

@@ -31,9 +31,8 @@ def training_run() -> dict[str, Measurement]:
         measurement("vectorized/digits_mlp/tensorflow/workers_1", 0.03, trials=8),
         measurement("vectorized/digits_mlp/tensorflow/workers_2", 0.015, trials=8),
         measurement("vectorized/wide_mlp/tensorflow", 0.8, trials=4, training_flops=4e10),
-        measurement(
-            "whole_study/digits_mlp/100", 0.05, trials=100, clocks=clocks, not_training=0.02
-        ),
+        measurement("whole_study/digits_mlp/100", 0.05, trials=100, clocks=clocks),
+        measurement("long_study/digits_mlp/1000", 0.04, trials=1000, not_training=0.02),
         measurement("growth/digits_mlp/2000", 0.1214, trials=2000, growth=[1.2]),
         measurement("pruning/digits_mlp/100", 0.05, trials=100, empty_percent=5.0, pruned=50),
     )

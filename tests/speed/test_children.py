@@ -86,7 +86,8 @@ def test_rows_have_names_of_their_own_and_functions_that_take_their_arguments(is
 
 def test_full_sizes_are_those_of_the_targets() -> None:
     rows = {row.name: row.arguments for row in rows_of("training", is_full=True)}
-    assert rows["whole_study/digits_mlp"]["sizes"] == [100, 1000]
+    assert rows["whole_study/digits_mlp"]["sizes"] == [100]
+    assert rows["long_study/digits_mlp"]["sizes"] == [1000]
     assert rows["growth/digits_mlp"]["sizes"] == [1, 100, 1000, 2000]
     rows = {row.group: row.arguments for row in rows_of("curvature", is_full=True)}
     for group, size in (("curvature_exact", 5035), ("curvature_large", 1014630)):

@@ -61,7 +61,7 @@ def test_competitors_train_the_same_network(workload) -> None:
     assert shapes[0] == shapes[1]
     theirs.set_weights(ours.get_weights())
     data = arrays()
-    assert [len(part.x) for part in (data.train, data.validation, data.test)] == [1078, 359, 360]
+    assert [len(part.x) for part in (data.train, data.validation, data.test)] == [1078, 360, 359]
     # Sums of a product in another order, in float32.
     np.testing.assert_allclose(ours(data.train.x[:5]), theirs(data.train.x[:5]), atol=1e-5)
 
@@ -97,7 +97,7 @@ def test_engine_alone_says_what_it_did() -> None:
     # Forward, gradient of the weights, gradient of the inputs; a product and a sum each.
     assert facts["training_flops"] == 3 * 2 * weights * 1078 * 2
     # Start and end of training and validation part, and the test part once.
-    assert facts["evaluation_flops"] == 2 * weights * (2 * (1078 + 359) + 360)
+    assert facts["evaluation_flops"] == 2 * weights * (2 * (1078 + 360) + 359)
     assert facts["clocks"]["train"] > 0
 
 
