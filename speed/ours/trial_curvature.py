@@ -1,7 +1,7 @@
 """What looking at the curvature adds to trials of quickstart: diagnoses, and monitoring.
 
-The same trials are trained by the vectorized engine without and with it, in turns, after a warm-up
-that compiles both. Diagnoses cost the difference of the processor times of all threads: training
+The same trials are trained by the vectorized engine without and with it, in turns, after a first
+turn that compiles both. Diagnoses cost the difference of the processor times of all threads: training
 cancels, and however they are computed, together or beside training, they are counted. Monitoring is
 a share of training by the clocks of the engine, as in ``summary.json``; the difference of the
 processor times stands beside it.
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from speed.measurement import Measurement
-from speed.ours.engine import clocks_of, drive, make_engine, warm_up
+from speed.ours.engine import clocks_of, drive, make_engine
 from speed.workloads import BATCH_SIZES
 
 SETTINGS = {
@@ -78,9 +78,8 @@ def _without_and_with(trials: Sequence[Any], repetitions: int) -> list[tuple[Sec
         replace(trial, curvature=replace(trial.curvature, epochs=(), monitored_epochs=()))
         for trial in trials
     ]
-    for chosen in (unobserved, trials):
-        warm_up(make_engine(learns=True), chosen)
-    return [(_seconds(unobserved), _seconds(trials)) for _ in range(repetitions)]
+    # The first pair compiles, and is not counted.
+    return [(_seconds(unobserved), _seconds(trials)) for _ in range(repetitions + 1)][1:]
 
 
 def _seconds(trials: Sequence[Any]) -> Seconds:
