@@ -1,10 +1,10 @@
 """What looking at the curvature adds to trials of quickstart: diagnoses, and monitoring.
 
 The same trials are trained by the vectorized engine without and with it, in turns, after a first
-turn that compiles both. Diagnoses cost the difference of the processor times of all threads: training
-cancels, and however they are computed, together or beside training, they are counted. Monitoring is
-a share of training by the clocks of the engine, as in ``summary.json``; the difference of the
-processor times stands beside it.
+turn that compiles both. Diagnoses cost the difference of the processor times of all threads:
+training cancels, and however they are computed, together or beside training, they are counted.
+Monitoring is a share of training by the clocks of the engine, as in ``summary.json``; the
+difference of the processor times stands beside it.
 """
 
 import time
