@@ -12,7 +12,7 @@ BACKENDS = ("tensorflow", "jax")
 ENDS_ONLY = "ends_only"
 QUICK: dict[str, Callable[[Any], Any]] = {
     "trials": lambda count: max(1, count // 8),
-    "sizes": lambda sizes: [max(1, size // 12) for size in sizes],
+    "sizes": lambda sizes: [max(1, size // 5) for size in sizes],
     "hidden": lambda units: [width // 4 for width in units],
     "products": lambda count: count // 2,
     "replicates": lambda _: 2,

@@ -98,15 +98,18 @@ def _empty_report(path: Path) -> Path:
     return page
 
 
-def growth_of(studies: Sequence[Measurement]) -> list[float]:
+def growth_of(studies: Sequence[Measurement]) -> list[float] | None:
     """What a further trial costs in the last study, as a ratio to the second one's.
 
     The seconds of the first, a study of one trial, are what every study costs; they are taken off,
-    for spread over few trials they would make the small study look dear.
+    for spread over few trials they would make the small study look dear. Nothing where what is left
+    is not positive: the studies are too small for this machine's noise.
     """
 
     def marginal(study: Measurement) -> list[float]:
         trials = study.facts["trials"]
         return [(value * trials - studies[0].median) / (trials - 1) for value in study.values]
 
-    return [last / base for last in marginal(studies[-1]) for base in marginal(studies[1])]
+    lasts, bases = marginal(studies[-1]), marginal(studies[1])
+    is_clear = min(lasts + bases) > 0
+    return [last / base for last in lasts for base in bases] if is_clear else None

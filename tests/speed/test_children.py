@@ -98,7 +98,7 @@ def test_only_takes_groups_and_names() -> None:
     rows = rows_of("training", is_full=False)
     chosen = chosen_rows(rows, ["usual_way/digits_mlp", "growth"])
     assert [row.name for row in chosen] == ["usual_way/digits_mlp", "growth/digits_mlp"]
-    assert chosen[1].arguments["sizes"] == [1, 8, 83, 166]
+    assert chosen[1].arguments["sizes"] == [1, 20, 200, 400]
     with pytest.raises(SpeedError, match=r"Received 'grwth'\. Did you mean `growth`\?"):
         chosen_rows(rows, ["grwth"])
 

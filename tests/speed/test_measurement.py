@@ -11,6 +11,7 @@ positive = st.lists(st.floats(1e-3, 1e3), min_size=1)
 @given(positive, positive)
 def test_ratio_holds_every_ratio_of_two_values(numerators, denominators) -> None:
     times = ratio(Spread.of(numerators), Spread.of(denominators))
+    assert times is not None
     every = [a / b for a in numerators for b in denominators]
     assert (times.low, times.high) == (min(every), max(every))
     assert times.median == statistics.median(numerators) / statistics.median(denominators)

@@ -123,6 +123,8 @@ def test_growth_is_that_of_a_further_trial() -> None:
     studies = [Measurement("", "", v, facts={"trials": trials}) for trials, v in sizes.items()]
     # (2000 · 0.1214 - 3) / 1999 against (100 · 0.129 - 3) / 99 and (100 · 0.228 - 3) / 99
     assert study.growth_of(studies) == pytest.approx([239.8 / 1999 * 10, 239.8 / 1999 * 5])
+    studies[1] = Measurement("", "", [0.02], facts={"trials": 100})  # all of it less than the first
+    assert study.growth_of(studies) is None
 
 
 @pytest.mark.parametrize(

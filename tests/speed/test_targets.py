@@ -85,6 +85,7 @@ def test_share_of_rate_counts_what_is_asked_for() -> None:
     m = measured["vectorized/digits_mlp/tensorflow/ends_only"]
     training = share_of_rate(m, measured, "training_flops")
     both = share_of_rate(m, measured, "training_flops", "evaluation_flops")
+    assert training and both
     assert training.median == pytest.approx(30.0)  # 6e8 / 0.02 s of 1e11 a second
     assert both.median == pytest.approx(65.0)
     assert share_of_rate(measured["usual_way/digits_mlp"], measured, "training_flops") is None
