@@ -184,7 +184,7 @@ def levenberg_marquardt(
 
 
 def hashed_signs(seed: int, step: int, size: int) -> Array:
-    """Wellons's lowbias32 over seed, step and place, in Python's whole numbers."""
+    """Wellons's lowbias32 over seed, step and position, in Python's whole numbers."""
 
     def mixed(bits: int) -> int:
         for multiplier, shift in ((0x7FEB352D, 16), (0x846CA68B, 15)):

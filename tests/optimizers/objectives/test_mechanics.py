@@ -148,9 +148,11 @@ class Recorder(ObjectiveOptimizer):
     def objective_rule(self, point: Any, hyperparameters: Any, objective: Any) -> Any:
         from benchmark.optimizers.objective_optimizer import Step
 
-        _, further = objective.value_and_gradient([one + 1 for one in point.weights])
+        _, further = objective.value_and_gradient([weight + 1 for weight in point.weights])
         rate = hyperparameters["learning_rate"]
-        updates = [rate * (g + 2 * other) for g, other in zip(point.gradient, further, strict=True)]
+        updates = [
+            rate * (g + 2 * shifted) for g, shifted in zip(point.gradient, further, strict=True)
+        ]
         return Step(updates, evaluations=1)
 
 
