@@ -98,8 +98,8 @@ def test_tables_are_sorted_and_lines_selected(open_page: Callable[[str, int], An
         "document.getElementById('plot-parallel-coordinates').emit('plotly_selected',"
         " { range: { x: [-0.2, 0.2], y: [0.9, 1.1] } })"
     )
-    kept = page.evaluate(f"{lines}.filter((y) => y !== null).length")
-    assert kept == every / 2, "half of the trials are of the label at the top"
+    remaining = page.evaluate(f"{lines}.filter((y) => y !== null).length")
+    assert remaining == every / 2, "half of the trials are of the label at the top"
 
     tools = page.locator(".modebar").first.locator("button")
     tools.first.focus()
