@@ -86,7 +86,7 @@ def test_dependencies_are_what_the_package_imports() -> None:
     # pandas reads and writes Parquet through pyarrow without our importing it.
     unused = runtime - outside - {"pyarrow"}
     assert not unused, f"nothing imports {sorted(unused)}"
-    optional = {"jax", "ray", "keras_tuner", "matplotlib"}
+    optional = {"jax", "ray", "keras_tuner", "matplotlib", "optuna_dashboard"}
     assert outside - runtime <= optional, "only these are extras"
 
 
