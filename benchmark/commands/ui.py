@@ -97,6 +97,7 @@ def _show_views(address: str, identity: str | None, *, opens: bool) -> None:
     )
     for title, path in views:
         say(f"{title}\n  {address}{path}")
+    sys.stdout.flush()  # whatever the output goes to, the server runs for hours
     if opens and answer:
         _open(f"{address}{views[0][1] if views else ALL_RUNS}")
 

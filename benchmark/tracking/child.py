@@ -247,7 +247,7 @@ def _at_best_epoch(trial: Trial, reports: Sequence[Report]) -> dict[str, float]:
     values = {
         f"best_epoch/{name}": value
         for name, value in best.metrics.items()
-        if name.startswith(("train_", "validation_"))
+        if name.startswith(("train_", "validation_")) and math.isfinite(float(value))
     }
     return {"best_epoch/epoch": best.epoch, **values}
 

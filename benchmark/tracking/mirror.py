@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.tracking.batches import send_params, send_points
+from benchmark.tracking.batches import send_params, send_points, send_tags
 from benchmark.tracking.child import ChildRun, Point, child_run, metric_name, run_status
 from benchmark.tracking.client import open_client
 from benchmark.tracking.dataset import TrackedDataset, dataset_input
@@ -25,7 +25,7 @@ from benchmark.tracking.mlflow_internals import (
     USER_TAG,
 )
 from benchmark.tracking.models import LoggedModel, log_model
-from benchmark.tracking.optimizer_runs import OptimizerRuns
+from benchmark.tracking.optimizer_runs import OVERVIEW_TAG, OptimizerRuns, digest
 from benchmark.tracking.overview import RunOverview, TrackedStudy
 from benchmark.tracking.running import RunningTrials
 from benchmark.tracking.saved_views import is_supported, superfluous, view_tags
@@ -89,6 +89,7 @@ class RunMirror:
         self._experiment_id = ""
         self._parent_id = ""
         self._started = 0
+        self._overview = ""
         self._optimizers: OptimizerRuns | None = None
         self._running: RunningTrials | None = None
         self._children: dict[int, str] = {}
@@ -241,10 +242,13 @@ class RunMirror:
         for label, reached in overview.optimizers.items():
             if self._optimizers is not None:
                 self._optimizers.show(label, reached)
-        # With one time, so that what is written again is there already.
-        send_points(client, self._parent_id, overview.points, self._started)
-        self._tags[NOTE_TAG] = overview.description[:TAG_LENGTH]
-        client.set_tag(self._parent_id, NOTE_TAG, self._tags[NOTE_TAG])
+        written = digest(overview)
+        if self._overview != written:
+            when = None if self._overview else self._started
+            send_points(client, self._parent_id, overview.points, when)
+        self._tags |= {NOTE_TAG: overview.description[:TAG_LENGTH], OVERVIEW_TAG: written}
+        send_tags(client, self._parent_id, self._tags)
+        self._overview = written
 
     def finish(self, status: Status) -> None:
         """Terminate the parent and the runs of its optimizers; drop trials that did not end."""
@@ -303,6 +307,7 @@ class RunMirror:
             return str(run.info.run_id)
         oldest = min(parents, key=lambda run: run.info.start_time)
         run_id, self._started = str(oldest.info.run_id), int(oldest.info.start_time)
+        self._overview = oldest.data.tags.get(OVERVIEW_TAG, "")
         for name, value in tags.items():
             if oldest.data.tags.get(name) != value:
                 client.set_tag(run_id, name, value)

@@ -24,6 +24,11 @@ OVERVIEW_TAG = "kappabench.overview"
 """The hash of the overview that a run shows, so that none is written twice."""
 
 
+def digest(overview: object) -> str:
+    """Return what tells an overview from every other."""
+    return sha256(repr(overview).encode()).hexdigest()
+
+
 class OptimizerRuns:
     """Finds and creates them; a label has one.
 
@@ -99,14 +104,16 @@ class OptimizerRuns:
             label: the label.
             overview: what it reached.
         """
-        run_id, written = self.run_of(label), sha256(repr(overview).encode()).hexdigest()
-        if self._overviews.get(label) == written:
+        run_id, written = self.run_of(label), digest(overview)
+        before = self._overviews.get(label, "")
+        if before == written:
             return
         # A parameter of MLflow never changes; the description has the settings as they are now.
         known = self._client.get_run(run_id).data.params
         params = {name: value for name, value in overview.params.items() if name not in known}
         send_params(self._client, run_id, params)
-        send_points(self._client, run_id, overview.points, self._started)
+        # Another value at the same time would stand beside the earlier one; a later one counts.
+        send_points(self._client, run_id, overview.points, None if before else self._started)
         note = overview.description[:TAG_LENGTH]
         tags = {NOTE_TAG: note, COLOUR_TAG: overview.colour, OVERVIEW_TAG: written}
         # The last of all: what a kill has left half written is written again.

@@ -134,10 +134,17 @@ def links(
         return []
     ending = _ending(identity) if identity is not None else prepared[0][2][-_ENDING:]
     return [
-        (str(json.loads(value)["name"]), _address(experiment, key))
+        (_title(value), _address(experiment, key))
         for _, experiment, key, value in prepared
         if key.endswith(ending)
     ]
+
+
+def _title(value: str) -> str:
+    try:
+        return str(json.loads(value)["name"])
+    except (ValueError, TypeError, KeyError):  # written by somebody else
+        return "a view that cannot be read"
 
 
 def _ending(identity: str) -> str:
