@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from benchmark.search import SearchSettings
 from benchmark.study.schema import Study
 from benchmark.tracking import (
+    DIAGNOSED,
+    MONITORED,
     OptimizerOverview,
     Point,
     RunOverview,
@@ -16,15 +18,11 @@ from benchmark.tracking import (
     curvature_metric,
     finite_point,
 )
+from benchmark.urls import without_secrets
 
 if TYPE_CHECKING:
     from benchmark.report.run_data import RunData
     from benchmark.statistics import Interval, LabelSummary, Spread
-
-DIAGNOSED = ("lambda_max", "condition_number", "condition_number_lower_bound")
-MONITORED = ("probe_lambda_max", "probe_condition_number_lower_bound")
-"""The quantities of curvature that are shown of an optimizer: those that were diagnosed, or else
-those that were monitored on a probe."""
 
 
 def tracked_study(study: Study, settings: SearchSettings) -> TrackedStudy:
@@ -95,7 +93,8 @@ def run_overview(path: Path) -> RunOverview:
         for name, value in numbers.items()
         if name != "best_objective"  # the run has had it since the first trial
     ]
-    return RunOverview(_description(run_data, reached), tuple(points), optimizers)
+    description = without_secrets(_description(run_data, reached))
+    return RunOverview(description, tuple(points), optimizers)
 
 
 def _reached(run_data: "RunData", row: "LabelSummary") -> dict[str, float]:

@@ -16,10 +16,18 @@ from benchmark.tracking.location import (
 )
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.outbox import Unsent
-from benchmark.tracking.overview import OptimizerOverview, RunOverview, TrackedStudy
+from benchmark.tracking.overview import (
+    DIAGNOSED,
+    MONITORED,
+    OptimizerOverview,
+    RunOverview,
+    TrackedStudy,
+)
 from benchmark.tracking.tracker import Tracker
 
 __all__ = [
+    "DIAGNOSED",
+    "MONITORED",
     "LoggedModel",
     "OptimizerOverview",
     "Point",

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from benchmark.tracking.child import Point
 from benchmark.trial import Direction
 
+DIAGNOSED = ("lambda_max", "condition_number", "condition_number_lower_bound")
+MONITORED = ("probe_lambda_max", "probe_condition_number_lower_bound")
+"""The quantities of curvature that are shown of an optimizer: those that were diagnosed, or else
+those that were monitored on a probe."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackedStudy:

@@ -53,8 +53,7 @@ def view_tag(view: View, identity: str) -> str:
         >>> view_tag(views_of(TrackedStudy())[0], "run 1")
         'mlflow.sharedViewState.convergence-2d8f2d75e5f1'
     """
-    name = re.sub(r"[^a-z0-9-]", "_", view.key.lower())
-    return f"{VIEW_TAG}{name}-{_ending(identity)}"
+    return f"{VIEW_TAG}{view.key}-{_ending(identity)}"
 
 
 def view_tags(
@@ -101,7 +100,7 @@ def superfluous(tags: Mapping[str, str], added: Iterable[str]) -> list[str]:
 def is_prepared(key: str) -> bool:
     """Whether a tag of an experiment holds a view that was prepared here, not saved by a user."""
     kinds = "|".join((CONVERGENCE, CONDITIONING, OPTIMIZERS, SPACE, TRIALS))
-    return bool(re.fullmatch(rf"{re.escape(VIEW_TAG)}({kinds})(-.*)?-[0-9a-f]{{{_ENDING}}}", key))
+    return bool(re.fullmatch(rf"{re.escape(VIEW_TAG)}({kinds})(-\d+)?-[0-9a-f]{{{_ENDING}}}", key))
 
 
 def updated_at(value: str) -> float:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.tracking.child import curvature_metric, metric_name
-from benchmark.tracking.overview import TrackedStudy
+from benchmark.tracking.overview import DIAGNOSED, MONITORED, TrackedStudy
 
 OPTIMIZERS, CONVERGENCE, CONDITIONING = "optimizers", "convergence", "conditioning"
 SPACE, TRIALS = "space", "trials"
-DIAGNOSED = ("lambda_max", "condition_number", "condition_number_lower_bound")
-MONITORED = ("probe_lambda_max", "probe_condition_number_lower_bound")
+MOST_SPACES = 12
+"""Of more optimizers one view shows the hyperparameters that all of them have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +139,23 @@ def _optimizers(study: TrackedStudy) -> View:
 
 def _spaces(study: TrackedStudy) -> list[View]:
     """One for each optimizer whose axes differ: a run without an axis is not drawn."""
-    by_axes: dict[tuple[str, ...], list[str]] = {}
-    for label, names in study.searched.items():
-        if names:
-            by_axes.setdefault(tuple(names), []).append(label)
-    if len(by_axes) == 1:
-        ((names, _),) = by_axes.items()
-        return [_space(study, names, "")]
-    return [_space(study, names, label) for names, labels in by_axes.items() for label in labels]
+    searched = {label: names for label, names in study.searched.items() if names}
+    if len(set(searched.values())) > 1 and len(searched) <= MOST_SPACES:
+        return [
+            _space(study, names, label, f"{SPACE}-{position}")
+            for position, (label, names) in enumerate(searched.items(), 1)
+        ]
+    shared = [
+        name
+        for name in _all(searched.values())
+        if all(name in names for names in searched.values())
+    ]
+    return [_space(study, shared, "", SPACE)] if shared else []
 
 
-def _space(study: TrackedStudy, names: Sequence[str], label: str) -> View:
+def _space(study: TrackedStudy, names: Sequence[str], label: str, key: str) -> View:
     return View(
-        f"{SPACE}-{label}" if label else SPACE,
+        key,
         f"Search space of {label}" if label else "Search space",
         ("tags.phase = 'search'", *([f"tags.label = {_quoted(label)}"] if label else [])),
         "objective",

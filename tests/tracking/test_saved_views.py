@@ -66,12 +66,19 @@ def test_a_view_lists_runs_of_its_study_and_draws_what_it_says() -> None:
     assert axes["selectedParams"] == ["learning_rate", "beta_1"]
 
 
-def test_optimizers_with_the_same_axes_share_a_view() -> None:
-    study = TrackedStudy(searched=dict.fromkeys(["sgd", "adam"], ("learning_rate",)))
-    spaces = [
-        json.loads(value)["name"] for key, value in _tags(study=study).items() if ".space" in key
-    ]
-    assert spaces == ["Search space (first)"]
+@pytest.mark.parametrize("labels", [2, 13])
+def test_optimizers_share_a_view_where_their_axes_are_the_same_or_there_are_many(
+    labels: int,
+) -> None:
+    own = [f"momentum_{number if labels > 2 else ''}" for number in range(labels)]
+    searched = {f"o{number}": ("learning_rate", name) for number, name in enumerate(own)}
+    spaces = {
+        json.loads(value)["name"]: _state(value)["compareRunCharts"][0]["selectedParams"]
+        for key, value in _tags(study=TrackedStudy(searched=searched)).items()
+        if ".space" in key
+    }
+    shared = ["learning_rate", *([] if labels > 2 else own[:1])]
+    assert spaces == {"Search space (first)": shared}
 
 
 def test_the_newest_run_comes_first_and_the_oldest_give_way() -> None:
