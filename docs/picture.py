@@ -47,7 +47,7 @@ def photograph_mlflow(browser: "Browser", results: Path, log: Path) -> None:
     with served(results, log) as server:
         page = new_page(browser)
         open_view(page, server.links["Optimizers side by side"])
-        drawn(page, "curvature/lambda_max/mean")
+        drawn(page, "validation_loss/mean")
         page.screenshot(path=str(MLFLOW))
 
 

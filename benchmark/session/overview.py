@@ -41,6 +41,12 @@ def tracked_study(study: Study, settings: SearchSettings) -> TrackedStudy:
         direction=settings.direction,
         metrics=tuple(dict.fromkeys([settings.objective, *followed])),
         searched={label: _searched(study, label) for label in labels},
+        logarithmic=frozenset(
+            name
+            for label in labels
+            for name, dimension in study.space(label).items()
+            if dimension.log
+        ),
         replicates=study.budget.replicates,
         is_diagnosed=study.curvature.trials in ("replicate", "all"),
     )

@@ -4,7 +4,7 @@ import hashlib
 import math
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, assert_never
@@ -87,7 +87,12 @@ def run_status(status: Status) -> RunStatus:
             assert_never(status)
 
 
-def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> ChildRun:
+def child_run(
+    result: TrialResult,
+    reports: Sequence[Report],
+    end_time: int,
+    logarithmic: Collection[str] = (),
+) -> ChildRun:
     """Describe a finished trial for MLflow.
 
     Metrics: each metric of each report and ``curvature/<quantity>`` with the epoch as
@@ -102,6 +107,7 @@ def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> 
         result: how the trial ended.
         reports: its reports, one an epoch.
         end_time: when it ended, in milliseconds since the epoch of Unix time.
+        logarithmic: hyperparameters whose logarithm is a parameter too, as MLflow's axes are linear.
 
     Example:
         >>> none = Settings()
@@ -119,7 +125,7 @@ def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> 
     return ChildRun(
         name=_name(result.trial, result.status),
         tags={**_tags(result.trial, result.status, result.reason), **_non_finite_tag(values)},
-        params=_params(result.trial),
+        params=_params(result.trial, logarithmic),
         points=tuple(finite),
         status=run_status(result.status),
         start_time=end_time - int(1000 * seconds),
@@ -127,18 +133,21 @@ def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> 
     )
 
 
-def running_child(trial: Trial, reports: Sequence[Report], now: int) -> ChildRun:
+def running_child(
+    trial: Trial, reports: Sequence[Report], now: int, logarithmic: Collection[str] = ()
+) -> ChildRun:
     """Describe a trial that is still trained: its settings, and its curves so far.
 
     Args:
         trial: the trial.
         reports: its reports until now.
         now: the time, in milliseconds since the epoch of Unix time.
+        logarithmic: as for :func:`child_run`.
     """
     return ChildRun(
         name=_name(trial, Status.RUNNING),
         tags=_tags(trial, Status.RUNNING, ""),
-        params=_params(trial),
+        params=_params(trial, logarithmic),
         points=tuple(finite_point(*value) for value in _curve_values(reports)),
         status="RUNNING",
         start_time=now,
@@ -301,7 +310,17 @@ def _tags(trial: Trial, status: Status, reason: str) -> dict[str, str]:
     return {name: str(value)[:TAG_LENGTH] for name, value in tags.items()}
 
 
-def _params(trial: Trial) -> dict[str, str]:
+def log10_name(name: str) -> str:
+    """Return the parameter that holds the logarithm of a hyperparameter.
+
+    Example:
+        >>> log10_name("learning_rate")
+        'log10_learning_rate'
+    """
+    return f"log10_{name}"
+
+
+def _params(trial: Trial, logarithmic: Collection[str]) -> dict[str, str]:
     options = getattr(trial.problem, "options", Settings())
     named: dict[str, Any] = {
         "optimizer": trial.optimizer,
@@ -312,5 +331,10 @@ def _params(trial: Trial) -> dict[str, str]:
         "epochs": trial.epochs,
         **trial.options,
         **trial.hyperparameters,
+        **{
+            log10_name(name): f"{math.log10(value):.4g}"
+            for name, value in trial.hyperparameters.items()
+            if name in logarithmic and value > 0
+        },
     }
     return {metric_name(name): str(value)[:PARAM_LENGTH] for name, value in named.items()}

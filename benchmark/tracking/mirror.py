@@ -110,7 +110,9 @@ class RunMirror:
             client.log_inputs(self._parent_id, self._inputs)
         self._children, self._best, self._live = {}, {}, []
         self._optimizers = self._optimizer_runs(client)
-        self._running = RunningTrials(client, lambda child: self._create(client, child))
+        self._running = RunningTrials(
+            client, lambda child: self._create(client, child), self._study.logarithmic
+        )
         for run in self._find_below(client):
             if not self._optimizers.take_note(run):
                 self._take_note(client, run)
@@ -159,7 +161,8 @@ class RunMirror:
             number = result.trial.number
             if self.has(number) or number in children:
                 continue
-            child = self._below_optimizer(child_run(result, reports, end_time))
+            child = child_run(result, reports, end_time, self._study.logarithmic)
+            child = self._below_optimizer(child)
             if self._running is not None and number in self._running:
                 self._children[number] = self._running.complete(number, child)
             elif self._embedded is None:

@@ -22,6 +22,7 @@ class TrackedStudy:
         direction: ``"minimize"`` or ``"maximize"``.
         metrics: what trials report after each epoch and people follow, the objective first.
         searched: the hyperparameters that are searched, by label.
+        logarithmic: those that are searched on a logarithmic scale.
         replicates: how often each best setting is trained again.
         is_diagnosed: whether the curvature of the replicates is diagnosed.
 
@@ -35,6 +36,7 @@ class TrackedStudy:
     direction: Direction = "minimize"
     metrics: tuple[str, ...] = ("validation_loss", "train_loss")
     searched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    logarithmic: frozenset[str] = frozenset()
     replicates: int = 0
     is_diagnosed: bool = False
 

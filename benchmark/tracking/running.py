@@ -1,7 +1,7 @@
 """Runs of trials that are still trained, so that people can follow a long one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,18 @@ class RunningTrials:
     Args:
         client: the store.
         create: creates a child run with its tags and parameters, and returns its identifier.
+        logarithmic: hyperparameters whose logarithm is a parameter too.
     """
 
-    def __init__(self, client: "MlflowClient", create: Callable[[ChildRun], str]) -> None:
+    def __init__(
+        self,
+        client: "MlflowClient",
+        create: Callable[[ChildRun], str],
+        logarithmic: Collection[str],
+    ) -> None:
         self._client = client
         self._create = create
+        self._logarithmic = logarithmic
         self._sent: dict[int, _Sent] = {}
 
     def __contains__(self, number: int) -> bool:
@@ -50,7 +57,7 @@ class RunningTrials:
             trial: the trial.
             reports: its reports until now.
         """
-        child = running_child(trial, reports, int(1000 * time.time()))
+        child = running_child(trial, reports, int(1000 * time.time()), self._logarithmic)
         if trial.number not in self._sent:
             self._sent[trial.number] = _Sent(self._create(child))
         sent = self._sent[trial.number]

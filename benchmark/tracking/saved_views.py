@@ -29,6 +29,8 @@ from benchmark.tracking.views import (
 
 MOST_VIEWS = 24
 """MLflow shows 40 and saves no more; the rest is the user's own."""
+LONG, WIDE = 24, 190
+"""Names of columns from how many characters on are cut at the usual width, and a wider one."""
 _ENDING = 12
 """Of a view's key: characters that tell the run."""
 
@@ -176,6 +178,7 @@ def _state(view: View, parent_id: str) -> dict[str, Any]:
         "datasetsFilter": [],
         "selectedColumns": columns,
         "columnOrder": columns,
+        "columnWidths": {column: WIDE for column in columns if len(column) > LONG},
         "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": cards,
         "compareRunSections": [
@@ -199,14 +202,8 @@ def _state(view: View, parent_id: str) -> dict[str, Any]:
         },
         "useGroupedValuesInCharts": True,
         "hideEmptyCharts": True,
-        # The page adds a chart of its own for every other metric.
-        "chartsSearchFilter": _only(view.cards),
+        "chartsSearchFilter": view.shown,
     }
-
-
-def _only(cards: Iterable[Card]) -> str:
-    names = [re.escape(name) for card in cards if card.kind == "LINE" for name in card.metrics]
-    return f"^({'|'.join(names)})( vs |$)" if names else ""
 
 
 def _card(card: Card, uuid: str, section: str) -> dict[str, Any]:
@@ -231,7 +228,8 @@ def _card(card: Card, uuid: str, section: str) -> dict[str, Any]:
         "xAxisKey": "step",
         "xAxisScaleType": "linear",
         "scaleType": "log" if card.is_log else "linear",
-        "displayPoints": None,
+        # Curvature is measured after few epochs, which a line alone would not show.
+        "displayPoints": card.metrics[0].startswith("curvature/"),
         "lineSmoothness": 0,
         "ignoreOutliers": False,
         "useGlobalXaxisKey": False,

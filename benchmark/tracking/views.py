@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmark.tracking.child import curvature_metric, metric_name
+from benchmark.tracking.child import curvature_metric, log10_name, metric_name
 from benchmark.tracking.overview import DIAGNOSED, MONITORED, TrackedStudy
 
 OPTIMIZERS, CONVERGENCE, CONDITIONING = "optimizers", "convergence", "conditioning"
 SPACE, TRIALS = "space", "trials"
+FOLLOWED = "^(train|validation)_"
+"""A pattern of the metrics that trials report after each epoch."""
 MOST_SPACES = 12
 """Of more optimizers one view shows the hyperparameters that all of them have."""
 
@@ -42,6 +44,7 @@ class View:
         columns: of the table: ``("tags", "status")`` and so on.
         cards: the charts.
         caption: the heading above them.
+        shown: a pattern of their titles; MLflow adds a chart of its own for every other metric.
         group: the tag by which runs are averaged; nothing where each is drawn.
         is_chart: whether the page opens with its charts, not with its table.
         cards_in_row: how many charts stand side by side.
@@ -55,6 +58,7 @@ class View:
     columns: tuple[tuple[str, str], ...]
     cards: tuple[Card, ...] = ()
     caption: str = ""
+    shown: str = ""
     group: str = ""
     is_chart: bool = True
     cards_in_row: int = 2
@@ -91,6 +95,7 @@ def _convergence(study: TrackedStudy) -> View:
         (("tags", "label"), ("tags", "status"), ("metrics", "objective")),
         tuple(_line(name) for name in study.metrics),
         _caption(study),
+        FOLLOWED,
         group="label",
     )
 
@@ -108,6 +113,7 @@ def _conditioning(study: TrackedStudy) -> View:
         (("tags", "label"), ("tags", "status"), *(("metrics", name) for name in names)),
         tuple(Card("LINE", (name,), is_log=True) for name in names),
         _caption(study) if is_diagnosed else "All trials of the search: mean, lowest to highest",
+        "^curvature/(probe/)?(lambda_max|condition_number(_lower_bound)?)$",
         group="label",
     )
 
@@ -134,6 +140,7 @@ def _optimizers(study: TrackedStudy) -> View:
             for name in names
         ),
         "Solid: mean of the replicates; dashed: lowest; dotted: highest",
+        "/mean",
     )
 
 
@@ -154,6 +161,8 @@ def _spaces(study: TrackedStudy) -> list[View]:
 
 
 def _space(study: TrackedStudy, names: Sequence[str], label: str, key: str) -> View:
+    # MLflow's axes are linear: on them most trials would lie at the lower end.
+    axes = [log10_name(name) if name in study.logarithmic else name for name in names]
     return View(
         key,
         f"Search space of {label}" if label else "Search space",
@@ -165,7 +174,7 @@ def _space(study: TrackedStudy, names: Sequence[str], label: str, key: str) -> V
             ("metrics", "objective"),
             *(("params", name) for name in names),
         ),
-        (Card("PARALLEL", ("objective",), tuple(names)),),
+        (Card("PARALLEL", ("objective",), tuple(axes)),),
         "Each line is a trial; its colour is the objective",
         cards_in_row=1,
     )
@@ -189,6 +198,7 @@ def _trials(study: TrackedStudy) -> View:
         ),
         tuple(_line(name) for name in study.metrics),
         "Every loaded trial",
+        FOLLOWED,
         is_chart=False,
     )
 

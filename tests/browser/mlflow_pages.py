@@ -101,31 +101,33 @@ def open_view(page: "Page", link: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def drawn(page: "Page", name: str) -> list[dict[str, Any]]:
-    """Wait until a chart draws something of a name, and return the traces of that chart.
+def drawn(page: "Page", title: str) -> list[dict[str, Any]]:
+    """Wait until the chart of a title is drawn, and return its traces.
 
     Args:
         page: an open page.
-        name: a part of the name of a trace, or ``"parallel"`` for parallel coordinates.
+        title: how the title of the chart begins.
     """
-    traces: list[dict[str, Any]] = page.wait_for_function(_TRACES, arg=name).json_value()
+    traces: list[dict[str, Any]] = page.wait_for_function(_TRACES, arg=title).json_value()
     return traces
 
 
-_TRACES = """name => {
-    for (const plot of document.querySelectorAll('.js-plotly-plot')) {
-        const traces = (plot.data || []).map(trace => ({
+_TRACES = """title => {
+    for (const card of document.querySelectorAll(
+        '[data-testid="experiment-view-compare-runs-card"]'
+    )) {
+        const plot = card.querySelector('.js-plotly-plot');
+        if (!plot || !plot.data || !card.innerText.trim().startsWith(title)) continue;
+        const traces = plot.data.map(trace => ({
             name: trace.name || '',
             x: [...(trace.x || [])],
             y: [...(trace.y || [])],
-            fill: trace.fill || '',
-            dimensions: (trace.dimensions || []).map(
+            is_band: trace.fill === 'tozeroy' || trace.fill === 'toself',
+            axes: (trace.dimensions || []).map(
                 ({label, values}) => ({label, values: [...values]})
             ),
-        }));
-        const has = trace => trace.name.includes(`(${name})`) && trace.y.length;
-        if (traces.some(trace => name === 'parallel' ? trace.dimensions.length : has(trace)))
-            return traces;
+        })).filter(trace => trace.y.length || trace.axes.length);
+        if (traces.length) return traces;
     }
     return null;
 }"""

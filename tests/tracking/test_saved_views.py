@@ -25,6 +25,7 @@ STUDY = TrackedStudy(
         "sgd": ("learning_rate", "momentum"),
         "keras:Adam": ("learning_rate", "beta_1"),
     },
+    logarithmic=frozenset({"learning_rate"}),
     replicates=5,
     is_diagnosed=True,
 )
@@ -63,7 +64,7 @@ def test_a_view_lists_runs_of_its_study_and_draws_what_it_says() -> None:
         "curvature/condition_number_lower_bound",
     ]
     (axes,) = states["Search space of keras:Adam (first)"]["compareRunCharts"]
-    assert axes["selectedParams"] == ["learning_rate", "beta_1"]
+    assert axes["selectedParams"] == ["log10_learning_rate", "beta_1"]
 
 
 @pytest.mark.parametrize("labels", [2, 13])
