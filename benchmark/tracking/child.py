@@ -107,7 +107,7 @@ def child_run(
         result: how the trial ended.
         reports: its reports, one an epoch.
         end_time: when it ended, in milliseconds since the epoch of Unix time.
-        logarithmic: hyperparameters whose logarithm is a parameter too, as MLflow's axes are linear.
+        logarithmic: hyperparameters whose logarithm is a parameter too: MLflow has linear axes.
 
     Example:
         >>> none = Settings()
