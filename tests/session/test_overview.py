@@ -35,8 +35,8 @@ def test_an_optimizer_shows_the_spread_of_its_replicates(run: Path) -> None:
             assert len(values) == 3
             ends = [points[f"{name}/{end}", epoch] for end in ("mean", "low", "high")]
             assert ends == pytest.approx([values.mean(), values.min(), values.max()])
-        best = tables.trials[tables.trials["label"] == label]
-        best = best[best["phase"] == "search"].sort_values("objective").iloc[0]
+        is_searched = (tables.trials["label"] == label) & (tables.trials["phase"] == "search")
+        best = tables.trials[is_searched].sort_values("objective").iloc[0]
         assert float(reached.params["learning_rate"]) == pytest.approx(
             best["hp.learning_rate"], rel=1e-5
         )
