@@ -16,8 +16,8 @@ pytest.importorskip("ray")
 
 from benchmark.results import read_records
 from tests.distributed.processes import left_over, marked
-from tests.small_study import TRIALS, tables_of, write_study
-from tests.test_run import environment, finish, wait_for_trials
+from tests.small_study import TRIALS, program_environment, tables_of, write_study
+from tests.test_interruption import finish, wait_for_trials
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ class Command:
         return subprocess.Popen(
             [sys.executable, "-m", "benchmark.run", "study", *arguments],
             cwd=self.folder,
-            env=environment(KAPPABENCH_TEST=self.mark, **variables),
+            env=program_environment(KAPPABENCH_TEST=self.mark, **variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
