@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.mlflow_pages import chromium, drawn, new_page, open_view, served  # noqa: E402
+from tests.browser.mlflow_pages import chromium, drawn, new_page, served  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -46,7 +46,7 @@ def photograph_mlflow(browser: "Browser", results: Path, log: Path) -> None:
     """Write the page that compares the optimizers of a run as PNG."""
     with served(results, log) as server:
         page = new_page(browser)
-        open_view(page, server.links["Optimizers side by side"])
+        page.goto(server.links["Optimizers side by side"])
         drawn(page, "validation_loss/mean")
         page.screenshot(path=str(MLFLOW))
 

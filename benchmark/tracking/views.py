@@ -119,7 +119,9 @@ def _conditioning(study: TrackedStudy) -> View:
 
 
 def _optimizers(study: TrackedStudy) -> View:
-    names = [*study.metrics, *map(curvature_metric, (*DIAGNOSED, *MONITORED))]
+    # Beside the objective its conditioning, then the rest.
+    curvature = [curvature_metric(quantity) for quantity in (*DIAGNOSED, *MONITORED)]
+    names = [study.objective, *curvature, *(n for n in study.metrics if n != study.objective)]
     return View(
         OPTIMIZERS,
         "Optimizers side by side",
@@ -128,7 +130,7 @@ def _optimizers(study: TrackedStudy) -> View:
         study.direction == "minimize",
         (
             ("metrics", "best_objective"),
-            *(("metrics", f"{name}/mean") for name in (study.objective, *names[-5:])),
+            *(("metrics", f"{name}/mean") for name in (study.objective, *curvature)),
             *(("params", name) for name in _all(study.searched.values())),
         ),
         tuple(
@@ -176,6 +178,7 @@ def _space(study: TrackedStudy, names: Sequence[str], label: str, key: str) -> V
         ),
         (Card("PARALLEL", ("objective",), tuple(axes)),),
         "Each line is a trial; its colour is the objective",
+        "^Parallel",
         cards_in_row=1,
     )
 

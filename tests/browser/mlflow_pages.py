@@ -30,6 +30,7 @@ FLAGS = [
 PATIENCE = 60_000.0  # milliseconds: the interface is large, and the machine may be busy
 START_SECONDS = 120.0
 VIEWPORT = {"width": 1600, "height": 1000}
+CARD = '[data-testid="experiment-view-compare-runs-card"]'
 # Otherwise a first visit opens the Assistant, which takes a quarter of the page.
 QUIET = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
 
@@ -94,13 +95,6 @@ def new_page(browser: "Browser") -> "Page":
     return page
 
 
-def open_view(page: "Page", link: str) -> None:
-    """Open a prepared view and wait until nothing more is loaded."""
-    page.goto(link)
-    page.locator(".js-plotly-plot").first.wait_for()
-    page.wait_for_load_state("networkidle")
-
-
 def drawn(page: "Page", title: str) -> list[dict[str, Any]]:
     """Wait until the chart of a title is drawn, and return its traces.
 
@@ -113,21 +107,16 @@ def drawn(page: "Page", title: str) -> list[dict[str, Any]]:
 
 
 _TRACES = """title => {
-    for (const card of document.querySelectorAll(
-        '[data-testid="experiment-view-compare-runs-card"]'
-    )) {
+    for (const card of document.querySelectorAll('CARD')) {
         const plot = card.querySelector('.js-plotly-plot');
         if (!plot || !plot.data || !card.innerText.trim().startsWith(title)) continue;
         const traces = plot.data.map(trace => ({
             name: trace.name || '',
             x: [...(trace.x || [])],
             y: [...(trace.y || [])],
-            is_band: trace.fill === 'tozeroy' || trace.fill === 'toself',
-            axes: (trace.dimensions || []).map(
-                ({label, values}) => ({label, values: [...values]})
-            ),
-        })).filter(trace => trace.y.length || trace.axes.length);
+            is_band: trace.fill === 'tozeroy',
+        })).filter(trace => trace.y.length);
         if (traces.length) return traces;
     }
     return null;
-}"""
+}""".replace("CARD", CARD)
