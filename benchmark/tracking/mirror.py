@@ -104,7 +104,9 @@ class RunMirror:
         is_first = not self._parent_id
         self._experiment_id = self._find_or_create_experiment(client)
         self._parent_id = self._find_or_create_parent(client)
-        send_params(client, self._parent_id, self._study.params)
+        known = client.get_run(self._parent_id).data.params  # which never change
+        params = {name: value for name, value in self._study.params.items() if name not in known}
+        send_params(client, self._parent_id, params)
         self._inputs = [] if self._dataset is None else [dataset_input(self._dataset)]
         if self._inputs:
             client.log_inputs(self._parent_id, self._inputs)
