@@ -210,22 +210,17 @@ def track(request: TrackRequest) -> None:
         say(f"the run is {lacking}")
 
 
-@app.command(epilog="Example:  ui --port 5001")
+@app.command(epilog="Examples:  ui --port 5001  |  ui quickstart  |  ui latest --optuna")
 @takes(UiRequest)
 def ui(request: UiRequest) -> None:
-    """Open MLflow's user interface for the results, on this machine only (127.0.0.1)."""
-    from benchmark.commands.serving import serve
-    from benchmark.tracking import check_database, ui_command, ui_environment
+    """Open MLflow's pages of the results, on this machine only (127.0.0.1)."""
+    from benchmark.commands.ui import run_dashboard, run_mlflow
 
     with user_errors():
-        uri = _tracking_uri(request.tracking_uri, request.results)
-        command = ui_command(uri, port=request.port)
-        check_database(uri)
-        request.results.mkdir(parents=True, exist_ok=True)
-        # Without the parameter MLflow opens its pages on language models.
-        page = f"http://127.0.0.1:{request.port}/#/experiments?workflowType=machine_learning"
-        say(f"MLflow on {page} (Ctrl-C ends it)")
-        code = serve(command, ui_environment(os.environ, uri))
+        if request.optuna:
+            code = run_dashboard(request)
+        else:
+            code = run_mlflow(request, _tracking_uri(request.tracking_uri, request.results))
     raise typer.Exit(code)
 
 

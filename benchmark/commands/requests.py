@@ -220,9 +220,31 @@ class TrackRequest:
 class UiRequest:
     """The options of ``ui``."""
 
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run, as for show, whose views are listed. Default: the newest in the store.",
+        ),
+    ] = None
+    optuna: Annotated[
+        bool,
+        typer.Option(
+            "--optuna", help="Open Optuna Dashboard on the search of the run instead of MLflow."
+        ),
+    ] = False
     port: Annotated[int, typer.Option(min=1, max=65535, help="The TCP port.")] = 5000
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser, on a desktop.")
+    ] = True
     results: ResultsOption = RESULTS
     tracking_uri: TrackingOption = None
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="With --optuna: the storage of the search, if it has a password."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
