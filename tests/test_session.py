@@ -13,6 +13,7 @@ from benchmark.errors import UserError
 from benchmark.results import EditedStudyError, load_weights, read_records
 from benchmark.results.records import encode
 from benchmark.search import SearchError
+from benchmark.session.mirroring import LateTracker
 from benchmark.session.session import Session
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import StudyError, changed_study
@@ -391,3 +392,19 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_and_leaves_no_run(tmp_pa
     with pytest.raises(UserError, match=r"must fit into memory.*Take fewer or smaller layers"):
         session.run([], lambda: False)
     assert not session.path.exists()
+
+
+def test_mlflow_starts_with_the_first_finished_trial_or_at_the_end(finished):
+    started = []
+
+    class Mirror:
+        def trial_finished(self, result, reports):
+            started.append(result)
+
+    record = next(read_records(finished))
+    late = LateTracker(lambda: started.append("start") or Mirror())
+    assert not started
+    for _ in range(2):
+        late.trial_finished(*record)
+    assert started == ["start", record[0], record[0]]
+    assert isinstance(LateTracker(Mirror).started, Mirror)

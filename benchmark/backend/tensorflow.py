@@ -1,12 +1,16 @@
 """The transformations on TensorFlow."""
 
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import tensorflow as tf
 
+from benchmark.backend import graphs
+
 Function = Callable[..., Any]
+_tracing = threading.RLock()
 _is_mapped: ContextVar[bool] = ContextVar("is_mapped", default=False)
 """Whether the function being traced is one that ``vectorize`` maps."""
 
@@ -166,15 +170,24 @@ def apart(f: Function, arguments: Any, times: int) -> list[Any]:
     return [f(arguments)] * times
 
 
-def compile(f: Function) -> Function:
+def compile(f: Function, traced: Callable[[], None], key: str) -> Function:
     """See :func:`benchmark.backend.compile`."""
+
+    def body(*arguments: Any) -> Any:
+        traced()
+        # One at a time: two threads that trace take turns at Python's lock, and number the
+        # functions of their loops as these turns fall, so that the cache of XLA finds nothing.
+        with _tracing:
+            kept = graphs.outputs_of(f, key, arguments) if key else None
+            return f(*arguments) if kept is None else kept
+
     # Shapes stay static (no reduce_retracing): XLA compiles each shape anyway, and
     # vectorized_map needs to know them.
-    traced = tf.function(f, jit_compile=True, autograph=False)
+    function = tf.function(body, jit_compile=True, autograph=False)
 
     def call(*arguments: Any) -> Any:
         # A Python number would be baked into the graph, one compilation for each value.
-        return traced(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+        return function(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
 
     return call
 

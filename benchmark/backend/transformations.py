@@ -218,30 +218,30 @@ class Compiled:
     values: Python numbers become tensors. ``compilations`` counts how often that happened.
     """
 
-    def __init__(self, f: Function) -> None:
+    def __init__(self, f: Function, key: str = "") -> None:
         self.compilations = 0
-        """How many structures of arguments have been traced and compiled."""
-        self._f = f
+        """How many structures of arguments have been compiled, or loaded from the cache."""
         make_deterministic()
-        self._call: Function = implementation().compile(self._traced)
+        self._call: Function = implementation().compile(f, self._count, key)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function, compiling it first where that is due."""
         return self._call(*arguments)
 
-    def _traced(self, *arguments: Any) -> Any:
-        # Python runs only while tracing, so this line counts traces.
+    def _count(self) -> None:
+        """Called while tracing alone."""
         self.compilations += 1
-        return self._f(*arguments)
 
 
-def compile(f: Function) -> Compiled:
+def compile(f: Function, key: str = "") -> Compiled:
     """Compile a pure function with XLA.
 
     Args:
         f: a function of nests of tensors, called with positional arguments; NumPy arrays and
             Python numbers are taken as tensors (a float as float32, an integer as int32). It
             must not read variables that change: pass their values.
+        key: names all that shapes the function beside its arguments, so that a later process
+            need not trace it again; empty where nothing can name it, such as the code of a user.
 
     Returns:
         A callable with a count of its compilations.
@@ -252,7 +252,7 @@ def compile(f: Function) -> Compiled:
         >>> float(double(np.float32(1.0))), float(double(np.float32(2.5))), double.compilations
         (2.0, 5.0, 1)
     """
-    return Compiled(f)
+    return Compiled(f, key)
 
 
 def trace(f: Function, *arguments: Any) -> Function:

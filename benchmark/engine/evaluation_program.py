@@ -35,9 +35,10 @@ class EvaluationProgram:
         self.shape = shape
         self._task = task
         self._parts = {name: chunks_of(part) for name, part in task.parts.items()}
-        self._evaluate = backend.compile(self._evaluations)
-        self._slopes = backend.compile(self._gradient_norms)
-        self._test = backend.compile(self._means)
+        compiled = (self._evaluations, self._gradient_norms, self._means)
+        self._evaluate, self._slopes, self._test = (
+            backend.compile(f, program_key(task, shape, f.__name__)) for f in compiled
+        )
         self._is_warm = False
 
     @property
@@ -216,6 +217,16 @@ class EvaluationProgram:
             return [loss]
         rows = metric_of_rows(self._task.metric, y, outputs)
         return [loss, ops.sum(ops.cast(rows, shares.dtype) * shares)]
+
+
+def program_key(task: Task, *rest: Any) -> str:
+    """Name a program of a task, or nothing where the task has no name.
+
+    Args:
+        task: model and loss.
+        rest: all else that shapes the program.
+    """
+    return repr((task.key, *rest)) if task.key else ""
 
 
 def loss_of_chunk(

@@ -18,7 +18,7 @@ from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot
-from benchmark.engine.structure import model_key, optimizer_of, structure_of
+from benchmark.engine.structure import model_key, optimizer_of, structure_key, structure_of
 from benchmark.engine.task import Array, Task, build_task
 from benchmark.engine.tiles import Shape
 from benchmark.trial import Trial
@@ -173,7 +173,9 @@ class Programs:
         """
         return self._training.get(
             (model.key, structure_of(trial), layout),
-            lambda: TrainingProgram(model.task, optimizer_of(trial), model.shape, layout),
+            lambda: TrainingProgram(
+                model.task, optimizer_of(trial), model.shape, layout, structure_key(trial)
+            ),
         )
 
     def clear(self) -> None:
