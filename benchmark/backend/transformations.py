@@ -222,6 +222,8 @@ class Compiled:
         self.compilations = 0
         """How many structures of arguments have been compiled, or loaded from the cache."""
         make_deterministic()
+        if key:
+            key = f"{f.__module__}.{f.__qualname__} {key}"
         self._call: Function = implementation().compile(f, self._count, key)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -240,8 +242,9 @@ def compile(f: Function, key: str = "") -> Compiled:
         f: a function of nests of tensors, called with positional arguments; NumPy arrays and
             Python numbers are taken as tensors (a float as float32, an integer as int32). It
             must not read variables that change: pass their values.
-        key: names all that shapes the function beside its arguments, so that a later process
-            need not trace it again; empty where nothing can name it, such as the code of a user.
+        key: names all that shapes the function beside its arguments and its name, so that a later
+            process need not trace it again; empty where nothing can name it, such as the code of
+            a user.
 
     Returns:
         A callable with a count of its compilations.

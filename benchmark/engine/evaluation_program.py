@@ -35,10 +35,10 @@ class EvaluationProgram:
         self.shape = shape
         self._task = task
         self._parts = {name: chunks_of(part) for name, part in task.parts.items()}
-        compiled = (self._evaluations, self._gradient_norms, self._means)
-        self._evaluate, self._slopes, self._test = (
-            backend.compile(f, program_key(task, shape, f.__name__)) for f in compiled
-        )
+        key = program_key(task, shape)
+        self._evaluate = backend.compile(self._evaluations, key)
+        self._slopes = backend.compile(self._gradient_norms, key)
+        self._test = backend.compile(self._means, key)
         self._is_warm = False
 
     @property
@@ -220,11 +220,11 @@ class EvaluationProgram:
 
 
 def program_key(task: Task, *rest: Any) -> str:
-    """Name a program of a task, or nothing where the task has no name.
+    """Name the programs of a task for other processes, or nothing where the task has no name.
 
     Args:
         task: model and loss.
-        rest: all else that shapes the program.
+        rest: all else that shapes them.
     """
     return repr((task.key, *rest)) if task.key else ""
 

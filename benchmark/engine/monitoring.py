@@ -93,9 +93,7 @@ class MonitoringProgram:
         self._size = sum(int(np.prod(variable.shape)) for variable in variables)
         self._start = generator.standard_normal(self._size).astype("float32")
         self._steps = min(PRODUCTS, self._size)
-        self._measure = backend.compile(
-            self._measurements, program_key(task, shape, "monitoring", self._steps)
-        )
+        self._measure = backend.compile(self._measurements, program_key(task, shape))
         self._is_warm = False
 
     @property

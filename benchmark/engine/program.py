@@ -76,7 +76,7 @@ class TrainingProgram:
         key = program_key(task, key, shape, layout) if key else ""
         self._train = backend.compile(over_tiles(self._epoch, parts=3), key)
         self._evaluated = (
-            backend.compile(self._evaluation_weights, key and f"weights {key}")
+            backend.compile(self._evaluation_weights, key)
             if getattr(optimizer, "has_evaluation_weights", False)
             else None
         )
