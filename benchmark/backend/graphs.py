@@ -53,8 +53,8 @@ def outputs_of(f: Callable[..., Any], key: str, arguments: Any) -> Any:
     shapes = tf.nest.map_structure(
         lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), arguments
     )
-    with tf.init_scope():
-        function = tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*shapes)
+    # Not in an init_scope, where no gradient is recorded.
+    function = tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*shapes)
     return _load(file, arguments) if _save(file, function) else None
 
 
