@@ -23,53 +23,52 @@ from tensorflow.python.eager import context
 
 from benchmark.backend.cache import cache_folder
 
+Function = Callable[..., Any]
 DIGEST_BYTES = 32
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
 """Whose versions may change what is traced, or a constant in it."""
 
 
-def outputs_of(f: Callable[..., Any], key: str, arguments: Any) -> Any:
-    """Return what a function computes, by its kept graph; it is called while a function is traced.
+def shapes_of(arguments: Any) -> str:
+    """Return the structure, shapes and types of a nest of tensors."""
+    return str(
+        tf.nest.map_structure(lambda tensor: f"{tensor.dtype.name}{tensor.shape}", arguments)
+    )
 
-    A graph that is not kept yet is traced, kept and then taken all the same: its functions have
-    names of their own, by which the cache of XLA finds the program in every process.
+
+def program(f: Function, key: str, arguments: Any) -> Function | None:
+    """Return a function as XLA compiles it, from its kept graph or traced and kept now.
+
+    A traced graph is taken from its file too: there its functions have names of their own. Those
+    that TensorFlow gives are numbered, and the cache of XLA finds a program by its name.
 
     Args:
         f: a pure function of nests of tensors.
-        key: what it computes, and all that shapes it beside its arguments.
-        arguments: tensors of the function that is traced.
+        key: what it computes, and all that shapes it, also the shapes of its arguments.
+        arguments: tensors that it will be called with.
 
     Returns:
-        Its outputs, or nothing where its graph cannot be kept.
+        The compiled function, or nothing where its graph cannot be kept.
     """
-    file = _file(key, arguments)
-    if file is None:
-        return None
-    outputs = _load(file, arguments)
-    if outputs is not None:
-        with contextlib.suppress(OSError):
-            os.utime(file)  # the oldest are deleted where the folder grows too large
-        return outputs
-    shapes = tf.nest.map_structure(
-        lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), arguments
-    )
-    # Not in an init_scope, where no gradient is recorded.
-    function = tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*shapes)
-    return _load(file, arguments) if _save(file, function) else None
-
-
-def _file(key: str, arguments: Any) -> Path | None:
-    """Where a graph is kept, or nothing without a cache folder."""
     folder = _folder()
     if folder is None:
         return None
-    shapes = tf.nest.map_structure(lambda tensor: f"{tensor.dtype.name}{tensor.shape}", arguments)
-    name = hashlib.sha256(f"{key}\n{shapes}\n{_surroundings()}".encode()).hexdigest()
-    return folder / f"graph_{name[:32]}.pb"
+    name = hashlib.sha256(f"{key}\n{_surroundings()}".encode()).hexdigest()
+    file = folder / f"graph_{name[:32]}.pb"
+    loaded = _load(file)
+    if loaded is not None:
+        with contextlib.suppress(OSError):
+            os.utime(file)  # the oldest are deleted where the folder grows too large
+        return loaded
+    shapes = tf.nest.map_structure(
+        lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), arguments
+    )
+    traced = tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*shapes)
+    return _load(file) if _save(file, traced) else None
 
 
-def _load(file: Path, arguments: Any) -> Any:
-    """The outputs that a kept graph computes from arguments, or nothing where it is damaged."""
+def _load(file: Path) -> Function | None:
+    """The function of a kept graph, or nothing where there is none or it is damaged."""
     try:
         content = file.read_bytes()
     except OSError:
@@ -78,16 +77,19 @@ def _load(file: Path, arguments: Any) -> Any:
     if hashlib.sha256(content).digest() != digest:
         return None
     stored = tf.compat.v1.MetaGraphDef.FromString(content)
+    structure = json.loads(stored.meta_info_def.meta_graph_version)
     functions = stored.graph_def.library.function
     known = context.context()  # there is no public name for what knows all functions
     for function in functions:
         if not known.has_function(function.signature.name):
             known.add_function_def(function)
     whole = functions[-1].signature
-    outputs = tf.raw_ops.PartitionedCall(
-        args=tf.nest.flatten(arguments), Tout=[o.type for o in whole.output_arg], f=whole.name
-    )
-    return _packed(json.loads(stored.meta_info_def.meta_graph_version), outputs)
+    name, count = whole.name.encode(), len(whole.output_arg)
+
+    def call(*arguments: Any) -> Any:
+        return _packed(structure, known.call_function(name, tf.nest.flatten(arguments), count))
+
+    return call
 
 
 def _save(file: Path, function: Any) -> bool:
@@ -98,7 +100,6 @@ def _save(file: Path, function: Any) -> bool:
     library = function.graph.as_graph_def().library
     del library.gradient[:]  # XLA needs no derivatives of what is derived already
     library.function.append(function.function_def)
-    library.function[-1].attr.pop("_XlaMustCompile", None)  # it is part of what is compiled
     _rename(library, file.stem)
     stored = tf.compat.v1.MetaGraphDef(graph_def=tf.compat.v1.GraphDef(library=library))
     stored.meta_info_def.meta_graph_version = json.dumps(structure)

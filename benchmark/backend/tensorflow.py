@@ -11,6 +11,7 @@ from benchmark.backend import graphs
 
 Function = Callable[..., Any]
 _tracing = threading.RLock()
+"""One thread traces at a time: several would only wait for each other."""
 _is_mapped: ContextVar[bool] = ContextVar("is_mapped", default=False)
 """Whether the function being traced is one that ``vectorize`` maps."""
 
@@ -175,19 +176,26 @@ def compile(f: Function, traced: Callable[[], None], key: str) -> Function:
 
     def body(*arguments: Any) -> Any:
         traced()
-        # One at a time: two threads that trace take turns at Python's lock, and number the
-        # functions of their loops as these turns fall, so that the cache of XLA finds nothing.
         with _tracing:
-            kept = graphs.outputs_of(f, key, arguments) if key else None
-            return f(*arguments) if kept is None else kept
+            return f(*arguments)
 
     # Shapes stay static (no reduce_retracing): XLA compiles each shape anyway, and
     # vectorized_map needs to know them.
     function = tf.function(body, jit_compile=True, autograph=False)
+    programs: dict[str, Function] = {}
 
     def call(*arguments: Any) -> Any:
         # A Python number would be baked into the graph, one compilation for each value.
-        return function(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        if not key or not tf.executing_eagerly():
+            return function(*tensors)
+        shapes = graphs.shapes_of(tensors)
+        if shapes not in programs:
+            with _tracing:
+                if shapes not in programs:
+                    traced()
+                    programs[shapes] = graphs.program(f, f"{key} {shapes}", tensors) or function
+        return programs[shapes](*tensors)
 
     return call
 
