@@ -5,7 +5,10 @@ model takes part through ``model.stateless_call``. Its first argument is a list 
 parameters; derivatives are taken for them. Transformations nest, ``compile`` outermost.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
 from typing import Any
 
 from benchmark.backend.selection import implementation, make_deterministic
@@ -14,6 +17,7 @@ Tensor = Any
 """A tensor of the framework in use."""
 Parameters = Sequence[Tensor]
 Function = Callable[..., Any]
+_naming: ContextVar[tuple[str, Iterator[int]] | None] = ContextVar("naming", default=None)
 Axes = int | None | Sequence[int | None]
 
 
@@ -235,16 +239,31 @@ class Compiled:
         self.compilations += 1
 
 
-def compile(f: Function, key: str = "") -> Compiled:
+@contextmanager
+def kept_as(key: str) -> Iterator[None]:
+    """Keep the graphs of the functions that :func:`compile` takes within the block.
+
+    A later process that takes the same functions in the same order need not trace them again. JAX
+    keeps no graphs.
+
+    Args:
+        key: names all that shapes the functions beside their arguments and the source of this
+            package; empty where nothing can name it, such as the code of a user: none is kept.
+    """
+    token = _naming.set((key, count()) if key else None)
+    try:
+        yield
+    finally:
+        _naming.reset(token)
+
+
+def compile(f: Function) -> Compiled:
     """Compile a pure function with XLA.
 
     Args:
         f: a function of nests of tensors, called with positional arguments; NumPy arrays and
             Python numbers are taken as tensors (a float as float32, an integer as int32). It
             must not read variables that change: pass their values.
-        key: names all that shapes the function beside its arguments and its name, so that a later
-            process need not trace it again; empty where nothing can name it, such as the code of
-            a user.
 
     Returns:
         A callable with a count of its compilations.
@@ -255,7 +274,11 @@ def compile(f: Function, key: str = "") -> Compiled:
         >>> float(double(np.float32(1.0))), float(double(np.float32(2.5))), double.compilations
         (2.0, 5.0, 1)
     """
-    return Compiled(f, key)
+    naming = _naming.get()
+    if naming is None:
+        return Compiled(f)
+    key, numbers = naming
+    return Compiled(f, f"{key} {next(numbers)}")
 
 
 def trace(f: Function, *arguments: Any) -> Function:

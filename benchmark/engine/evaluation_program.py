@@ -35,10 +35,9 @@ class EvaluationProgram:
         self.shape = shape
         self._task = task
         self._parts = {name: chunks_of(part) for name, part in task.parts.items()}
-        key = program_key(task, shape)
-        self._evaluate = backend.compile(self._evaluations, key)
-        self._slopes = backend.compile(self._gradient_norms, key)
-        self._test = backend.compile(self._means, key)
+        self._evaluate = backend.compile(self._evaluations)
+        self._slopes = backend.compile(self._gradient_norms)
+        self._test = backend.compile(self._means)
         self._is_warm = False
 
     @property
@@ -217,16 +216,6 @@ class EvaluationProgram:
             return [loss]
         rows = metric_of_rows(self._task.metric, y, outputs)
         return [loss, ops.sum(ops.cast(rows, shares.dtype) * shares)]
-
-
-def program_key(task: Task, *rest: Any) -> str:
-    """Name the programs of a task for other processes, or nothing where the task has no name.
-
-    Args:
-        task: model and loss.
-        rest: all else that shapes them.
-    """
-    return repr((task.key, *rest)) if task.key else ""
 
 
 def loss_of_chunk(

@@ -10,7 +10,7 @@ from keras import ops
 from benchmark import backend
 from benchmark.curvature import Subspace, join, split
 from benchmark.engine.evaluation import values_of
-from benchmark.engine.evaluation_program import chunks_of, loss_of_chunk, program_key
+from benchmark.engine.evaluation_program import chunks_of, loss_of_chunk
 from benchmark.engine.regularization import UNPENALISED, Regularization
 from benchmark.engine.task import Array, Part, Task, state_of
 from benchmark.engine.tiles import Shape
@@ -93,7 +93,7 @@ class MonitoringProgram:
         self._size = sum(int(np.prod(variable.shape)) for variable in variables)
         self._start = generator.standard_normal(self._size).astype("float32")
         self._steps = min(PRODUCTS, self._size)
-        self._measure = backend.compile(self._measurements, program_key(task, shape))
+        self._measure = backend.compile(self._measurements)
         self._is_warm = False
 
     @property

@@ -10,7 +10,6 @@ from keras import ops
 from benchmark import backend
 from benchmark.backend import keras_internals
 from benchmark.engine.batches import Layout, Plan, Steps, idle, most_updates, side_by_side, together
-from benchmark.engine.evaluation_program import program_key
 from benchmark.engine.gradients import batch_gradients, objective_step, piece_gradients, summed
 from benchmark.engine.surroundings import Memory, memory_of
 from benchmark.engine.task import Array, Task
@@ -38,7 +37,6 @@ class TrainingProgram:
         optimizer: one of the structure, not built yet.
         shape: how many trials, and how they are laid out.
         layout: the shapes of mini-batches.
-        key: names the structure of the optimizer; empty where its class may change.
     """
 
     def __init__(
@@ -47,7 +45,6 @@ class TrainingProgram:
         optimizer: Any,
         shape: Shape,
         layout: Layout,
-        key: str = "",
     ) -> None:
         self.shape, self.layout = shape, layout
         self.length = most_updates(layout, len(task.parts["train"].x))
@@ -73,10 +70,9 @@ class TrainingProgram:
         train = task.parts["train"]
         self._data = (ops.convert_to_tensor(train.x), ops.convert_to_tensor(train.y))
         self._is_warm = False
-        key = program_key(task, key, shape, layout) if key else ""
-        self._train = backend.compile(over_tiles(self._epoch, parts=3), key)
+        self._train = backend.compile(over_tiles(self._epoch, parts=3))
         self._evaluated = (
-            backend.compile(self._evaluation_weights, key)
+            backend.compile(self._evaluation_weights)
             if getattr(optimizer, "has_evaluation_weights", False)
             else None
         )

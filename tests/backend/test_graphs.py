@@ -37,6 +37,11 @@ def untraced(x, shift):
 untraced.__qualname__ = powers.__qualname__
 
 
+def compiled(f, key):
+    with backend.kept_as(key):
+        return backend.compile(f)
+
+
 def assert_powers(outputs):
     cubes, (sums, shifts) = outputs
     np.testing.assert_allclose(cubes, X**3, rtol=1e-6)
@@ -45,10 +50,10 @@ def assert_powers(outputs):
 
 
 def test_a_kept_graph_is_taken_in_place_of_the_function():
-    first = backend.compile(powers, "powers")
+    first = compiled(powers, "powers")
     traced = first(X, 0.5)
     assert_powers(traced)
-    loaded = backend.compile(untraced, "powers")
+    loaded = compiled(untraced, "powers")
     kept = loaded(X, 0.5)
     assert_powers(kept)
     np.testing.assert_array_equal(kept[0], traced[0])
@@ -59,30 +64,30 @@ def test_a_kept_graph_is_taken_in_place_of_the_function():
     ("key", "x"), [("other", X), ("powers", X[:, :2]), ("powers", X.astype("f8"))]
 )
 def test_another_key_shape_or_type_is_traced(key, x):
-    backend.compile(powers, "powers")(X, 0.5)
+    compiled(powers, "powers")(X, 0.5)
     with pytest.raises(AssertionError, match="traced again"):
-        backend.compile(untraced, key)(x, 0.5)
+        compiled(untraced, key)(x, 0.5)
 
 
 def test_another_source_is_traced(monkeypatch):
-    backend.compile(powers, "powers")(X, 0.5)
+    compiled(powers, "powers")(X, 0.5)
     monkeypatch.setattr(graphs, "_source", lambda: "edited")
     with pytest.raises(AssertionError, match="traced again"):
-        backend.compile(untraced, "powers")(X, 0.5)
+        compiled(untraced, "powers")(X, 0.5)
 
 
 def test_a_damaged_graph_is_traced_again(folder):
-    backend.compile(powers, "powers")(X, 0.5)
+    compiled(powers, "powers")(X, 0.5)
     (file,) = folder.glob("graph_*.pb")
     file.write_bytes(file.read_bytes()[:-1])
-    assert_powers(backend.compile(powers, "powers")(X, 0.5))
-    assert_powers(backend.compile(untraced, "powers")(X, 0.5))
+    assert_powers(compiled(powers, "powers")(X, 0.5))
+    assert_powers(compiled(untraced, "powers")(X, 0.5))
 
 
 def test_nothing_is_kept_without_a_key_or_of_what_holds_values_from_outside(folder):
-    backend.compile(powers)(X, 0.5)
+    compiled(powers, "")(X, 0.5)
     outside = ops.convert_to_tensor(X)
-    backend.compile(lambda x: x + outside, "outside")(X)
+    compiled(lambda x: x + outside, "outside")(X)
     assert not list(folder.iterdir())
 
 
