@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -401,10 +402,14 @@ def test_mlflow_starts_with_the_first_finished_trial_or_at_the_end(finished):
         def trial_finished(self, result, reports):
             started.append(result)
 
+    def start() -> Any:
+        started.append("start")
+        return Mirror()
+
     record = next(read_records(finished))
-    late = LateTracker(lambda: started.append("start") or Mirror())
+    late = LateTracker(start)
     assert not started
     for _ in range(2):
         late.trial_finished(*record)
     assert started == ["start", record[0], record[0]]
-    assert isinstance(LateTracker(Mirror).started, Mirror)
+    assert isinstance(LateTracker(start).started, Mirror)

@@ -21,7 +21,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from benchmark.backend.cache import cache_folder
+from benchmark.backend.selection import tensorflow_cache
 
 Function = Callable[..., Any]
 DIGEST_BYTES = 32
@@ -50,7 +50,7 @@ def program(f: Function, key: str, arguments: Any) -> Function | None:
     Returns:
         The compiled function, or nothing where its graph cannot be kept.
     """
-    folder = _folder()
+    folder = tensorflow_cache()
     if folder is None:
         return None
     name = hashlib.sha256(f"{key}\n{_surroundings()}".encode()).hexdigest()
@@ -151,11 +151,6 @@ def _write(file: Path, content: bytes) -> None:
         staged.replace(file)
     finally:
         staged.unlink(missing_ok=True)
-
-
-@cache
-def _folder() -> Path | None:
-    return cache_folder("tensorflow", version("tensorflow"), os.environ.get("XLA_FLAGS", ""))
 
 
 def _surroundings() -> str:

@@ -20,7 +20,7 @@ X = np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(graphs, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(graphs, "tensorflow_cache", lambda: tmp_path)
     return tmp_path
 
 
@@ -94,7 +94,7 @@ def test_nothing_is_kept_without_a_key_or_of_what_holds_values_from_outside(fold
 def test_a_kept_program_trains_bit_for_bit_as_a_traced_one(folder, monkeypatch):
     ended = []
     for place in (folder, None):
-        monkeypatch.setattr(graphs, "_folder", lambda place=place: place)
+        monkeypatch.setattr(graphs, "tensorflow_cache", lambda place=place: place)
         monkeypatch.setattr("benchmark.engine.groups.PROGRAMS", Programs())
         ended.append(run(VectorizedEngine(capacity=1), make_trial(optimizer="adam", epochs=2)))
     assert len(list(folder.glob("graph_*.pb"))) == 4  # training, and three of evaluating
