@@ -295,8 +295,8 @@ def main() -> None:
     # Importing TensorFlow makes a million objects that all stay. Looking for garbage among them
     # after every 700 takes a fifth of its time.
     gc.set_threshold(50_000)
-    # While one thread traces a program, others import MLflow or wait for a disk. A thread that
-    # gave Python's lock away for an instant would get it back after 5 ms, thousands of times.
+    # While one thread traces a program, another imports MLflow and waits for the disk. A thread
+    # that gave Python's lock away for an instant would get it back after 5 ms, thousands of times.
     sys.setswitchinterval(0.0005)
     app()
 

@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +13,6 @@ from benchmark.errors import UserError
 from benchmark.results import EditedStudyError, load_weights, read_records
 from benchmark.results.records import encode
 from benchmark.search import SearchError
-from benchmark.session.mirroring import LateTracker
 from benchmark.session.session import Session
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import StudyError, changed_study
@@ -393,23 +391,3 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_and_leaves_no_run(tmp_pa
     with pytest.raises(UserError, match=r"must fit into memory.*Take fewer or smaller layers"):
         session.run([], lambda: False)
     assert not session.path.exists()
-
-
-def test_mlflow_starts_with_the_first_finished_trial_or_at_the_end(finished):
-    started = []
-
-    class Mirror:
-        def trial_finished(self, result, reports):
-            started.append(result)
-
-    def start() -> Any:
-        started.append("start")
-        return Mirror()
-
-    record = next(read_records(finished))
-    late = LateTracker(start)
-    assert not started
-    for _ in range(2):
-        late.trial_finished(*record)
-    assert started == ["start", record[0], record[0]]
-    assert isinstance(LateTracker(start).started, Mirror)

@@ -249,6 +249,12 @@ def kept_as(key: str) -> Iterator[None]:
     Args:
         key: names all that shapes the functions beside their arguments and the source of this
             package; empty where nothing can name it, such as the code of a user: none is kept.
+
+    Example:
+        >>> with kept_as("the example of kept_as"):
+        ...     double = compile(lambda x: 2 * x)
+        >>> float(double(1.5))
+        3.0
     """
     token = _naming.set((key, count()) if key else None)
     try:

@@ -7,7 +7,7 @@ from benchmark.data import load_card, prepare
 from benchmark.results import read_environment, started_study
 from benchmark.study.schema import Study
 from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
-from benchmark.trial import Report, Status, TrialResult, named_seed
+from benchmark.trial import Status, named_seed
 
 CLOSE_SECONDS = 300.0
 """How long the end of a study waits for an MLflow store that makes no progress."""
@@ -33,32 +33,6 @@ def start_tracker(
         resume_from=resume_from,
     )
     return tracker
-
-
-class LateTracker:
-    """Starts to mirror a run once its first trial has ended, or the run itself.
-
-    Importing MLflow and making its store take Python's lock for seconds, which the programs of the
-    first trials need to be compiled.
-
-    Args:
-        start: makes a started tracker.
-    """
-
-    def __init__(self, start: Callable[[], Tracker]) -> None:
-        self._start = start
-        self._tracker: Tracker | None = None
-
-    @property
-    def started(self) -> Tracker:
-        """The tracker, started now at the latest."""
-        if self._tracker is None:
-            self._tracker = self._start()
-        return self._tracker
-
-    def trial_finished(self, result: TrialResult, reports: Sequence[Report]) -> None:
-        """See :meth:`Tracker.trial_finished`."""
-        self.started.trial_finished(result, reports)
 
 
 def finish_tracker(

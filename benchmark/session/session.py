@@ -24,12 +24,12 @@ from benchmark.results import (
 from benchmark.search import Diagnosis, Search
 from benchmark.search.storage import recorded_storage, storage_facts
 from benchmark.session.finishing import Products, close_tracker, make_products
-from benchmark.session.mirroring import LateTracker, start_tracker
+from benchmark.session.mirroring import start_tracker
 from benchmark.session.resolution import learns_from_trials, optimizer_notices, search_settings
 from benchmark.session.summary import summary_of
 from benchmark.study.loading import study_of_run
 from benchmark.study.schema import Study
-from benchmark.tracking import Unsent
+from benchmark.tracking import Tracker, Unsent
 from benchmark.trial import TrialResult
 
 
@@ -275,7 +275,7 @@ class Session:
             engine = self._start_engine()
             engines.callback(engine.close)
         with closing(self._writer), closing(self._search), engines:
-            tracker = self._tracker()
+            tracker = self._start_tracker()
             execution = Execution(
                 engine,
                 self._search,
@@ -312,7 +312,7 @@ class Session:
                 raise UserError(f"{error} The study is {self._study.name}.") from None
             finally:
                 if tracker is not None:
-                    unsent = close_tracker(tracker.started, products, self._settings.notify)
+                    unsent = close_tracker(tracker, products, self._settings.notify)
             if products is not None:
                 self._writer.mark_finished(products.files)
         elapsed = time.perf_counter() - started
@@ -344,12 +344,13 @@ class Session:
             facts["workers"], facts["capacity"], backend.name(), gpus(), self._settings.notify
         )
 
-    def _tracker(self) -> LateTracker | None:
-        uri, notify = self._settings.tracking_uri, self._settings.notify
-        if uri is None:
+    def _start_tracker(self) -> Tracker | None:
+        if self._settings.tracking_uri is None:
             return None
         folder = self.path if self._resumed else None
-        return LateTracker(lambda: start_tracker(self.path, self._study, uri, notify, folder))
+        return start_tracker(
+            self.path, self._study, self._settings.tracking_uri, self._settings.notify, folder
+        )
 
     def _finish(self, summary: Mapping[str, Any], best: Iterable[TrialResult]) -> Products:
         self._writer.finish(summary)
