@@ -17,9 +17,11 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Tensor = Any
 ROWS = 48
 """Vectors of a basis come in multiples of this, so that few sizes are compiled."""
-MOST_NUMBERS = 2**22
-"""Numbers in the basis of one call, at most. The products of a larger one take so long that calling
-them one by one costs nothing, and the loop would copy its memory."""
+MOST_NUMBERS = 2**21
+"""Numbers in the basis of one call, at most: 16 MiB, which the call holds three times.
+
+The products of larger models take so long that calling them one by one costs nothing.
+"""
 NOISE = 10 * float(np.finfo(np.float64).eps)
 """What is left of a product of n entries is rounding below √n times this share of its length."""
 
