@@ -21,7 +21,7 @@ MEASURABLE = 1000
 """A decrease must be this many machine epsilons of the loss, so that its share is right to 1 %."""
 SHOWN = 1e-4
 """A residual below this share of an eigenvalue changes none of the three digits that are shown."""
-STEPS_AT_ONCE = 8
+STEPS_AT_ONCE = 4
 """Steps of Lanczos' method between two looks at the residual."""
 Root = Callable[[Array], Array]
 
