@@ -73,7 +73,7 @@ class MonitoringProgram:
 
     Args:
         task: model, loss and data.
-        shape: of the blocks; :func:`one_by_one` makes that of the program.
+        shape: how many trials at most, and how they are laid out.
         rows: of the probe, ≥ 1; all of the training part where it has no more.
         seed: draws the probe and the first v.
 
@@ -83,7 +83,7 @@ class MonitoringProgram:
     """
 
     def __init__(self, task: Task, shape: Shape, rows: int, seed: int) -> None:
-        self.shape = one_by_one(shape)
+        self.shape = shape
         self._task = task
         train = task.parts["train"]
         generator = np.random.default_rng(seed)
@@ -245,23 +245,6 @@ class MonitoringProgram:
         loss = loss_of_chunk(self._task, weights, kept_states, *chunk)[0]
         share = ops.cast(ops.sum(chunk[-1]), loss.dtype)
         return loss + share * penalty(weights, {"l1": l1, "l2": l2})
-
-
-def one_by_one(shape: Shape) -> Shape:
-    """The shape in which the trials of a block are measured.
-
-    On a processor one after the other: few trials of a block are measured after the same epoch, and
-    the idle slots of a wide tile would take as long as theirs.
-
-    Args:
-        shape: of the block.
-
-    Example:
-        >>> one_by_one(Shape(tiles=2, width=4))
-        Shape(tiles=8, width=1)
-    """
-    is_processor = backend.devices()[0].startswith("cpu")
-    return Shape(tiles=shape.slots, width=1) if is_processor else shape
 
 
 def probe_seed(trial: Trial) -> int:
