@@ -1,5 +1,6 @@
 """A study small enough to be run many times, and how to run it in this process."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from benchmark.engine import EngineChoice, SequentialEngine
 from benchmark.session.session import Outcome, Session, SessionSettings
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import changed_study
+from tests.source_tree import ROOT
 
 TEXT = """
 question = "Which of the two trains softmax regression on iris better?"
@@ -96,10 +98,33 @@ def run_session(folder: Path, *changes: str, storage: str | None = None) -> Outc
 
 def tables_of(path: Path) -> dict[str, pd.DataFrame]:
     """The tables that must be equal between two runs: wall-clock columns are left out."""
-    found = {
+    tables = {
         name: pd.read_parquet(path / f"{name}.parquet")
         for name in ("trials", "curves", "curvature", "spectra")
     }
-    clocks = [column for column in found["trials"] if str(column).startswith("seconds")]
-    found["trials"] = found["trials"].drop(columns=clocks)
-    return found
+    clocks = [column for column in tables["trials"] if str(column).startswith("seconds")]
+    tables["trials"] = tables["trials"].drop(columns=clocks)
+    return tables
+
+
+def program_environment(**more: str) -> dict[str, str]:
+    """Return the environment variables of a process that runs the program of this checkout."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
+
+
+def assert_mlflow_has_every_trial_once(folder: Path, trials: pd.DataFrame) -> None:
+    """Assert that the store of a folder has one finished run, each trial once, and the models."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder / 'results' / 'mlflow.db'}")
+    (experiment,) = client.search_experiments(filter_string="name = 'small'")
+    runs = client.search_runs([experiment.experiment_id], max_results=200)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert len(parents) == 1 and parents[0].info.status == "FINISHED"
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
+    numbers = sorted(int(run.data.tags["trial"]) for run in children)
+    assert numbers == trials["number"].tolist()
+    models = client.search_logged_models([experiment.experiment_id])
+    assert sorted(model.name for model in models) == ["best adam", "best momentum"]
+    assert {str(model.status) for model in models} == {"READY"}

@@ -172,7 +172,9 @@ def test_a_run_that_ends_between_any_two_files_is_completed(
         was_killed = kill_twice_and_complete(path, step, error, after=step % 2 == 0)
         assert_finished_like(path, uninterrupted)
         for section in drawn:
-            assert all((path / "figures" / f"{one.name}.html").is_file() for one in section.figures)
+            assert all(
+                (path / "figures" / f"{figure.name}.html").is_file() for figure in section.figures
+            )
     # 5 tables, summary, 2 models (each staged before), report, Plotly's script, figures, mark.
     assert step - 1 >= len(PROMISED) + sum(len(section.figures) for section in drawn)
 

@@ -3,137 +3,25 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.results import read_records
 from benchmark.run import app
-from tests.small_study import TRIALS, tables_of, write_study
-
-ROOT = Path(__file__).parents[1]
-SEARCHED = 12
-"""Trials of the search of the small study."""
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the program in a folder, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmark.run", *arguments],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    output, errors = process.communicate(timeout=300)
-    return process.returncode, output, errors
-
-
-def wait_for_trials(folder: Path, count: int, process: subprocess.Popen[str]) -> Path:
-    """Wait until a running study has recorded that many trials; returns its folder."""
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        for file in folder.glob("results/small/*/records.jsonl"):
-            if file.read_bytes().count(b"\n") >= count:
-                return file.parent
-        time.sleep(0.02)
-    pytest.fail(f"the study did not record {count} trials: {finish(process)}")
+from tests.small_study import (
+    TRIALS,
+    assert_mlflow_has_every_trial_once,
+    program_environment,
+    tables_of,
+    write_study,
+)
 
 
 def call(*arguments: str):
     return CliRunner().invoke(app, list(arguments))
-
-
-@pytest.mark.parametrize(
-    # Enough epochs that a trial is still waiting when the fourth is recorded.
-    ("engine", "epochs"),
-    [
-        pytest.param(("--engine", "sequential"), 20, id="sequential", marks=pytest.mark.slow),
-        pytest.param(("--capacity", "3"), 200, id="vectorized"),
-    ],
-)
-def test_killed_and_resumed_no_finished_trial_is_lost_or_repeated(tmp_path, engine, epochs):
-    write_study(tmp_path)
-    killed = start(tmp_path, "study", "small.toml", *engine, "--set", f"training.epochs={epochs}")
-    path = wait_for_trials(tmp_path, 4, killed)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.communicate()
-    before = {result.trial.number: result for result, _ in read_records(path)}
-    assert 4 <= len(before) < TRIALS
-
-    code, output, errors = finish(start(tmp_path, "study", "--resume", str(path)))
-    assert code == 0, output + errors
-    trials = pd.read_parquet(path / "trials.parquet")
-    assert trials["number"].tolist() == list(range(TRIALS))
-    after = {result.trial.number: result for result, _ in read_records(path)}
-    for number, result in before.items():
-        assert after[number].trial == result.trial
-        assert after[number].objective == result.objective
-        # The clock shows that it is the same record, not the trial trained again.
-        assert after[number].seconds == result.seconds
-    _assert_mlflow_has_every_trial_once(tmp_path, trials)
-
-
-def _assert_mlflow_has_every_trial_once(folder: Path, trials: pd.DataFrame) -> None:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{folder / 'results' / 'mlflow.db'}")
-    (experiment,) = client.search_experiments(filter_string="name = 'small'")
-    runs = client.search_runs([experiment.experiment_id], max_results=200)
-    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    assert len(parents) == 1 and parents[0].info.status == "FINISHED"
-    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
-    numbers = sorted(int(run.data.tags["trial"]) for run in children)
-    assert numbers == trials["number"].tolist()
-    models = client.search_logged_models([experiment.experiment_id])
-    assert sorted(model.name for model in models) == ["best adam", "best momentum"]
-    assert {str(model.status) for model in models} == {"READY"}
-
-
-def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path):
-    write_study(tmp_path)
-    options = ("--no-tracking", "--capacity", "2", "--set", "training.epochs=400")
-    process = start(tmp_path, "study", "small.toml", *options)
-    path = wait_for_trials(tmp_path, 2, process)
-    os.killpg(process.pid, signal.SIGINT)
-    code, _, errors = finish(process)
-    assert code == 130, errors
-    assert "Traceback" not in errors
-    resume = f"python -m benchmark.run study --resume {path.relative_to(tmp_path)} --no-tracking"
-    assert resume in errors
-    assert len(list(read_records(path))) >= 2
-    assert not (path / "summary.json").exists()
-
-
-def test_the_summary_as_json_is_the_only_thing_on_standard_output(tmp_path):
-    write_study(tmp_path)
-    changes = ("--trials", "1", "--set", "budget.replicates=0", "--seed", "3")
-    code, output, errors = finish(
-        start(tmp_path, "study", "small.toml", "--json", "--run-name", "one", *changes)
-    )
-    assert code == 0, errors
-    document = json.loads(output)
-    assert document["trials"] == 2 and document["run"] == "one" and document["verdict"]
-    assert Path(tmp_path, document["report"]).is_file()
-    assert "trials" in errors  # progress goes to standard error
-    frozen = (tmp_path / "results" / "small" / "one" / "study.toml").read_text()
-    assert "seed = 3" in frozen and "trials = 1" in frozen
 
 
 BAD_INPUT = {
@@ -237,7 +125,7 @@ def test_help_imports_nothing_heavy():
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        env=environment(),
+        env=program_environment(),
         check=True,
     )
     heavy = {"tensorflow", "jax", "keras", "numpy", "pandas", "sklearn", "optuna", "mlflow"}
@@ -306,8 +194,8 @@ def test_a_run_is_resumed_on_its_own_backend_only(finished_folder, tmp_path, mon
     shutil.copytree(finished_folder / "results", tmp_path / "results")
     for summary in tmp_path.glob("results/small/*/summary.json"):
         summary.unlink()  # a run without one is unfinished
-    other = {"tensorflow": "jax", "jax": "tensorflow"}[os.environ["KERAS_BACKEND"]]
-    result = call("study", "--resume", "small", "--backend", other, "--no-tracking")
+    second_backend = {"tensorflow": "jax", "jax": "tensorflow"}[os.environ["KERAS_BACKEND"]]
+    result = call("study", "--resume", "small", "--backend", second_backend, "--no-tracking")
     assert result.exit_code == 2
     assert "must be resumed on the backend it began on" in result.output
 
@@ -377,7 +265,7 @@ def test_track_sends_a_run_that_was_not_tracked(finished_folder, monkeypatch):
         result = call("track", "latest")
         assert result.exit_code == 0, result.output
     (run,) = finished_folder.glob("results/small/*")
-    _assert_mlflow_has_every_trial_once(finished_folder, pd.read_parquet(run / "trials.parquet"))
+    assert_mlflow_has_every_trial_once(finished_folder, pd.read_parquet(run / "trials.parquet"))
 
 
 def test_doctor_finds_this_installation_good(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmark import backend
-from tests.test_run import environment
+from tests.small_study import program_environment
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_the_estimate_is_within_a_factor_of_one_and_a_half_of_the_peak(shape, tm
     # Compiling takes memory, which a program from the cache of an earlier process does not.
     process = subprocess.run(
         [sys.executable, "-c", MEASURE, backend.name(), json.dumps(shape)],
-        env=environment(KAPPABENCH_CACHE=str(tmp_path)),
+        env=program_environment(KAPPABENCH_CACHE=str(tmp_path)),
         capture_output=True,
         text=True,
         check=False,

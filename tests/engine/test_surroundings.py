@@ -167,7 +167,7 @@ OTHERS = {
 @pytest.mark.parametrize(
     "optimizer",
     [
-        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("prodigy", "sam", "lamb")))
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("sam", "lamb")))
         for name in OTHERS
     ],
 )
