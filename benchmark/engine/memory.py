@@ -34,11 +34,11 @@ DIAGNOSIS_CHUNK, PRODUCTS_TOGETHER = 2048, 16
 """Rows and vectors that a Hessian product takes at once, see ``HessianProgram``."""
 DIAGNOSIS_COMPILED_BYTES = {"tensorflow": 0, "jax": 220 * 10**6}
 """What compiling the products of a diagnosis leaves taken besides."""
-MONITORING_BYTES = 250
+MONITORING_BYTES = 220
 """For each parameter, of a measurement on the probe: its directions and products in float32, both
-once more in float64, the weights twice, and copies."""
-MONITORING_PASSES = 14
-"""Of each layer's output over the probe, in two products with the Hessian."""
+once more in float64, and copies."""
+MONITORING_PASSES = 7
+"""Of each layer's output over the probe, in a product with the Hessian."""
 
 
 class TooLargeError(ValueError):

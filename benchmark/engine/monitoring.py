@@ -92,8 +92,7 @@ class MonitoringProgram:
         variables = task.model.trainable_variables
         self._size = sum(int(np.prod(variable.shape)) for variable in variables)
         self._start = generator.standard_normal(self._size).astype("float32")
-        # Always pairs, one from v and one from g; more directions than there are become zero.
-        self._steps = min(PRODUCTS, 2 * -(-self._size // 2))
+        self._steps = min(PRODUCTS, self._size)
         self._measure = backend.compile(self._measurements)
         self._is_warm = False
 
@@ -190,16 +189,13 @@ class MonitoringProgram:
         # What the directions are made of: v, g, and the product of each.
         sources = ops.concatenate([begin[:, None], gradient[:, None], empty], axis=1)
 
-        def body(pair: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        def body(step: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             basis, sources = now
-            for step in (2 * pair, 2 * pair + 1):
-                direction = _orthogonal(ops.take(sources, step, axis=1), basis)
-                basis = _with_rows(basis, step, direction[:, None])
-            both = ops.slice(basis, ops.stack([0, 2 * pair, 0]), (*sources[:, :2].shape,))
-            products = self._products(weights, states, both, data)
-            return basis, _with_rows(sources, 2 * pair + 2, products)
+            direction = _orthogonal(ops.take(sources, step, axis=1), basis)
+            product = self._product(weights, states, direction, data)
+            return _with_row(basis, step, direction), _with_row(sources, step + 2, product)
 
-        basis, sources = backend.repeat(body, (empty, sources), steps // 2)
+        basis, sources = backend.repeat(body, (empty, sources), steps)
         rows = [basis, sources[:, 2:], sources[:, 1:2]]
         rows = ops.cast(ops.concatenate(rows, axis=1), "float64")
         # In float64, for what is left of large sums. As a product of matrices, since XLA adds
@@ -211,33 +207,25 @@ class MonitoringProgram:
             return join(backend.value_and_grad(self._loss)(weights, states, *chunk)[1])
 
         mapped = backend.vectorize(of_one, (0, 0, None, None, None))
-        width = self.shape.width
-        return self._added(lambda *chunk: mapped(weights, states, *chunk), data, width)
+        return self._added(lambda *chunk: mapped(weights, states, *chunk), data)
 
-    def _products(self, weights: Tensors, states: Tensors, pairs: Tensor, data: Any) -> Tensor:
-        """The products of two vectors of each trial, in one pass over the operations."""
-
+    def _product(self, weights: Tensors, states: Tensors, vector: Tensor, data: Any) -> Tensor:
         def of_one(weights: Tensors, states: Tensors, vector: Tensor, *chunk: Tensor) -> Tensor:
             product = backend.hessian_vector_product(self._loss)
             return join(product(weights, split(vector, weights), states, *chunk))
 
         mapped = backend.vectorize(of_one, (0, 0, 0, None, None, None))
-        # A trial stands there twice, once for each vector: every model can be mapped like that.
-        twice = [[ops.repeat(tensor, 2, axis=0) for tensor in group] for group in (weights, states)]
-        rows = 2 * self.shape.width
-        vectors = ops.reshape(pairs, (rows, self._size))
-        products = self._added(lambda *chunk: mapped(*twice, vectors, *chunk), data, rows)
-        return ops.reshape(products, pairs.shape)
+        return self._added(lambda *chunk: mapped(weights, states, vector, *chunk), data)
 
-    def _added(self, of_chunk: Any, data: Any, rows: int) -> Tensor:
-        """Add up over the chunks of the probe what has a number of rows."""
+    def _added(self, of_chunk: Any, data: Any) -> Tensor:
+        """Add up over the chunks of the probe."""
         if data[0].shape[0] == 1:
             return of_chunk(*(array[0] for array in data))
 
         def body(chunk: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             return (now[0] + of_chunk(*(array[chunk] for array in data)),)
 
-        zeros = ops.zeros((rows, self._size), "float32")
+        zeros = ops.zeros((self.shape.width, self._size), "float32")
         return backend.repeat(body, (zeros,), int(data[0].shape[0]))[0]
 
     def _loss(self, weights: Tensors, states: Tensors, *chunk: Tensor) -> Tensor:
@@ -277,5 +265,5 @@ def _orthogonal(vectors: Tensor, basis: Tensor) -> Tensor:
     return ops.where(is_new[:, None], unit, ops.zeros_like(unit))
 
 
-def _with_rows(tensor: Tensor, index: Tensor, rows: Tensor) -> Tensor:
-    return ops.slice_update(tensor, ops.stack([0, index, 0]), rows)
+def _with_row(tensor: Tensor, index: Tensor, row: Tensor) -> Tensor:
+    return ops.slice_update(tensor, ops.stack([0, index, 0]), row[:, None])
