@@ -165,6 +165,13 @@ class Observer(Protocol):
         """A trial is in the results and in the search storage."""
 
 
+class Watcher(Protocol):
+    """Follows trials while they are trained; must return immediately."""
+
+    def trial_started(self, trial: Trial, reports: Sequence[Report]) -> None:
+        """A trial is started; its reports will be appended."""
+
+
 def _tell_nobody(label: str, reason: str) -> None:
     """Nobody wants to know which labels are stopped."""
 
@@ -181,6 +188,7 @@ class Execution:
         finished: results of an earlier, interrupted execution of the same run.
         label_stopped: is told the label and the reason where the first trials of a label have
             all failed for one reason, so that it gets no more.
+        watchers: are told of each started trial (tracking).
     """
 
     def __init__(
@@ -192,11 +200,13 @@ class Execution:
         stop_requested: Callable[[], bool] = lambda: False,
         finished: Iterable[TrialResult] = (),
         label_stopped: Callable[[str, str], None] = _tell_nobody,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._engine = engine
         self._search = search
         self._writer = writer
         self._observers = observers
+        self._watchers = watchers
         self._stop_requested = stop_requested
         self._label_stopped = label_stopped
         self._failures = LabelFailures(search.position)
@@ -249,6 +259,8 @@ class Execution:
                 running[trial.number] = []
                 self._label_of[trial.number] = trial.label
                 self._engine.start(trial)
+                for watcher in self._watchers:
+                    watcher.trial_started(trial, running[trial.number])
             self._announce(ended, overtaken)
             self._announce_stopped(dropped)
             if is_stopping:

@@ -166,16 +166,20 @@ def show(request: ShowRequest) -> None:
             terminal().print(run_view(tables) if trial is None else trial_view(tables, trial))
 
 
-@app.command(epilog="Example:  report latest")
+@app.command(epilog="Examples:  report latest  |  report latest --figures svg --tables csv")
 @takes(ReportRequest)
 def report(request: ReportRequest) -> None:
     """Write the report of a run again, from its folder alone."""
     from benchmark.commands.runs import opened_run
     from benchmark.commands.views import completeness
-    from benchmark.report import write_report
+    from benchmark.report import write_images, write_report, write_tables
 
     with user_errors(), opened_run(request.results, request.run, trust=request.trust) as path:
         say(write_report(path))
+        files = write_tables(path, request.tables.value) if request.tables else []
+        files += write_images(path, request.figures.value) if request.figures else []
+        for file in files:
+            say(file)
         if lacking := completeness(path):
             warn(f"The run {path} is {lacking}")
 
@@ -206,22 +210,17 @@ def track(request: TrackRequest) -> None:
         say(f"the run is {lacking}")
 
 
-@app.command(epilog="Example:  ui --port 5001")
+@app.command(epilog="Examples:  ui --port 5001  |  ui quickstart  |  ui latest --optuna")
 @takes(UiRequest)
 def ui(request: UiRequest) -> None:
-    """Open MLflow's user interface for the results, on this machine only (127.0.0.1)."""
-    from benchmark.commands.serving import serve
-    from benchmark.tracking import check_database, ui_command, ui_environment
+    """Open MLflow's pages of the results, on this machine only (127.0.0.1)."""
+    from benchmark.commands.ui import run_dashboard, run_mlflow
 
     with user_errors():
-        uri = _tracking_uri(request.tracking_uri, request.results)
-        command = ui_command(uri, port=request.port)
-        check_database(uri)
-        request.results.mkdir(parents=True, exist_ok=True)
-        # Without the parameter MLflow opens its pages on language models.
-        page = f"http://127.0.0.1:{request.port}/#/experiments?workflowType=machine_learning"
-        say(f"MLflow on {page} (Ctrl-C ends it)")
-        code = serve(command, ui_environment(os.environ, uri))
+        if request.optuna:
+            code = run_dashboard(request)
+        else:
+            code = run_mlflow(request, _tracking_uri(request.tracking_uri, request.results))
     raise typer.Exit(code)
 
 

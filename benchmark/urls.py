@@ -25,7 +25,8 @@ CONNECT_ARGUMENTS = {
 HARMLESS = {
     *("application_name", "cache", "charset", "check_same_thread", "client_encoding"),
     *("connect_timeout", "dbname", "driver", "host", "mode", "nolock", "port", "sslmode"),
-    *("target_session_attrs", "timeout", "uri", "workflowtype"),
+    *("target_session_attrs", "timeout", "uri"),
+    *("comparerunsmode", "viewstatesharekey", "workflowtype"),  # of MLflow's pages
 }
 """Keys of a query whose values may be seen. Of any other key nobody knows what it carries."""
 SECRET_VARIABLES = (

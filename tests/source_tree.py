@@ -12,7 +12,11 @@ PACKAGE = ROOT / "benchmark"
 SPEED = ROOT / "speed"
 
 # What a distribution is called where its import name differs.
-IMPORT_NAMES = {"scikit-learn": "sklearn", "keras-tuner": "keras_tuner"}
+IMPORT_NAMES = {
+    "scikit-learn": "sklearn",
+    "keras-tuner": "keras_tuner",
+    "optuna-dashboard": "optuna_dashboard",
+}
 
 
 @dataclass(frozen=True)

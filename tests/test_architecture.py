@@ -41,6 +41,7 @@ MUST_NOT_LOAD = {
 
 # Variables of the environment that the source names where it reads or sets them.
 VARIABLES = {
+    "DISPLAY",
     "KERAS_BACKEND",
     "MLFLOW_DISABLE_TELEMETRY",
     "MLFLOW_TRACKING_PASSWORD",
@@ -51,6 +52,7 @@ VARIABLES = {
     "RAY_ADDRESS",
     "TF_CPP_MIN_LOG_LEVEL",
     "TF_FORCE_GPU_ALLOW_GROWTH",
+    "WAYLAND_DISPLAY",
     "XDG_CACHE_HOME",
     "XLA_PYTHON_CLIENT_PREALLOCATE",
 }

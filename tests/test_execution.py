@@ -235,8 +235,16 @@ def test_an_observer_is_told_after_the_record_is_written():
             assert f"append {result.trial.number} with 3 reports" in writer.log
             seen.append(result.trial.number)
 
-    Execution(PlayedEngine(), PlayedSearch(3), writer, observers=[Observer()]).run_search()
+    class Watcher:
+        def trial_started(self, trial: Trial, reports: Sequence[Report]) -> None:
+            followed[trial.number] = reports
+
+    followed: dict[int, Sequence[Report]] = {}
+    observers, watchers = [Observer()], [Watcher()]
+    Execution(PlayedEngine(), PlayedSearch(3), writer, observers, watchers=watchers).run_search()
     assert seen == [0, 1, 2]
+    # Each list has grown while its trial was trained.
+    assert {number: len(reports) for number, reports in followed.items()} == dict.fromkeys(seen, 3)
 
 
 @pytest.mark.parametrize("done", [0, 1])

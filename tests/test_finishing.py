@@ -27,7 +27,7 @@ from tests.small_study import engine, run_session, session_settings
 
 TABLES = ("trials", "curves", "curvature", "spectra", "findings")
 ENDS = ("summary.json", "report.html", "finished.json")
-SECTIONS = benchmark.report.page._sections
+SECTIONS = benchmark.report.page.sections_of
 PROMISED = {
     *(f"{name}.parquet" for name in TABLES),
     "summary.json",
@@ -75,8 +75,8 @@ def quick_products(monkeypatch: pytest.MonkeyPatch) -> None:
         return made[trial.number]
 
     monkeypatch.setattr(benchmark.session.finishing, "exported_model", exported)
-    monkeypatch.setattr(benchmark.report.page, "_sections", lambda _: [])
-    monkeypatch.setattr(benchmark.report.page, "get_plotlyjs", lambda: "")
+    monkeypatch.setattr(benchmark.report.page, "sections_of", lambda _: [])
+    monkeypatch.setattr(benchmark.report.page, "plotly_script", lambda: "")
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def test_a_run_that_ends_between_any_two_files_is_completed(
     draws: bool,
 ) -> None:
     drawn = SECTIONS(RunData.read(uninterrupted)) if draws else []
-    monkeypatch.setattr(benchmark.report.page, "_sections", lambda _: drawn)
+    monkeypatch.setattr(benchmark.report.page, "sections_of", lambda _: drawn)
     step, was_killed = 0, True
     while was_killed:
         step += 1

@@ -38,6 +38,7 @@ SHOWN = {
     "http://ada:5ecret/x@host": "http://***",
     "http://[::1": "http://***",
     "http://127.0.0.1:5000/#/e?workflowType=a": "http://127.0.0.1:5000/#/e?workflowType=a",
+    "http://h/#/e?viewStateShareKey=trials-1": "http://h/#/e?viewStateShareKey=trials-1",
     "ray://5ecret@host:10001": "ray://***@host:10001",
     "ada:5ecret@host/d": "***",
     "/data/a@b": "/data/a@b",

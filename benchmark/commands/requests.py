@@ -173,11 +173,35 @@ class ShowRequest:
     as_json: JsonOption = False
 
 
+class ImageKind(StrEnum):
+    """The files that ``report`` can write figures to."""
+
+    SVG = "svg"
+    PDF = "pdf"
+
+
+class TableKind(StrEnum):
+    """The files that ``report`` can write tables to."""
+
+    CSV = "csv"
+    LATEX = "latex"
+
+
 @dataclass(frozen=True)
 class ReportRequest:
     """The options of ``report``."""
 
     run: RunArgument = "latest"
+    figures: Annotated[
+        ImageKind | None,
+        typer.Option(
+            help="Also write each figure to figures/ as an image. Needs kappabench\\[figures] and "
+            "Chromium or Chrome."
+        ),
+    ] = None
+    tables: Annotated[TableKind | None, typer.Option(help="Also write each table to tables/.")] = (
+        None
+    )
     results: ResultsOption = RESULTS
     trust: TrustOption = False
 
@@ -196,9 +220,31 @@ class TrackRequest:
 class UiRequest:
     """The options of ``ui``."""
 
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run, as for show, whose views are listed. Default: the newest in the store.",
+        ),
+    ] = None
+    optuna: Annotated[
+        bool,
+        typer.Option(
+            "--optuna", help="Open Optuna Dashboard on the search of the run instead of MLflow."
+        ),
+    ] = False
     port: Annotated[int, typer.Option(min=1, max=65535, help="The TCP port.")] = 5000
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser, on a desktop.")
+    ] = True
     results: ResultsOption = RESULTS
     tracking_uri: TrackingOption = None
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="With --optuna: the storage of the search, if it has a password."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from benchmark.data import load_card, prepare
 from benchmark.results import read_environment, started_study
+from benchmark.session.overview import run_overview, tracked_study
+from benchmark.session.resolution import search_settings
 from benchmark.study.schema import Study
 from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
 from benchmark.trial import Status, named_seed
@@ -31,6 +33,7 @@ def start_tracker(
         tags={"mlflow.note.content": study.question, "compare": labels, "seed": str(study.seed)},
         dataset=tracked_dataset(study),
         resume_from=resume_from,
+        study=tracked_study(study, search_settings(study)),
     )
     return tracker
 
@@ -38,7 +41,7 @@ def start_tracker(
 def finish_tracker(
     tracker: Tracker, report: Path | None, models: Sequence[LoggedModel] = ()
 ) -> None:
-    """Hand over what a finished run has: report, figures and the best models.
+    """Hand over what a finished run has: what it found, report, figures and the best models.
 
     Args:
         tracker: a started one.
@@ -53,7 +56,7 @@ def finish_tracker(
         for file in (report, report.parent / "figures")
         if file.exists() and not any(item.is_symlink() for item in (file, *file.rglob("*")))
     ]
-    tracker.finish(files, models, Status.COMPLETED)
+    tracker.finish(files, models, Status.COMPLETED, run_overview(report.parent))
 
 
 def tracked_dataset(study: Study) -> TrackedDataset | None:

@@ -284,6 +284,7 @@ class Session:
                 stop_requested,
                 self.finished,
                 stopped,
+                [tracker] if tracker else [],
             )
             products, unsent = None, Unsent()
             try:

@@ -23,6 +23,7 @@ from benchmark.statistics.labels import (
     summarize,
     usable,
 )
+from benchmark.statistics.spreads import Spread, spreads
 from benchmark.statistics.target import time_to_target
 from benchmark.statistics.verdict import Standing, Verdict, verdict
 
@@ -36,6 +37,7 @@ __all__ = [
     "Importance",
     "Interval",
     "LabelSummary",
+    "Spread",
     "Standing",
     "Verdict",
     "best_of",
@@ -51,6 +53,7 @@ __all__ = [
     "importance_of",
     "mean_interval",
     "measured_contraction",
+    "spreads",
     "summarize",
     "time_to_target",
     "usable",

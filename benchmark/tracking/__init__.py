@@ -5,26 +5,42 @@ Importing this package does not import MLflow: that takes seconds and is left to
 """
 
 from benchmark.tracking.check import check_tracking
+from benchmark.tracking.child import Point, curvature_metric, finite_point
 from benchmark.tracking.client import check_database
+from benchmark.tracking.dataset import TrackedDataset
 from benchmark.tracking.location import (
     default_tracking_uri,
     resolve_tracking_uri,
     ui_command,
     ui_environment,
 )
-from benchmark.tracking.mirror import TrackedDataset
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.outbox import Unsent
+from benchmark.tracking.overview import (
+    DIAGNOSED,
+    MONITORED,
+    OptimizerOverview,
+    RunOverview,
+    TrackedStudy,
+)
 from benchmark.tracking.tracker import Tracker
 
 __all__ = [
+    "DIAGNOSED",
+    "MONITORED",
     "LoggedModel",
+    "OptimizerOverview",
+    "Point",
+    "RunOverview",
     "TrackedDataset",
+    "TrackedStudy",
     "Tracker",
     "Unsent",
     "check_database",
     "check_tracking",
+    "curvature_metric",
     "default_tracking_uri",
+    "finite_point",
     "resolve_tracking_uri",
     "ui_command",
     "ui_environment",

@@ -4,7 +4,7 @@ import hashlib
 import math
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, assert_never
@@ -20,7 +20,7 @@ from benchmark.trial import (
     TrialResult,
 )
 
-RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
+RunStatus = Literal["FINISHED", "FAILED", "KILLED", "RUNNING"]
 NAMED_NON_FINITE = 10
 
 DETAILS = {"exact", "products", "gradient_square", "gradient_noise_trace"}
@@ -87,20 +87,27 @@ def run_status(status: Status) -> RunStatus:
             assert_never(status)
 
 
-def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> ChildRun:
+def child_run(
+    result: TrialResult,
+    reports: Sequence[Report],
+    end_time: int,
+    logarithmic: Collection[str] = (),
+) -> ChildRun:
     """Describe a finished trial for MLflow.
 
     Metrics: each metric of each report and ``curvature/<quantity>`` with the epoch as
     step; with the last epoch as step the metrics that only the result has
-    (``test_loss`` …), ``objective``, ``steps``, ``samples``, ``gradient_evaluations``
-    and ``seconds/<clock>``. SQL cannot hold an infinity, and MLflow would write
-    1.8e308, which ruins every chart: what is not finite is sent as NaN (a gap) and named
-    with its true value in the tag ``non_finite``.
+    (``test_loss`` …), ``objective``, ``steps``, ``samples``, ``gradient_evaluations``,
+    ``seconds/<clock>``, and the losses and metrics after the best epoch, ``best_epoch/<metric>``.
+    The name of a trial without a result tells how it ended. SQL cannot hold an infinity, and
+    MLflow would write 1.8e308, which ruins every chart: what is not finite is sent as NaN (a
+    gap) and named with its true value in the tag ``non_finite``.
 
     Args:
         result: how the trial ended.
         reports: its reports, one an epoch.
         end_time: when it ended, in milliseconds since the epoch of Unix time.
+        logarithmic: hyperparameters whose logarithm is a parameter too: MLflow has linear axes.
 
     Example:
         >>> none = Settings()
@@ -113,16 +120,38 @@ def child_run(result: TrialResult, reports: Sequence[Report], end_time: int) -> 
         ('adam 12', '0.01', Point(key='validation_loss', value=0.5, step=1))
     """
     values = [*_curve_values(reports), *_final_values(result, reports)]
-    finite = [_finite_point(key, value, step) for key, value, step in values]
+    finite = [finite_point(key, value, step) for key, value, step in values]
     seconds = sum(value for value in result.seconds.values() if math.isfinite(value))
     return ChildRun(
-        name=f"{result.trial.label} {result.trial.number}",
-        tags={**_tags(result), **_non_finite_tag(values)},
-        params=_params(result.trial),
+        name=_name(result.trial, result.status),
+        tags={**_tags(result.trial, result.status, result.reason), **_non_finite_tag(values)},
+        params=_params(result.trial, logarithmic),
         points=tuple(finite),
         status=run_status(result.status),
         start_time=end_time - int(1000 * seconds),
         end_time=end_time,
+    )
+
+
+def running_child(
+    trial: Trial, reports: Sequence[Report], now: int, logarithmic: Collection[str] = ()
+) -> ChildRun:
+    """Describe a trial that is still trained: its settings, and its curves so far.
+
+    Args:
+        trial: the trial.
+        reports: its reports until now.
+        now: the time, in milliseconds since the epoch of Unix time.
+        logarithmic: as for :func:`child_run`.
+    """
+    return ChildRun(
+        name=_name(trial, Status.RUNNING),
+        tags=_tags(trial, Status.RUNNING, ""),
+        params=_params(trial, logarithmic),
+        points=tuple(finite_point(*value) for value in _curve_values(reports)),
+        status="RUNNING",
+        start_time=now,
+        end_time=now,
     )
 
 
@@ -203,18 +232,47 @@ def _final_values(
 ) -> Iterator[tuple[str, float, int]]:
     drawn = {name for report in reports for name in report.metrics}
     final = {name: value for name, value in result.metrics.items() if name not in drawn}
-    counts = {
+    numbers = {
         "objective": result.objective,
         "steps": result.step,
         "samples": result.samples,
         "gradient_evaluations": result.gradient_evaluations,
     }
     clocks = {f"seconds/{clock}": value for clock, value in result.seconds.items()}
-    for name, value in (final | counts | clocks).items():
+    for name, value in (final | numbers | clocks | _at_best_epoch(result.trial, reports)).items():
         yield metric_name(name), float(value), result.epochs
 
 
-def _finite_point(key: str, value: float, step: int) -> Point:
+def _at_best_epoch(trial: Trial, reports: Sequence[Report]) -> dict[str, float]:
+    """The losses and metrics after the epoch at which the objective was best."""
+    objectives = [
+        (float(report.metrics.get(trial.objective, math.nan)), report) for report in reports
+    ]
+    finite = [pair for pair in objectives if math.isfinite(pair[0])]
+    if not finite:
+        return {}
+    better = min if trial.direction == "minimize" else max
+    _, best = better(finite, key=lambda pair: pair[0])
+    values = {
+        f"best_epoch/{name}": value
+        for name, value in best.metrics.items()
+        if name.startswith(("train_", "validation_")) and math.isfinite(float(value))
+    }
+    return {"best_epoch/epoch": best.epoch, **values}
+
+
+def finite_point(key: str, value: float, step: int) -> Point:
+    """Return a value of a metric; what is not finite is a gap.
+
+    Args:
+        key: the metric's name.
+        value: its value.
+        step: the epoch.
+
+    Example:
+        >>> finite_point("objective", float("inf"), 3)
+        Point(key='objective', value=nan, step=3)
+    """
     return Point(key, value if math.isfinite(value) else math.nan, step)
 
 
@@ -228,14 +286,20 @@ def _non_finite_tag(values: Sequence[tuple[str, float, int]]) -> dict[str, str]:
     return {"non_finite": "; ".join(bad[:NAMED_NON_FINITE] + more)} if bad else {}
 
 
-def _tags(result: TrialResult) -> dict[str, str]:
-    trial = result.trial
+def _name(trial: Trial, status: Status) -> str:
+    # Legends and lists of MLflow show the name alone.
+    ending = "" if status.is_usable else f" ({status})"
+    return f"{trial.label} {trial.number}{ending}"
+
+
+def _tags(trial: Trial, status: Status, reason: str) -> dict[str, str]:
     tags = {
+        "kind": "trial",
         "trial": trial.number,
         "label": trial.label,
         "optimizer": trial.optimizer,
-        "status": result.status.value,
-        "reason": result.reason or result.status.sentence,
+        "status": status.value,
+        "reason": reason or status.sentence,
         "phase": trial.phase,
         "seed": trial.seed,
         "replicate": trial.replicate,
@@ -246,7 +310,17 @@ def _tags(result: TrialResult) -> dict[str, str]:
     return {name: str(value)[:TAG_LENGTH] for name, value in tags.items()}
 
 
-def _params(trial: Trial) -> dict[str, str]:
+def log10_name(name: str) -> str:
+    """Return the parameter that holds the logarithm of a hyperparameter.
+
+    Example:
+        >>> log10_name("learning_rate")
+        'log10_learning_rate'
+    """
+    return f"log10_{name}"
+
+
+def _params(trial: Trial, logarithmic: Collection[str]) -> dict[str, str]:
     options = getattr(trial.problem, "options", Settings())
     named: dict[str, Any] = {
         "optimizer": trial.optimizer,
@@ -257,5 +331,10 @@ def _params(trial: Trial) -> dict[str, str]:
         "epochs": trial.epochs,
         **trial.options,
         **trial.hyperparameters,
+        **{
+            log10_name(name): f"{math.log10(value):.4g}"
+            for name, value in trial.hyperparameters.items()
+            if name in logarithmic and value > 0
+        },
     }
     return {metric_name(name): str(value)[:PARAM_LENGTH] for name, value in named.items()}

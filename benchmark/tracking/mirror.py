@@ -1,70 +1,48 @@
-"""One run of a study in MLflow: a parent run, and a child run for each finished trial."""
+"""One run of a study in MLflow: its own run, one for each optimizer, and one for each trial."""
 
 import getpass
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from benchmark.tracking.batches import send_params, send_points, send_tags
 from benchmark.tracking.child import ChildRun, Point, child_run, metric_name, run_status
 from benchmark.tracking.client import open_client
+from benchmark.tracking.dataset import TrackedDataset, dataset_input
 from benchmark.tracking.embedded import EmbeddedStore
 from benchmark.tracking.location import TrackingError, artifact_root_of, sqlite_file
 from benchmark.tracking.mlflow_internals import (
-    DATASET_CONTEXT_TAG,
-    DIGEST_LENGTH,
     KIND_TAG,
-    METRICS_PER_BATCH,
     MODEL_DEVELOPMENT,
-    PARAMS_PER_BATCH,
+    NOTE_TAG,
     PARENT_TAG,
     SOURCE_NAME_TAG,
     SOURCE_TYPE_TAG,
+    TAG_LENGTH,
     USER_TAG,
 )
 from benchmark.tracking.models import LoggedModel, log_model
-from benchmark.trial import Report, Status, TrialResult
-from benchmark.urls import without_secrets
+from benchmark.tracking.optimizer_runs import OVERVIEW_TAG, OptimizerRuns, digest
+from benchmark.tracking.overview import RunOverview, TrackedStudy
+from benchmark.tracking.running import RunningTrials
+from benchmark.tracking.saved_views import is_supported, superfluous, view_tags
+from benchmark.trial import Report, Status, Trial, TrialResult
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput
 
 RUN_TAG = "kappabench.run"
 TRIAL_TAG = "trial"
+STUDY_RUN_TAG = "study_run"
+"""Of trials and optimizers: the run of the study, by which the pages are filtered."""
 PAGE = 500
 TRIALS_PER_TRANSACTION = 100
 """About 15,000 rows: nobody else can write to a SQLite file for a tenth of a second."""
 Finished = tuple[TrialResult, Sequence[Report], int]
 """A trial, its reports, and when it ended, in milliseconds of Unix time."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackedDataset:
-    """A dataset with its origin; only shapes, types and digest are sent, never the numbers.
-
-    Args:
-        name: the name of its card.
-        source: where it comes from, for people: a loader, a file, an address.
-        x: inputs, shape (samples, features).
-        y: targets, shape (samples,).
-        digest: its checksum; the first 36 characters are kept.
-
-    Example:
-        >>> TrackedDataset("tiny", "made here", np.zeros((2, 3)), np.zeros(2), "c0ffee").name
-        'tiny'
-    """
-
-    name: str
-    source: str
-    x: np.ndarray[Any, Any]
-    y: np.ndarray[Any, Any]
-    digest: str
 
 
 class RunMirror:
@@ -80,6 +58,7 @@ class RunMirror:
         run_name: the parent's name: one run of the study.
         identity: the value of the tag by which the parent is found again.
         tags: tags of the parent.
+        study: what arranges the pages of the run.
         dataset: the dataset shown as input of parent and children.
         artifact_root: the folder of artifacts; by default the one beside a SQLite file.
     """
@@ -92,6 +71,7 @@ class RunMirror:
         run_name: str,
         identity: str,
         tags: Mapping[str, str],
+        study: TrackedStudy,
         dataset: TrackedDataset | None,
         artifact_root: Path | None,
     ) -> None:
@@ -100,6 +80,7 @@ class RunMirror:
         self._run_name = run_name
         self._identity = identity
         self._tags = dict(tags)
+        self._study = study
         self._dataset = dataset
         self._artifact_root = artifact_root
         self._client: MlflowClient | None = None
@@ -107,6 +88,10 @@ class RunMirror:
         self._inputs: list[Any] = []
         self._experiment_id = ""
         self._parent_id = ""
+        self._started = 0
+        self._overview = ""
+        self._optimizers: OptimizerRuns | None = None
+        self._running: RunningTrials | None = None
         self._children: dict[int, str] = {}
         self._best: dict[str, float] = {}
         self._live: list[Point] = []
@@ -116,15 +101,25 @@ class RunMirror:
         if self._client is not None:
             return
         client = open_client(self._uri)
+        is_first = not self._parent_id
         self._experiment_id = self._find_or_create_experiment(client)
         self._parent_id = self._find_or_create_parent(client)
-        self._inputs = [] if self._dataset is None else [_dataset_input(self._dataset)]
+        known = client.get_run(self._parent_id).data.params  # which never change
+        params = {name: value for name, value in self._study.params.items() if name not in known}
+        send_params(client, self._parent_id, params)
+        self._inputs = [] if self._dataset is None else [dataset_input(self._dataset)]
         if self._inputs:
             client.log_inputs(self._parent_id, self._inputs)
         self._children, self._best, self._live = {}, {}, []
-        # The whole list first: deleting while paging would shift the pages.
-        for run in list(self._search(client, f"tags.`{PARENT_TAG}` = '{self._parent_id}'")):
-            self._take_note(client, run)
+        self._optimizers = self._optimizer_runs(client)
+        self._running = RunningTrials(
+            client, lambda child: self._create(client, child), self._study.logarithmic
+        )
+        for run in self._find_below(client):
+            if not self._optimizers.take_note(run):
+                self._take_note(client, run)
+        if is_first:  # Reconnecting after `finish` must not reopen them.
+            self._optimizers.reopen()
         file = sqlite_file(self._uri)
         self._embedded = None if file is None else EmbeddedStore.open(file, self._parent_id)
         self._client = client
@@ -168,24 +163,66 @@ class RunMirror:
             number = result.trial.number
             if self.has(number) or number in children:
                 continue
-            children[number] = child_run(result, reports, end_time)
-            if self._embedded is None:
-                self._children[number] = self._write(client, children[number])
+            child = child_run(result, reports, end_time, self._study.logarithmic)
+            child = self._below_optimizer(child)
+            if self._running is not None and number in self._running:
+                self._children[number] = self._running.complete(number, child)
+            elif self._embedded is None:
+                self._children[number] = self._write(client, child)
+            else:
+                children[number] = child
             # As in the search itself: a replicate is not a new proposal.
             if result.status.is_usable and result.trial.phase == "search":
                 self._improve(result.trial.label, result.objective, result.trial.direction)
             self._live += self._live_points(len({*self._children, *children}))
         if self._embedded is not None and children:
-            tags = {**_origin(), PARENT_TAG: self._parent_id}
             now = int(1000 * time.time())
-            runs = self._embedded.write(list(children.values()), tags, self._live, now)
+            runs = self._embedded.write(list(children.values()), _origin(), self._live, now)
             self._children |= zip(children, runs, strict=True)
             self._live = []
+
+    def log_running(self, trials: Sequence[tuple[Trial, Sequence[Report]]]) -> None:
+        """Write what is new of trials that are still trained.
+
+        Args:
+            trials: each with its reports until now.
+        """
+        self._connected()
+        for trial, reports in trials:
+            if self._running is not None and not self.has(trial.number):
+                self._running.show(trial, reports)
+
+    def log_views(self) -> None:
+        """Save the prepared views of the run, and forget those of the oldest ones.
+
+        MLflow does not document the form of a view, so that another version may refuse it: then
+        there are none.
+        """
+        client = self._connected()
+        if not is_supported():
+            return
+        tags = view_tags(
+            self._study,
+            identity=self._identity,
+            run_name=self._run_name,
+            parent_id=self._parent_id,
+            started=self._started,
+        )
+        try:
+            present = client.get_experiment(self._experiment_id).tags
+            for key in superfluous(present, tags):
+                client.delete_experiment_tag(self._experiment_id, key)
+            for key, value in tags.items():
+                if present.get(key) != value:
+                    client.set_experiment_tag(self._experiment_id, key, value)
+        except Exception:
+            if not self.is_reachable():
+                raise
 
     def flush(self) -> None:
         """Send the parent's live metrics: best objective by label over finished trials."""
         # Held back while trials wait: one more transaction a trial would slow the queue.
-        self._send_points(self._connected(), self._parent_id, self._live)
+        send_points(self._connected(), self._parent_id, self._live)
         self._live = []
 
     def log_artifact(self, path: Path) -> None:
@@ -200,14 +237,55 @@ class RunMirror:
         child = self._children.get(entry.trial_number)
         log_model(self._connected(), self._experiment_id, self._parent_id, child, entry)
 
+    def log_overview(self, overview: RunOverview) -> None:
+        """Write what the run found on its run and on those of its optimizers.
+
+        Args:
+            overview: what it found.
+        """
+        client = self._connected()
+        for label, reached in overview.optimizers.items():
+            if self._optimizers is not None:
+                self._optimizers.show(label, reached)
+        written = digest(overview)
+        if self._overview != written:
+            when = None if self._overview else self._started
+            send_points(client, self._parent_id, overview.points, when)
+        self._tags |= {NOTE_TAG: overview.description[:TAG_LENGTH], OVERVIEW_TAG: written}
+        send_tags(client, self._parent_id, self._tags)
+        self._overview = written
+
     def finish(self, status: Status) -> None:
-        """Terminate the parent."""
-        self._connected().set_terminated(self._parent_id, run_status(status))
+        """Terminate the parent and the runs of its optimizers; drop trials that did not end."""
+        client = self._connected()
+        if self._running is not None and self._optimizers is not None:
+            self._running.drop()
+            self._optimizers.end(run_status(status))
+        client.set_terminated(self._parent_id, run_status(status))
 
     def _connected(self) -> "MlflowClient":
         if self._client is None:
             raise RuntimeError("connect must be called before anything is logged to MLflow.")
         return self._client
+
+    def _optimizer_runs(self, client: "MlflowClient") -> OptimizerRuns:
+        return OptimizerRuns(
+            client,
+            self._experiment_id,
+            self._parent_id,
+            self._started,
+            _origin(),
+        )
+
+    def _find_below(self, client: "MlflowClient") -> list[Any]:
+        """The runs of optimizers and trials; those of earlier releases are the parent's own."""
+        # The whole list first: deleting while paging would shift the pages.
+        runs = [
+            run
+            for tag in (STUDY_RUN_TAG, PARENT_TAG)
+            for run in self._search(client, f"tags.`{tag}` = '{self._parent_id}'")
+        ]
+        return list({run.info.run_id: run for run in runs}.values())
 
     def _find_or_create_experiment(self, client: "MlflowClient") -> str:
         experiment = client.get_experiment_by_name(self._experiment)
@@ -227,12 +305,14 @@ class RunMirror:
         quote = '"' if "'" in self._identity else "'"
         filter_string = f"tags.`{RUN_TAG}` = {quote}{self._identity}{quote}"
         parents = list(self._search(client, filter_string))
-        tags = {**self._tags, **_origin(), RUN_TAG: self._identity}
+        tags = {**self._tags, **_origin(), RUN_TAG: self._identity, "kind": "study"}
         if not parents:
             run = client.create_run(self._experiment_id, tags=tags, run_name=self._run_name)
+            self._started = int(run.info.start_time)
             return str(run.info.run_id)
         oldest = min(parents, key=lambda run: run.info.start_time)
-        run_id = str(oldest.info.run_id)
+        run_id, self._started = str(oldest.info.run_id), int(oldest.info.start_time)
+        self._overview = oldest.data.tags.get(OVERVIEW_TAG, "")
         for name, value in tags.items():
             if oldest.data.tags.get(name) != value:
                 client.set_tag(run_id, name, value)
@@ -266,37 +346,30 @@ class RunMirror:
             objective = run.data.metrics.get("objective", math.nan)
             self._improve(tags["label"], objective, tags["direction"])
 
-    def _write(self, client: "MlflowClient", child: ChildRun) -> str:
-        tags = {**child.tags, **_origin(), PARENT_TAG: self._parent_id}
+    def _below_optimizer(self, child: ChildRun) -> ChildRun:
+        """The run of a trial, below that of its optimizer."""
+        if self._optimizers is None:
+            raise RuntimeError("connect must be called before anything is logged to MLflow.")
+        parent_id = self._optimizers.run_of(child.tags["label"])
+        above = {PARENT_TAG: parent_id, STUDY_RUN_TAG: self._parent_id}
+        return replace(child, tags={**child.tags, **above})
+
+    def _create(self, client: "MlflowClient", child: ChildRun) -> str:
+        tags = {**self._below_optimizer(child).tags, **_origin()}
         run = client.create_run(
             self._experiment_id, start_time=child.start_time, tags=tags, run_name=child.name
         )
         run_id = str(run.info.run_id)
-        self._send_params(client, run_id, child.params)
-        self._send_points(client, run_id, child.points, child.end_time)
+        send_params(client, run_id, child.params)
         if self._inputs:
             client.log_inputs(run_id, self._inputs)
-        client.set_terminated(run_id, child.status, child.end_time)
         return run_id
 
-    def _send_params(self, client: "MlflowClient", run_id: str, params: dict[str, str]) -> None:
-        param = import_module("mlflow.entities").Param
-        entities = [param(name, value) for name, value in params.items()]
-        for start in range(0, len(entities), PARAMS_PER_BATCH):
-            client.log_batch(run_id, params=entities[start : start + PARAMS_PER_BATCH])
-
-    def _send_points(
-        self,
-        client: "MlflowClient",
-        run_id: str,
-        points: Sequence[Point],
-        timestamp: int | None = None,
-    ) -> None:
-        metric = import_module("mlflow.entities").Metric
-        when = int(1000 * time.time()) if timestamp is None else timestamp
-        entities = [metric(point.key, point.value, when, point.step) for point in points]
-        for start in range(0, len(entities), METRICS_PER_BATCH):
-            client.log_batch(run_id, metrics=entities[start : start + METRICS_PER_BATCH])
+    def _write(self, client: "MlflowClient", child: ChildRun) -> str:
+        run_id = self._create(client, child)
+        send_points(client, run_id, child.points, child.end_time)
+        client.set_terminated(run_id, child.status, child.end_time)
+        return run_id
 
     def _improve(self, label: str, objective: float, direction: str) -> None:
         best = self._best.get(label)
@@ -321,20 +394,3 @@ def _origin() -> dict[str, str]:
         SOURCE_NAME_TAG: "kappabench",
         SOURCE_TYPE_TAG: "LOCAL",
     }
-
-
-def _dataset_input(dataset: TrackedDataset) -> "DatasetInput":
-    """Return what ``MlflowClient.log_inputs`` takes."""
-    code = import_module("mlflow.data.code_dataset_source")
-    entities = import_module("mlflow.entities")
-    described = import_module("mlflow.data.numpy_dataset").from_numpy(
-        features=dataset.x,
-        targets=dataset.y,
-        source=code.CodeDatasetSource({SOURCE_NAME_TAG: without_secrets(dataset.source)}),
-        name=dataset.name,
-        digest=dataset.digest[:DIGEST_LENGTH],
-    )
-    entity = entities.Dataset.from_dictionary(described.to_dict())
-    tag = entities.InputTag(DATASET_CONTEXT_TAG, "training")
-    described_input: DatasetInput = entities.DatasetInput(entity, [tag])
-    return described_input

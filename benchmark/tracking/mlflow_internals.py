@@ -25,9 +25,19 @@ USER_TAG = "mlflow.user"
 SOURCE_NAME_TAG = "mlflow.source.name"
 SOURCE_TYPE_TAG = "mlflow.source.type"
 DATASET_CONTEXT_TAG = "mlflow.data.context"
+NOTE_TAG = "mlflow.note.content"
+COLOUR_TAG = "mlflow.runColor"
 KIND_TAG = "mlflow.experimentKind"
 MODEL_DEVELOPMENT = "custom_model_development"
 """The kind of an experiment whose page does not ask whether it is about language models."""
+
+# Saved views: tags of the experiment, since MLflow 3.17 in this form (its interface, and
+# mlflow.utils.validation for the length).
+VIEW_TAG = "mlflow.sharedViewState."
+VIEW_KEY = "viewStateShareKey"
+VIEW_LENGTH = 20_000
+VIEW_VERSIONS = (3, 17), (4, 0)
+"""The first version, and the first one that may be different."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "runs": (

@@ -51,6 +51,7 @@ class Item(Generic[Target]):
         finished: what can be sent together with other trials, if it is one.
         alone: whether it must be sent for itself.
         last: whether it comes after all others, those set aside included.
+        is_passing: whether it is of interest only for now, so that nobody misses it.
         attempts: how often it failed though the target answered.
     """
 
@@ -61,6 +62,7 @@ class Item(Generic[Target]):
     finished: Any = None
     alone: bool = False
     last: bool = False
+    is_passing: bool = False
     attempts: int = 0
 
 
@@ -160,6 +162,11 @@ class Outbox(Generic[Target]):
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)
 
+    def holds(self, what: str) -> bool:
+        """Whether an item of a name waits or is set aside."""
+        with self._changed:
+            return any(item.what == what for item in (*self._queue, *self._aside))
+
     def close(self) -> None:
         """Let the sending thread end when it has sent all."""
         with self._changed:
@@ -169,7 +176,7 @@ class Outbox(Generic[Target]):
     def failed(self) -> bool:
         """Whether anything is set aside."""
         with self._changed:
-            return bool(self._aside)
+            return any(not item.is_passing for item in self._aside)
 
     def holds_trials(self) -> bool:
         """Whether a trial waits, those set aside not counted."""
@@ -179,7 +186,7 @@ class Outbox(Generic[Target]):
     def unsent(self) -> Unsent:
         """What was not sent; each trial is counted once, however often it waits."""
         with self._changed:
-            left = [*self._queue, *self._aside]
+            left = [item for item in (*self._queue, *self._aside) if not item.is_passing]
         trials = {item.trial for item in left if item.trial is not None}
         names: dict[str, None] = {}  # As a set that keeps the order.
         for item in left:

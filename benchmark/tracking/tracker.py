@@ -11,11 +11,13 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmark.tracking.client import reason
+from benchmark.tracking.dataset import TrackedDataset
 from benchmark.tracking.location import TrackingError
-from benchmark.tracking.mirror import RunMirror, TrackedDataset
+from benchmark.tracking.mirror import RunMirror
 from benchmark.tracking.models import LoggedModel
 from benchmark.tracking.outbox import Item, Outbox, Unsent
-from benchmark.trial import Report, Status, TrialResult
+from benchmark.tracking.overview import RunOverview, TrackedStudy
+from benchmark.trial import Report, Status, Trial, TrialResult
 from benchmark.urls import masked, without_secrets
 
 ATTEMPTS = 3
@@ -25,6 +27,10 @@ SILENT_SECONDS = 2.0
 """How long the end of a run waits for MLflow before it says so."""
 GATHER_SECONDS = 0.2
 """How long trials gather before they share a transaction. Nobody notices the delay."""
+PROGRESS_SECONDS = 5.0
+"""How long a trial is trained before it is shown, and between two looks at it. To show the trials
+that take less would double what the tracker does."""
+PROGRESS = "the running trials"
 
 
 class Tracker:
@@ -81,6 +87,7 @@ class Tracker:
         self._outbox: Outbox[RunMirror] = Outbox(ATTEMPTS)
         self._told: set[str] = set()
         self._thread: threading.Thread | None = None
+        self._running: dict[int, tuple[float, Trial, Sequence[Report]]] = {}
 
     def start(
         self,
@@ -88,6 +95,7 @@ class Tracker:
         tags: Mapping[str, str] | None = None,
         dataset: TrackedDataset | None = None,
         resume_from: Path | None = None,
+        study: TrackedStudy | None = None,
     ) -> None:
         """Start the thread, which finds or creates the experiment and the parent run.
 
@@ -96,6 +104,7 @@ class Tracker:
             tags: tags of the parent run; ``mlflow.note.content`` is shown as its description.
             dataset: shown as input of the parent and of each trial.
             resume_from: the folder of a resumed run, whose trials are sent where missing.
+            study: what arranges the pages of the run; without it no views are prepared.
 
         Raises:
             RuntimeError: it was started before.
@@ -108,10 +117,13 @@ class Tracker:
             run_name=self._run_name,
             identity=self._identity,
             tags=tags or {},
+            study=study or TrackedStudy(),
             dataset=dataset,
             artifact_root=self._artifact_root,
         )
         first = [Item("the study file", partial(RunMirror.log_study, text=study_text))]
+        if study is not None:
+            first.append(Item("the prepared views", RunMirror.log_views))
         if resume_from is not None:
             send = partial(self._send_folder, folder=resume_from)
             held = partial(_numbers, resume_from)
@@ -121,6 +133,16 @@ class Tracker:
             target=self._work, args=(mirror,), name="mlflow-tracker", daemon=True
         )
         self._thread.start()
+        threading.Thread(target=self._look, name="mlflow-progress", daemon=True).start()
+
+    def trial_started(self, trial: Trial, reports: Sequence[Report]) -> None:
+        """Take note of a trial, which is shown while it is trained if that takes long.
+
+        Args:
+            trial: the trial.
+            reports: its reports, to which the caller goes on appending.
+        """
+        self._running[trial.number] = (time.monotonic(), trial, reports)
 
     def log_trial(self, result: TrialResult, reports: Sequence[Report]) -> None:
         """Queue a finished trial as a child run.
@@ -129,6 +151,7 @@ class Tracker:
             result: how it ended.
             reports: its reports, one an epoch.
         """
+        self._running.pop(result.trial.number, None)
         self._outbox.put(_trial_item(result, reports))
 
     def trial_finished(self, result: TrialResult, reports: Sequence[Report]) -> None:
@@ -149,6 +172,7 @@ class Tracker:
         artifacts: Sequence[Path] = (),
         models: Sequence[LoggedModel] = (),
         status: Status = Status.COMPLETED,
+        overview: RunOverview | None = None,
     ) -> None:
         """Queue what stands at the end of a run: files, models and the parent's status.
 
@@ -159,7 +183,12 @@ class Tracker:
             artifacts: files and folders, for instance the report and its figures.
             models: the best model of each compared optimizer.
             status: how the run ended; ``INTERRUPTED`` after Ctrl-C.
+            overview: what the run found.
         """
+        self._running.clear()
+        if overview is not None:
+            show = partial(RunMirror.log_overview, overview=overview)
+            self._outbox.put(Item("the overview of the run", show))
         for path in artifacts:
             self._outbox.put(Item(path.name, partial(RunMirror.log_artifact, path=path)))
         for entry in models:
@@ -261,6 +290,22 @@ class Tracker:
         # A broken terminal must not end the mirroring.
         with contextlib.suppress(Exception):
             self._notify(sentence)
+
+    def _look(self) -> None:
+        """Queue the running trials from time to time."""
+        while not self._outbox.is_closed:
+            self._outbox.pause(PROGRESS_SECONDS)
+            before = time.monotonic() - PROGRESS_SECONDS
+            is_due = any(begun < before for begun, _, _ in list(self._running.values()))
+            if is_due and not self._outbox.holds(PROGRESS):
+                self._outbox.put(Item(PROGRESS, self._send_running, is_passing=True))
+
+    def _send_running(self, mirror: RunMirror) -> None:
+        before = time.monotonic() - PROGRESS_SECONDS
+        running = list(self._running.values())
+        mirror.log_running(
+            [(trial, tuple(reports)) for begun, trial, reports in running if begun < before]
+        )
 
     def _send_end(self, mirror: RunMirror, status: Status) -> None:
         mirror.finish(status=Status.INTERRUPTED if self._outbox.failed() else status)

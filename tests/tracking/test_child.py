@@ -47,6 +47,27 @@ def test_curves_have_the_epoch_as_step(make: Make) -> None:
     assert points["seconds/train", 2] == 1.5
 
 
+def test_logarithms_and_the_best_epoch_are_there_too(make: Make) -> None:
+    result, reports = make(1, epochs=3)
+    losses = (3.0, 1.0, 2.0, 4.0)
+    reports = [
+        replace(report, metrics=Settings(validation_loss=loss, train_loss=loss / 2))
+        for report, loss in zip(reports, losses, strict=True)
+    ]
+    child = child_run(result, reports, 0, logarithmic={"learning_rate", "momentum"})
+    points = {(point.key, point.step): point.value for point in child.points}
+    assert points["best_epoch/epoch", 3] == 1
+    assert (points["best_epoch/validation_loss", 3], points["best_epoch/train_loss", 3]) == (1, 0.5)
+    assert float(child.params["log10_learning_rate"]) == pytest.approx(math.log10(0.002), rel=1e-3)
+    assert "log10_momentum" not in child.params
+
+
+@pytest.mark.parametrize("status", [Status.PRUNED, Status.DIVERGED, Status.FAILED])
+def test_the_name_of_a_trial_without_a_result_says_how_it_ended(make: Make, status: Status) -> None:
+    assert _child(make(3)).name == "adam 3"
+    assert _child(make(3, status=status)).name == f"adam 3 ({status})"
+
+
 def test_no_metric_has_two_values_at_one_step(make: Make) -> None:
     keys = [(point.key, point.step) for point in _child(make(1)).points]
     assert len(keys) == len(set(keys))

@@ -1,6 +1,7 @@
 """Against a real SQLite store, read back with plain SQL."""
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.tracking import TrackedDataset, Tracker, Unsent, check_tracking
+from benchmark.tracking import (
+    OptimizerOverview,
+    Point,
+    RunOverview,
+    TrackedDataset,
+    TrackedStudy,
+    Tracker,
+    Unsent,
+    check_tracking,
+)
 from benchmark.tracking import mirror as mirror_module
+from benchmark.tracking import tracker as tracker_module
 from benchmark.tracking.client import open_client
 from benchmark.tracking.embedded import EmbeddedStore
+from benchmark.tracking.saved_views import is_supported
 from benchmark.trial import Status
 
 # MLflow uses what SQLAlchemy 2.1 deprecates; nothing of ours does.
@@ -55,7 +67,11 @@ def test_run_is_an_experiment_a_parent_and_a_child_a_trial(make: Make, store: An
         2: "KILLED",
     }
     run_id = children[0][0]
-    assert store.tags(run_id)["mlflow.parentRunId"] == parent
+    # The optimizer stands between the trial and the study.
+    optimizer = store.tags(run_id)["mlflow.parentRunId"]
+    assert store.rows("SELECT name FROM runs WHERE run_uuid = ?", optimizer) == [("adam",)]
+    assert store.tags(optimizer)["mlflow.parentRunId"] == parent
+    assert store.tags(run_id)["study_run"] == store.tags(optimizer)["study_run"] == parent
     assert store.tags(run_id)["mlflow.runName"] == "adam 0"
     assert store.params(run_id)["learning_rate"] == "0.001"
     assert store.curve(run_id, "validation_loss") == [(0, 1.0), (1, 1 / 2), (2, 1 / 3), (3, 1 / 4)]
@@ -216,7 +232,7 @@ def test_check_knows_a_store_a_missing_one_and_a_wrong_file(
     make: Make, store: Any, tmp_path: Path
 ) -> None:
     _send(store, [make(0)])
-    assert check_tracking(store.uri, 1.0) == (True, f"the MLflow store {store.file} holds 2 runs")
+    assert check_tracking(store.uri, 1.0) == (True, f"the MLflow store {store.file} holds 3 runs")
     missing = tmp_path / "new" / "deep" / "mlflow.db"
     assert check_tracking(f"sqlite:///{missing}", 1.0) == (
         True,
@@ -269,7 +285,107 @@ def test_two_runs_of_one_name_stay_two_parents(make: Make, store: Any, tmp_path:
     assert [name for _, name, _ in store.parents()] == ["first", "first"]
     rows = store.rows(
         "SELECT p.value, COUNT(*) FROM runs r JOIN tags p ON p.run_uuid = r.run_uuid"
-        " AND p.key = 'mlflow.parentRunId' WHERE r.lifecycle_stage = 'active' GROUP BY p.value"
+        " AND p.key = 'study_run' WHERE r.lifecycle_stage = 'active' GROUP BY p.value"
     )
     assert {parent for parent, _ in rows} == {parent for parent, _, _ in store.parents()}
-    assert sorted(count for _, count in rows) == [1, 2]
+    assert sorted(count for _, count in rows) == [1 + 1, 1 + 2]  # an optimizer each
+
+
+def test_what_a_run_found_is_written_once_and_again_where_it_changed(
+    make: Make, store: Any
+) -> None:
+    def overview(mean: float) -> RunOverview:
+        points = (Point("validation_loss/mean", mean, 3),)
+        adam = OptimizerOverview("over 2 replicates", "#0072B2", {"momentum": "0.9"}, points)
+        found = (Point("test_loss_mean/adam", mean, 0),)
+        return RunOverview(f"**adam** reached {mean}", found, {"adam": adam})
+
+    study = TrackedStudy(params={"seed": "7"}, searched={"adam": ("learning_rate",)})
+    for mean in (0.5, 0.5, 0.25):
+        tracker = Tracker(store.uri, "study", "run 1", lambda _: None)
+        tracker.start("", {"mlflow.note.content": "Which is best?"}, study=study)
+        tracker.mirror([make(0), make(1)])
+        tracker.finish(overview=overview(mean))
+        assert tracker.close(timeout=60.0) == Unsent()
+        ((parent, _, _),) = store.parents()
+        optimizers = store.rows("SELECT run_uuid, status FROM runs WHERE name = 'adam'")
+        ((adam, status),) = optimizers
+        assert status == "FINISHED"
+        assert _latest(store, adam, "validation_loss/mean") == mean
+        assert _latest(store, parent, "test_loss_mean/adam") == mean
+        assert store.tags(parent)["mlflow.note.content"] == f"**adam** reached {mean}"
+        views = store.rows("SELECT key FROM experiment_tags WHERE key LIKE 'mlflow.sharedView%'")
+        assert len(views) == (5 if is_supported() else 0)
+        if mean == 0.5:  # written twice, and there once
+            assert store.curve(parent, "test_loss_mean/adam") == [(0, 0.5)]
+            assert store.curve(adam, "validation_loss/mean") == [(3, 0.5)]
+    assert store.params(parent) == {"seed": "7"}
+    assert store.params(adam) == {"momentum": "0.9"}
+    assert store.tags(adam)["mlflow.runColor"] == "#0072B2"
+
+
+def _latest(store: Any, run: str, key: str) -> Any:
+    query = "SELECT value FROM latest_metrics WHERE run_uuid = ? AND key = ?"
+    ((value,),) = store.rows(query, run, key)
+    return value
+
+
+@pytest.mark.parametrize("is_embedded", [True, False])
+def test_a_trial_is_seen_while_it_is_trained_and_ends_as_any_other(
+    make: Make, store: Any, monkeypatch: pytest.MonkeyPatch, is_embedded: bool
+) -> None:
+    monkeypatch.setattr(tracker_module, "PROGRESS_SECONDS", 0.05)
+    if not is_embedded:
+        monkeypatch.setattr(EmbeddedStore, "open", lambda *_: None)
+    tracker = Tracker(store.uri, "study", "run 1", lambda _: None)
+    tracker.start("")
+    records = {number: make(number, curvature={"lambda_max": 4.0}) for number in range(3)}
+    reports: list[Any] = []
+    for number in (0, 2):
+        tracker.trial_started(records[number][0].trial, reports if number == 0 else [])
+    reports += records[0][1][:2]
+    _until(lambda: len(store.curve(*_running(store), "validation_loss")) == 2)
+    assert store.children()[0][1] == "RUNNING"
+    assert store.tags(*_running(store))["status"] == "running"
+    reports += records[0][1][2:]
+    for number in (0, 1):
+        tracker.log_trial(*records[number])
+    tracker.finish(status=Status.INTERRUPTED)
+    assert tracker.close(timeout=60.0) == Unsent()
+    # Trial 2 did not end: a resumed study trains it again.
+    assert {n: status for n, (_, status) in store.children().items()} == dict.fromkeys(
+        (0, 1), "FINISHED"
+    )
+    (followed, _), (other, _) = store.children()[0], store.children()[1]
+    assert store.tags(followed)["status"] == store.tags(other)["status"] == "completed"
+    names = [
+        {name for (name,) in store.rows("SELECT key FROM metrics WHERE run_uuid = ?", run)}
+        for run in (followed, other)
+    ]
+    assert names[0] == names[1]
+    assert store.curve(followed, "validation_loss") == [(e, 1 / (e + 1)) for e in range(4)]
+    assert store.curve(followed, "curvature/lambda_max") == [(e, 4.0) for e in range(4)]
+
+
+def _running(store: Any) -> tuple[str]:
+    """The run of trial 0, or an empty name where it is not there yet."""
+    return (store.children().get(0, ("", ""))[0],)
+
+
+def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_trials_of_an_earlier_release_stay_where_they_are(make: Make, store: Any) -> None:
+    _send(store, [make(0)])
+    ((parent, _, _),) = store.parents()
+    (child, _) = store.children()[0]
+    client = open_client(store.uri)
+    client.set_tag(child, "mlflow.parentRunId", parent)  # As they stood below the study.
+    client.delete_tag(child, "study_run")
+    _send(store, [make(0), make(1)])
+    assert store.children()[0][0] == child
+    assert set(store.children()) == {0, 1}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmark.tracking import mlflow_internals
+from benchmark.tracking.saved_views import is_supported
 from tests.private_names import moved
 
 pytestmark = pytest.mark.filterwarnings("ignore:::mlflow")
@@ -28,6 +29,7 @@ TAGS = {
     "MLFLOW_SOURCE_NAME": mlflow_internals.SOURCE_NAME_TAG,
     "MLFLOW_SOURCE_TYPE": mlflow_internals.SOURCE_TYPE_TAG,
     "MLFLOW_DATASET_CONTEXT": mlflow_internals.DATASET_CONTEXT_TAG,
+    "MLFLOW_RUN_NOTE": mlflow_internals.NOTE_TAG,
 }
 STATEMENTS = {
     "INPUTS_OF_RUN": "the dataset as input of each trial",
@@ -60,12 +62,30 @@ def test_tags_are_those_of_mlflow(name: str) -> None:
     assert holds, moved("mlflow", f"the tag {TAGS[name]}", "how runs are nested and shown")
 
 
-def test_the_interface_knows_the_kind_of_an_experiment() -> None:
+@pytest.fixture(scope="module")
+def interface() -> list[str]:
+    """The scripts of MLflow's interface; none where it was installed without."""
     folder = Path(str(import_module("mlflow").__file__)).parent / "server" / "js" / "build"
-    scripts = [path.read_text(encoding="utf-8") for path in folder.rglob("*.js")]
+    return [path.read_text(encoding="utf-8") for path in folder.rglob("*.js")]
+
+
+def test_the_interface_knows_the_kind_of_an_experiment(interface: list[str]) -> None:
     for word in (mlflow_internals.KIND_TAG, mlflow_internals.MODEL_DEVELOPMENT):
-        known = not scripts or any(word in script for script in scripts)
+        known = not interface or any(word in script for script in interface)
         assert known, moved("mlflow", word, "the page of an experiment, which asks for its kind")
+
+
+@pytest.mark.skipif(not is_supported(), reason="this MLflow keeps views in another form")
+def test_the_interface_keeps_views_in_the_form_that_is_written(interface: list[str]) -> None:
+    views = "the views that `ui` lists; update saved_views.py and VIEW_VERSIONS"
+    limit = getattr(import_module("mlflow.utils.validation"), "MAX_EXPERIMENT_TAG_VAL_LENGTH", 0)
+    holds = limit >= mlflow_internals.VIEW_LENGTH
+    assert holds, moved("mlflow", f"tags of {mlflow_internals.VIEW_LENGTH} characters", views)
+    words = (mlflow_internals.VIEW_TAG, mlflow_internals.VIEW_KEY, mlflow_internals.COLOUR_TAG)
+    fields = ("deflate;", "updatedAt", "compareRunCharts", "hideEmptyCharts", "chartsSearchFilter")
+    for word in (*words, *fields):
+        known = not interface or any(word in script for script in interface)
+        assert known, moved("mlflow", word, views)
 
 
 @pytest.mark.parametrize("table", mlflow_internals.COLUMNS)
