@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Sent:
-    """A run in the store, and which values it has."""
+    """A run in the store, how many reports it has, and which values."""
 
     run_id: str
+    reports: int = 0
     values: set[tuple[str, int]] = field(default_factory=set)
 
     def missing(self, points: Sequence[Point]) -> list[Point]:
@@ -57,13 +58,16 @@ class RunningTrials:
             trial: the trial.
             reports: its reports until now.
         """
-        child = running_child(trial, reports, int(1000 * time.time()), self._logarithmic)
+        now = int(1000 * time.time())
         if trial.number not in self._sent:
-            self._sent[trial.number] = _Sent(self._create(child))
+            settings = running_child(trial, (), now, self._logarithmic)
+            self._sent[trial.number] = _Sent(self._create(settings))
         sent = self._sent[trial.number]
-        points = sent.missing(child.points)
-        send_points(self._client, sent.run_id, points)
-        sent.add(points)
+        # Only the new ones: a trial may have a hundred thousand epochs.
+        child = running_child(trial, reports[sent.reports :], now, self._logarithmic)
+        send_points(self._client, sent.run_id, child.points)
+        sent.add(child.points)
+        sent.reports = len(reports)
 
     def complete(self, number: int, child: ChildRun) -> str:
         """Write the end of a trial whose run is there, and return the run's identifier.

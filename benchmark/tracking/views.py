@@ -178,7 +178,6 @@ def _space(study: TrackedStudy, names: Sequence[str], label: str, key: str) -> V
         ),
         (Card("PARALLEL", ("objective",), tuple(axes)),),
         "Each line is a trial; its colour is the objective",
-        "^Parallel",
         cards_in_row=1,
     )
 
