@@ -35,10 +35,7 @@ def photograph_report(browser: "Browser", run: Path) -> None:
     """Write the top of a report as PNG."""
     page = browser.new_page(color_scheme="light", viewport=VIEWPORT)
     page.goto((run / "report.html").as_uri())
-    page.wait_for_function(
-        "document.querySelectorAll('.plot .main-svg').length >= "
-        "document.querySelectorAll('.plot').length"
-    )
+    page.wait_for_selector("html[data-drawn]", state="attached")
     page.screenshot(path=str(REPORT))
 
 

@@ -1,8 +1,7 @@
-"""Measures rows one after another, each in a fresh process: ``python -m speed.children TASK``.
+"""Measures rows one after another, each in a fresh process.
 
-TASK is JSON: ``function``, ``backend`` and ``arguments``. The last line of the output is
-JSON: ``measurements``, or ``missing`` with a sentence. Whatever the measured code prints
-goes to standard error.
+``python -m speed.children TASK REPLY``: TASK is JSON (``function``, ``backend``, ``arguments``);
+REPLY is the file that gets ``measurements``, or ``missing`` with a sentence.
 """
 
 import contextlib
@@ -14,150 +13,110 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from speed.measurement import Measurement, NotAvailableError
 from speed.rows import Row
 
-LIMIT_SECONDS = 1200.0
+LIMIT_SECONDS = 1800.0
 """A row that takes longer is ended: something hangs."""
-POLL_SECONDS = 0.1
 GRACE_SECONDS = 5.0
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def measure_rows(
-    rows: Sequence[Row],
-    began: Callable[[int, Row], None],
-    stop_requested: Callable[[], bool],
+    rows: Sequence[Row], began: Callable[[int, Row], None]
 ) -> tuple[dict[str, Measurement], bool]:
-    """Measure rows in order.
-
-    Args:
-        rows: what to measure.
-        began: is told the index of each row and the row before it is measured.
-        stop_requested: asked often; true ends the running process and the whole run.
+    """Measure rows in order, and tell ``began`` of each before.
 
     Returns:
-        The measurements by name, and whether all rows were measured.
+        The measurements by name, and whether all rows were measured or Ctrl-C came before.
     """
     measured: dict[str, Measurement] = {}
     for index, row in enumerate(rows):
-        if stop_requested():
-            return measured, False
         began(index, row)
-        reply = measure_in_child(row, stop_requested)
-        if reply is None:
+        try:
+            reply = measure_in_child(row)
+        except KeyboardInterrupt:
             return measured, False
         if "missing" in reply:
-            measured[row.name] = Measurement(row.name, row.title, missing=reply["missing"])
+            measured[row.name] = Measurement(row.name, row.name, missing=reply["missing"])
         for document in reply.get("measurements", ()):
-            if not document["name"]:
-                document |= {"name": row.name, "title": row.title}
-            measured[document["name"]] = Measurement.of_document(document)
+            name = document["name"] or row.name
+            measured[name] = Measurement(**{**document, "name": name})
     return measured, True
 
 
-def measure_in_child(
-    row: Row, stop_requested: Callable[[], bool], limit: float = LIMIT_SECONDS
-) -> Mapping[str, Any] | None:
-    """Measure one row in a process of its own.
-
-    Returns:
-        What the process answered, ``{"missing": sentence}`` where it failed, or nothing
-        where it was stopped.
-    """
+def measure_in_child(row: Row, limit: float = LIMIT_SECONDS) -> dict[str, Any]:
+    """What a process of its own answered about a row; ``{"missing": sentence}`` if it failed."""
     task = {"function": row.function, "backend": row.backend, "arguments": dict(row.arguments)}
-    command = [sys.executable, "-m", "speed.children", json.dumps(task)]
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        deadline = time.monotonic() + limit
-        with _process(command, output, errors) as process:
-            while process.poll() is None:
-                if stop_requested():
-                    return None
-                if time.monotonic() > deadline:
-                    return {"missing": f"failed: no end after {limit:.0f} s"}
-                time.sleep(POLL_SECONDS)
-        printed, complaints = _lines(output), _lines(errors)
-    if process.returncode == 0 and printed:
-        reply: Mapping[str, Any] = json.loads(printed[-1])
-        return reply
-    last = complaints[-1].strip() if complaints else f"exit code {process.returncode}"
-    return {"missing": f"failed: {last}"}
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    with tempfile.TemporaryDirectory(prefix="kappabench-speed-") as name:
+        reply, log, work = (Path(name) / part for part in ("reply.json", "log.txt", "work"))
+        work.mkdir()
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "speed.children", json.dumps(task), str(reply)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=work,  # files that a library writes into the working folder go with the rest
+                env=os.environ | {"PYTHONPATH": paths},
+                start_new_session=True,  # Ctrl-C reaches this process alone, which ends the group
+            )
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return {"missing": f"failed: no end after {limit:.0f} s"}
+        finally:
+            _end(process)
+        if code == 0 and reply.exists():
+            answered: dict[str, Any] = json.loads(reply.read_text(encoding="utf-8"))
+            return answered
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+        complaint = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return {"missing": f"failed: {complaint or f'exit code {code}'}"}
 
 
-def _lines(file: IO[str]) -> list[str]:
-    file.seek(0)
-    return [line for line in file.read().splitlines() if line.strip()]
-
-
-@contextlib.contextmanager
-def _process(
-    command: list[str], output: IO[str], errors: IO[str]
-) -> Iterator["subprocess.Popen[str]"]:
-    """A process in a group of its own, which is ended with all its children."""
-    root = str(Path(__file__).resolve().parent.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=errors,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        # Ctrl-C reaches this process alone, which then ends the group.
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                    os.killpg(process.pid, number)
-                    process.wait(GRACE_SECONDS)
-        process.wait()
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process and all that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(GRACE_SECONDS)
 
 
 def answer(task: Mapping[str, Any]) -> dict[str, Any]:
-    """Measure one task in this process.
-
-    Args:
-        task: ``function`` (``"module:function"``), ``backend``, ``arguments``.
-    """
+    """Measure one task in this process, in its working folder."""
     module, function = task["function"].split(":")
     try:
         if task["backend"]:
             from benchmark.backend import select
 
-            try:
-                select(task["backend"])
-            except ModuleNotFoundError as error:
-                raise NotAvailableError(f"not installed: {error}") from None
+            select(task["backend"])
         measure = getattr(importlib.import_module(module), function)
-        # Files that a library writes into the working folder go with the rest.
-        with tempfile.TemporaryDirectory(prefix="kappabench-speed-") as name:
-            folder = Path(name)
-            takes_folder = "folder" in inspect.signature(measure).parameters
-            with contextlib.chdir(folder):
-                given = {"folder": folder} if takes_folder else {}
-                measurements = measure(**given, **task["arguments"])
-            return {"measurements": [measurement.document() for measurement in measurements]}
+        takes_folder = "folder" in inspect.signature(measure).parameters
+        folder = {"folder": Path.cwd()} if takes_folder else {}
+        measurements = measure(**folder, **task["arguments"])
+    except ModuleNotFoundError as error:
+        return {"missing": f"not installed: {error}"}
     except NotAvailableError as error:
         return {"missing": str(error)}
+    return {"measurements": [asdict(measurement) for measurement in measurements]}
 
 
 def main() -> None:
-    """Read the task from the command line and print what was measured."""
+    """Read the task from the command line and write what was measured."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # MLflow reports usage and Optuna's bars would fill the log; neither belongs to the work.
+    # MLflow reports its usage, which does not belong to the work.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    with contextlib.redirect_stdout(sys.stderr):
-        reply = answer(json.loads(sys.argv[1]))
-    sys.stdout.write(json.dumps(reply) + "\n")
+    reply = answer(json.loads(sys.argv[1]))
+    Path(sys.argv[2]).write_text(json.dumps(reply), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The machine: what it is, how busy it is, and the rate at which it multiplies matrices."""
 
+import contextlib
 import os
-import platform
 import time
 from datetime import UTC, datetime
 from importlib import metadata
@@ -9,15 +9,14 @@ from typing import Any
 
 from speed.measurement import Measurement
 
-OTHERS = ("keras-tuner", "torch", "matplotlib")
+OTHERS = ("keras-tuner", "torch", "pyhessian", "curvlinops-for-pytorch")
 """Distributions that only this program uses; the others stand in a run's environment."""
 
 
 def cores() -> int:
     """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    is_known = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1
 
 
 def load() -> float | None:
@@ -29,42 +28,26 @@ def load() -> float | None:
 
 
 def machine() -> dict[str, Any]:
-    """Say where, with which versions and beside how much other work something is measured.
-
-    Call it before anything is measured. It returns nothing personal.
-
-    Example:
-        >>> facts = machine()
-        >>> facts["cores"] >= 1 and "numpy" in facts["versions"]
-        True
-    """
+    """Where, with which versions and beside how much other work something is measured."""
     from benchmark.results import environment
 
-    facts = environment()
-    versions = dict(facts["versions"])
+    facts, versions = environment(), {}
     for name in OTHERS:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     changed = " and changes" if facts.get("git_changed") else ""
+    names = ("python", "processor", "cores", "memory_gibibytes", "platform")
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": facts.get("git_commit", "unknown") + changed,
         "load": load(),
-        "python": platform.python_version(),
-        "versions": versions,
-        **{key: facts[key] for key in ("processor", "cores", "memory_gibibytes", "platform")},
+        "versions": {**facts["versions"], **versions},
+        **{name: facts[name] for name in names},
     }
 
 
 def busy(facts: dict[str, Any]) -> str:
-    """Say how busy the machine is where other programs have half of its cores or more.
-
-    Example:
-        >>> busy({"load": 1.5, "cores": 2}), busy({"load": 0.9, "cores": 2})
-        ('a load of 1.5 on 2 cores before the first measurement', '')
-    """
+    """How busy the machine is, where other programs have half of its cores or more."""
     if facts["load"] is None or facts["load"] < facts["cores"] / 2:
         return ""
     return f"a load of {facts['load']} on {facts['cores']} cores before the first measurement"
@@ -73,8 +56,8 @@ def busy(facts: dict[str, Any]) -> str:
 def measure_matrix_product(*, size: int = 3072, repetitions: int = 7) -> list[Measurement]:
     """Measure the rate of a large float32 matrix product: the ceiling of all training here.
 
-    C = A B with n × n matrices takes 2 n³ floating-point operations. NumPy's BLAS uses all
-    cores; the first products, which start its threads and warm the caches, are not counted.
+    C = A B with n × n matrices takes 2 n³ floating-point operations. NumPy's BLAS uses all cores;
+    the first two products, which start its threads and warm the caches, are not counted.
     """
     import numpy as np
 
@@ -82,11 +65,9 @@ def measure_matrix_product(*, size: int = 3072, repetitions: int = 7) -> list[Me
     a, b = (generator.standard_normal((size, size), dtype=np.float32) for _ in range(2))
     out = np.empty_like(a)
     rates = []
-    for repetition in range(repetitions + 2):
+    for _ in range(repetitions + 2):
         start = time.perf_counter()
         np.matmul(a, b, out=out)
-        seconds = time.perf_counter() - start
-        if repetition >= 2:
-            rates.append(2 * size**3 / seconds / 1e9)
+        rates.append(2 * size**3 / (time.perf_counter() - start) / 1e9)
     title = f"float32 matrix product {size} × {size}, NumPy, all {cores()} cores"
-    return [Measurement("matrix_product", title, tuple(rates), "GFLOP/s")]
+    return [Measurement("matrix_product", title, rates[2:], "GFLOP/s")]

@@ -2,8 +2,8 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
 
 
 class NotAvailableError(Exception):
@@ -17,14 +17,8 @@ class WorkNotDoneError(NotAvailableError):
         super().__init__(f"failed: {sentence}")
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The median and the ends of repeated values.
-
-    Example:
-        >>> Spread.of([3.0, 1.0, 2.0])
-        Spread(median=2.0, low=1.0, high=3.0)
-    """
+class Spread(NamedTuple):
+    """The median and the ends of repeated values."""
 
     median: float
     low: float
@@ -38,23 +32,17 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One quantity, measured a few times.
+    """One quantity, measured a few times: a value for each repetition, and plain facts beside.
 
-    Args:
-        name: what it is called in targets and JSON, ``"group/workload/detail"``; where it is
-            empty, name and title are those of its row.
-        title: what it is, for people.
-        values: one a repetition; empty where it could not be measured.
-        unit: of the values.
-        facts: plain values beside it: trials, compile seconds, FLOPs …
-        missing: why there are no values.
+    The name is ``"group/workload/detail"``; where it is empty, that of its row. ``missing`` says
+    why there are no values.
     """
 
     name: str = ""
     title: str = ""
-    values: tuple[float, ...] = ()
+    values: Sequence[float] = ()
     unit: str = "s/trial"
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     missing: str = ""
 
     @property
@@ -62,23 +50,14 @@ class Measurement:
         """Median, smallest and largest value; nothing where there are none."""
         return Spread.of(self.values) if self.values else None
 
-    def document(self) -> dict[str, Any]:
-        """The measurement as plain values for JSON."""
-        return {**asdict(self), "values": list(self.values)}
-
-    @classmethod
-    def of_document(cls, document: Mapping[str, Any]) -> Self:
-        """The measurement that :meth:`document` wrote."""
-        return cls(**{**document, "values": tuple(document["values"])})
+    @property
+    def median(self) -> float:
+        """The median of values that there are."""
+        return statistics.median(self.values)
 
 
 Measured = Mapping[str, Measurement]
 """Measurements by name."""
-
-
-def spread_of(measurement: Measurement | None) -> Spread | None:
-    """The spread of a measurement, or nothing where there is none."""
-    return measurement.spread if measurement else None
 
 
 def ratio(numerator: Spread | None, denominator: Spread | None) -> Spread | None:
@@ -87,7 +66,6 @@ def ratio(numerator: Spread | None, denominator: Spread | None) -> Spread | None
     Example:
         >>> ratio(Spread(6.0, 4.0, 8.0), Spread(2.0, 1.0, 4.0))
         Spread(median=3.0, low=1.0, high=8.0)
-        >>> ratio(None, Spread(2.0, 1.0, 4.0))
     """
     if numerator is None or denominator is None:
         return None

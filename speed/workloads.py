@@ -9,25 +9,17 @@ import numpy as np
 
 EPOCHS = 20
 BATCH_SIZES = (16, 32, 64, 128)
-LEARNING_RATE = (1e-3, 1e-1)
-MOMENTUM = (0.0, 0.9)
-GLOBAL_CLIPNORM = (0.1, 10.0)
+RANGES = {"learning_rate": (1e-3, 1e-1), "momentum": (0.0, 0.9), "global_clipnorm": (0.1, 10.0)}
+"""No trial diverges in these ranges: one that ends early would cost less than its competitor's."""
+LOGARITHMIC = ("learning_rate", "global_clipnorm")
 SEED = 2026
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A network on digits: 1078 training rows of 64 inputs, 10 classes, momentum SGD.
+    """A network on digits (1078 training rows, 64 inputs, 10 classes) for momentum SGD.
 
-    The searched ranges are such that no trial diverges: one that ends early would cost
-    less than its competitor's.
-
-    Args:
-        name: what measurements are called by.
-        title: what it is, for people.
-        model: a name in ``benchmark.models.MODELS``.
-        hidden: widths of the hidden layers of a multilayer perceptron; none for the
-            other models, which take their defaults.
+    ``hidden`` has the widths of a multilayer perceptron; other models take their defaults.
     """
 
     name: str
@@ -61,61 +53,43 @@ def study_text(
 ) -> str:
     """Write the study that searches a workload."""
     hidden = f"hidden = {list(workload.hidden)}\n" if workload.hidden else ""
+    ranges = "\n".join(
+        f"{name} = {{ low = {low}, high = {high}, log = {str(name in LOGARITHMIC).lower()} }}"
+        for name, (low, high) in RANGES.items()
+    )
     return f"""question = "How fast is a study of the {workload.title}?"
 compare = ["momentum"]
 seed = {SEED}
-
 [problem]
 dataset = "digits"
-
 [problem.model]
 name = "{workload.model}"
-{hidden}
-[training]
+{hidden}[training]
 epochs = {epochs}
-
 [search.momentum]
-learning_rate = {{ low = {LEARNING_RATE[0]}, high = {LEARNING_RATE[1]}, log = true }}
-momentum = {{ low = {MOMENTUM[0]}, high = {MOMENTUM[1]} }}
-global_clipnorm = {{ low = {GLOBAL_CLIPNORM[0]}, high = {GLOBAL_CLIPNORM[1]}, log = true }}
+{ranges}
 batch_size = {{ choices = {list(BATCH_SIZES)} }}
-
 [budget]
 trials = {trials}
 replicates = 0
 sampler = "{sampler}"
 pruner = "{pruner}"
-
 [curvature]
 trials = "none"
 """
 
 
-def made_up_settings(
-    count: int, batch_sizes: Sequence[int] = BATCH_SIZES, seed: int = SEED
-) -> list[dict[str, Any]]:
-    """Draw hyperparameters for some trials; batch sizes take turns, so that few trials are fair.
-
-    Example:
-        >>> [settings["batch_size"] for settings in made_up_settings(5)]
-        [16, 32, 64, 128, 16]
-        >>> made_up_settings(2) == made_up_settings(5)[:2]
-        True
-    """
-    generator = np.random.default_rng(seed)
-
-    def log_uniform(low: float, high: float) -> float:
-        return float(np.exp(generator.uniform(np.log(low), np.log(high))))
-
-    return [
-        {
-            "learning_rate": log_uniform(*LEARNING_RATE),
-            "momentum": float(generator.uniform(*MOMENTUM)),
-            "global_clipnorm": log_uniform(*GLOBAL_CLIPNORM),
-            "batch_size": batch_sizes[index % len(batch_sizes)],
-        }
-        for index in range(count)
-    ]
+def made_up_settings(count: int, batch_sizes: Sequence[int] = BATCH_SIZES) -> list[dict[str, Any]]:
+    """Draw hyperparameters for some trials; batch sizes take turns, so that few trials are fair."""
+    generator, drawn = np.random.default_rng(SEED), []
+    for index in range(count):
+        settings: dict[str, Any] = {}
+        for name, ends in RANGES.items():
+            is_log = name in LOGARITHMIC
+            value = generator.uniform(*(np.log(ends) if is_log else ends))
+            settings[name] = float(np.exp(value) if is_log else value)
+        drawn.append({**settings, "batch_size": batch_sizes[index % len(batch_sizes)]})
+    return drawn
 
 
 def open_study(text: str) -> Any:
@@ -155,18 +129,8 @@ def new_model(workload: Workload) -> Any:
     return build_model(workload.model, (64,), 10, workload.options)
 
 
-# How much arithmetic a trial needs. Only products of matrices are counted. With M multiply-adds
-# in the forward pass of one sample, that pass has 2 M floating-point operations and the backward
-# pass twice as many: one product for the gradient of the weights and one for that of the inputs.
-# (The first layer needs no gradient of its inputs; the customary count of 6 M includes it.)
-
-
 def multiply_adds(model: Any) -> int:
-    """Multiply-adds of one sample in the dense and convolution layers of a Keras model.
-
-    A kernel is applied once in a dense layer and once at each output position in a
-    convolution (channels last).
-    """
+    """Multiply-adds of one sample: each kernel once, or at each position of a convolution."""
     total = 0
     for layer in model.layers:
         if hasattr(layer, "layers"):
@@ -175,29 +139,3 @@ def multiply_adds(model: Any) -> int:
             positions = math.prod(layer.output.shape[1:-1])
             total += math.prod(layer.kernel.shape) * positions
     return total
-
-
-def training_flops(per_sample: int, samples: int) -> int:
-    """Floating-point operations of training: 6 M for each sample seen.
-
-    Example:
-        >>> training_flops(4736, 1078 * 20)
-        612648960
-    """
-    return 6 * per_sample * samples
-
-
-def evaluation_flops(per_sample: int, sizes: Sequence[int], evaluated: int) -> int:
-    """Floating-point operations of evaluating a trial as our engines do: 2 M a row.
-
-    Args:
-        per_sample: M, multiply-adds of one sample.
-        sizes: rows of the training, validation and test part; the last is evaluated once.
-        evaluated: how often the other two are, as a rule at the start and after each epoch.
-
-    Example:
-        >>> evaluation_flops(1, (10, 5, 3), evaluated=3)
-        96
-    """
-    train, validation, test = sizes
-    return 2 * per_sample * (evaluated * (train + validation) + test)

@@ -98,13 +98,13 @@ def run_session(folder: Path, *changes: str, storage: str | None = None) -> Outc
 
 def tables_of(path: Path) -> dict[str, pd.DataFrame]:
     """The tables that must be equal between two runs: wall-clock columns are left out."""
-    found = {
+    tables = {
         name: pd.read_parquet(path / f"{name}.parquet")
         for name in ("trials", "curves", "curvature", "spectra")
     }
-    clocks = [column for column in found["trials"] if str(column).startswith("seconds")]
-    found["trials"] = found["trials"].drop(columns=clocks)
-    return found
+    clocks = [column for column in tables["trials"] if str(column).startswith("seconds")]
+    tables["trials"] = tables["trials"].drop(columns=clocks)
+    return tables
 
 
 def program_environment(**more: str) -> dict[str, str]:

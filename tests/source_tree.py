@@ -24,7 +24,7 @@ class Import:
     """One imported name, and where it stands."""
 
     name: str
-    place: str
+    location: str
     at_import: bool
 
 
@@ -81,7 +81,7 @@ def imports(path: Path) -> list[Import]:
     """Every import of a file; `from package import module` counts as `package.module`."""
     tree = parsed(path)
     inside = {id(node) for function in functions(tree) for node in ast.walk(function)}
-    found = []
+    imported = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -91,9 +91,11 @@ def imports(path: Path) -> list[Import]:
             names = [name if ours and _is_module(name) else node.module for name in deeper]
         else:
             continue
-        place = f"{path.relative_to(ROOT)}:{node.lineno}"
-        found += [Import(name, place, id(node) not in inside) for name in dict.fromkeys(names)]
-    return found
+        location = f"{path.relative_to(ROOT)}:{node.lineno}"
+        imported += [
+            Import(name, location, id(node) not in inside) for name in dict.fromkeys(names)
+        ]
+    return imported
 
 
 def _names(cell: str) -> frozenset[str]:

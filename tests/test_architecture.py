@@ -67,22 +67,25 @@ def describe(problems: list[str]) -> str:
     return "\n".join(problems)
 
 
-def forbidden(path: Path, found: Import) -> str | None:
+def forbidden(path: Path, imported: Import) -> str | None:
     """Say why a file may not import a name, or None if it may."""
     module = source_tree.top_module(path)
-    first, _, rest = found.name.partition(".")
+    first, _, rest = imported.name.partition(".")
     if first == module == "speed":
         return None
     if module == "":
-        return f"{found.place} imports {found.name}, but benchmark/__init__.py imports nothing"
+        statement = f"{imported.location} imports {imported.name}"
+        return f"{statement}, but benchmark/__init__.py imports nothing"
     rule = import_table()[module]
     if first != "benchmark":
         allowed = first in sys.stdlib_module_names or first in rule.outside
-        return None if allowed else f"{found.place} imports {found.name} ({module} may not)"
+        return (
+            None if allowed else f"{imported.location} imports {imported.name} ({module} may not)"
+        )
     target = rest.split(".")[0]
     if target in {"", module} or target in rule.project or "all" in rule.project:
         return None
-    return f"{found.place} imports benchmark.{target} ({module} may not)"
+    return f"{imported.location} imports benchmark.{target} ({module} may not)"
 
 
 def test_table_is_read() -> None:
@@ -101,7 +104,9 @@ def test_every_module_has_a_row(module: str) -> None:
 @pytest.mark.parametrize("module", TOP_MODULES)
 def test_imports_follow_the_table(module: str) -> None:
     files = [path for path in source_tree.source_files() if source_tree.top_module(path) == module]
-    problems = [forbidden(path, found) for path in files for found in source_tree.imports(path)]
+    problems = [
+        forbidden(path, imported) for path in files for imported in source_tree.imports(path)
+    ]
     assert not any(problems), describe([problem for problem in problems if problem])
 
 
@@ -111,10 +116,10 @@ def test_package_root_imports_nothing() -> None:
 
 def test_nobody_imports_run() -> None:
     users = [
-        found.place
+        imported.location
         for path in source_tree.source_files()
-        for found in source_tree.imports(path)
-        if found.name.split(".")[:2] == ["benchmark", "run"]
+        for imported in source_tree.imports(path)
+        if imported.name.split(".")[:2] == ["benchmark", "run"]
         and source_tree.top_module(path) not in {"run", "__main__"}
     ]
     assert not users, describe(users)
@@ -122,11 +127,11 @@ def test_nobody_imports_run() -> None:
 
 def test_frameworks_are_imported_in_backend_only() -> None:
     users = [
-        f"{found.place} imports {found.name}"
+        f"{imported.location} imports {imported.name}"
         for path in source_tree.source_files()
         if source_tree.top_module(path) != "backend"
-        for found in source_tree.imports(path)
-        if found.name.split(".")[0] in {"tensorflow", "jax", "jaxlib"}
+        for imported in source_tree.imports(path)
+        if imported.name.split(".")[0] in {"tensorflow", "jax", "jaxlib"}
     ]
     assert not users, describe(users)
 
@@ -153,8 +158,8 @@ def test_only_known_variables_of_the_environment_are_read() -> None:
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, str)
     ]
-    found = {name for name, _ in readers}
-    assert found == VARIABLES, describe([f"{place} reads {name}" for name, place in readers])
+    names = {name for name, _ in readers}
+    assert names == VARIABLES, describe([f"{location} reads {name}" for name, location in readers])
 
 
 def cycle_in(graph: dict[str, set[str]]) -> list[str]:
@@ -169,9 +174,9 @@ def cycle_in(graph: dict[str, set[str]]) -> list[str]:
 def test_a_cycle_is_found() -> None:
     chain = {"a": {"b"}, "b": {"c"}}
     assert cycle_in(chain) == []
-    found = cycle_in(chain | {"c": {"a"}})
-    assert found[0] == found[-1]
-    assert set(found) == {"a", "b", "c"}
+    cycle = cycle_in(chain | {"c": {"a"}})
+    assert cycle[0] == cycle[-1]
+    assert set(cycle) == {"a", "b", "c"}
 
 
 def test_no_import_cycles() -> None:
@@ -179,7 +184,7 @@ def test_no_import_cycles() -> None:
     for path in source_tree.source_files():
         name = source_tree.module_name(path)
         # An import inside a function counts: deferring a cycle does not remove it.
-        targets = {found.name for found in source_tree.imports(path)}
+        targets = {imported.name for imported in source_tree.imports(path)}
         graph[name] = {target for target in targets if target.split(".")[0] == "benchmark"}
         graph[name].discard(name)
     cycle = cycle_in(graph)
@@ -212,22 +217,26 @@ def test_import_stays_light(module: str) -> None:
 
 @pytest.mark.parametrize("path", source_tree.source_files(), ids=source_tree.module_name)
 def test_sizes(path: Path) -> None:
-    place = str(path.relative_to(ROOT))
+    relative_path = str(path.relative_to(ROOT))
     problems = []
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    if lines > MOST_LINES_OF_A_FILE and place not in LONGER:
-        problems.append(f"{place} has {lines} lines; split it.")
+    if lines > MOST_LINES_OF_A_FILE and relative_path not in LONGER:
+        problems.append(f"{relative_path} has {lines} lines; split it.")
     for function in source_tree.functions(source_tree.parsed(path)):
         length = source_tree.body_lines(function)
-        if length > MOST_LINES_OF_A_FUNCTION and f"{place}:{function.name}" not in LONGER:
-            problems.append(f"{place}:{function.lineno} {function.name} has {length} lines.")
+        if length > MOST_LINES_OF_A_FUNCTION and f"{relative_path}:{function.name}" not in LONGER:
+            problems.append(
+                f"{relative_path}:{function.lineno} {function.name} has {length} lines."
+            )
     assert not problems, describe(problems)
 
 
 def test_exceptions_from_sizes_are_needed() -> None:
-    for place, reason in LONGER.items():
-        assert reason.endswith("."), f"give the reason for {place} in a sentence"
-        assert (ROOT / place.split(":")[0]).is_file(), f"{place} is gone; remove its exception"
+    for location, reason in LONGER.items():
+        assert reason.endswith("."), f"give the reason for {location} in a sentence"
+        assert (ROOT / location.split(":")[0]).is_file(), (
+            f"{location} is gone; remove its exception"
+        )
 
 
 def test_private_names_of_libraries_are_touched_in_one_module_each() -> None:

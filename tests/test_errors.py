@@ -59,17 +59,17 @@ def line_of(text):
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "line"),
+    ("name", "words", "line"),
     [
         ("Raises", "OddError: the rank is odd: ", 'OddError("the rank"'),
         ("Compiles", "OddError: the compiled rank is odd: ", 'OddError("the compiled rank"'),
         ("Multiplies", "Error: ", "ops.reshape"),
     ],
 )
-def test_a_trial_names_what_its_optimizer_raised_and_where(folder, name, said, line):
+def test_a_trial_names_what_its_optimizer_raised_and_where(folder, name, words, line):
     result, _ = run(VectorizedEngine(1), make_trial(optimizer=f"rules_of_mine:{name}"))
     assert result.status is Status.FAILED
-    assert said in result.reason
+    assert words in result.reason
     assert result.reason.endswith(f"(rules_of_mine.py:{line_of(line)})")
     assert "in user code" not in result.reason
     assert "\n" not in result.reason
@@ -99,8 +99,8 @@ def test_the_place_of_the_cause_is_found():
         wrapped()
     error = caught.value
     last = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(__file__).name}:{last.lineno}"
-    assert failure_reason(error).endswith(f"{place})")
+    location = f"{Path(__file__).name}:{last.lineno}"
+    assert failure_reason(error).endswith(f"{location})")
 
 
 def test_of_a_long_message_both_ends_are_kept():

@@ -123,17 +123,17 @@ class PlayedWriter:
     """Notes what it is asked to keep."""
 
     log: list[str] = field(default_factory=list)
-    kept: set[int] = field(default_factory=set)
+    saved: set[int] = field(default_factory=set)
 
     def append_all(self, records: Sequence[tuple[TrialResult, Sequence[Report]]]) -> None:
         for result, reports in records:
             self.log.append(f"append {result.trial.number} with {len(reports)} reports")
 
     def save_weights(self, number: int, weights: Sequence[object]) -> None:
-        self.kept.add(number)
+        self.saved.add(number)
 
     def discard_weights(self, number: int) -> None:
-        self.kept.discard(number)
+        self.saved.discard(number)
 
 
 def test_every_trial_is_recorded_and_told_once():
@@ -178,8 +178,14 @@ def test_an_engine_may_report_of_some_running_trials_at_a_time():
         """Trains one trial a call, in turn."""
 
         def advance(self) -> list[Report]:
-            number = min(self.running, key=lambda one: (self.running[one], one))
-            others = {one: epoch for one, epoch in self.running.items() if one != number}
+            number = min(
+                self.running, key=lambda trial_number: (self.running[trial_number], trial_number)
+            )
+            others = {
+                trial_number: epoch
+                for trial_number, epoch in self.running.items()
+                if trial_number != number
+            }
             self.running = {number: self.running[number]}
             reports = super().advance()
             self.running |= others
@@ -195,7 +201,7 @@ def test_only_the_weights_of_the_best_trial_are_kept():
     execution = Execution(PlayedEngine(), PlayedSearch(5), writer)
     execution.run_search()
     assert execution.best["sgd"].trial.number == 4
-    assert writer.kept == {4}
+    assert writer.saved == {4}
     assert not any(result.weights for result in execution.results.values())
 
 
@@ -267,4 +273,4 @@ def test_of_trials_that_end_together_only_the_best_is_kept():
     writer = Writer()
     Execution(PlayedEngine(capacity=4), PlayedSearch(8), writer).run_search()
     assert saved == [3, 7]
-    assert writer.kept == {7}
+    assert writer.saved == {7}

@@ -27,7 +27,7 @@ from tests.small_study import engine, run_session, session_settings
 
 TABLES = ("trials", "curves", "curvature", "spectra", "findings")
 ENDS = ("summary.json", "report.html", "finished.json")
-SECTIONS = benchmark.report.page._sections
+SECTIONS = benchmark.report.page.sections_of
 PROMISED = {
     *(f"{name}.parquet" for name in TABLES),
     "summary.json",
@@ -75,8 +75,8 @@ def quick_products(monkeypatch: pytest.MonkeyPatch) -> None:
         return made[trial.number]
 
     monkeypatch.setattr(benchmark.session.finishing, "exported_model", exported)
-    monkeypatch.setattr(benchmark.report.page, "_sections", lambda _: [])
-    monkeypatch.setattr(benchmark.report.page, "get_plotlyjs", lambda: "")
+    monkeypatch.setattr(benchmark.report.page, "sections_of", lambda _: [])
+    monkeypatch.setattr(benchmark.report.page, "plotly_script", lambda: "")
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def test_a_run_that_ends_between_any_two_files_is_completed(
     draws: bool,
 ) -> None:
     drawn = SECTIONS(RunData.read(uninterrupted)) if draws else []
-    monkeypatch.setattr(benchmark.report.page, "_sections", lambda _: drawn)
+    monkeypatch.setattr(benchmark.report.page, "sections_of", lambda _: drawn)
     step, was_killed = 0, True
     while was_killed:
         step += 1
@@ -172,7 +172,9 @@ def test_a_run_that_ends_between_any_two_files_is_completed(
         was_killed = kill_twice_and_complete(path, step, error, after=step % 2 == 0)
         assert_finished_like(path, uninterrupted)
         for section in drawn:
-            assert all((path / "figures" / f"{one.name}.html").is_file() for one in section.figures)
+            assert all(
+                (path / "figures" / f"{figure.name}.html").is_file() for figure in section.figures
+            )
     # 5 tables, summary, 2 models (each staged before), report, Plotly's script, figures, mark.
     assert step - 1 >= len(PROMISED) + sum(len(section.figures) for section in drawn)
 

@@ -122,7 +122,7 @@ def test_the_same_trials_are_recorded_whoever_ends_first(capacity, seed):
 
 
 @pytest.mark.parametrize(
-    "other",
+    "last_fate",
     [
         (Status.COMPLETED, ""),
         (Status.DIVERGED, "the training loss passed its bound"),
@@ -132,9 +132,9 @@ def test_the_same_trials_are_recorded_whoever_ends_first(capacity, seed):
     ids=lambda fate: fate[0].value,
 )
 @pytest.mark.parametrize("capacity", [1, 16, 40])
-def test_one_other_end_among_the_first_keeps_all(other, capacity):
+def test_one_other_end_among_the_first_keeps_all(last_fate, capacity):
     def fate(label: str, position: int) -> tuple[Status, str]:
-        return other if position == FIRST - 1 else fails_always(label, position)
+        return last_fate if position == FIRST - 1 else fails_always(label, position)
 
     execution, _, stopped = run(fate, capacity, 0)
     assert positions(execution, "bad") == list(range(TRIALS))
@@ -164,10 +164,10 @@ def test_all_labels_may_be_stopped():
     assert search.waiting == []
 
 
-@pytest.mark.parametrize("kept", [2 * FIRST, 11])
-def test_a_resumed_run_decides_as_if_it_had_never_stopped(kept):
+@pytest.mark.parametrize("recorded", [2 * FIRST, 11])
+def test_a_resumed_run_decides_as_if_it_had_never_stopped(recorded):
     whole, _, _ = run(fails_always, 1, 0)
-    before = [whole.results[number] for number in range(kept)]
+    before = [whole.results[number] for number in range(recorded)]
     resumed, _, stopped = run(fails_always, 4, 0, before)
     assert {n: r.status for n, r in resumed.results.items()} == {
         n: r.status for n, r in whole.results.items()
@@ -201,13 +201,13 @@ def folder(tmp_path_factory):
 
 def test_a_study_stops_the_label_and_says_why(folder):
     outcome = small_study.run_session(folder, *SETTINGS)
-    label, place = "rules_that_raise:Raises", "(rules_that_raise.py:6)"
+    label, location = "rules_that_raise:Raises", "(rules_that_raise.py:6)"
     assert outcome.finished
     assert list(outcome.summary["stopped"]) == [label]
     trials = read_run(outcome.path).trials
     assert trials["label"].value_counts().to_dict() == {"momentum": 11, label: FIRST}
     reasons = set(trials[trials["label"] == label]["reason"])
-    assert reasons == {f"ValueError: a rule that <b>never</b> works {place}"}
+    assert reasons == {f"ValueError: a rule that <b>never</b> works {location}"}
     shown = CliRunner().invoke(app, ["show", str(outcome.path)]).output
     assert f"{FIRST} trials of {label} failed: ValueError: a rule that" in shown
     assert " nan" not in shown and " -1 " not in shown

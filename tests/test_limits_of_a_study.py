@@ -43,13 +43,15 @@ def test_each_trial_has_its_limit_or_the_reason_why_there_is_none(tmp_path):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     run = read_run(tmp_path / "limits" / "run")
-    said = run.findings[run.findings["topic"] == "stability"]
+    findings = run.findings[run.findings["topic"] == "stability"]
     table = run.curvature.set_index(["trial", "epoch", "quantity"])["value"]
     names = run.trials.set_index("number")["optimizer"]
     diagnosed = run.trials.loc[run.trials["phase"] != "search", "number"]
-    assert set(said["trial"]) == set(diagnosed)
+    assert set(findings["trial"]) == set(diagnosed)
     assert set(names[diagnosed]) == {"rmsprop", "adamw", "lion"}
-    for trial, epoch, sentence in zip(said["trial"], said["epoch"], said["sentence"], strict=True):
+    for trial, epoch, sentence in zip(
+        findings["trial"], findings["epoch"], findings["sentence"], strict=True
+    ):
         name = names[trial]
         if name == "lion":
             assert sentence.startswith("lion has no limit of η·λmax: it uses only signs")
@@ -70,4 +72,4 @@ def test_each_trial_has_its_limit_or_the_reason_why_there_is_none(tmp_path):
     result = CliRunner().invoke(app, [*words, "--grid", "5", "--output", str(folder)])
     assert result.exit_code == 0, result.output
     sentences = json.loads(result.stdout)["sentences"]
-    assert any("not kept with the weights" in str(one) for one in sentences)
+    assert any("not kept with the weights" in str(line) for line in sentences)

@@ -194,8 +194,8 @@ def test_a_run_is_resumed_on_its_own_backend_only(finished_folder, tmp_path, mon
     shutil.copytree(finished_folder / "results", tmp_path / "results")
     for summary in tmp_path.glob("results/small/*/summary.json"):
         summary.unlink()  # a run without one is unfinished
-    other = {"tensorflow": "jax", "jax": "tensorflow"}[os.environ["KERAS_BACKEND"]]
-    result = call("study", "--resume", "small", "--backend", other, "--no-tracking")
+    second_backend = {"tensorflow": "jax", "jax": "tensorflow"}[os.environ["KERAS_BACKEND"]]
+    result = call("study", "--resume", "small", "--backend", second_backend, "--no-tracking")
     assert result.exit_code == 2
     assert "must be resumed on the backend it began on" in result.output
 

@@ -58,8 +58,8 @@ def test_a_keras_optimizer_is_compared_resumed_and_reported(tmp_path, monkeypatc
     assert len(load_weights(resumed.path, best)) == 2
 
 
-def assert_same_tables(one: Path, other: Path) -> None:
-    expected, tables = tables_of(one), tables_of(other)
+def assert_same_tables(expected_path: Path, path: Path) -> None:
+    expected, tables = tables_of(expected_path), tables_of(path)
     for name, table in expected.items():
         pd.testing.assert_frame_equal(tables[name], table, check_exact=True, obj=name)
 
@@ -112,9 +112,9 @@ def test_the_same_study_and_seed_gives_the_same_tables(finished, tmp_path):
 
 
 def test_another_seed_gives_other_tables(finished, tmp_path):
-    other = run_session(tmp_path, "seed=6", "budget.trials=1", "budget.replicates=0")
-    one, two = tables_of(finished)["trials"], tables_of(other.path)["trials"]
-    assert one["objective"].iloc[0] != two["objective"].iloc[0]
+    outcome = run_session(tmp_path, "seed=6", "budget.trials=1", "budget.replicates=0")
+    first_trials, second_trials = tables_of(finished)["trials"], tables_of(outcome.path)["trials"]
+    assert first_trials["objective"].iloc[0] != second_trials["objective"].iloc[0]
 
 
 @pytest.mark.parametrize("stop_after", [1, 13])
@@ -146,20 +146,20 @@ def test_the_vectorized_engine_gives_the_same_tables_but_for_rounding(
     assert outcome.finished
     facts = json.loads((outcome.path / "environment.json").read_text())
     assert (facts["engine"], facts["capacity"]) == ("vectorized", capacity)
-    found = tables_of(outcome.path)
-    for tables in (expected, found):
+    vectorized = tables_of(outcome.path)
+    for tables in (expected, vectorized):
         # κ ≥ 1e14 of a singular Hessian: λ_max over an eigenvalue that is all rounding.
         is_bounded = tables["curvature"]["value"] < 1e12
         tables["curvature"] = tables["curvature"][is_bounded]
     # What follows curvature makes products in float32: see tests/engine/test_tracking.py.
-    for tables in (expected, found):
+    for tables in (expected, vectorized):
         is_followed = tables["curvature"]["quantity"].str.startswith("probe_")
         tables["followed"] = tables["curvature"][is_followed]
         tables["curvature"] = tables["curvature"][~is_followed]
-    followed = found.pop("followed"), expected.pop("followed")
+    followed = vectorized.pop("followed"), expected.pop("followed")
     # A residual of 1e-5 is rounding, as below.
     pd.testing.assert_frame_equal(followed[0], followed[1], rtol=1e-3, atol=1e-5, obj="followed")
-    for name, table in found.items():
+    for name, table in vectorized.items():
         # Roundings of float32 over three epochs; eigenvalues at weights that differ by them.
         pd.testing.assert_frame_equal(table, expected[name], rtol=1e-4, atol=1e-5, obj=name)
     summary = json.loads((outcome.path / "summary.json").read_text())
@@ -334,13 +334,13 @@ def test_best_median_and_worst_are_repeated_bit_for_bit_and_diagnosed(tmp_path):
         objectives = label_trials["objective"].sort_values().tolist()
         assert trials["objective"][chosen["best"]["trial"]] == objectives[0]
         assert trials["objective"][chosen["worst"]["trial"]] == objectives[-1]
-        for one in chosen.values():
+        for choice in chosen.values():
             same = [
                 name for name in trials if str(name).startswith(("hp.", "metric.", "objective"))
             ]
-            first, again = trials.loc[one["trial"]], trials.loc[one["diagnosis"]]
+            first, again = trials.loc[choice["trial"]], trials.loc[choice["diagnosis"]]
             pd.testing.assert_series_equal(first[same], again[same], check_names=False)
-            numbers.append(one["diagnosis"])
+            numbers.append(choice["diagnosis"])
     assert sorted(trials.index[trials["phase"] == "diagnosis"]) == sorted(numbers)
     measured = tables["curvature"].set_index("trial")
     for number in numbers:

@@ -226,9 +226,9 @@ def test_worst_objective_is_infinite_in_the_direction_of_worse() -> None:
 
 
 def test_random_numbers_are_common_to_optimizers_and_new_in_replicates() -> None:
-    other = trial(number=9, label="adam", optimizer="adam", hyperparameters=Settings())
+    adam_trial = trial(number=9, label="adam", optimizer="adam", hyperparameters=Settings())
     for axis in AXES:
-        assert other.random_seed(axis) == trial().random_seed(axis) == named_seed(7, axis, 0)
+        assert adam_trial.random_seed(axis) == trial().random_seed(axis) == named_seed(7, axis, 0)
         assert trial(replicate=1).random_seed(axis) != trial().random_seed(axis)
 
 

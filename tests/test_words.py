@@ -39,6 +39,9 @@ RETIRED_NAMES = {
 }
 """Names of variables and arguments that do not say what they hold."""
 
+NOT_YET_RENAMED = ("commands", "curvature", "engine", "report", "tracking")
+"""Folders of `tests/` where variables still have these names."""
+
 ALLOWED = {
     "benchmark/study/renamed.py": "reads keys under their old names",
     "tests/study/test_renamed.py": "reads keys under their old names",
@@ -93,14 +96,24 @@ def _bound_names(tree: ast.Module) -> list[tuple[int, str]]:
     return names + [(node.lineno, node.arg) for node in ast.walk(tree) if isinstance(node, ast.arg)]
 
 
-def test_variables_say_what_they_hold() -> None:
-    mistakes = [
+def _unclear_variables(path: Path) -> list[str]:
+    return [
         f"{_name(path)}:{line}: a variable must say what it holds. "
         f"Received {name!r}. Name {RETIRED_NAMES[name]}."
-        for path in source_tree.source_files()
         for line, name in _bound_names(source_tree.parsed(path))
         if name in RETIRED_NAMES
     ]
+
+
+def test_variables_say_what_they_hold() -> None:
+    skipped = [ROOT / "tests" / folder for folder in NOT_YET_RENAMED]
+    tests = [
+        path
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if not any(folder in path.parents for folder in skipped)
+    ]
+    paths = [*source_tree.source_files(), *tests]
+    mistakes = [mistake for path in paths for mistake in _unclear_variables(path)]
     assert not mistakes, "\n".join(mistakes)
 
 
@@ -115,3 +128,6 @@ def test_exceptions_are_needed() -> None:
     for name in ALLOWED:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert _retired().search(text) or "tracking" in text, f"{name} needs no exception."
+    for folder in NOT_YET_RENAMED:
+        paths = (ROOT / "tests" / folder).rglob("*.py")
+        assert any(map(_unclear_variables, paths)), f"Take {folder} out of NOT_YET_RENAMED."

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from benchmark.backend.cache import cache_folder
@@ -253,10 +254,19 @@ def _set_flags() -> None:
     _add_flag("XLA_FLAGS", ONE_THREAD_PRODUCTS, "false")
     _add_flag("XLA_FLAGS", *JOINED_RESULTS)
     if "tensorflow" not in sys.modules and TENSORFLOW_CACHE not in _flags("TF_XLA_FLAGS"):
-        with contextlib.suppress(PackageNotFoundError):
-            folder = cache_folder("tensorflow", version("tensorflow"), _flags("XLA_FLAGS"))
-            if folder is not None and " " not in str(folder):
-                _add_flag("TF_XLA_FLAGS", TENSORFLOW_CACHE, str(folder))
+        folder = tensorflow_cache()
+        if folder is not None and " " not in str(folder):
+            _add_flag("TF_XLA_FLAGS", TENSORFLOW_CACHE, str(folder))
+
+
+@cache
+def tensorflow_cache() -> Path | None:
+    """Return the folder of compiled programs and their graphs, see :func:`cache_folder`."""
+    try:
+        release = version("tensorflow")
+    except PackageNotFoundError:
+        return None
+    return cache_folder("tensorflow", release, _flags("XLA_FLAGS"))
 
 
 def _add_flag(variable: str, flag: str, value: str) -> None:

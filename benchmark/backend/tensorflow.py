@@ -1,12 +1,17 @@
 """The transformations on TensorFlow."""
 
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import tensorflow as tf
 
+from benchmark.backend import graphs
+
 Function = Callable[..., Any]
+_tracing = threading.RLock()
+"""One thread traces at a time: several would only wait for each other."""
 _is_mapped: ContextVar[bool] = ContextVar("is_mapped", default=False)
 """Whether the function being traced is one that ``vectorize`` maps."""
 
@@ -166,15 +171,31 @@ def apart(f: Function, arguments: Any, times: int) -> list[Any]:
     return [f(arguments)] * times
 
 
-def compile(f: Function) -> Function:
+def compile(f: Function, traced: Callable[[], None], key: str) -> Function:
     """See :func:`benchmark.backend.compile`."""
+
+    def body(*arguments: Any) -> Any:
+        traced()
+        with _tracing:
+            return f(*arguments)
+
     # Shapes stay static (no reduce_retracing): XLA compiles each shape anyway, and
     # vectorized_map needs to know them.
-    traced = tf.function(f, jit_compile=True, autograph=False)
+    function = tf.function(body, jit_compile=True, autograph=False)
+    programs: dict[str, Function] = {}
 
     def call(*arguments: Any) -> Any:
         # A Python number would be baked into the graph, one compilation for each value.
-        return traced(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        if not key or not tf.executing_eagerly():
+            return function(*tensors)
+        shapes = graphs.shapes_of(tensors)
+        if shapes not in programs:
+            with _tracing:
+                if shapes not in programs:
+                    traced()
+                    programs[shapes] = graphs.program(f, f"{key} {shapes}", tensors) or function
+        return programs[shapes](*tensors)
 
     return call
 

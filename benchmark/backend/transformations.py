@@ -5,7 +5,10 @@ model takes part through ``model.stateless_call``. Its first argument is a list 
 parameters; derivatives are taken for them. Transformations nest, ``compile`` outermost.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
 from typing import Any
 
 from benchmark.backend.selection import implementation, make_deterministic
@@ -14,6 +17,7 @@ Tensor = Any
 """A tensor of the framework in use."""
 Parameters = Sequence[Tensor]
 Function = Callable[..., Any]
+_naming: ContextVar[tuple[str, Iterator[int]] | None] = ContextVar("naming", default=None)
 Axes = int | None | Sequence[int | None]
 
 
@@ -218,21 +222,45 @@ class Compiled:
     values: Python numbers become tensors. ``compilations`` counts how often that happened.
     """
 
-    def __init__(self, f: Function) -> None:
+    def __init__(self, f: Function, key: str = "") -> None:
         self.compilations = 0
-        """How many structures of arguments have been traced and compiled."""
-        self._f = f
+        """How many structures of arguments have been compiled, or loaded from the cache."""
         make_deterministic()
-        self._call: Function = implementation().compile(self._traced)
+        if key:
+            key = f"{f.__module__}.{f.__qualname__} {key}"
+        self._call: Function = implementation().compile(f, self._count, key)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function, compiling it first where that is due."""
         return self._call(*arguments)
 
-    def _traced(self, *arguments: Any) -> Any:
-        # Python runs only while tracing, so this line counts traces.
+    def _count(self) -> None:
+        """Called while tracing alone."""
         self.compilations += 1
-        return self._f(*arguments)
+
+
+@contextmanager
+def kept_as(key: str) -> Iterator[None]:
+    """Keep the graphs of the functions that :func:`compile` takes within the block.
+
+    A later process that takes the same functions in the same order need not trace them again. JAX
+    keeps no graphs.
+
+    Args:
+        key: names all that shapes the functions beside their arguments and the source of this
+            package; empty where nothing can name it, such as the code of a user: none is kept.
+
+    Example:
+        >>> with kept_as("the example of kept_as"):
+        ...     double = compile(lambda x: 2 * x)
+        >>> float(double(1.5))
+        3.0
+    """
+    token = _naming.set((key, count()) if key else None)
+    try:
+        yield
+    finally:
+        _naming.reset(token)
 
 
 def compile(f: Function) -> Compiled:
@@ -252,7 +280,11 @@ def compile(f: Function) -> Compiled:
         >>> float(double(np.float32(1.0))), float(double(np.float32(2.5))), double.compilations
         (2.0, 5.0, 1)
     """
-    return Compiled(f)
+    naming = _naming.get()
+    if naming is None:
+        return Compiled(f)
+    key, numbers = naming
+    return Compiled(f, f"{key} {next(numbers)}")
 
 
 def trace(f: Function, *arguments: Any) -> Function:

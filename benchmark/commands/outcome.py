@@ -91,11 +91,9 @@ def tell_outcome(
         return tell_interruption(outcome.path, request)
     summary = outcome.summary
     if summary["best"] and not request.quiet and not request.as_json:
-        from benchmark.commands.views import summary_table, verdict_view
-        from benchmark.statistics import verdict
+        from benchmark.commands.views import outcome_view
 
-        console.print(summary_table(summary))
-        console.print(verdict_view(verdict(read_run(outcome.path).trials)))
+        console.print(outcome_view(read_run(outcome.path), summary))
     trials = summary["trials"]
     did = "completed" if is_completion else f"{trials} trial{'s' * (trials != 1)}"
     tell(f"{did} in {duration(outcome.elapsed)} without the import of the framework")

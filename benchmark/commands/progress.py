@@ -130,7 +130,8 @@ class StudyProgress:
         self._sign = 1 if direction == "minimize" else -1
         self._objective = objective
         self._mode = mode
-        self._started = self._spoken = time.monotonic()
+        self._started = time.monotonic()
+        self._spoken = -math.inf  # the first trial is shown at once
         self._bars = bars(
             console,
             MofNCompleteColumn(),

@@ -173,11 +173,35 @@ class ShowRequest:
     as_json: JsonOption = False
 
 
+class ImageKind(StrEnum):
+    """The files that ``report`` can write figures to."""
+
+    SVG = "svg"
+    PDF = "pdf"
+
+
+class TableKind(StrEnum):
+    """The files that ``report`` can write tables to."""
+
+    CSV = "csv"
+    LATEX = "latex"
+
+
 @dataclass(frozen=True)
 class ReportRequest:
     """The options of ``report``."""
 
     run: RunArgument = "latest"
+    figures: Annotated[
+        ImageKind | None,
+        typer.Option(
+            help="Also write each figure to figures/ as an image. Needs kappabench\\[figures] and "
+            "Chromium or Chrome."
+        ),
+    ] = None
+    tables: Annotated[TableKind | None, typer.Option(help="Also write each table to tables/.")] = (
+        None
+    )
     results: ResultsOption = RESULTS
     trust: TrustOption = False
 

@@ -16,7 +16,7 @@ from benchmark.commands.terminal import command, printable_json
 if TYPE_CHECKING:
     from benchmark.commands.doctor import Check
     from benchmark.results import RunTables
-    from benchmark.statistics import Interval, Verdict
+    from benchmark.statistics import Interval, LabelSummary, Verdict
 
 
 NONE = "–"
@@ -57,6 +57,44 @@ def listing_table(title: str, rows: Sequence[Mapping[str, str]]) -> RenderableTy
     return table
 
 
+def outcome_view(tables: "RunTables", summary: Mapping[str, Any]) -> RenderableType:
+    """Return what a finished study shows: the best trials, and what follows from them.
+
+    Args:
+        tables: the run.
+        summary: what ``summary.json`` holds.
+    """
+    from benchmark.statistics import verdict
+
+    answer = verdict(tables.trials)
+    if answer.swept:
+        return sweep_view(tables, answer)
+    return Group(summary_table(summary), verdict_view(answer))
+
+
+def sweep_view(tables: "RunTables", answer: "Verdict") -> RenderableType:
+    """Return what a sweep over several problems shows: the best objective of each label on each.
+
+    Args:
+        tables: the run.
+        answer: the verdict on it, which names what was swept.
+    """
+    from benchmark.report.run_data import RunData
+    from benchmark.report.sentences import answer as sentences_on
+    from benchmark.report.sweep import sweep_of
+
+    sentences = Text(" ".join(sentences_on(RunData.read(tables.path))))
+    sweep = sweep_of(tables.trials, answer.swept)
+    if sweep is None:
+        return sentences
+    table = Table(title=f"best {sweep.objective}", title_justify="left")
+    for column in ("label", *sweep.problems):
+        table.add_column(column, overflow="fold")
+    for label, of_label in sweep.best.items():
+        table.add_row(label, *(number(best.objective) for best in of_label))
+    return Group(table, sentences)
+
+
 def summary_table(summary: Mapping[str, Any]) -> Table:
     """Return the best trial of each label, as a finished study shows it.
 
@@ -86,26 +124,37 @@ def run_view(tables: "RunTables") -> RenderableType:
     """
     from benchmark.statistics import COUNTED, summarize, verdict
 
+    verdict_of_run = verdict(tables.trials)
+    # The best of trials on different problems is that of the easiest problem.
+    names = () if verdict_of_run.swept else BEST_COLUMNS
     table = Table(title=tables.name, title_justify="left", title_style="bold")
-    for column in ("label", "trials", "best", "of trial", "median", "quartiles", "replicates"):
+    for column in ("label", "trials", *names, ", ".join(COUNTED)):
         table.add_column(column)
-    table.add_column(", ".join(COUNTED))
     for summary in summarize(tables.trials):
-        has_best = summary.best_trial >= 0
-        table.add_row(
-            summary.label,
-            str(summary.trials),
-            number(summary.best),
-            str(summary.best_trial) if has_best else NONE,
-            number(summary.median),
-            " to ".join(number(value) for value in summary.quartiles) if has_best else NONE,
-            _replicates_cell(summary.replicates, summary.replicates_lost),
-            ", ".join(str(summary.counts.get(status, 0)) for status in COUNTED),
-        )
+        counts = ", ".join(str(summary.counts.get(status, 0)) for status in COUNTED)
+        best = _best_cells(summary) if names else ()
+        table.add_row(summary.label, str(summary.trials), *best, counts)
     state = Text(f"{completeness(tables.path) or 'finished'}; {tables.path}")
     edited = [Text(EDITED)] if tables.study_edits else []
-    answer = verdict_view(verdict(tables.trials))
+    answer = (
+        sweep_view(tables, verdict_of_run) if verdict_of_run.swept else verdict_view(verdict_of_run)
+    )
     return Group(table, answer, *map(Text, failure_lines(tables)), state, *edited)
+
+
+BEST_COLUMNS = ("best", "of trial", "median", "quartiles", "replicates")
+
+
+def _best_cells(summary: "LabelSummary") -> tuple[str, ...]:
+    """What the trials of a label reached, a cell for each of ``BEST_COLUMNS``."""
+    has_best = summary.best_trial >= 0
+    return (
+        number(summary.best),
+        str(summary.best_trial) if has_best else NONE,
+        number(summary.median),
+        " to ".join(number(value) for value in summary.quartiles) if has_best else NONE,
+        _replicates_cell(summary.replicates, summary.replicates_lost),
+    )
 
 
 def completeness(path: Path) -> str:

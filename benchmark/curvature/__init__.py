@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmark.curvature.checks import AsymmetryError, check_products, check_rows
     from benchmark.curvature.density import SpectralDensity, spectral_density
-    from benchmark.curvature.diagnosis import Surroundings, diagnose
+    from benchmark.curvature.diagnosis import Surroundings, diagnose, warm_up_lanczos
     from benchmark.curvature.eigenpairs import Eigenpairs, extreme_eigenvalues
     from benchmark.curvature.exact import (
         ExactPlan,
@@ -94,6 +94,7 @@ __all__ = [
     "model_loss",
     "spectral_density",
     "split",
+    "warm_up_lanczos",
 ]
 
 _MODULES = {
@@ -136,6 +137,7 @@ _MODULES = {
     "model_loss": "losses",
     "spectral_density": "density",
     "split": "program",
+    "warm_up_lanczos": "diagnosis",
 }
 
 

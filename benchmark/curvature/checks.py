@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from benchmark.curvature.operators import SymmetricOperator, epsilon_of
+from benchmark.curvature.operators import NOT_FINITE, SymmetricOperator, epsilon_of
 from benchmark.curvature.program import in_arithmetic
 
 ROWS = 4
@@ -98,7 +98,7 @@ def check_products(operator: SymmetricOperator, seed: int = 0) -> None:
     u, v = np.random.default_rng(seed).standard_normal((2, operator.shape[0]))
     product, again = operator.matvec(v), operator.matvec(v)
     if not (np.isfinite(product).all() and np.isfinite(again).all()):
-        raise FloatingPointError("a product must be finite. Received NaN or infinity.")
+        raise FloatingPointError(NOT_FINITE)
     if not np.array_equal(product, again):
         raise ValueError(
             "products must be repeatable. Received two different ones for one vector, "

@@ -46,7 +46,7 @@ class SignalProgram:
         self._watched = [layer for layer in model.layers[:-1] if _may_die(layer)]
         watched = [layer.output for layer in self._watched]
         self._inner = keras.Model(model.inputs, watched) if watched else model
-        self._slope = backend.compile(self._slope_of_output)
+        self._slopes = backend.compile(self._slopes_of_outputs)
         self._answer = backend.compile(self._answers)
 
     @property
@@ -62,13 +62,9 @@ class SignalProgram:
             state: like ``model.non_trainable_variables``.
             x: the examples, shape (examples, …).
         """
-        rows = []
-        for unit in range(self._outputs):
-            chosen = np.zeros(self._outputs, x.dtype)
-            chosen[unit] = 1
-            slope = self._slope(x, list(weights), list(state), chosen)
-            rows.append(np.asarray(ops.convert_to_numpy(slope)).reshape(len(x), -1))
-        return np.stack(rows, axis=1)
+        slopes = self._slopes(x, list(weights), list(state))
+        rows = np.asarray(ops.convert_to_numpy(slopes)).reshape(self._outputs, len(x), -1)
+        return np.moveaxis(rows, 0, 1)
 
     def dead_units(self, weights: Sequence[Any], state: Sequence[Any], x: Any) -> dict[str, float]:
         """Return for each hidden layer the share of units that are zero for every example.
@@ -98,14 +94,22 @@ class SignalProgram:
 
     # What is compiled. Everything below is pure.
 
-    def _slope_of_output(self, x: Any, weights: Any, state: Any, chosen: Any) -> Any:
-        def output(inputs: Any, weights: Any, state: Any, chosen: Any) -> Any:
-            outputs, _ = self._model.stateless_call(weights, state, inputs[0], training=False)
-            outputs = ops.reshape(outputs, (-1, self._outputs))
-            return ops.sum(outputs * chosen)
+    def _slopes_of_outputs(self, x: Any, weights: Any, state: Any) -> Any:
+        """The gradient of each output, one after the other: shape (outputs, *x.shape)."""
+        dtype = keras.backend.standardize_dtype(x.dtype)
+        units = ops.eye(self._outputs, dtype=dtype)
 
-        _, slopes = backend.value_and_grad(output)([x], weights, state, chosen)
-        return slopes[0]
+        def output(inputs: Any, chosen: Any) -> Any:
+            outputs, _ = self._model.stateless_call(weights, state, inputs[0], training=False)
+            return ops.sum(ops.reshape(outputs, (-1, self._outputs)) * chosen)
+
+        def body(unit: Any, now: tuple[Any, ...]) -> tuple[Any, ...]:
+            _, slopes = backend.value_and_grad(output)([x], units[unit])
+            start = ops.stack([unit, *(ops.zeros_like(unit) for _ in x.shape)])
+            return (ops.slice_update(now[0], start, slopes[0][None]),)
+
+        empty = ops.zeros((self._outputs, *x.shape), dtype)
+        return backend.repeat(body, (empty,), self._outputs)[0]
 
     def _answers(self, weights: Any, state: Any, x: Any) -> Any:
         # The inner model lacks the layers after the last watched one.

@@ -19,6 +19,8 @@ from benchmark.curvature.results import Curvature
 from benchmark.curvature.steps import StepRule, best_step, stability
 from benchmark.curvature.threads import OneThread
 
+ALIGNMENT_STEPS = 10
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
@@ -48,7 +50,7 @@ def diagnose(
     *,
     surroundings: Surroundings | None = None,
     gradient_tolerance: float = 1e-5,
-    alignment_steps: int = 10,
+    alignment_steps: int = ALIGNMENT_STEPS,
 ) -> Curvature:
     """Measure the curvature of a loss: spectrum, kind of point, best step, limits of steps.
 
@@ -134,6 +136,19 @@ def diagnose(
     if is_wanted and not plan.fits:
         findings["exact"] = f"{plan.sentence} That does not fit, so Lanczos steps stand in for it."
     return Curvature(quantities, verdict.eigenvalues, verdict.definiteness, kind, findings)
+
+
+def warm_up_lanczos(operator: HessianOperator, lanczos_steps: int) -> None:
+    """Compile the steps of Lanczos' method that :func:`diagnose` will take.
+
+    Args:
+        operator: at any weights.
+        lanczos_steps: as of :func:`diagnose`.
+    """
+    nothing = np.zeros((1, operator.shape[0]))
+    for capacity in (lanczos_steps, ALIGNMENT_STEPS):
+        if operator.lanczos_steps(nothing, 0, capacity) is None:
+            operator.matvec(nothing[0])
 
 
 def _spectrum(

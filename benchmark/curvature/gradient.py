@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh
 
-from benchmark.curvature.lanczos import LanczosBasis, extend
+from benchmark.curvature.lanczos import LanczosBasis, grow
 from benchmark.curvature.operators import Array, SymmetricOperator
 
 TOP = (1, 10)
@@ -98,8 +98,7 @@ def lanczos_alignment(
         Golub, Meurant, Matrices, moments and quadrature, 2010, ch. 6.
     """
     basis = LanczosBasis(gradient[None], min(steps, gradient.size))
-    while not basis.is_complete and not basis.is_full:
-        extend([basis], operator)
+    grow(basis, operator, len(basis.projection))
     values, weights = basis.tridiagonal_ritz()
     residual, largest = float(basis.residuals(weights[:, -1:])[0]), float(values[-1])
     is_top = largest > 0 and max(residual, lambda_max - largest) <= RESOLVED * largest

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from benchmark.curvature.operators import Array, SymmetricOperator, multiply
+from benchmark.curvature.operators import NOT_FINITE, Array, SymmetricOperator, multiply
+from benchmark.curvature.recurrence import NOISE, Steps
 from benchmark.curvature.threads import OneThread
 
 Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -83,6 +84,11 @@ class LanczosBasis:
         """Q₊ as rows; its products come next."""
         return self._rows[self.dimension : self.dimension + self._next]
 
+    @property
+    def vectors_and_next(self) -> Array:
+        """Q and Q₊ as rows."""
+        return self._rows[: self.dimension + self._next]
+
     def take(self, products: Array) -> None:
         """Move the next block into Q, and make the following block from its products.
 
@@ -101,9 +107,35 @@ class LanczosBasis:
         self.projection[old : self.dimension, old : self.dimension] = (diagonal + diagonal.T) / 2
         self.projection[:old, old : self.dimension] = self.projection[old : self.dimension, :old].T
         scale = np.linalg.norm(products, axis=1).max(initial=0.0)
-        self._next, triangle = self._independent(rest, scale)
-        self.coupling = np.zeros((self._next, self.dimension))
-        self.coupling[:, old:] = triangle
+        self._couple(*self._independent(rest, scale))
+
+    def take_steps(self, steps: Steps) -> None:
+        """Take what an operator has computed in several steps from a single next vector.
+
+        Args:
+            steps: from :meth:`benchmark.curvature.CurvatureOperator.lanczos_steps`.
+
+        Raises:
+            FloatingPointError: a product is not finite.
+        """
+        if not np.isfinite(steps.norms).all():
+            raise FloatingPointError(NOT_FINITE)
+        for index, row in enumerate(steps.rows):
+            old, length = self.dimension, steps.lengths[index]
+            self.dimension += 1
+            self.products += 1
+            self.projection[old, : self.dimension] = steps.shares[index, : self.dimension]
+            self.projection[: self.dimension, old] = self.projection[old, : self.dimension]
+            self.projection[old, old] = steps.diagonal[index]
+            made = min(int(row.any()), self._size - self.dimension)
+            self._rows[self.dimension : self.dimension + made] = row
+            self._couple(*self._completed(made, np.full((1, 1), length)))
+
+    def _couple(self, following: int, triangle: Array) -> None:
+        """Note how many vectors the next block has, and how the last block leads to it."""
+        self._next = following
+        self.coupling = np.zeros((following, self.dimension))
+        self.coupling[:, self.dimension - triangle.shape[1] :] = triangle
         self._triangles.append(triangle)
 
     @property
@@ -165,7 +197,7 @@ class LanczosBasis:
         """
         count = min(len(rest), self._size - self.dimension)
         triangle = np.zeros((count, len(rest)))
-        noise = 10 * np.sqrt(self._size) * np.finfo(np.float64).eps * scale
+        noise = NOISE * np.sqrt(self._size) * scale
         made = 0
         for index, row in enumerate(rest):
             vector = self._remainder(row, triangle[:made, index])
@@ -179,12 +211,26 @@ class LanczosBasis:
                 vector = _unit(_orthogonal(vector, self._rows[: self.dimension + made], passes=1))
             self._rows[self.dimension + made] = vector
             made += 1
-        if self._generator is None:
+        return self._completed(made, triangle)
+
+    def _completed(self, made: int, triangle: Array) -> tuple[int, Array]:
+        """Draw the vectors that Q₊ lacks, where there is a generator.
+
+        Args:
+            made: the vectors of Q₊ so far.
+            triangle: R; its rows beyond those of Q₊ do not count.
+
+        Returns:
+            The number of vectors of Q₊, and its R.
+        """
+        count = min(len(triangle), self._size - self.dimension)
+        if self._generator is None or made >= count:
             return made, triangle[:made]
         for last in range(self.dimension + made, self.dimension + count):
             drawn = self._generator.standard_normal(self._size)
             self._rows[last] = _unit(_orthogonal(drawn, self._rows[:last]))
-        return count, triangle
+        triangle[made:] = 0.0
+        return count, triangle[:count]
 
     def _remainder(self, row: Array, weights: Array) -> Array:
         """Subtract from a row its share in the new rows so far, and record the share."""
@@ -211,6 +257,30 @@ def extend(bases: Sequence[LanczosBasis], operator: SymmetricOperator) -> None:
     ends = np.cumsum([len(block) for block in blocks])[:-1]
     for basis, products in zip(bases, np.split(rows, ends), strict=True):
         basis.take(products)
+
+
+def grow(basis: LanczosBasis, operator: SymmetricOperator, steps: int) -> None:
+    """Let a basis of single vectors take some steps, fewer if it is complete.
+
+    An operator with ``lanczos_steps`` takes them in one call.
+
+    Args:
+        basis: with room for the steps.
+        operator: H, n × n, symmetric.
+        steps: how many, ≥ 0.
+
+    Raises:
+        FloatingPointError: a product is not finite.
+    """
+    last = basis.dimension + steps
+    take_steps = getattr(operator, "lanczos_steps", None)
+    while basis.dimension < last and not basis.is_complete:
+        left, capacity = last - basis.dimension, len(basis.projection)
+        taken = take_steps(basis.vectors_and_next, left, capacity) if take_steps else None
+        if taken is None:
+            extend([basis], operator)
+        else:
+            basis.take_steps(taken)
 
 
 def _unit(vector: Array) -> Array:
@@ -289,8 +359,7 @@ def lanczos(
     generator = np.random.default_rng(seed)
     vector = _start(generator.standard_normal(size) if start is None else start, size)
     basis = LanczosBasis(vector[None], steps, generator)
-    for _ in range(steps):
-        extend([basis], operator)
+    grow(basis, operator, steps)
     values, weights = basis.tridiagonal_ritz()
     residuals = np.abs(basis.subdiagonal[-1] * weights[-1])
     return LanczosResult(values, residuals, int((basis.subdiagonal[:-1] == 0).sum()))

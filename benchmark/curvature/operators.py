@@ -8,8 +8,11 @@ import numpy as np
 from keras import ops
 from scipy.sparse.linalg import LinearOperator
 
+from benchmark.curvature.recurrence import MOST_NUMBERS, Steps, padded_rows
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Tensor = Any
+NOT_FINITE = "a product must be finite. Received NaN or infinity."
 
 
 class SymmetricOperator(Protocol):
@@ -54,7 +57,7 @@ def multiply(operator: SymmetricOperator, matrix: Array) -> Array:
         product = operator.matmat(matrix)
     product = np.asarray(product, np.float64)
     if not np.isfinite(product).all():
-        raise FloatingPointError("a product must be finite. Received NaN or infinity.")
+        raise FloatingPointError(NOT_FINITE)
     return product
 
 
@@ -66,6 +69,7 @@ class Derivatives:
         gradient: ``(parameters, *data) -> (loss, gradient)``, the gradient flat.
         product: ``(parameters, vector, *data) -> H v``, both flat.
         products: ``(parameters, rows, *data)`` -> H v for each of ``block_size`` rows v.
+        steps: :func:`benchmark.curvature.recurrence.steps_of` the product.
         block_size: how many vectors ``products`` takes.
         dtype: the dtype of all tensors.
     """
@@ -73,6 +77,7 @@ class Derivatives:
     gradient: Callable[..., tuple[Tensor, Tensor]]
     product: Callable[..., Tensor]
     products: Callable[..., Tensor]
+    steps: Callable[..., tuple[Tensor, ...]]
     block_size: int
     dtype: str
 
@@ -173,6 +178,36 @@ class CurvatureOperator:
         self.products += len(rows)
         return result.T
 
+    def lanczos_steps(
+        self, basis: Array, steps: int, capacity: int, scale: Array | None = None
+    ) -> Steps | None:
+        """Take steps of Lanczos' method in one compiled call.
+
+        Args:
+            basis: the vectors so far and the next one, as rows.
+            steps: how many, ≥ 1; it takes fewer if only rounding is left of a product.
+            capacity: the most vectors that the basis will have.
+            scale: the diagonal of a matrix D; the steps are then those of D H D.
+
+        Returns:
+            Nothing if the data do not pass through the loss at once, or the basis is too large for
+            one call.
+        """
+        rows, chunks = padded_rows(capacity + 1), self._resident_chunks()
+        if len(chunks) != 1 or rows * self._size > MOST_NUMBERS:
+            return None
+        whole, first = np.zeros((rows, self._size)), len(basis) - 1
+        whole[: len(basis)] = basis
+        scale = np.ones(self._size) if scale is None else scale
+        bounds = np.int32(first), np.int32(first + steps)
+        ((_, data),) = chunks
+        made = self._derivatives.steps(self._parameters, whole, scale, *bounds, *data)
+        filled, table, end = (np.asarray(ops.convert_to_numpy(tensor)) for tensor in made)
+        taken = slice(first, int(end))
+        self.products += taken.stop - first
+        shares, (diagonal, lengths, norms) = table[taken, :rows], table[taken, rows:].T
+        return Steps(filled[first + 1 : taken.stop + 1], shares, diagonal, lengths, norms)
+
     def to_scipy(self) -> LinearOperator:
         """Return the same operator for ``scipy.sparse.linalg``."""
         return LinearOperator(
@@ -183,6 +218,10 @@ class CurvatureOperator:
             rmatmat=self.matmat,
             dtype=np.float64,
         )
+
+    def _resident_chunks(self) -> list[tuple[float, list[Tensor]]]:
+        """All chunks, or none if they are copied to the device at each pass."""
+        return getattr(self._chunks, "resident", None) or []
 
     def _check(self, length: int) -> None:
         if length != self._size:

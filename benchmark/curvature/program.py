@@ -10,11 +10,13 @@ from keras import ops
 from benchmark import backend
 from benchmark.curvature.losses import ComposedLoss, stands_for_logits
 from benchmark.curvature.operators import (
+    Array,
     CurvatureOperator,
     Derivatives,
     GaussNewtonOperator,
     HessianOperator,
 )
+from benchmark.curvature.recurrence import steps_of
 
 Tensor = Any
 RESIDENT_BYTES = 2**28
@@ -57,13 +59,14 @@ class Chunks:
         self._data, self._rest, self._size = (x, y), list(rest), size
         self._to_tensor = to_tensor
         numbers = sum(int(np.prod(np.shape(part))) for part in self._data)
-        self._kept: list[tuple[float, list[Tensor]]] | None = None
+        self.resident: list[tuple[float, list[Tensor]]] | None = None
+        """All chunks, if they stay on the device."""
         if numbers * item_bytes <= resident_bytes:
-            self._kept = list(self._made())
+            self.resident = list(self._made())
 
     def __iter__(self) -> Iterator[tuple[float, list[Tensor]]]:
         """Yield each chunk: its share of the examples, and x, y and the rest as tensors."""
-        return iter(self._kept) if self._kept is not None else self._made()
+        return iter(self.resident) if self.resident is not None else self._made()
 
     def _made(self) -> Iterator[tuple[float, list[Tensor]]]:
         count = len(self._data[0])
@@ -120,10 +123,20 @@ class CurvatureProgram(Generic[Operator]):
             # TensorFlow has no batched convolution with a different filter for each example.
             return backend.vectorize(flat_product, axes, loops=True)(parameters, vectors, *data)
 
-        gradient = backend.compile(flat_gradient)
+        def flat_gradients(parameters: Any, x: Any, y: Any, *rest: Any) -> Tensor:
+            def body(batch: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+                gradient = flat_gradient(parameters, x[batch], y[batch], *rest)[1]
+                return (ops.slice_update(now[0], ops.stack([batch, 0]), gradient[None]),)
+
+            size = sum(int(np.prod(parameter.shape)) for parameter in parameters)
+            empty = ops.zeros((x.shape[0], size), dtype)
+            return backend.repeat(body, (empty,), int(x.shape[0]))[0]
+
+        gradient, self._gradients = backend.compile(flat_gradient), backend.compile(flat_gradients)
         single, block = backend.compile(flat_product), backend.compile(flat_products)
-        self._compiled = gradient, single, block
-        self._derivatives = Derivatives(gradient, single, block, block_size, dtype)
+        steps = backend.compile(steps_of(flat_product, dtype))
+        self._compiled = gradient, self._gradients, single, block, steps
+        self._derivatives = Derivatives(gradient, single, block, steps, block_size, dtype)
 
     @property
     def compilations(self) -> int:
@@ -149,11 +162,35 @@ class CurvatureProgram(Generic[Operator]):
                 "x and y must have the same number of examples, at least one. "
                 f"Received {len(x)} and {len(y)} in {type(self).__name__}.at."
             )
-        bound = [self._tensor(parameter) for parameter in parameters]
-        rest = [] if state is None else [[self._tensor(entry) for entry in state]]
+        bound, rest = self._bound(parameters, state)
         item_bytes = np.dtype(self.dtype).itemsize
         chunks = Chunks(x, y, rest, self.chunk_size, self._tensor, item_bytes, RESIDENT_BYTES)
         return self._operator(self._derivatives, bound, chunks)
+
+    def batch_gradients(
+        self, parameters: Sequence[Any], x: Any, y: Any, state: Sequence[Any] | None = None
+    ) -> Array:
+        """Return the gradients of the mean losses of several batches, in one compiled call.
+
+        Args:
+            parameters: as in :meth:`at`.
+            x: the examples, shape (batches, examples, …); those of a batch pass at once.
+            y: their targets, shape (batches, examples, …).
+            state: as in :meth:`at`.
+
+        Returns:
+            In float64, shape (batches, n).
+        """
+        bound, rest = self._bound(parameters, state)
+        gradients = self._gradients(bound, self._tensor(x), self._tensor(y), *rest)
+        return np.asarray(ops.convert_to_numpy(gradients), np.float64)
+
+    def _bound(
+        self, parameters: Sequence[Any], state: Sequence[Any] | None
+    ) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """The weights and the further arguments of the loss as tensors."""
+        bound = [self._tensor(parameter) for parameter in parameters]
+        return bound, [] if state is None else [[self._tensor(entry) for entry in state]]
 
     def _tensor(self, value: Any) -> Tensor:
         return in_arithmetic(value, self.dtype)

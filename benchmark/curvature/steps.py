@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.curvature.exact import symmetrise
-from benchmark.curvature.lanczos import lanczos
+from benchmark.curvature.lanczos import LanczosBasis, grow
 from benchmark.curvature.operators import Array, SymmetricOperator, epsilon_of
+from benchmark.curvature.recurrence import Steps
+from benchmark.optimizers.stability import Scaling
 
 Finding = tuple[dict[str, float], dict[str, str]]
 """Quantities by name, and sentences by topic."""
@@ -17,6 +19,10 @@ STABLE = "so steps are stable"
 GROW = f"{MODEL} grow along the sharpest direction"
 MEASURABLE = 1000
 """A decrease must be this many machine epsilons of the loss, so that its share is right to 1 %."""
+SHOWN = 1e-4
+"""A residual below this share of an eigenvalue changes none of the three digits that are shown."""
+STEPS_AT_ONCE = 4
+"""Steps of Lanczos' method between two looks at the residual."""
 Root = Callable[[Array], Array]
 
 
@@ -72,6 +78,14 @@ class SteppedOperator:
     def matmat(self, matrix: Array) -> Array:
         """Return the products with the columns of a matrix of shape (n, k)."""
         return self._root(self._operator.matmat(self._root(matrix)))
+
+    def lanczos_steps(self, basis: Array, steps: int, capacity: int) -> Steps | None:
+        """Take steps of Lanczos' method in one call, where H can and P is diagonal."""
+        take_steps = getattr(self._operator, "lanczos_steps", None)
+        if take_steps is None or not isinstance(self._root, Scaling):
+            return None
+        taken: Steps | None = take_steps(basis, steps, capacity, self._root.scale)
+        return taken
 
     def of_matrix(self, hessian: Array) -> Array:
         """Return the whole matrix, given that of H."""
@@ -207,7 +221,7 @@ def stability(
         rule: how the method steps.
         lambda_max: the largest eigenvalue of H, or the largest Ritz value.
         hessian: the matrix of H if it is known; its preconditioned eigenvalue is then exact.
-        steps: products of Lanczos' method for a preconditioned Hessian otherwise.
+        steps: the most products of Lanczos' method for a preconditioned Hessian otherwise.
         seed: of its start vector.
         gradient_norm: ‖g‖, for a rule with a radius.
         residual: that of the largest Ritz value of H.
@@ -226,15 +240,15 @@ def stability(
     if rule.radius and not gradient_norm > 0:
         return {}, {"stability": "‖g‖ is zero, so the limit of an ascent along g is not known."}
     quantities: dict[str, float] = {}
-    name = "λ_max"
+    limit, name = ascended(rule, gradient_norm), "λ_max"
     if rule.root is not None:
         name = "λ_max(P⁻¹H)"
         stepped = SteppedOperator(operator, rule.root)
         rounding = operator.shape[0] * epsilon_of(operator)
-        lambda_max, residual = _largest_eigenvalue(stepped, hessian, rounding, steps, seed)
+        edge = limit / rule.learning_rate
+        lambda_max, residual = _largest_eigenvalue(stepped, hessian, rounding, steps, seed, edge)
         quantities["preconditioned_lambda_max"] = lambda_max
     sharpness = rule.learning_rate * lambda_max
-    limit = ascended(rule, gradient_norm)
     if not np.isfinite([sharpness, limit]).all():
         reason = f"η = {rule.learning_rate:.3g} and {name} = {lambda_max:.3g}"
         return {}, {"stability": f"η·{name} is not known: {reason}."}
@@ -257,14 +271,31 @@ def stability(
 
 
 def _largest_eigenvalue(
-    stepped: SteppedOperator, hessian: Array | None, rounding: float, steps: int, seed: int
+    stepped: SteppedOperator,
+    hessian: Array | None,
+    rounding: float,
+    steps: int,
+    seed: int,
+    edge: float,
 ) -> tuple[float, float]:
-    """Return λmax of the preconditioned matrix, or its largest Ritz value, and the residual."""
+    """Return λmax of the preconditioned matrix, or its largest Ritz value, and the residual.
+
+    Lanczos' method ends before its last step if the residual is below every digit that is shown,
+    and tells on which side of the edge the eigenvalue is. The error of an isolated eigenvalue is of
+    the order of the square of the residual.
+    """
     if hessian is not None:
         return float(np.linalg.eigvalsh(stepped.of_matrix(hessian))[-1]), 0.0
-    ritz = lanczos(stepped, steps, seed)
-    residual = ritz.residuals[-1] + rounding * np.abs(ritz.ritz_values).max()
-    return float(ritz.ritz_values[-1]), float(residual)
+    size, generator = stepped.shape[0], np.random.default_rng(seed)
+    basis = LanczosBasis(generator.standard_normal((1, size)), min(steps, size), generator)
+    while True:
+        grow(basis, stepped, min(STEPS_AT_ONCE, len(basis.projection) - basis.dimension))
+        values, weights = basis.tridiagonal_ritz()
+        residual = float(basis.residuals(weights[:, -1:])[0] + rounding * np.abs(values).max())
+        largest = float(values[-1])
+        is_resolved = residual <= SHOWN * largest and not largest <= edge <= largest + residual
+        if is_resolved or basis.is_full or basis.is_complete:
+            return largest, residual
 
 
 def _swings_below(rule: StepRule, lambda_min: float, gradient_norm: float) -> bool:

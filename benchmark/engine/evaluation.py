@@ -18,6 +18,7 @@ from benchmark.curvature import (
     Surroundings,
     diagnose,
     model_loss,
+    warm_up_lanczos,
 )
 from benchmark.engine.regularization import UNPENALISED, Regularization, penalised
 from benchmark.engine.surroundings import Depth
@@ -164,10 +165,8 @@ class Evaluation:
         if size <= max(request.exact_limit, request.lanczos_steps):
             operator.matmat(np.zeros((size, 1)))
         else:
-            operator.matvec(np.zeros(size))
-        size = len(part.x) // NOISE_BATCHES
-        if size:
-            self._operator(weights, Part(part.x[:size], part.y[:size]), state).gradient()
+            warm_up_lanczos(operator, request.lanczos_steps)
+        self._batch_gradients(weights, part, 0, state)
         self._depth.warm_up(weights, self._state(None), part.x)
         self._warm.add(wanted)
 
@@ -180,8 +179,15 @@ class Evaluation:
             return None, 1
         # Drawn, since the examples may be ordered by class.
         order = np.random.default_rng(seed).permutation(len(part.x))[: size * NOISE_BATCHES]
-        batches = [Part(part.x[rows], part.y[rows]) for rows in order.reshape(NOISE_BATCHES, size)]
-        gradients = [self._operator(weights, batch, state).gradient() for batch in batches]
+        batches = order.reshape(NOISE_BATCHES, size)
+        program = self._hessian_program()
+        if size <= program.chunk_size:
+            x, y = part.x[batches], part.y[batches]
+            return program.batch_gradients(weights, x, y, state), size
+        gradients = [
+            self._operator(weights, Part(part.x[rows], part.y[rows]), state).gradient()
+            for rows in batches
+        ]
         return np.stack(gradients), size
 
     def _sample(self, samples: int, seed: int) -> Part:
@@ -205,11 +211,14 @@ class Evaluation:
         self, weights: Sequence[Array], part: Part, state: Sequence[Array]
     ) -> HessianOperator:
         """The Hessian over some examples; the coefficients of penalties end the state."""
+        return self._hessian_program().at(list(weights), part.x, part.y, state)
+
+    def _hessian_program(self) -> HessianProgram:
         if self._hessian is None:
             # In float64, for a spectrum; built at the first need, since it copies the model.
             loss = model_loss(self._task.model, self._task.loss)
             self._hessian = HessianProgram(penalised(loss))
-        return self._hessian.at(list(weights), part.x, part.y, state)
+        return self._hessian
 
     def _state(self, given: State) -> list[Array]:
         """What the model keeps besides weights; an argument, or a program would freeze it."""

@@ -46,7 +46,7 @@ class Group:
         request = slot.trial.curvature
         if request.epochs:
             key = (id(evaluation), request.samples, request.exact_limit)
-            compilation.add(key, lambda: evaluation.warm_up_curvature(request), slot)
+            compilation.add(key, lambda: self.shared.warm_up_curvature(request), slot)
         if request.monitored_epochs:
             monitoring = self.shared.monitoring_program(slot.trial)
             compilation.add(id(monitoring), monitoring.warm_up, slot)

@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmark import backend
 from benchmark.curvature import exact_plan
+from benchmark.curvature.recurrence import MOST_NUMBERS
 from benchmark.engine.batches import Layout, whole_lines
 from benchmark.engine.evaluation import NOISE_BATCHES
 from benchmark.engine.evaluation_program import CHUNK_ROWS
@@ -217,7 +218,8 @@ def _diagnosis_bytes(request: CurvatureRequest, parameters: int, numbers: int, r
     if parameters <= limit:
         vectors, together = exact_plan(parameters).needed_bytes, PRODUCTS_TOGETHER
     else:
-        vectors, together = 8 * parameters * (request.lanczos_steps + NOISE_BATCHES + 8), 1
+        rows, together = request.lanczos_steps + NOISE_BATCHES + 8, 1
+        vectors = 8 * parameters * rows + 3 * 8 * min(parameters * rows, MOST_NUMBERS)
     return vectors + 8 * PASSES * taken * numbers * together
 
 

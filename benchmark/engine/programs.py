@@ -18,10 +18,10 @@ from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe
 from benchmark.engine.program import TrainingProgram
 from benchmark.engine.regularization import regularization_of
 from benchmark.engine.slots import Clock, Slot
-from benchmark.engine.structure import model_key, optimizer_of, structure_of
+from benchmark.engine.structure import model_key, optimizer_of, structure_key, structure_of
 from benchmark.engine.task import Array, Task, build_task
 from benchmark.engine.tiles import Shape
-from benchmark.trial import Trial
+from benchmark.trial import CurvatureRequest, Trial
 
 Value = TypeVar("Value")
 MOST_MODELS = 16
@@ -99,10 +99,21 @@ class ModelPrograms:
         self.task = task
         self.is_large = task.model.count_params() > LARGE
         self.shape = shape_for_large(shape) if self.is_large else shape
-        self.evaluation_program = EvaluationProgram(task, self.shape)
+        with backend.kept_as(self.name):
+            self.evaluation_program = EvaluationProgram(task, self.shape)
         self.evaluation = Evaluation(task)
         self.rows = len(task.parts["train"].x)
         self._monitoring: dict[tuple[int, int], MonitoringProgram] = {}
+
+    @property
+    def name(self) -> str:
+        """Names the programs for other processes, or nothing where nothing can."""
+        return repr((self.task.key, self.shape)) if self.task.key else ""
+
+    def warm_up_curvature(self, request: CurvatureRequest) -> None:
+        """Compile what a diagnosis needs."""
+        with backend.kept_as(self.name):
+            self.evaluation.warm_up_curvature(request)
 
     @property
     def compilations(self) -> int:
@@ -138,7 +149,8 @@ class ModelPrograms:
         """What follows the curvature on the probe of a trial; made at the first one."""
         key = (trial.curvature.probe, probe_seed(trial))
         if key not in self._monitoring:
-            self._monitoring[key] = MonitoringProgram(self.task, self.shape, *key)
+            with backend.kept_as(self.name):
+                self._monitoring[key] = MonitoringProgram(self.task, self.shape, *key)
         return self._monitoring[key]
 
 
@@ -171,10 +183,13 @@ class Programs:
         Raises:
             AdaptationError: the steps of the optimizer's class cannot be compiled.
         """
-        return self._training.get(
-            (model.key, structure_of(trial), layout),
-            lambda: TrainingProgram(model.task, optimizer_of(trial), model.shape, layout),
-        )
+
+        def make() -> TrainingProgram:
+            name, optimizer = structure_key(trial), optimizer_of(trial)
+            with backend.kept_as(name and model.name and f"{model.name} {name} {layout}"):
+                return TrainingProgram(model.task, optimizer, model.shape, layout)
+
+        return self._training.get((model.key, structure_of(trial), layout), make)
 
     def clear(self) -> None:
         """Forget all, so that their memory is free."""

@@ -61,6 +61,12 @@ def structure_of(trial: Trial) -> Hashable:
     return (trial.optimizer, tuple(sorted(optimizer_numbers(trial))), constants)
 
 
+def structure_key(trial: Trial) -> str:
+    """Name the structure for other processes; nothing where a user's class may change meanwhile."""
+    name = trial.optimizer
+    return "" if ":" in name and not name.startswith("keras:") else repr(structure_of(trial))
+
+
 def optimizer_of(trial: Trial) -> Any:
     """Build the optimizer of a trial, which serves every trial of its structure.
 

@@ -1,5 +1,6 @@
 """What a trial trains: model, loss and arrays, from a dataset or a closed form."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,8 +15,9 @@ from benchmark.metrics import METRICS
 from benchmark.models import build_model, initial_weights
 from benchmark.models.plain import plain_model
 from benchmark.problems import build_problem
+from benchmark.problems.base import Problem
 from benchmark.problems.model import mean_value, problem_model
-from benchmark.trial import ClosedFormProblem, Trial
+from benchmark.trial import ClosedFormProblem, Settings, Trial
 
 Array = np.ndarray[Any, Any]
 Entry = TypeVar("Entry")
@@ -43,6 +45,7 @@ class Task:
             ``test`` of a closed-form problem with test data.
         state: the model's state besides its weights as it was built, in the order of
             ``model.non_trainable_variables``.
+        key: names model and loss, for programs that are kept between processes.
     """
 
     model: keras.Model
@@ -50,6 +53,7 @@ class Task:
     metric: str
     parts: dict[str, Part]
     state: tuple[Array, ...] = ()
+    key: str = ""
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -129,7 +133,8 @@ def build_task(trial: Trial) -> Task:
         parts = {"train": _of_examples(problem.data)}
         if problem.test_data is not None:
             parts["test"] = _of_examples(problem.test_data)
-        return Task(problem_model(problem), MeanOfOutputs(), "", parts)
+        model = problem_model(problem)
+        return Task(model, MeanOfOutputs(), "", parts, key=_key_of(problem))
     kind = trial.problem
     data = prepare(kind.dataset, kind.fractions, kind.scaling, kind.split_seed)
     shape = data.train.x.shape[1:]
@@ -137,7 +142,18 @@ def build_task(trial: Trial) -> Task:
     model = build_model(trial.model, shape, data.card.units, options)
     parts = {name: Part(p.x, _column(p.y)) for name, p in _parts(data)}
     state = tuple(state_of(model))
-    return Task(model, build_loss(trial.problem.loss), trial.problem.metric, parts, state)
+    key = repr((kind, trial.model, Settings(options), data.card.units))
+    return Task(model, build_loss(kind.loss), kind.metric, parts, state, key)
+
+
+def _key_of(problem: Problem) -> str:
+    """Name a closed form by its options and the bits of its arrays, which programs hold."""
+    arrays = {
+        name: hashlib.sha256(value.tobytes()).hexdigest()
+        for name, value in sorted(vars(problem).items())
+        if isinstance(value, np.ndarray)
+    }
+    return repr((problem.name, sorted(problem.options.items()), arrays))
 
 
 def _of_examples(x: Array) -> Part:

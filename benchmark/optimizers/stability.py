@@ -199,6 +199,21 @@ def flat(array: np.ndarray[Any, Any]) -> Array:
     return np.ravel(np.asarray(array)).astype(np.float64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaling:
+    """P^(-1/2) of a diagonal P.
+
+    Args:
+        scale: its diagonal, shape (n,).
+    """
+
+    scale: Array
+
+    def __call__(self, vectors: Array) -> Array:
+        """Return P^(-1/2) V for the columns of V, shape (n, k)."""
+        return self.scale[:, None] * vectors
+
+
 def diagonal(preconditioner: Array) -> Root:
     """Return P^(-1/2) of a diagonal P.
 
@@ -214,8 +229,7 @@ def diagonal(preconditioner: Array) -> Root:
     """
     if not ((preconditioner > 0) & np.isfinite(preconditioner)).all():
         raise FloatingPointError("the preconditioner is not positive and finite")
-    scale = 1 / np.sqrt(preconditioner)
-    return lambda vectors: scale[:, None] * vectors
+    return Scaling(1 / np.sqrt(preconditioner))
 
 
 @dataclass(frozen=True, slots=True)

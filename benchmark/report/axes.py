@@ -13,7 +13,7 @@ from benchmark.curvature.symlog import symlog
 from benchmark.report.formatting import number
 from benchmark.report.panels import Place
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import RULE, Style, axis_of, limits_of, scale_of
+from benchmark.report.theme import RULE, axis_of, limits_of, scale_of
 from benchmark.statistics import USABLE, best_of
 
 MOST_TICKS = 8
@@ -124,11 +124,17 @@ def symlog_ticks(ends: Any, unit: float, decades: int = 6) -> tuple[list[float],
     return list(positions[is_shown]), [number(float(tick), 2) for tick in ticks[is_shown]]
 
 
-LOOKS = (
-    "Filled: ran to its end; open: pruned, at the value it was stopped at; crosses on the shaded "
-    "shelf: diverged or failed; ringed: the best trial of its optimizer."
-)
-"""How :func:`draw_points` marks trials, for a caption."""
+def looks(run_data: RunData) -> str:
+    """Return how :func:`draw_points` marks trials, for a caption.
+
+    Args:
+        run_data: the run.
+    """
+    ringed = "" if run_data.swept else "; ringed: the best trial of its optimizer"
+    return (
+        "Filled: ran to its end; open: pruned, at the value it was stopped at; crosses on the "
+        f"shaded shelf: diverged or failed{ringed}."
+    )
 
 
 def draw_points(
@@ -153,7 +159,7 @@ def draw_points(
     axis.draw_shelf(plot, place)
     for label in run_data.labels:
         of_label = rows[rows["label"] == label].dropna(subset=[column])
-        _draw_label(plot, of_label, column, label, run_data.styles[label], axis, place)
+        _draw_label(plot, of_label, column, label, run_data, axis, place)
 
 
 def _draw_label(
@@ -161,10 +167,11 @@ def _draw_label(
     rows: pd.DataFrame,
     column: str,
     label: str,
-    style: Style,
+    run_data: RunData,
     axis: ObjectiveAxis,
     place: Place,
 ) -> None:
+    style = run_data.styles[label]
     finite = np.isfinite(rows["objective"].to_numpy(float))
     ended = rows["status"].isin(USABLE).to_numpy()
     looks: list[tuple[Any, dict[str, Any]]] = [
@@ -187,7 +194,7 @@ def _draw_label(
             "%{x:.4g} → %{y:.4g}<extra></extra>",
             **place,
         )
-    best = best_of(rows)
+    best = None if run_data.swept else best_of(rows)
     if best is not None:
         ring = {"width": 2, "color": style.colour}
         plot.add_scatter(

@@ -1,5 +1,6 @@
 """Figures of how training went on: metrics by epoch, best by budget, time to target."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import plotly.graph_objects as go
 
 from benchmark.metrics import direction_of
 from benchmark.report.formatting import listed, number, words
+from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
 from benchmark.report.theme import axis_of, band, finished, scale_of, with_legend
@@ -22,6 +24,7 @@ from benchmark.statistics import (
 FEW_TRIALS = 10
 MOST_BANDS = 6
 """Bands and second lines of more labels would hide each other."""
+MOST_COLUMNS, MOST_POINTS = 3, 200
 DEEPEST = 1e-16
 """How far below its largest value the axis of a curve may go; float32 needs no more."""
 
@@ -32,6 +35,9 @@ def convergence(run_data: RunData) -> list[Figure]:
     Args:
         run_data: the run.
     """
+    if run_data.swept:
+        figure = _swept_curves(run_data)
+        return [figure] if figure is not None else []
     metrics = dict.fromkeys([run_data.objective, "validation_loss", "train_loss"])
     figures = [_curves(run_data, metric) for metric in metrics]
     return [figure for figure in figures if figure is not None]
@@ -39,7 +45,7 @@ def convergence(run_data: RunData) -> list[Figure]:
 
 def _curves(run_data: RunData, metric: str) -> Figure | None:
     curves = run_data.run.curves[run_data.run.curves["metric"] == metric]
-    plot, seen, ends = go.Figure(), [], []
+    plot, seen, ends = go.Figure(), [], dict[str, float]()
     crowded = len(run_data.labels) > MOST_BANDS
     for label in run_data.labels:
         trials, kind = run_data.shown_trials(label)
@@ -53,7 +59,7 @@ def _curves(run_data: RunData, metric: str) -> Figure | None:
         seen.append(table.to_numpy().ravel())
         if not crowded:
             seen.append(_add_search_median(plot, run_data, label, curves))
-        ends.append(f"{label} ends at {number(float(median.iloc[-1]))}")
+        ends[label] = float(median.iloc[-1])
     if not seen:
         return None
     axis, scale, below = _axis_of_curves(np.concatenate(seen))
@@ -61,10 +67,90 @@ def _curves(run_data: RunData, metric: str) -> Figure | None:
     plot.update_yaxes(title=words(metric), **axis)
     return Figure(
         f"convergence-{metric.replace('_', '-')}",
-        f"{words(metric).capitalize()} by epoch. {_how(crowded)}{below}",
-        f"Line chart of {words(metric)} by epoch, {scale} scale. " + "; ".join(ends) + ".",
+        f"{words(metric).capitalize()} by epoch at the best setting of each optimizer.",
+        f"Line chart of {words(metric)} by epoch, {scale} scale. At the last epoch: "
+        f"{listed([f'{label} {number(value)}' for label, value in ends.items()])}.",
         finished(plot, with_legend(420, len(run_data.labels)), hovermode=_hover(crowded)),
+        shows=_ranked(ends, direction_of(metric)),
+        details=f"{_how(crowded)}{below}",
     )
+
+
+def _swept_curves(run_data: RunData) -> Figure | None:
+    """Draw the objective of each label's best trial by epoch, a panel a problem."""
+    sweep = run_data.sweep
+    if sweep is None:
+        return None
+    curves = run_data.run.curves[run_data.run.curves["metric"] == run_data.objective]
+    lines = {
+        title: {
+            label: curves[curves["trial"] == of_label[index].trial].set_index("epoch")["value"]
+            for label, of_label in sweep.best.items()
+            if of_label[index].trial >= 0
+        }
+        for index, title in enumerate(sweep.problems)
+    }
+    panels, ends, shows = [], [], ""
+    for title, of_problem in lines.items():
+        if not any(len(values) for values in of_problem.values()):
+            continue
+        axis, _, _ = _axis_of_curves(np.concatenate(list(of_problem.values())))
+        draw = partial(_draw_lines, lines=of_problem, run_data=run_data)
+        across = {"title": "epoch", "rangemode": "tozero"}
+        panels.append(Panel(draw, title, across, {"title": words(run_data.objective), **axis}))
+        last = {label: float(y.iloc[-1]) for label, y in of_problem.items() if len(y)}
+        reached = [f"{label} {number(value)}" for label, value in last.items()]
+        ends.append(f"{title}: {listed(reached)}")
+        shows = f"For {title}, {_ranked(last, run_data.direction)}"
+    if not panels:
+        return None
+    return Figure(
+        "convergence-by-problem",
+        f"{words(run_data.objective).capitalize()} of each optimizer's best trial by epoch, a "
+        "panel for each problem.",
+        f"Line charts by epoch. At the last epoch, {'; '.join(ends)}.",
+        small_multiples(panels, MOST_COLUMNS),
+        wide=True,
+        shows=shows,
+        details="Lines that leave a panel at the bottom go on towards zero.",
+    )
+
+
+def _draw_lines(
+    plot: go.Figure, place: Place, *, lines: "dict[str, pd.Series[Any]]", run_data: RunData
+) -> None:
+    for label, values in lines.items():
+        if not len(values):
+            continue
+        style = run_data.styles[label]
+        # A narrow panel has no room for more points, and a page no room for 20,000 of them.
+        shown = np.unique(np.linspace(0, len(values) - 1, MOST_POINTS).astype(int))
+        plot.add_scatter(
+            x=values.index[shown],
+            y=values.iloc[shown],
+            name=label,
+            legendgroup=label,
+            mode="lines",
+            line={"color": style.colour, "width": 2, "dash": style.dash},
+            hovertemplate="%{y:.4g}",
+            **place,
+        )
+
+
+def _ranked(ends: dict[str, float], direction: str) -> str:
+    """Which label ends best and which worst, of those that end at a number."""
+    ends = {label: value for label, value in ends.items() if np.isfinite(value)}
+    if not ends:
+        return ""
+    order = sorted(ends, key=ends.__getitem__, reverse=direction == "maximize")
+    first = f"{order[0]} ends at {number(ends[order[0]])}"
+    if len(order) == 1:
+        return f"{first}."
+    if ends[order[0]] == ends[order[-1]]:
+        return f"all end at {number(ends[order[0]])}."
+    end = "the highest" if direction == "maximize" else "the lowest"
+    last = f"{order[-1]} at {number(ends[order[-1]])}"
+    return f"{first}, {end}{', and' if len(order) == 2 else '; the last is'} {last}."
 
 
 def _hover(crowded: bool) -> str:
@@ -75,12 +161,12 @@ def _how(crowded: bool) -> str:
     """What the lines are."""
     if crowded:
         return (
-            "The best setting of each optimizer, the median over its replicates (without "
+            "Lines: the median over the replicates of the best setting (without "
             "replicates, the best trial itself). Click a name to hide its line; double-click it to "
             "see that line alone."
         )
     return (
-        "Thick lines: the best setting of each optimizer, the median over its replicates, with a "
+        "Thick lines: the median over the replicates of the best setting, with a "
         "band from the lowest to the highest (without replicates, the best trial itself). Thin "
         "lines: the median over all trials of the search that ran to their end."
     )
@@ -181,6 +267,7 @@ def best_by_budget(run_data: RunData) -> Figure | None:
         run_data: the run.
     """
     plot, ends, seen = go.Figure(), [], []
+    reached: dict[str, float] = {}
     crowded = len(run_data.labels) > MOST_BANDS
     for label in run_data.labels:
         values = budget_values(run_data.trials, label)
@@ -206,6 +293,7 @@ def best_by_budget(run_data: RunData) -> Figure | None:
         )
         seen.append(best)
         ends.append(f"{label} from {number(best[0])} to {number(best[-1])}")
+        reached[label] = float(best[-1])
     if not seen:
         return None
     # Plotly would put ticks at halves of a trial.
@@ -216,11 +304,12 @@ def best_by_budget(run_data: RunData) -> Figure | None:
     plot.update_yaxes(axis_of(values, scale_of(values)))
     return Figure(
         "best-by-budget",
-        f"The expected best {words(run_data.objective)} of the first k trials, computed exactly "
-        f"from order statistics{'' if crowded else _BAND}. "
-        "This takes the trials as independent; a diverged trial counts as the worst finite one.",
+        f"The expected best {words(run_data.objective)} of the first k trials of the search.",
         f"Line chart of the expected best objective by number of trials: {listed(ends)}.",
         finished(plot, with_legend(380, len(run_data.labels)), hovermode=_hover(crowded)),
+        shows=f"After all of its trials, {_ranked(reached, run_data.direction)}",
+        details=f"Computed exactly from order statistics{'' if crowded else _BAND}. This takes the "
+        "trials as independent; a diverged trial counts as the worst finite one.",
     )
 
 
@@ -259,8 +348,9 @@ def target_reached(run_data: RunData) -> Figure | None:
     return Figure(
         "target-reached",
         f"The share of each optimizer's trials of the search that reached the target, {goal}, "
-        "against the number of mini-batch gradients computed. An optimizer whose line is higher "
-        "and further to the left is easier to tune.",
+        "against the number of mini-batch gradients computed.",
         f"Step chart of the share of trials that reached the target; at the end {listed(ends)}.",
         finished(plot, 360, hovermode="x unified"),
+        shows=f"At the end: {listed(ends)}.",
+        details="An optimizer whose line is higher and further to the left is easier to tune.",
     )

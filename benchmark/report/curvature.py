@@ -1,6 +1,6 @@
-"""The diagnosed curvature of the training loss: its table, and every quantity by epoch."""
+"""The diagnosed curvature of the training loss: its table, and λmax and κ by epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -8,64 +8,23 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from benchmark.report.formatting import counted, listed, number, words
+from benchmark.report.formatting import counted, listed, number, shortened
 from benchmark.report.panels import Panel, Place, small_multiples
-from benchmark.report.rendering import Figure, Table
+from benchmark.report.rendering import Cell, Figure, Table
 from benchmark.report.run_data import RunData
+from benchmark.report.sweep import MOST_PROBLEMS, problem_title
 from benchmark.report.theme import Style, axis_of, scale_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 KAPPA, KAPPA_BOUND = "condition_number", "condition_number_lower_bound"
 DRAWN = ("lambda_max", KAPPA, KAPPA_BOUND)
 """The quantities that :func:`curvature_by_epoch` draws."""
-SYMBOLS = {
-    "lambda_max": "λmax",
-    "lambda_min": "λmin",
-    "lambda_abs_max": "max |λ|",
-    "lambda_abs_min": "min |λ|",
-    "lambda_abs_min_upper_bound": "min |λ|, upper bound",
-    "preconditioned_lambda_max": "λmax of P⁻¹H",
-    "condition_number": "κ",
-    "condition_number_lower_bound": "κ, lower bound",
-    "scaled_sharpness": "η·λmax",
-    "optimal_step": "α*",
-    "gradient_norm": "‖g‖",
-    "gradient_noise_scale": "gradient noise scale",
-    "alignment_top_1": "share of ‖g‖² along the sharpest direction",
-    "alignment_top_10": "share of ‖g‖² along the ten sharpest",
-    "predicted_decrease": "decrease by α*, predicted",
-    "measured_decrease": "decrease by α*, measured",
-    "negative": "negative eigenvalues",
-    "zero": "zero eigenvalues",
-    "positive": "positive eigenvalues",
-    "negative_at_least": "negative eigenvalues, at least",
-    "positive_at_least": "positive eigenvalues, at least",
-    "dead_units": "largest share of dead units",
-    "gradient_norm_ratio": "gradient norms of layers, smallest / largest",
-    "jacobian_singular_value_max": "largest singular value of the Jacobian",
-    "jacobian_singular_value_min": "smallest singular value of the Jacobian",
-}
-"""Titles of panels, in the order they are drawn; other quantities follow under their names."""
-BOOKKEEPING = {
-    "exact",
-    "products",
-    "tolerance",
-    "gradient_tolerance",
-    "asymmetry",
-    "stability_limit",
-    "lambda_max_residual",
-    "lambda_min_residual",
-    "gradient_noise_scale_error",
-    "gradient_noise_trace",
-    "gradient_square",
-}
-"""Quantities that belong to another one, or describe how it was measured."""
-LAYER = "layer."
-"""The first letters of the quantities of one layer, which have a figure of their own."""
-MOST = 12
-"""Panels of a figure."""
-MOST_LIMITS = 4
-"""Labels whose limits are drawn: lines of more could not be told apart."""
+COLUMNS = ("epoch", "λmax", "λmin", "κ", "− / 0 / +", "α*", "trials")
+QUANTITIES = (
+    "Eigenvalues λ of the Hessian, condition number κ (the largest over the smallest |λ|), number "
+    "of negative / zero / positive eigenvalues, and α* = gᵀg / gᵀHg, the best step along the "
+    "gradient on a quadratic. “≥” marks a value of which only a lower bound is known."
+)
 SIGNS = (("negative", "negative_at_least"), ("zero", "zero"), ("positive", "positive_at_least"))
 
 
@@ -80,14 +39,9 @@ def diagnosed(run_data: RunData) -> pd.DataFrame:
     Returns:
         A row a trial and epoch with ``label``, ``trial``, ``epoch`` and the quantities.
     """
-    measured = run_data.run.curvature
-    # The curvature on a probe is that of another function.
-    measured = measured[~measured["quantity"].str.startswith("probe_")]
-    if not len(measured):
-        return pd.DataFrame()
-    wide = measured.pivot_table(index=["trial", "epoch"], columns="quantity", values="value")
-    wide = wide.reset_index()
-    wide["label"] = wide["trial"].map(run_data.trials.set_index("number")["label"])
+    wide = _wide(run_data)
+    if not len(wide):
+        return wide
     parts = []
     for label in run_data.labels:
         of_label = wide[wide["label"] == label]
@@ -96,30 +50,71 @@ def diagnosed(run_data: RunData) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _wide(run_data: RunData) -> pd.DataFrame:
+    """The diagnosed curvature of all trials, a row a trial and epoch."""
+    measured = run_data.run.curvature
+    # The curvature on a probe is that of another function.
+    measured = measured[~measured["quantity"].str.startswith("probe_")]
+    if not len(measured):
+        return pd.DataFrame()
+    wide = measured.pivot_table(index=["trial", "epoch"], columns="quantity", values="value")
+    wide = wide.reset_index()
+    wide["label"] = wide["trial"].map(run_data.trials.set_index("number")["label"])
+    return wide
+
+
 def curvature_table(run_data: RunData) -> Table | None:
     """Return the curvature of each label at its first and last measured epoch.
 
     Args:
         run_data: the run.
     """
+    if run_data.swept:
+        return _swept_table(run_data)
     table = diagnosed(run_data)
     if not len(table):
         return None
     return Table(
-        "Curvature of the training loss: eigenvalues λ of its Hessian, condition number κ (the "
-        "largest over the smallest |λ|), number of negative / zero / positive eigenvalues, and "
-        "α* = gᵀg / gᵀHg, the best step along the gradient on a quadratic. Medians over trials; "
-        "“≥” marks a value of which only a lower bound is known.",
-        ("optimizer", "epoch", "λmax", "λmin", "κ", "− / 0 / +", "α*", "trials"),
+        "Curvature of the training loss at the first and the last measured epoch, medians over "
+        "trials.",
+        ("optimizer", *COLUMNS),
         [
-            _row(str(label), int(epoch), rows[rows["epoch"] == epoch])
+            (str(label), *_row(int(epoch), rows[rows["epoch"] == epoch]))
             for label, rows in table.groupby("label", sort=False)
             for epoch in dict.fromkeys([rows["epoch"].min(), rows["epoch"].max()])
         ],
+        details=QUANTITIES,
+        name="curvature",
     )
 
 
-def _row(label: str, epoch: int, rows: pd.DataFrame) -> tuple[str, ...]:
+def _swept_table(run_data: RunData) -> Table | None:
+    """The curvature of every problem where it was first measured, over the trials on it."""
+    table = _wide(run_data)
+    columns = [f"problem.{name}" for name in run_data.swept]
+    trials = run_data.trials.drop_duplicates("number").set_index("number")[columns]
+    if not len(table):
+        return None
+    table = table.join(trials, on="trial").sort_values([*columns, "epoch"])
+    rows = []
+    for values in table[columns].drop_duplicates().to_numpy(float).tolist():
+        of_problem = table[(table[columns] == values).all(axis=1)]
+        first = of_problem["epoch"].min()
+        title = problem_title(run_data.swept, values)
+        rows.append((title, *_row(int(first), of_problem[of_problem["epoch"] == first])))
+    if len(rows) > MOST_PROBLEMS:
+        return None
+    return Table(
+        "Curvature of the training loss of each problem at the first measured epoch, medians over "
+        "trials.",
+        ("problem", *COLUMNS),
+        rows,
+        details=QUANTITIES,
+        name="curvature",
+    )
+
+
+def _row(epoch: int, rows: pd.DataFrame) -> tuple[Cell, ...]:
     def median(name: str) -> float:
         return float(rows[name].median()) if name in rows else float("nan")
 
@@ -130,33 +125,33 @@ def _row(label: str, epoch: int, rows: pd.DataFrame) -> tuple[str, ...]:
 
     signs = [sign(name, bound) for name, bound in SIGNS]
     return (
-        label,
-        str(epoch),
+        epoch,
         _resolved(median("lambda_max"), median("tolerance")),
         _resolved(median("lambda_min"), median("tolerance")),
         _kappa(rows),
         " / ".join(signs),
-        number(median("optimal_step")),
-        str(len(rows)),
+        median("optimal_step"),
+        len(rows),
     )
 
 
-def _resolved(value: float, tolerance: float) -> str:
+def _resolved(value: float, tolerance: float) -> Cell:
     """An eigenvalue, or its bound where it cannot be told from zero.
 
     Example:
         >>> _resolved(-0.5, 1e-15), _resolved(3e-17, 1e-15), _resolved(0.0, 0.0)
-        ('−0.5', '|λ| ≤ 10⁻¹⁵', '0')
+        (-0.5, '|λ| ≤ 10⁻¹⁵', 0.0)
     """
-    return number(value) if not 0 < tolerance >= abs(value) else f"|λ| ≤ {number(tolerance)}"
+    return value if not 0 < tolerance >= abs(value) else f"|λ| ≤ {number(tolerance)}"
 
 
-def _kappa(rows: pd.DataFrame) -> str:
+def _kappa(rows: pd.DataFrame) -> Cell:
     """The median condition number; a bound as soon as one of the trials only has a bound."""
     values, is_bound = _condition_numbers(rows)
     if not np.isfinite(values).any():
         return "–"
-    return ("≥ " if is_bound.any() else "") + number(float(np.nanmedian(values)))
+    median = float(np.nanmedian(values))
+    return f"≥ {number(median)}" if is_bound.any() else median
 
 
 def _condition_numbers(rows: pd.DataFrame) -> tuple[Array, Array]:
@@ -179,19 +174,18 @@ def curvature_by_epoch(run_data: RunData) -> Figure | None:
     kappas, is_bound = _condition_numbers(table)
     table = table.assign(kappa=kappas, is_bound=is_bound)
     ends = [
-        f"λmax of {label} ends at {number(float(values.iloc[-1]))}"
+        f"{number(float(values.iloc[-1]))} for {label}"
         for label, rows in table.groupby("label", sort=False)
         for values in [rows.groupby("epoch")["lambda_max"].median()]
     ]
-    draw = partial(_draw_medians, table=table, styles=run_data.styles)
+    draw = partial(draw_medians, table=table, styles=run_data.styles)
     scale = scale_of(table["lambda_max"])
     return Figure(
         "curvature",
-        "Largest eigenvalue λmax of the training loss's Hessian and condition number κ, the "
-        f"largest over the smallest |λ|, by epoch; medians over {trials_by_label(table)}. Open "
-        "markers: κ is at least this; the smallest eigenvalue could not be told from zero.",
-        f"Line charts of the largest Hessian eigenvalue and the condition number by epoch: "
-        f"{listed(ends)}.",
+        "Largest eigenvalue λmax of the training loss's Hessian and condition number κ by epoch; "
+        f"medians over {trials_by_label(table)}.",
+        f"Line charts of the largest Hessian eigenvalue and the condition number by epoch. λmax "
+        f"ends at {listed(ends)}.",
         small_multiples(
             [
                 Panel(
@@ -209,10 +203,13 @@ def curvature_by_epoch(run_data: RunData) -> Figure | None:
             height=296,
         ),
         wide=True,
+        shows=f"λmax ends at {shortened(ends)}.",
+        details="κ is the largest over the smallest |λ|. Open markers: κ is at least this; the "
+        "smallest eigenvalue could not be told from zero.",
     )
 
 
-def _draw_medians(
+def draw_medians(
     plot: go.Figure,
     place: Place,
     *,
@@ -221,7 +218,16 @@ def _draw_medians(
     name: str,
     is_open: str = "",
 ) -> None:
-    """Draw the medians of a quantity by epoch, a line a label; where ``is_open``, open markers."""
+    """Draw the medians of a quantity by epoch, a line a label.
+
+    Args:
+        plot: the figure.
+        place: of the panel.
+        table: ``label``, ``epoch``, and a column a quantity.
+        styles: of the labels.
+        name: of the quantity.
+        is_open: the column that says which values get an open marker, if any.
+    """
     for label, rows in table.groupby("label", sort=False):
         median = rows.groupby("epoch")[name].median().dropna()
         style = styles[str(label)]
@@ -243,123 +249,6 @@ def _draw_medians(
         )
 
 
-def quantities_of_trials(run_data: RunData) -> Figure | None:
-    """Draw the quantities of the shown trials that no other figure shows, by epoch.
-
-    Args:
-        run_data: the run.
-    """
-    return quantities_by_epoch(diagnosed(run_data), run_data.styles, DRAWN)
-
-
-def quantities_by_epoch(
-    table: pd.DataFrame, styles: Mapping[str, Style], drawn_elsewhere: Sequence[str] = ()
-) -> Figure | None:
-    """Draw each measured quantity by epoch, a line a label.
-
-    Args:
-        table: ``label``, ``epoch``, and a column a quantity; several rows of a label and epoch
-            are drawn by their median.
-        styles: of the labels.
-        drawn_elsewhere: quantities that another figure shows.
-    """
-    if not len(table) or table["epoch"].nunique() < 2:
-        return None
-    names = _names(table, drawn_elsewhere)
-    constant = [name for name in names if _is_constant(table, name)]
-    names = [name for name in names if name not in constant]
-    drawn, left_out = names[:MOST], names[MOST:]
-    if not drawn:
-        return None
-    panels = [_panel(table, styles, name) for name in drawn]
-    last = [f"{words(name)} {_last(table, name)}" for name in drawn]
-    has_legend = table["label"].nunique() > 1
-    return Figure(
-        "curvature-quantities",
-        _caption(table, drawn, constant, left_out),
-        f"Line charts by epoch. At the last one: {listed(last)}.",
-        small_multiples(panels, 2, showlegend=has_legend),
-        wide=True,
-    )
-
-
-def _panel(table: pd.DataFrame, styles: Mapping[str, Style], name: str) -> Panel:
-    """The panel of a quantity; that of η·λmax has the limit of each label as a line."""
-    values, limits = [table[name].to_numpy(float)], {}
-    if name == "scaled_sharpness" and table["label"].nunique() <= MOST_LIMITS:
-        limits = {str(label): _limits(rows) for label, rows in table.groupby("label", sort=False)}
-        values += limits.values()
-
-    def draw(plot: go.Figure, place: Place) -> None:
-        _draw_medians(plot, place, table=table, styles=styles, name=name)
-        for label, of_label in limits.items():
-            if of_label.size:
-                line = {"color": styles[label].colour, "width": 1, "dash": "dot"}
-                plot.add_hline(y=float(of_label[-1]), line=line, **place)
-
-    seen = np.concatenate(values)
-    return Panel(draw, title_of(name), {"title": "epoch"}, axis_of(seen, scale_of(seen)))
-
-
-def _caption(
-    table: pd.DataFrame, drawn: list[str], constant: list[str], left_out: list[str]
-) -> str:
-    caption = f"What was measured of the curvature, by epoch{_of_trials(table)}."
-    crowded = table["label"].nunique() > MOST_LIMITS
-    if "scaled_sharpness" in drawn and "stability_limit" in table and not crowded:
-        caption += " Dotted: the limit of a stable step."
-    if constant:
-        caption += f" Constant: {listed([_constant(table, name) for name in constant])}."
-    if left_out:
-        caption += f" Not drawn: {listed([title_of(name) for name in left_out])}."
-    return caption
-
-
-def _names(table: pd.DataFrame, drawn_elsewhere: Sequence[str]) -> list[str]:
-    columns = [name for name in table.columns if name not in ("label", "trial", "epoch")]
-    known = [name for name in SYMBOLS if name in columns]
-    names = [*known, *sorted(set(columns) - set(known))]
-    skipped = BOOKKEEPING | set(drawn_elsewhere)
-    if {"lambda_max", "lambda_abs_max"} <= set(columns) and (
-        table["lambda_max"].equals(table["lambda_abs_max"])
-    ):
-        skipped = skipped | {"lambda_abs_max"}
-    return [
-        name
-        for name in names
-        if name not in skipped and not name.startswith(LAYER) and _is_drawable(table, name)
-    ]
-
-
-def title_of(name: str) -> str:
-    """Return a quantity as people read it.
-
-    Args:
-        name: its name in ``curvature.parquet``.
-
-    Example:
-        >>> title_of("lambda_max"), title_of("something_new")
-        ('λmax', 'something new')
-    """
-    return SYMBOLS.get(name, words(name))
-
-
-def _is_constant(table: pd.DataFrame, name: str) -> bool:
-    values = table[name].dropna()
-    return bool(len(values)) and bool((values == values.iloc[0]).all())
-
-
-def _constant(table: pd.DataFrame, name: str) -> str:
-    return f"{title_of(name)} {number(float(table[name].dropna().iloc[0]))}"
-
-
-def _of_trials(table: pd.DataFrame) -> str:
-    """Over how many trials the medians are, where there are several."""
-    if "trial" not in table or table.groupby("label")["trial"].nunique().max() < 2:
-        return ""
-    return f"; medians over {trials_by_label(table)}"
-
-
 def trials_by_label(table: pd.DataFrame) -> str:
     """Return how many trials of each label there are, in words.
 
@@ -374,21 +263,3 @@ def trials_by_label(table: pd.DataFrame) -> str:
     if counts.nunique() == 1 and len(counts) > 1:
         return f"{counted(int(counts.iloc[0]), 'trial')} of each optimizer"
     return listed([f"{counted(int(count), 'trial')} of {label}" for label, count in counts.items()])
-
-
-def _is_drawable(table: pd.DataFrame, name: str) -> bool:
-    """Whether a quantity was measured at two epochs at least."""
-    values = table.loc[np.isfinite(table[name].astype(float)), "epoch"]
-    return bool(values.nunique() > 1)
-
-
-def _limits(rows: pd.DataFrame) -> Array:
-    """The known limits of a stable step, in the order of epochs."""
-    if "stability_limit" not in rows:
-        return np.empty(0)
-    return rows.sort_values("epoch")["stability_limit"].dropna().to_numpy(float)
-
-
-def _last(table: pd.DataFrame, name: str) -> str:
-    at_end = table[table["epoch"] == table["epoch"].max()]
-    return number(float(at_end[name].median()))

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog
-from benchmark.report.curvature import quantities_by_epoch, title_of
 from benchmark.report.formatting import number
+from benchmark.report.quantities import quantities_by_epoch, title_of
 from benchmark.report.rendering import Figure, Table, render
 from benchmark.report.spectra import density_figure, eigenvalues_by_epoch
 from benchmark.report.theme import INK, Style, axis_of, finished, styles
@@ -53,31 +53,26 @@ def loss_plane(curvature_report: CurvatureReport) -> Figure | None:
     ):
         ends = [float(steps[0]), float(steps[-1])]
         update(title=title, **{**axis_of(ends, "linear", 0.0), "range": ends})
-    caption = (
-        f"The loss on the plane of the two sharpest directions of the {curvature_report.matrix}, "
-        "through "
-        "the weights examined; lines are evenly spaced in the logarithm of the height above the "
-        "lowest point of the grid."
-    )
-    if len(plane.path) > 1:
-        caption += _of_trajectory(plane)
     low, high = float(np.nanmin(plane.values)), float(np.nanmax(plane.values))
     return Figure(
         "landscape",
-        caption,
+        f"The loss on the plane of the two sharpest directions of the {curvature_report.matrix}, "
+        "through the weights examined.",
         f"Contour plot of the loss, from {number(low)} to {number(high)}.",
         finished(plot, 560, hovermode="closest"),
+        shows=_of_trajectory(plane) if len(plane.path) > 1 else "",
+        details="Lines are evenly spaced in the logarithm of the height above the lowest point of "
+        "the grid. Points: the weights after each epoch, projected onto the plane.",
     )
 
 
 def _of_trajectory(plane: Plane) -> str:
     steps = plane.path[0]
     share = float((steps[0] ** 2 + steps[1] ** 2) / steps[2] ** 2) if steps[2] > 0 else 1.0
-    points = " Points: the weights after each epoch, projected onto the plane."
     if share > WHOLE:
-        return f"{points} The trajectory lies in the plane."
+        return "The trajectory lies in the plane."
     return (
-        f"{points} The plane holds {number(100 * share, 2)} % of the squared distance from the "
+        f"The plane holds {number(100 * share, 2)} % of the squared distance from the "
         "start; the rest of the trajectory lies outside it, so the loss drawn at a point is not "
         "the loss that training had there."
     )
@@ -224,8 +219,8 @@ def tables(curvature_report: CurvatureReport) -> list[Table]:
     return [
         Table(
             f"The largest and the smallest of the {curvature_report.size} eigenvalues of the "
-            f"{curvature_report.matrix}. Each value has an eigenvalue of its own within its bound.",
-            ("end", "eigenvalue", "error at most", ""),
+            f"{curvature_report.matrix}.",
+            ("end", "eigenvalue", "error at most", "state"),
             [
                 _cells(f"largest, {i}", extreme)
                 for i, extreme in enumerate(_upper(curvature_report), start=1)
@@ -234,21 +229,23 @@ def tables(curvature_report: CurvatureReport) -> list[Table]:
                 _cells(f"smallest, {i}", extreme)
                 for i, extreme in enumerate(_lower(curvature_report), start=1)
             ],
+            details="Each value has an eigenvalue of its own within its bound.",
+            name="extremes",
         ),
         Table(
-            "Sums over all eigenvalues, with standard errors and 95 % intervals where they are "
-            "estimates from random vectors.",
+            "Sums over all eigenvalues.",
             ("sum", "value", "standard error", "95 % interval"),
             [_sum(extreme) for extreme in curvature_report.sums],
+            details="Standard errors and 95 % intervals stand where a sum is an estimate from "
+            "random vectors.",
+            name="sums",
         ),
         Table(
             "Every quantity of the diagnosis.",
             ("quantity", "in words", "value"),
-            [
-                (name, title_of(name), number(value))
-                for name, value in curvature_report.quantities.items()
-            ],
+            [(name, title_of(name), value) for name, value in curvature_report.quantities.items()],
             text_columns=2,
+            name="quantities",
         ),
     ]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from benchmark.report.axes import axis_around, clipped
-from benchmark.report.formatting import listed, number, typeset, words
+from benchmark.report.formatting import listed, number, shortened, typeset, words
 from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure, Table
 from benchmark.report.run_data import RunData
@@ -59,12 +59,13 @@ def finding_table(run_data: RunData) -> Table | None:
     if not rows:
         return None
     return Table(
-        f"Findings at the first and the last measured epoch of {listed(trials)}. Those on other "
-        "trials are in findings.parquet.",
+        f"Findings at the first and the last measured epoch of {listed(trials)}.",
         ("optimizer", "epoch", "topic", "finding"),
         rows,
         text_columns=4,
         folded="All findings" if len(rows) > MOST_ROWS else "",
+        details="Those on other trials are in findings.parquet.",
+        name="findings",
     )
 
 
@@ -117,19 +118,21 @@ def layer_figure(run_data: RunData) -> Figure | None:
     ]
     shown = [f"{place} {name}" for place, name in names.items()]
     ranges = [
-        f"{label}: smallest over largest {number(float(last.min() / last.max()), 2)}"
+        f"{number(float(last.min() / last.max()), 2)} for {label}"
         for label, rows in norms.groupby("label", sort=False)
         for last in [rows[rows["epoch"] == rows["epoch"].max()]["value"]]
     ]
     return Figure(
         "layers",
         "Norm of the gradient of the training loss by layer, and how far the epoch moved the "
-        "layer's weights as a share of their norm, at the first (faint, open) and the last "
-        f"measured epoch; zeros are left out. Layers from the input: {listed(shown)}.",
-        "Line charts by layer of gradient norms and update ratios. Gradient norms, "
-        f"{listed(ranges)}.",
+        "layer's weights as a share of their norm.",
+        "Line charts by layer of gradient norms and update ratios. Smallest over largest gradient "
+        f"norm: {listed(ranges)}.",
         small_multiples(panels, 2, height=316),
         wide=True,
+        shows=f"Smallest over largest gradient norm at the last epoch: {shortened(ranges)}.",
+        details="Faint, open: the first measured epoch; filled: the last. Zeros are left out. "
+        f"Layers from the input: {listed(shown)}.",
     )
 
 
@@ -221,14 +224,16 @@ def stability_figure(run_data: RunData) -> Figure | None:
     return Figure(
         "stability",
         "The edge of stability in the diagnosed trials: η·λmax divided by the largest value at "
-        "which the optimizer, in the state it had, is stable on a quadratic (dotted line at 1). "
-        "For optimizers that divide by a matrix P, as Adam does by the root of its second "
-        "moments, λmax is that of P⁻¹H, which is unknown before their first step. Filled: the "
-        "last measured epoch of a trial; open: earlier ones."
-        + (f" No limit is known for {listed(missing)}: see the findings." if missing else ""),
+        "which the optimizer is stable on a quadratic (dotted line at 1).",
         f"Dot chart of η·λmax over its limit, logarithmic scale; medians at the end: "
         f"{listed(medians)}.",
         finished(plot, 140 + 24 * len(labels), showlegend=False),
+        shows=f"Medians at the last measured epoch: {shortened(medians)}.",
+        details="The limit is that of the state which the optimizer had. For optimizers that "
+        "divide by a matrix P, as Adam does by the root of its second moments, λmax is that of "
+        "P⁻¹H, which is unknown before their first step. Filled: the last measured epoch of a "
+        "trial; open: earlier ones."
+        + (f" No limit is known for {listed(missing)}: see the findings." if missing else ""),
     )
 
 

@@ -9,12 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from benchmark.curvature.stability import limit_without_state
-from benchmark.report.axes import LOOKS, ObjectiveAxis, axis_around, clipped, draw_points
-from benchmark.report.formatting import capitalized, counted, listed, number, words
+from benchmark.report.axes import ObjectiveAxis, axis_around, clipped, draw_points, looks
+from benchmark.report.formatting import capitalized, counted, listed, number, shortened, words
 from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
 from benchmark.report.theme import INK
+from benchmark.statistics import best_of
 from benchmark.trial import Status
 
 PREFIX = "probe_"
@@ -146,6 +147,8 @@ def monitoring_outcome(run_data: RunData) -> Figure | None:
     Args:
         run_data: the run.
     """
+    if run_data.swept:  # objectives of different problems say nothing of each other
+        return None
     points = outcome_points(monitoring_table(run_data))
     names = [name for name in TITLES if points[name].notna().any()]
     if not names:
@@ -154,10 +157,7 @@ def monitoring_outcome(run_data: RunData) -> Figure | None:
     return Figure(
         "monitored-outcome",
         f"{words(run_data.objective).capitalize()} of every trial of the search by its curvature: "
-        f"what the settings that converge have in common. {_panels(names)} λmax and κ are lower "
-        f"bounds, {probe_words(run_data)}; those of a diverged trial are from before it diverged. "
-        "Values far beyond all others are drawn at the edge. "
-        f"{capitalized(counts(points, run_data.labels))}. {LOOKS}",
+        "what the settings that converge have in common.",
         f"Scatter charts of {words(run_data.objective)} by "
         f"{listed([TITLES[name] for name in names])}.",
         small_multiples(
@@ -167,7 +167,23 @@ def monitoring_outcome(run_data: RunData) -> Figure | None:
             shares_y=True,
         ),
         wide=len(names) > 1,
+        shows=_of_best(run_data, points, names[0]),
+        details=f"{capitalized(counts(points, run_data.labels))}. {_panels(names)} λmax and κ are "
+        f"lower bounds, {probe_words(run_data)}; those of a "
+        "diverged trial are from before it diverged. Values far beyond all others are drawn at the "
+        f"edge. {looks(run_data)}",
     )
+
+
+def _of_best(run_data: RunData, points: pd.DataFrame, name: str) -> str:
+    """Where the best trial of each label lies."""
+    places = []
+    for label in run_data.labels:
+        best = best_of(run_data.search[run_data.search["label"] == label])
+        rows = points[points["trial"] == best["number"]] if best is not None else points[:0]
+        if len(rows) and rows[name].notna().all():
+            places.append(f"{number(float(rows[name].iloc[0]), 3)} for {label}")
+    return f"{capitalized(TITLES[name])} of the best trial: {shortened(places)}." if places else ""
 
 
 def _panel(run_data: RunData, points: pd.DataFrame, name: str, objective: ObjectiveAxis) -> Panel:

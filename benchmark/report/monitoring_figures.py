@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from benchmark.report.axes import axis_around, clipped
-from benchmark.report.formatting import capitalized, listed, number
+from benchmark.report.formatting import capitalized, listed, number, shortened
 from benchmark.report.monitoring import (
     KAPPA,
     RELATIVE,
@@ -23,12 +23,21 @@ from benchmark.report.monitoring import (
 from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
-from benchmark.report.theme import INK, Style, band
+from benchmark.report.theme import INK, band
 from benchmark.statistics import USABLE, best_of
 
 MOST_NAMED = 3
-"""Up to this number of labels, a caption names their medians."""
+"""Labels whose medians a caption names; it counts the others."""
 ALL_DIRECTIONS = ", and the number itself where these reach every direction."
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a figure, as :class:`Figure` has them."""
+
+    caption: str
+    shows: str
+    details: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +48,35 @@ class Measure:
         name: its column in the table.
         figure: the name of its figure.
         title: of its axis.
-        caption: from the run and the rows that are drawn, what it is and what to see.
+        words: from the run and the rows that are drawn, what it is and what to see.
         line: a value to mark, or nothing.
     """
 
     name: str
     figure: str
     title: str
-    caption: Callable[[RunData, pd.DataFrame], str]
+    words: Callable[[RunData, pd.DataFrame], "Words"]
     line: float | None = None
 
 
-def _sharpness(run_data: RunData, table: pd.DataFrame) -> str:
+def _sharpness(run_data: RunData, table: pd.DataFrame) -> Words:
     beyond = (
         ALL_DIRECTIONS
         if run_data.study.problem.function
         else ". The loss over so few examples is sharper than over all: use it to compare trials."
     )
-    return (
-        f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(run_data)}. A line "
-        f"rises where training moves to a more sharply curved loss{_from_to(table)}. The "
-        f"value is a lower bound from six products with the Hessian{beyond}"
-        + (" The trials are of different problems." if run_data.swept else "")
+    return Words(
+        f"Sharpness: the largest eigenvalue λmax of the Hessian {probe_words(run_data)}.",
+        _from_to(table) if not run_data.swept else _between(table),
+        "A line rises where training moves to a more sharply curved loss. The value is a lower "
+        f"bound from six products with the Hessian{beyond}",
     )
+
+
+def _between(table: pd.DataFrame) -> str:
+    """Between which ends the sharpness of all trials lies."""
+    values = known(table, SHARPNESS)[SHARPNESS]
+    return f"It lies between {number(values.min(), 3)} and {number(values.max(), 3)}."
 
 
 def _from_to(table: pd.DataFrame) -> str:
@@ -73,24 +88,24 @@ def _from_to(table: pd.DataFrame) -> str:
         median = of_label.groupby("epoch")[SHARPNESS].median()
         if len(median) > 1:
             ends = number(float(median.iloc[0]), 3), number(float(median.iloc[-1]), 3)
-            changes.append(f"{label} {ends[0]} to {ends[1]}")
-    return f" (medians, first to last: {listed(changes)})" if 0 < len(changes) <= MOST_NAMED else ""
+            changes.append(f"from {ends[0]} to {ends[1]} for {label}")
+    return f"Its median goes {shortened(changes, MOST_NAMED)}." if changes else ""
 
 
-def _stability(run_data: RunData, table: pd.DataFrame) -> str:
+def _stability(run_data: RunData, table: pd.DataFrame) -> Words:
     drawn = known(table, RELATIVE)
     largest = drawn.groupby("trial")[RELATIVE].max()
     above = largest[largest > 1].index
     lost = drawn[drawn["trial"].isin(above) & (drawn["status"] == "diverged")]["trial"].nunique()
     missing = [label for label in run_data.labels if not (drawn["label"] == label).any()]
     missing = [label for label in missing if (table["label"] == label).any()]
-    return (
+    return Words(
         "The edge of stability: η·λmax, the learning rate times the sharpness above, over the "
-        "largest value at which the optimizer is stable on a quadratic (2 for gradient descent). "
-        f"Beyond the line at 1 each step overshoots more: {len(above)} of {len(largest)} trials "
-        f"were measured there at some epoch, and {lost} of them diverged. Clipping, or a loss "
-        "that flattens, can keep a trial there. λmax is a lower bound, so there may be more."
-        + _not_drawn(missing)
+        "largest value at which the optimizer is stable on a quadratic (2 for gradient descent).",
+        f"{len(above)} of {len(largest)} trials were measured beyond the line at 1 at some epoch"
+        f"{f', and {lost} of them diverged' if len(above) else ''}.",
+        "Beyond that line each step overshoots more. Clipping, or a loss that flattens, can keep "
+        "a trial there. λmax is a lower bound, so there may be more." + _not_drawn(missing),
     )
 
 
@@ -103,16 +118,18 @@ def _not_drawn(labels: list[str]) -> str:
     )
 
 
-def _kappa(run_data: RunData, table: pd.DataFrame) -> str:  # noqa: ARG001
+def _kappa(run_data: RunData, table: pd.DataFrame) -> Words:
     beyond = (
         ALL_DIRECTIONS
         if run_data.study.problem.function
         else ": six products do not resolve the small eigenvalues, and κ is mostly far larger."
     )
-    return (
-        "Condition number κ, the largest over the smallest |λ| of the same Hessian. The higher "
-        "it is, the longer the flattest direction takes with a step that the sharpest allows. The "
-        f"value is a lower bound{beyond}"
+    largest = known(table, KAPPA)[KAPPA].max()
+    return Words(
+        "Condition number κ, the largest over the smallest |λ| of the same Hessian.",
+        f"The highest that was measured is {number(float(largest), 3)}.",
+        "The higher it is, the longer the flattest direction takes with a step that the sharpest "
+        f"allows. The value is a lower bound{beyond}",
     )
 
 
@@ -124,12 +141,13 @@ MEASURES = (
 
 
 MOST_COLUMNS = 3
+HOW_SWEPT = " Each line is a trial, and each trial may be of another problem."
 HOW = (
     " Solid: the best trial; dashed with a band: median and middle half of the trials that ran to "
     "their end; thin: every trial, with a cross where a diverged trial was last measured. Epochs "
     "are spaced by their logarithm."
 )
-"""Stands under the first of the figures; the others are drawn alike."""
+"""Belongs to the first of the figures; the others are drawn alike."""
 
 
 def monitoring_figures(run_data: RunData) -> list[Figure]:
@@ -144,8 +162,9 @@ def monitoring_figures(run_data: RunData) -> list[Figure]:
     table = monitoring_table(run_data)
     drawn = [_figure(run_data, table, measure) for measure in MEASURES]
     figures = [figure for figure in drawn if figure is not None]
+    how = HOW_SWEPT if run_data.swept else HOW
     return [
-        replace(figure, caption=figure.caption + (HOW if index == 0 else " Drawn as above."))
+        replace(figure, details=figure.details + (how if index == 0 else " Drawn as above."))
         for index, figure in enumerate(figures)
     ]
 
@@ -160,27 +179,27 @@ def _figure(run_data: RunData, table: pd.DataFrame, measure: Measure) -> Figure 
     across = _epoch_axis(drawn)
     panels = []
     for label in labels:
-        best = best_of(run_data.search[run_data.search["label"] == label])
         draw = partial(
-            _draw_label,
+            _draw_swept if run_data.swept else _draw_label,
             rows=drawn[drawn["label"] == label].sort_values(["trial", "epoch"]),
-            best=-1 if best is None else int(best["number"]),
-            style=run_data.styles[label],
+            run_data=run_data,
             measure=measure,
             axis=vertical,
         )
         panels.append(Panel(draw, label, across, {"title": measure.title, **vertical}))
+    described = measure.words(run_data, table)
     left_out = len(table.dropna(subset=[measure.name])) - len(drawn)
     return Figure(
         measure.figure,
-        f"{measure.caption(run_data, table)}{_left_out(left_out)} "
-        f"{capitalized(counts(drawn, labels))}.",
+        described.caption,
         f"Line charts of {measure.title} by epoch, logarithmic scale. Medians over the trials that "
         f"ran to their end, at the last epoch: {_last(drawn, labels, measure.name)}.",
         small_multiples(
             panels, 2 if len(labels) == 4 else MOST_COLUMNS, shares_x=True, shares_y=True
         ),
         wide=len(labels) > 1,
+        shows=described.shows,
+        details=f"{described.details}{_left_out(left_out)} {capitalized(counts(drawn, labels))}.",
     )
 
 
@@ -236,13 +255,14 @@ def _draw_label(
     place: Place,
     *,
     rows: pd.DataFrame,
-    best: int,
-    style: Style,
+    run_data: RunData,
     measure: Measure,
     axis: dict[str, Any],
 ) -> None:
     """Draw the trials of one label in one panel: all, median and middle half, best, diverged."""
-    name = measure.name
+    name, label = measure.name, str(rows["label"].iloc[0])
+    style = run_data.styles[label]
+    best = best_of(run_data.search[run_data.search["label"] == label])
 
     def add(meaning: str, **trace: Any) -> None:
         plot.add_scatter(name=meaning, legendgroup=meaning, **trace, **place)
@@ -263,8 +283,8 @@ def _draw_label(
         line = {"color": style.colour, "width": 2, "dash": "dash"}
         tip = "median: %{y:.4g}<extra></extra>"
         add("median", x=positions, y=quartiles[0.5], mode="lines", line=line, hovertemplate=tip)
-    if best >= 0:
-        of_best = rows[rows["trial"] == best]
+    if best is not None:
+        of_best = rows[rows["trial"] == best["number"]]
         add(
             "best trial",
             x=_positions(of_best["epoch"]),
@@ -272,7 +292,7 @@ def _draw_label(
             mode="lines+markers",
             line={"color": style.colour, "width": 2.4},
             marker={"symbol": style.symbol, "size": 7},
-            hovertemplate=f"best trial, {best}: %{{y:.4g}}<extra></extra>",
+            hovertemplate=f"best trial, {best['number']}: %{{y:.4g}}<extra></extra>",
         )
     lost = rows[rows["status"] == "diverged"].groupby("trial").tail(1)
     if len(lost):
@@ -286,6 +306,35 @@ def _draw_label(
             hovertemplate="trial %{customdata[0]}, diverged later: %{customdata[1]:.3g}"
             "<extra></extra>",
         )
+    if measure.line is not None:
+        line = {"color": INK, "width": 1.4, "dash": "dot"}
+        plot.add_hline(y=measure.line, line=line, **place)
+
+
+def _draw_swept(
+    plot: go.Figure,
+    place: Place,
+    *,
+    rows: pd.DataFrame,
+    run_data: RunData,
+    measure: Measure,
+    axis: dict[str, Any],  # noqa: ARG001 - as _draw_label takes it
+) -> None:
+    """Draw trials of different problems, which have no median and no best, in one panel."""
+    x, y, text = _separated(rows, measure.name)
+    style = run_data.styles[str(rows["label"].iloc[0])]
+    plot.add_scatter(
+        name="a trial",
+        legendgroup="a trial",
+        x=x,
+        y=y,
+        text=text,
+        mode="lines+markers",
+        line={"color": style.faint(0.7), "width": 1.4},
+        marker={"symbol": style.symbol, "size": 5},
+        hovertemplate="trial %{text}: %{y:.3g}<extra></extra>",
+        **place,
+    )
     if measure.line is not None:
         line = {"color": INK, "width": 1.4, "dash": "dot"}
         plot.add_hline(y=measure.line, line=line, **place)

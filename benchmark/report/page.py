@@ -6,10 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from plotly.offline import get_plotlyjs
-
 from benchmark.report.formatting import words
-from benchmark.report.rendering import Figure, Table, render
+from benchmark.report.rendering import Figure, Table, plotly_script, render
 from benchmark.report.run_data import RunData
 from benchmark.report.sentences import answer, caveats
 from benchmark.report.tables import (
@@ -17,8 +15,8 @@ from benchmark.report.tables import (
     environment_rows,
     interval_methods,
     label_rows,
-    no_comparison,
     problem_rows,
+    sweep_tables,
 )
 from benchmark.results.files import subfolder, write_text
 from benchmark.statistics import COUNTED
@@ -28,6 +26,11 @@ MOST_PAIRS = 15
 
 ALWAYS = ("diverged", "pruned")
 """The statuses whose column stands in the main table even where no trial has them."""
+
+OF_ONE_PROBLEM = ("importance", "budget")
+"""Sections that compare trials of one problem: they mislead where a study sweeps over several."""
+BY_SETTING = ("learning-rate", "search-space")
+"""Sections that the tables of a sweep over few problems take the place of."""
 
 Item = Figure | Table | str
 """What a section consists of; a string is a sentence."""
@@ -39,7 +42,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "learning-rate": ("Learning rate", ("hyperparameters:learning_rate_slice",)),
     "search-space": (
         "The search space",
-        ("hyperparameters:parallel_coordinates", "hyperparameters:other_slices"),
+        ("parallel:parallel_coordinates", "hyperparameters:other_slices"),
     ),
     "importance": ("Which hyperparameters mattered", ("hyperparameters:importances",)),
     "budget": (
@@ -59,7 +62,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "spectra:histograms",
             "findings:stability_figure",
             "findings:layer_figure",
-            "curvature:quantities_of_trials",
+            "quantities:quantities_of_trials",
             "findings:finding_table",
         ),
     ),
@@ -109,7 +112,7 @@ def write_report(run_path: str | Path) -> Path:
     """
     path = Path(run_path)
     run_data = RunData.read(path)
-    sections = _sections(run_data)
+    sections = sections_of(run_data)
     figures = [figure for section in sections for figure in section.figures]
     page = render(
         "page.html.jinja",
@@ -124,12 +127,22 @@ def write_report(run_path: str | Path) -> Path:
     return path / "report.html"
 
 
-def _sections(run_data: RunData) -> list[Section]:
-    """The sections that have something to show."""
+def sections_of(run_data: RunData) -> list[Section]:
+    """Return the sections that have something to show.
+
+    Args:
+        run_data: the run.
+    """
+    left_out = [
+        *(OF_ONE_PROBLEM if run_data.swept else ()),
+        *(BY_SETTING if run_data.sweep else ()),
+    ]
     sections = []
     for identifier, (title, targets) in SECTIONS.items():
+        if identifier in left_out:
+            continue
         items = [item for target in targets for item in _items(_part(target)(run_data))]
-        if items:
+        if any(not isinstance(item, str) for item in items):
             sections.append(Section(identifier, title, tuple(items)))
     return sections
 
@@ -151,9 +164,9 @@ def _words(run_data: RunData) -> dict[str, Any]:
         "answer": answer(run_data),
         "caveats": caveats(run_data),
         "labels": label_rows(run_data),
+        "sweep": sweep_tables(run_data),
         "methods": interval_methods(run_data),
         "comparisons": comparison_rows(run_data),
-        "no_comparison": no_comparison(run_data),
         "most_pairs": MOST_PAIRS,
         "environment": environment_rows(run_data.run.environment),
         "problem": problem_rows(run_data),
@@ -172,7 +185,7 @@ def _words(run_data: RunData) -> dict[str, Any]:
 def _write_figures(folder: Path, figures: Iterable[Figure]) -> None:
     """Write each figure as a page of its own; they share one copy of Plotly."""
     names = set()
-    write_text(folder / "plotly.min.js", get_plotlyjs())
+    write_text(folder / "plotly.min.js", plotly_script())
     for figure in figures:
         names.add(f"{figure.name}.html")
         write_text(folder / f"{figure.name}.html", render("figure.html.jinja", figure=figure))

@@ -8,10 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from benchmark.problems.surfaces import Surface, surface
-from benchmark.report.formatting import listed, number, words
+from benchmark.report.formatting import listed, number
 from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
+from benchmark.report.sweep import problem_title
 from benchmark.report.theme import INK, Style, axis_of
 from benchmark.statistics import best_of
 
@@ -22,7 +23,6 @@ POINTS = 121
 MARKED = 60
 """The most points of a path that get a marker each."""
 MOST_PANELS = 3
-SYMBOLS = {"condition_number": "κ"}
 LONGEST = 1.6
 """The most that one side of a single picture is longer than the other; several are square."""
 BEYOND = 1.5
@@ -58,12 +58,10 @@ def paths(run_data: RunData) -> Figure | None:
         return None
     count = len(pictures)
     longest = 1.0 if count > 1 else LONGEST
-    beside = "" if count == 1 else f" {count} problems, side by side."
     return Figure(
         "paths",
-        f"The path of each optimizer's best trial on {run_data.study.problem.function}; the large "
-        f"marker is its end.{beside} Contour lines are evenly spaced in the logarithm of the "
-        "height above the minimum.",
+        f"The path of each optimizer's best trial on {run_data.study.problem.function}"
+        f"{f', {count} problems side by side' if count > 1 else ''}.",
         "Contour plot with one path for each optimizer. They end: "
         + "; ".join(_ends(picture) for picture in pictures)
         + ".",
@@ -71,6 +69,9 @@ def paths(run_data: RunData) -> Figure | None:
             [_panel(run_data, picture, longest) for picture in pictures], count, height=400
         ),
         wide=count > 1,
+        shows=_nearest(pictures),
+        details="The large marker is the end of a path. Contour lines are evenly spaced in the "
+        "logarithm of the height above the minimum.",
     )
 
 
@@ -94,9 +95,7 @@ def _pictures(run_data: RunData) -> list[Picture]:
         drawn = surface(problem.function, options)
         by_label = {label: _path(run_data, of_problem, label) for label in run_data.labels}
         by_label = {label: path for label, path in by_label.items() if len(path)}
-        title = ", ".join(
-            f"{SYMBOLS.get(name, words(name))} = {number(float(options[name]))}" for name in swept
-        )
+        title = problem_title(swept, [float(options[name]) for name in swept])
         if drawn is not None and by_label:
             pictures.append(Picture(title, drawn, by_label))
     return pictures
@@ -123,6 +122,21 @@ def _panel(run_data: RunData, picture: Picture, longest: float) -> Panel:
         plot.update_yaxes(scaleanchor=horizontal.replace("axis", ""), **place)
 
     return Panel(draw, picture.title, across, upwards)
+
+
+def _nearest(pictures: list[Picture]) -> str:
+    """Whose path ends nearest to a minimum, on each problem."""
+    sentences = []
+    for picture in pictures:
+        minima = np.array(picture.surface.minima)
+        distances = {
+            label: float(np.linalg.norm(minima - path[-1], axis=1).min())
+            for label, path in picture.paths.items()
+        }
+        nearest = min(distances, key=distances.__getitem__)
+        at = f" for {picture.title}" if picture.title else ""
+        sentences.append(f"{nearest}, {number(distances[nearest], 2)} away{at}")
+    return f"Nearest to a minimum ends {listed(sentences)}."
 
 
 def _ends(picture: Picture) -> str:

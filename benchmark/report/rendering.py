@@ -8,28 +8,34 @@ from typing import Any
 
 import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
-from benchmark.report.formatting import typeset
+from benchmark.report.formatting import number, typeset
+
+Cell = str | float | int
+"""A number stands in a page with four significant digits, and in a CSV file with all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text with a caption; the first column names the row.
+    """Rows of cells with a caption; the first column names the row.
 
     Args:
-        caption: what is in it, a few sentences.
+        caption: what is in it, one sentence.
         header: the name of each column.
-        rows: the cells, a text a column.
+        rows: the cells of each column.
         text_columns: columns from the first that hold words, not numbers.
         folded: what to click on to see it, where it is too long to stand open.
+        details: how to read it and how it was made, folded away.
+        name: its file name without ending, unique in the report.
     """
 
     caption: str
     header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Cell]]
     text_columns: int = 1
     folded: str = ""
+    details: str = ""
+    name: str = "table"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,10 +44,12 @@ class Figure:
 
     Args:
         name: its file name without ending, unique in the report.
-        caption: what is drawn and how to read it, a few sentences.
-        description: what can be seen in it, for those who cannot see it.
+        caption: what is drawn, one sentence.
+        description: its kind, and all that can be seen in it, for those who cannot see it.
         plot: the drawing.
         wide: whether a narrow screen should scroll it rather than squeeze it.
+        shows: what it shows of this run, one sentence.
+        details: how to read it and how it was computed, folded away.
     """
 
     name: str
@@ -49,6 +57,8 @@ class Figure:
     description: str
     plot: go.Figure
     wide: bool = False
+    shows: str = ""
+    details: str = ""
 
     @property
     def height(self) -> int:
@@ -57,6 +67,14 @@ class Figure:
 
 
 FOLDER = Path(__file__).parent
+PLOTLY = FOLDER / "vendor" / "plotly-cartesian-4.1.1.min.js"
+"""Plotly.js with the traces of flat charts alone: 1.5 MB, where the whole of it has 4.8 MB.
+
+The Python package carries only the whole. Compressed and inflated by the page it would still take
+2.0 MB, so this file of the same release is kept beside the code, as npm's
+``plotly.js-cartesian-dist-min`` has it. A figure may use ``scatter``, ``bar``, ``box``, ``violin``,
+``histogram``, ``heatmap``, ``contour``, ``image`` and ``pie``.
+"""
 CONFIGURATION = {
     "responsive": True,
     "displaylogo": False,
@@ -87,13 +105,32 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters["figure_json"] = figure_json
     environment.filters["typeset"] = typeset
+    environment.filters["cell"] = cell
     return environment.get_template(template).render(
         style=(FOLDER / "page.css").read_text(encoding="utf-8"),
         script=(FOLDER / "page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
+        plotly=plotly_script(),
         configuration=json.dumps(CONFIGURATION),
         **values,
     )
+
+
+def cell(value: Cell) -> str:
+    """Return a cell of a table as the page shows it.
+
+    Args:
+        value: a text, or a number.
+
+    Example:
+        >>> cell("adam"), cell(12), cell(0.0123456)
+        ('adam', '12', '0.01235')
+    """
+    return value if isinstance(value, str) else number(value)
+
+
+def plotly_script() -> str:
+    """Return the text of Plotly, which no ``</script>`` ends."""
+    return PLOTLY.read_text(encoding="utf-8")
 
 
 def figure_json(figure: Figure) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report.formatting import listed, number, words
+from benchmark.report.sweep import Sweep, sweep_of
 from benchmark.report.theme import Style, axis_of, styles
 from benchmark.results import RunTables, read_run
 from benchmark.statistics import (
@@ -128,6 +129,11 @@ class RunData:
     def swept(self) -> list[str]:
         """The options of the problem that the study varies from trial to trial."""
         return [name for name in self.all_searched() if f"problem.{name}" in self.trials]
+
+    @cached_property
+    def sweep(self) -> Sweep | None:
+        """The best trials by problem, where the study sweeps over a few problems."""
+        return sweep_of(self.trials, self.swept)
 
     def searched(self, label: str) -> list[str]:
         """Return the hyperparameters of a label that were searched, not fixed.

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from benchmark.curvature.results import CurvatureReport
 from benchmark.curvature.symlog import DENSITY_DECADES, edges, inverse_symlog, linear_until, symlog
 from benchmark.report.axes import symlog_ticks
-from benchmark.report.formatting import listed, number
+from benchmark.report.formatting import listed, number, shortened
 from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
@@ -88,8 +88,7 @@ def eigenvalues_by_epoch(
     return Figure(
         "eigenvalues",
         f"The {LARGEST} largest (solid) and the {SMALLEST} smallest (dotted) eigenvalues by epoch"
-        f"{', of one trial each' if len(ends) > 1 else ''}. Linear within ±{number(unit, 2)}, "
-        f"logarithmic beyond. {RITZ.format('matrix')}",
+        f"{', of one trial each' if len(ends) > 1 else ''}.",
         f"Line charts of extreme eigenvalues by epoch. The largest ends at {listed(last)}.",
         small_multiples(
             panels,
@@ -99,6 +98,9 @@ def eigenvalues_by_epoch(
             showlegend=False,
         ),
         wide=len(ends) > 1,
+        shows=f"The largest ends at {shortened(last)}.",
+        details=f"The axis is linear within ±{number(unit, 2)} and logarithmic beyond. "
+        f"{RITZ.format('matrix')}",
     )
 
 
@@ -175,13 +177,16 @@ def histograms(run_data: RunData) -> Figure | None:
     return Figure(
         "spectrum",
         "Histograms of the Hessian's eigenvalues at the first (outline) and the last (filled) "
-        f"measured epoch: {listed(trials)}. Linear within ±{number(unit, 2)}, logarithmic beyond. "
-        f"{RITZ.format('Hessian')}",
+        f"measured epoch of {shortened(trials)}.",
         f"Histograms of Hessian eigenvalues, from {number(float(values.min()))} "
         f"to {number(float(values.max()))}.",
         small_multiples(
             panels, 1, height=140, shares_x=True, bargap=0, barmode="overlay", showlegend=False
         ),
+        shows=f"The eigenvalues lie between {number(float(values.min()))} and "
+        f"{number(float(values.max()))}.",
+        details=f"The axis is linear within ±{number(unit, 2)} and logarithmic beyond. "
+        f"{RITZ.format('Hessian')}",
     )
 
 
@@ -253,7 +258,7 @@ def density_figure(curvature_report: CurvatureReport) -> Figure | None:
     plot.update_xaxes(range=[bins[0], bins[-1]])
     ticks = log_ticks(LEAST, 2 * highest)
     plot.update_yaxes(title="eigenvalues per decade", type="log", range=limits, tickvals=ticks)
-    parts = ["The spectrum: how many eigenvalues lie where."]
+    parts = []
     if curvature_report.is_exact:
         parts.append(f"Bars: all {values.size} eigenvalues, counted.")
     if curve is not None:
@@ -262,13 +267,15 @@ def density_figure(curvature_report: CurvatureReport) -> Figure | None:
             f"{number(curve.width, 2)} decades, with a 95 % band over its random probes."
         )
     parts.append(f"Triangles: the extreme eigenvalues. Linear within ±{number(unit, 2)}.")
+    ends = number(min([*extremes, float(values.min())])), number(max([*extremes, *values]))
     return Figure(
         "density",
-        " ".join(parts),
-        f"Density of eigenvalues between {number(min([*extremes, float(values.min())]))} and "
-        f"{number(max([*extremes, float(values.max())]))}.",
+        "The spectrum: how many eigenvalues lie where.",
+        f"Density of eigenvalues between {ends[0]} and {ends[1]}.",
         finished(plot, 420, bargap=0),
         wide=True,
+        shows=f"They lie between {ends[0]} and {ends[1]}.",
+        details=" ".join(parts),
     )
 
 

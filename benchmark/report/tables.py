@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.report.formatting import interval, listed, number, words
+from benchmark.report.rendering import Cell, Table
 from benchmark.report.run_data import RunData
 from benchmark.report.sentences import ranking
 from benchmark.report.verdicts import comparison_sentence
@@ -23,9 +24,13 @@ def label_rows(run_data: RunData) -> list[dict[str, Any]]:
 
     Args:
         run_data: the run.
+
+    Returns:
+        The rows; none before a trial has ended, and none where trials are of different problems,
+        for the best of those is that of the easiest problem.
     """
-    if run_data.swept:  # trials of different problems have no order
-        return [_label_row(run_data, row) for row in run_data.summaries]
+    if run_data.swept or not len(run_data.trials):
+        return []
     ranked = ranking(run_data)
     placed = {row.label for row in ranked}
     rest = [row for row in run_data.summaries if row.label not in placed]
@@ -92,8 +97,11 @@ def comparison_rows(run_data: RunData) -> list[dict[str, Any]]:
         run_data: the run.
 
     Returns:
-        The rows; ``is_leading`` is of the pairs of the label that came first.
+        The rows; ``is_leading`` is of the pairs of the label that came first. There are none where
+        no pair has a verdict and all for one reason, which the answer gives.
     """
+    if no_comparison(run_data):
+        return []
     first = [row.label for row in ranking(run_data)][:1]
     return [
         {
@@ -111,6 +119,37 @@ def comparison_rows(run_data: RunData) -> list[dict[str, Any]]:
     ]
 
 
+def sweep_tables(run_data: RunData) -> list[Table]:
+    """Return the best objectives by problem, and their settings, of a study that sweeps over few.
+
+    Args:
+        run_data: the run.
+    """
+    sweep = run_data.sweep
+    if sweep is None:
+        return []
+    values: list[tuple[Cell, ...]] = [
+        (label, *(best.objective for best in of_label)) for label, of_label in sweep.best.items()
+    ]
+    settings: list[tuple[Cell, ...]] = [
+        (label, problem, best.objective, str(best.trial), best.settings)
+        for label, of_label in sweep.best.items()
+        for problem, best in zip(sweep.problems, of_label, strict=True)
+        if best.trial >= 0
+    ]
+    return [
+        Table(sweep.caption, ("optimizer", *sweep.problems), values, name="sweep"),
+        Table(
+            "The settings of the best trial of each optimizer on each problem.",
+            ("optimizer", "problem", words(sweep.objective), "trial", "settings"),
+            settings,
+            folded="The settings of the best trials",
+            text_columns=2,
+            name="sweep-settings",
+        ),
+    ]
+
+
 _UNSHOWN = ("study", "sequence")
 
 
@@ -120,6 +159,8 @@ def no_comparison(run_data: RunData) -> str:
     Args:
         run_data: the run.
     """
+    if run_data.swept:
+        return "the trials are of different problems"
     reasons = {pair.reason for pair in run_data.comparisons}
     return reasons.pop() if len(reasons) == 1 else ""
 

@@ -19,6 +19,8 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 # Readable on both schemes; the page's script replaces it by the scheme's own ink.
 INK = "#6b7177"
 RULE = "rgba(128,134,140,0.25)"
+# Behind words that lines cross; the page's script replaces it too.
+PAPER = "rgba(255,255,255,0.8)"
 MARGIN = {"l": 56, "r": 16, "t": 36, "b": 48}
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"}
 
@@ -238,6 +240,8 @@ def limits_of(values: Any, scale: str, margin: float = 0.06) -> tuple[float, flo
     Example:
         >>> limits_of([0.0, 1.0], "linear")
         (-0.06, 1.06)
+        >>> limits_of([0.0, 0.01], "linear", 0.0)
+        (0.0, 0.01)
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
@@ -246,6 +250,6 @@ def limits_of(values: Any, scale: str, margin: float = 0.06) -> tuple[float, flo
     low, high = float(numbers.min()), float(numbers.max())
     if scale == "log":
         low, high = math.log10(low), math.log10(high)
-    free = margin * (high - low) or 0.06 * max(abs(high), 1.0)
+    free = margin * (high - low) if high > low else 0.06 * max(abs(high), 1.0)
     low, high = low - free, high + free
     return (10**low, 10**high) if scale == "log" else (low, high)

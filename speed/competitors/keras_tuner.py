@@ -1,10 +1,9 @@
 """KerasTuner's random search, with the batch size tuned as its guide shows.
 
-In the clock: ``tuner.search`` from its first to its last trial, with a new model, its
-tracing, validation after each epoch and the checkpoints that KerasTuner writes by default.
-Out of it: imports and a first search of one trial of one epoch. Less work than ours: no
-metrics of the whole training part, no tracking. It draws its own settings
-from the same ranges; ``facts`` say which batch sizes came.
+In the clock: ``tuner.search`` from its first to its last trial, with a new model, its tracing,
+validation after each epoch and the checkpoints that KerasTuner writes by default. Out of it:
+imports and a first search of one trial of one epoch. Less work than ours: no metrics of the whole
+training part, no tracking. It draws its own settings from the same ranges.
 
 Source: KerasTuner's guides "Getting started" and "Tune hyperparameters in your custom
 training loop" (``HyperModel.fit``).
@@ -16,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from speed.competitors.usual_way import compiled_model
-from speed.measurement import Measurement, NotAvailableError, WorkNotDoneError
+from speed.measurement import Measurement, WorkNotDoneError
 from speed.proof import Done, check_work
 from speed.workloads import (
     BATCH_SIZES,
     EPOCHS,
-    GLOBAL_CLIPNORM,
-    LEARNING_RATE,
-    MOMENTUM,
+    LOGARITHMIC,
+    RANGES,
     SEED,
     WORKLOADS,
     Workload,
@@ -39,21 +37,16 @@ def measure(folder: Path, *, workload: str, trials: int, epochs: int = EPOCHS) -
     facts = {
         "trials": trials,
         "batch_sizes": [trial.settings["batch_size"] for trial in done],
-        "compiling": "in the clock, in each trial",
         **check_work(done, chosen, trials, epochs),
     }
-    return [Measurement(values=seconds, facts=facts)]
+    return [Measurement("", f"KerasTuner random search, {chosen.title}", seconds, facts=facts)]
 
 
 def _search(
     folder: Path, name: str, workload: Workload, trials: int, epochs: int
-) -> tuple[tuple[float, ...], list[Done]]:
-    try:
-        import keras_tuner
-    except ModuleNotFoundError:
-        raise NotAvailableError(
-            "not installed: pip install 'kappabench[speed]' brings KerasTuner"
-        ) from None
+) -> tuple[list[float], list[Done]]:
+    import keras_tuner
+
     data = arrays()
     ends: list[float] = []
     done: list[Done] = []
@@ -62,12 +55,9 @@ def _search(
         """The network and how it is fitted."""
 
         def build(self, hp: Any) -> Any:
-            low, high = LEARNING_RATE
-            least, most = GLOBAL_CLIPNORM
             settings = {
-                "learning_rate": hp.Float("learning_rate", low, high, sampling="log"),
-                "momentum": hp.Float("momentum", *MOMENTUM),
-                "global_clipnorm": hp.Float("global_clipnorm", least, most, sampling="log"),
+                name: hp.Float(name, *ends, sampling="log" if name in LOGARITHMIC else "linear")
+                for name, ends in RANGES.items()
             }
             return compiled_model(workload, settings)
 
@@ -82,33 +72,19 @@ def _search(
         """Random search that notes when a trial ends."""
 
         def on_trial_end(self, trial: Any) -> None:
-            _check_status(trial)
+            # KerasTuner goes on after a trial that failed, which would look very fast.
+            if trial.status != "COMPLETED":
+                lines = str(trial.message).strip().splitlines()
+                raise WorkNotDoneError(
+                    "a measured trial must have the status COMPLETED. Received "
+                    f"{trial.status}: {lines[-1].strip()}."
+                )
             super().on_trial_end(trial)
             ends.append(time.perf_counter())
 
-    tuner = Clocked(
-        Digits(),
-        objective="val_loss",
-        max_trials=trials,
-        seed=SEED,
-        directory=str(folder),
-        project_name=name,
-        overwrite=True,
-    )
+    options: dict[str, Any] = {"directory": str(folder), "project_name": name, "overwrite": True}
+    tuner = Clocked(Digits(), objective="val_loss", max_trials=trials, seed=SEED, **options)
     ends.append(time.perf_counter())
     validation = (data.validation.x, data.validation.y)
     tuner.search(data.train.x, data.train.y, epochs=epochs, validation_data=validation, verbose=0)
-    return tuple(end - start for start, end in pairwise(ends)), done
-
-
-def _check_status(trial: Any) -> None:
-    """Refuse a trial that failed, after which KerasTuner goes on: it would look very fast.
-
-    The first failures of a trial have the status INVALID.
-    """
-    if trial.status != "COMPLETED":
-        lines = [line for line in str(trial.message).splitlines() if line.strip()]
-        raise WorkNotDoneError(
-            f"a measured trial must have the status COMPLETED. Received {trial.status}: "
-            f"{lines[-1].strip() if lines else 'no message'}."
-        )
+    return [end - start for start, end in pairwise(ends)], done

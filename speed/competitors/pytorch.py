@@ -1,11 +1,11 @@
 """A plain PyTorch loop, one trial after another, as its introduction shows it.
 
 Same network, rows, epochs, batch sizes, momentum SGD and clipping by the global norm. In the
-clock: building the model, training, and the validation loss after each epoch. Out of it:
-imports and first trials of one epoch, which find out whether one thread or PyTorch's own
-number of threads is faster; the faster is taken. Batches are cut from a shuffled index, which is
-faster than PyTorch's ``DataLoader``. Less work than ours: no metrics of the whole training
-part, no search, no tracking.
+clock: building the model, training, and the validation loss after each epoch. Out of it: imports
+and first trials of one epoch, which find out whether one thread or PyTorch's own number of threads
+is faster; the faster is taken. Batches are cut from a shuffled index, which is faster than
+PyTorch's ``DataLoader``. Less work than ours: no metrics of the whole training part, no search, no
+tracking.
 
 Source: PyTorch's tutorials "Learn the basics", "Optimizing model parameters".
 """
@@ -15,14 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from speed.measurement import Measurement, NotAvailableError
+from speed.measurement import Measurement
 from speed.proof import Done, check_work
 from speed.workloads import EPOCHS, WORKLOADS, arrays, made_up_settings
 
 
 def measure(*, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measurement]:
     """Measure the seconds of each trial."""
-    torch = import_torch()
+    import torch
+
     chosen, data = WORKLOADS[workload], arrays()
     # Copies: the prepared rows are read-only, of which PyTorch warns.
     parts = [
@@ -38,16 +39,7 @@ def measure(*, workload: str, trials: int, epochs: int = EPOCHS) -> list[Measure
         done.append(train(torch, parts, chosen.hidden, setting, epochs))
         seconds.append(time.perf_counter() - start)
     facts = {"trials": trials, "threads": threads, **check_work(done, chosen, trials, epochs)}
-    return [Measurement(values=tuple(seconds), facts=facts)]
-
-
-def import_torch() -> Any:
-    """Return PyTorch, or refuse where it is not installed."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise NotAvailableError("not installed: pip install torch") from None
-    return torch
+    return [Measurement("", f"plain PyTorch loop, {chosen.title}", seconds, facts=facts)]
 
 
 def choose_threads(torch: Any, work: Callable[[], object]) -> int:
@@ -74,7 +66,7 @@ def network(torch: Any, hidden: Sequence[int]) -> Any:
 def train(
     torch: Any,
     parts: list[tuple[Any, Any]],
-    hidden: tuple[int, ...],
+    hidden: Sequence[int],
     settings: Mapping[str, Any],
     epochs: int,
 ) -> Done:

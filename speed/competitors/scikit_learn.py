@@ -25,25 +25,16 @@ from speed.workloads import EPOCHS, WORKLOADS, arrays, made_up_settings
 def measure(
     *,
     workload: str,
-    trials: int,
-    repetitions: int,
+    trials: int = 0,
+    repetitions: int = 1,
     side_by_side_only: bool = False,
     batch_size: int = 32,
     epochs: int = EPOCHS,
 ) -> list[Measurement]:
-    """Measure the seconds a trial, in one process and in one a core.
-
-    Args:
-        workload: a multilayer perceptron's name in ``WORKLOADS``.
-        trials: trials of one repetition, one a core; one process trains a share of them.
-        repetitions: how often that is measured.
-        side_by_side_only: leave one process out.
-        batch_size: of every trial.
-        epochs: passes over the training part.
-    """
+    """Measure the seconds of each trial: in one process, and in as many as there are cores."""
     from sklearn.utils.parallel import Parallel, delayed
 
-    chosen, data = WORKLOADS[workload], arrays()
+    chosen, data, trials = WORKLOADS[workload], arrays(), trials or cores()
     measurements = []
     ways = {} if side_by_side_only else {"one": (1, max(1, trials // cores()))}
     for way, (workers, count) in {**ways, "all": (cores(), trials)}.items():
@@ -60,7 +51,7 @@ def measure(
         where = "one process" if way == "one" else f"a process on each of {workers} cores"
         title = f"scikit-learn MLPClassifier alone, {chosen.title}, batch {batch_size}, {where}"
         name = f"scikit_learn/{workload}/{way}"
-        measurements.append(Measurement(name, title, tuple(seconds), facts=facts))
+        measurements.append(Measurement(name, title, seconds, facts=facts))
     return measurements
 
 

@@ -1,4 +1,4 @@
-"""What this project's curvature costs: ``python -m speed --curvature``.
+"""What this project's curvature costs: ``python -m speed curvature``.
 
 In the clock: from bound weights and data to the eigenvalues, the first gradient among it. Out of
 it: imports, the network itself and a first run, which compiles. How wrong the eigenvalues are
@@ -23,7 +23,7 @@ def measure_eigenvalues(*, repetitions: int, dtype: str) -> list[Measurement]:
     from benchmark.curvature import extreme_eigenvalues
 
     weights, (x, y) = proof.trained_weights(), proof.rows()
-    program, compile_seconds = _program(proof.HIDDEN, dtype, weights, "matvec")
+    program, facts = _program(proof.HIDDEN, dtype, weights, "matvec")
     truth = proof.true_eigenvalues(weights)
     seconds, errors, products = [], [], []
     for seed in range(repetitions):
@@ -33,9 +33,8 @@ def measure_eigenvalues(*, repetitions: int, dtype: str) -> list[Measurement]:
         seconds.append(time.perf_counter() - start)
         errors.append(proof.relative_error(list(pairs.eigenvalues), truth))
         products.append(pairs.products)
-    facts = {"relative_error": max(errors), "products": max(products)}
-    facts["compile_seconds"] = compile_seconds
-    return [_measurement("eigenvalues", f"ten largest eigenvalues, {dtype}", dtype, seconds, facts)]
+    facts |= {"relative_error": max(errors), "products": max(products)}
+    return [_measurement("eigenvalues", "ten largest eigenvalues", dtype, seconds, facts)]
 
 
 def measure_product(*, repetitions: int, dtype: str) -> list[Measurement]:
@@ -43,24 +42,26 @@ def measure_product(*, repetitions: int, dtype: str) -> list[Measurement]:
     import numpy as np
 
     weights, (x, y) = proof.trained_weights(), proof.rows()
-    program, compile_seconds = _program(proof.HIDDEN, dtype, weights, "matvec")
+    program, facts = _program(proof.HIDDEN, dtype, weights, "matvec")
     vector = np.random.default_rng(0).standard_normal(program.at(weights, x, y).shape[0])
-    seconds: dict[str, list[float]] = {"gradient": [], "Hessian-vector product": []}
+    calls: dict[str, Callable[[Any], object]] = {
+        "gradient": lambda operator: operator.gradient(),
+        "Hessian-vector product": lambda operator: operator.matvec(vector),
+    }
+    seconds: dict[str, list[float]] = {title: [] for title in calls}
     for _ in range(repetitions):
         # An operator keeps its gradient.
         operators = [program.at(weights, x, y) for _ in range(CALLS_A_VALUE)]
-        calls: list[Callable[[Any], object]] = [lambda o: o.gradient(), lambda o: o.matvec(vector)]
-        for values, call in zip(seconds.values(), calls, strict=True):
+        for title, call in calls.items():
             start = time.perf_counter()
             for operator in operators:
                 call(operator)
-            values.append((time.perf_counter() - start) / CALLS_A_VALUE)
-    measurements = []
-    for title, values in seconds.items():
-        kind, facts = title.split()[-1], {"compile_seconds": compile_seconds}
-        name = f"one {title}, {dtype}"
-        measurements.append(_measurement(kind, name, dtype, values, facts, f"s/{kind}"))
-    return measurements
+            seconds[title].append((time.perf_counter() - start) / CALLS_A_VALUE)
+    facts["ratios"] = [b / a for a, b in zip(*seconds.values(), strict=True)]
+    return [
+        _measurement(title.split()[-1], f"one {title}", dtype, values, dict(facts))
+        for title, values in seconds.items()
+    ]
 
 
 def measure_exact(*, repetitions: int, dtype: str, hidden: Sequence[int]) -> list[Measurement]:
@@ -70,7 +71,7 @@ def measure_exact(*, repetitions: int, dtype: str, hidden: Sequence[int]) -> lis
     from benchmark.curvature import exact_hessian
 
     weights, (x, y) = proof.initial_weights(hidden), proof.rows()
-    program, compile_seconds = _program(hidden, dtype, weights, "matmat")
+    program, facts = _program(hidden, dtype, weights, "matmat")
     formed, solved, before = [], [], _peak_bytes()
     for _ in range(repetitions):
         start = time.perf_counter()
@@ -80,12 +81,8 @@ def measure_exact(*, repetitions: int, dtype: str, hidden: Sequence[int]) -> lis
         formed.append(middle - start)
         solved.append(time.perf_counter() - middle)
     size = len(matrix)
-    facts = {"compile_seconds": compile_seconds, "products": size, **_memory(before)}
-    titles = f"full Hessian of {size} parameters, {dtype}", f"all {size} eigenvalues, float64"
-    return [
-        _measurement("exact", titles[0], dtype, formed, facts),
-        _measurement("exact_eigenvalues", titles[1], dtype, solved, {}),
-    ]
+    facts |= {"products": size, "eigenvalue_seconds": min(solved), **_memory(before)}
+    return [_measurement("exact", f"full Hessian of {size} parameters", dtype, formed, facts)]
 
 
 def measure_large(
@@ -96,23 +93,22 @@ def measure_large(
 
     weights, (x, y) = proof.initial_weights(hidden), proof.rows()
     before = _peak_bytes()
-    program, compile_seconds = _program(hidden, dtype, weights, "matvec", chunk_size)
+    program, facts = _program(hidden, dtype, weights, "matvec", chunk_size)
     start = time.perf_counter()
     # A tolerance that is out of reach: all products are spent, and the basis is refilled.
     pairs = extreme_eigenvalues(
         program.at(weights, x, y), proof.LARGEST, tolerance=1e-15, max_products=products
     )
-    seconds = time.perf_counter() - start
-    size = sum(w.size for w in weights)
-    facts = {"compile_seconds": compile_seconds, "products": pairs.products, **_memory(before)}
-    title = f"ten largest eigenvalues of {size} parameters by {pairs.products} products, {dtype}"
+    seconds, size = time.perf_counter() - start, sum(weight.size for weight in weights)
+    facts |= {"products": pairs.products, **_memory(before)}
+    title = f"ten largest eigenvalues of {size} parameters by {pairs.products} products"
     return [_measurement("large", title, dtype, [seconds], facts)]
 
 
 def _program(
     hidden: Sequence[int], dtype: str, weights: list[Any], use: str, chunk_size: int = 2048
-) -> tuple[Any, float]:
-    """A compiled program of the network, and the seconds of its first use."""
+) -> tuple[Any, dict[str, Any]]:
+    """A compiled program of the network, and the seconds of its first use as a fact."""
     import keras
     import numpy as np
 
@@ -127,21 +123,16 @@ def _program(
     operator.gradient()
     shape = (operator.shape[0],) if use == "matvec" else (operator.shape[0], 1)
     getattr(operator, use)(np.zeros(shape))
-    return program, time.perf_counter() - start
+    return program, {"compile_seconds": time.perf_counter() - start}
 
 
 def _measurement(
-    kind: str,
-    title: str,
-    dtype: str,
-    values: Sequence[float],
-    facts: dict[str, Any],
-    unit: str = "s",
+    kind: str, title: str, dtype: str, values: Sequence[float], facts: dict[str, Any]
 ) -> Measurement:
     from benchmark import backend
 
     name = f"curvature_{kind}/{backend.name()}/{dtype}"
-    return Measurement(name, f"ours, {backend.name()}, {title}", tuple(values), unit, facts)
+    return Measurement(name, f"ours, {backend.name()}, {title}, {dtype}", values, "s", facts)
 
 
 def _peak_bytes() -> int:

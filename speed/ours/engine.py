@@ -2,15 +2,13 @@
 
 In the clock: starting, training and evaluating every trial after each epoch (loss and metric on
 the training and the validation part) and the final test. Out of it: imports, and a warm-up with
-trials of the same structure, whose compile seconds are shown beside. The share of the machine's
-rate counts the FLOPs of training alone over that whole clock; a second share counts those of
-evaluating too.
+trials of the same structure, whose compile seconds are shown beside.
 """
 
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmark.trial import Status, Trial, TrialResult
@@ -20,71 +18,36 @@ from speed.workloads import (
     EPOCHS,
     WORKLOADS,
     arrays,
-    evaluation_flops,
     made_up_trials,
     multiply_adds,
     new_model,
-    training_flops,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Driven:
-    """What driving an engine has cost: wall-clock seconds, and the results of every trial."""
-
-    seconds: float
-    results: tuple[TrialResult, ...]
-
-    @property
-    def epochs(self) -> int:
-        """Epochs trained by all trials."""
-        return sum(result.epochs for result in self.results)
-
-    def clocks(self) -> dict[str, float]:
-        """Seconds of all trials by clock."""
-        total: Counter[str] = Counter()
-        for result in self.results:
-            total.update(result.seconds)
-        return dict(total)
-
-
 def make_engine(
-    name: str, capacity: int | None = None, workers: int | None = None, *, learns: bool = False
+    name: str = "vectorized",
+    capacity: int | None = None,
+    workers: int | None = None,
+    *,
+    learns: bool = False,
 ) -> Any:
-    """Make an engine as ``study`` does.
-
-    Args:
-        name: ``"sequential"`` or ``"vectorized"``.
-        capacity: trials at once; by default as many as a study would take.
-        workers: processes, each with an engine; nothing means this process.
-        learns: whether the study's sampler or pruner looks at earlier trials.
-
-    Raises:
-        NotAvailableError: Ray, which starts the workers, is not installed.
-    """
+    """Make an engine as ``study`` does, for a sampler or pruner that learns or not."""
     from benchmark import backend, distributed
     from benchmark.engine import EngineChoice
-    from benchmark.errors import UserError
 
     choice = EngineChoice(name, capacity, workers)
     choice = choice.suited(learns=learns, device=backend.devices()[0])
     if workers is None:
         return choice.build()
-    try:
-        distributed.check_ray()
-    except UserError:
-        raise NotAvailableError(
-            "not installed: pip install 'kappabench[ray]' brings Ray, which starts the workers"
-        ) from None
     slots = choice.facts()["capacity"]
     return distributed.DistributedEngine(workers, slots, backend.name(), distributed.gpus())
 
 
-def drive(engine: Any, trials: Sequence[Trial]) -> Driven:
+def drive(engine: Any, trials: Sequence[Trial]) -> tuple[float, list[TrialResult]]:
     """Train trials to their own ends, as many at a time as the engine takes.
 
-    Raises:
-        RuntimeError: a trial failed, so that the seconds would be those of nothing.
+    Returns:
+        Wall-clock seconds, and the result of every trial, of which none may fail.
     """
     waiting, running = deque(trials), 0
     results: list[TrialResult] = []
@@ -101,15 +64,21 @@ def drive(engine: Any, trials: Sequence[Trial]) -> Driven:
     failed = [result.reason for result in results if result.status is Status.FAILED]
     if failed:
         raise RuntimeError(f"a measured trial must not fail. Received: {failed[0]}")
-    return Driven(seconds, tuple(results))
+    return seconds, results
+
+
+def clocks_of(results: Iterable[TrialResult]) -> Counter[str]:
+    """Seconds of all trials by clock."""
+    clocks: Counter[str] = Counter()
+    for result in results:
+        clocks.update(result.seconds)
+    return clocks
 
 
 def warm_up(engine: Any, trials: Sequence[Trial]) -> dict[str, float]:
     """Train one epoch of some trials, so that all programs are compiled; return what that took."""
     short = [replace(trial, epochs=1) for trial in trials[: max(engine.capacity, 4)]]
-    driven = drive(engine, short)
-    compiling = driven.clocks().get("compile", 0.0)
-    return {"warm_up_seconds": driven.seconds, "compile_seconds": compiling}
+    return {"compile_seconds": clocks_of(drive(engine, short)[1])["compile"]}
 
 
 def measure(
@@ -120,52 +89,56 @@ def measure(
     engine: str = "vectorized",
     capacity: int | None = None,
     workers: int | None = None,
-    batch_sizes: Sequence[int] = BATCH_SIZES,
     epochs: int = EPOCHS,
     ends_only: bool = False,
+    needs_gpu: bool = False,
 ) -> list[Measurement]:
-    """Measure the seconds a trial.
+    """Measure the seconds of each trial.
 
-    Args:
-        workload: a name in ``WORKLOADS``.
-        trials: trials of one repetition.
-        repetitions: how often they are trained.
-        engine: ``"sequential"`` or ``"vectorized"``.
-        capacity: trials at once; the engine's own by default.
-        workers: processes, each with an engine; nothing means this process.
-        batch_sizes: what the batch sizes go round in.
-        epochs: passes over the training part.
-        ends_only: whether trials are evaluated at their start and end only, which is as much
-            as a program does that evaluates none between.
+    With ``ends_only``, batches have 32 rows and trials are evaluated at their start and end only,
+    which is the work of a program that evaluates none between.
     """
-    chosen = WORKLOADS[workload]
-    made_up = made_up_trials(chosen, trials, batch_sizes, epochs)
+    from benchmark import backend
+
+    device = backend.devices()[0]
+    if needs_gpu and device.startswith("cpu"):
+        raise NotAvailableError(f"needs a GPU that {backend.name()} can use. Received {device}.")
+
+    chosen, sizes = WORKLOADS[workload], (32,) if ends_only else BATCH_SIZES
+    made_up = made_up_trials(chosen, trials, sizes, epochs)
     if ends_only:
         made_up = [replace(trial, evaluation_epochs=()) for trial in made_up]
     built = make_engine(engine, capacity, workers)
     try:
         facts = {"trials": trials, "capacity": built.capacity, **warm_up(built, made_up)}
         before = getattr(built, "compilations", None)
-        driven = [drive(built, made_up) for _ in range(repetitions)]
-        facts |= {"compiled_in_the_clock": None if before is None else built.compilations - before}
+        runs = [drive(built, made_up) for _ in range(repetitions)]
+        facts["compiled_in_the_clock"] = before and built.compilations - before
     finally:
         built.close()
-    facts |= _work(new_model(chosen), driven, epochs, evaluated=2 if ends_only else epochs + 1)
-    return [Measurement(values=tuple(run.seconds / trials for run in driven), facts=facts)]
+    results = [result for _, run in runs for result in run]
+    facts |= _work(new_model(chosen), results, epochs, evaluated=2 if ends_only else epochs + 1)
+    alone = "engine alone" if engine == "vectorized" else "sequential engine"
+    where = f"{workers} worker{'s' * (workers > 1)}" if workers else "one process"
+    where += f" on {device}" * needs_gpu
+    title = f"ours, {alone}, {backend.name()}, {where}, {chosen.title}"
+    title += ", batch 32, evaluated at start and end" if ends_only else ""
+    return [Measurement("", title, [seconds / trials for seconds, _ in runs], facts=facts)]
 
 
-def _work(model: Any, driven: list[Driven], epochs: int, evaluated: int) -> dict[str, Any]:
-    """What a trial of some repetitions took: FLOPs, and seconds by clock."""
-    data, per_sample = arrays(), multiply_adds(model)
-    sizes = [len(part.x) for part in (data.train, data.validation, data.test)]
-    count = sum(len(run.results) for run in driven)
-    trained = sum(run.epochs for run in driven)
-    clocks: Counter[str] = Counter()
-    for run in driven:
-        clocks.update(run.clocks())
+def _work(
+    model: Any, results: Sequence[TrialResult], epochs: int, evaluated: int
+) -> dict[str, Any]:
+    """What a trial took: seconds by clock, and floating-point operations in products of matrices.
+
+    The backward pass has two products for each of the forward pass, and so twice its operations.
+    """
+    data, operations = arrays(), 2 * multiply_adds(model)
+    train, validation, test = (len(part.x) for part in (data.train, data.validation, data.test))
+    count, trained = len(results), sum(result.epochs for result in results)
     return {
         "epochs_trained": trained / (count * epochs),
-        "training_flops": training_flops(per_sample, sizes[0] * trained) / count,
-        "evaluation_flops": evaluation_flops(per_sample, sizes, evaluated),
-        "clocks": {clock: seconds / count for clock, seconds in clocks.items()},
+        "training_flops": 3 * operations * train * trained / count,
+        "evaluation_flops": operations * (evaluated * (train + validation) + test),
+        "clocks": {clock: seconds / count for clock, seconds in clocks_of(results).items()},
     }

@@ -1,65 +1,34 @@
-"""The vectorised step of every optimizer, against plain SGD on the same network.
+"""The vectorized step of every optimizer, against plain SGD on the same network.
 
 In the clock: one compiled call that trains four trials of the digits MLP for some epochs of
 batches of 32: gradients, step, and what keeps inactive slots as they are. Out of it: imports,
 compiling, a first call. Calls of an optimizer and calls of SGD take turns, so that what else the
-machine does meets both; a ratio is that of two neighbouring calls.
+machine does meets both; a ratio is that of neighbouring calls.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from benchmark.optimizers import OPTIMIZERS
 from speed.measurement import Measurement
-from speed.workloads import SEED, WORKLOADS
+from speed.workloads import WORKLOADS, made_up_trials
 
 PARTNER = "sgd"
 WIDTH, BATCH_SIZE, EPOCHS = 4, 32, 3
-FAMILIES = {
-    "sgd": frozenset(
-        [
-            "gradient_descent",
-            "sgd",
-            "averaged_sgd",
-            "momentum",
-            "dampened_momentum",
-            "nesterov",
-            "polyak_step",
-        ]
-    ),
-    "adam": frozenset(
-        [
-            "adagrad",
-            "adadelta",
-            "rmsprop",
-            "adam",
-            "amsgrad",
-            "adamw",
-            "nadam",
-            "adamax",
-            "radam",
-            "adabelief",
-            "yogi",
-        ]
-    ),
-}
-"""Barzilai–Borwein belongs to neither: its step size is computed from inner products of two stored
-vectors, which takes longer than a sum of gradients."""
-LIMITS = {"sgd": 1.15, "adam": 1.5}
-"""How many times as long as SGD's a step of the family may take."""
+SUMS = "gradient_descent sgd averaged_sgd momentum dampened_momentum nesterov polyak_step"
+ADAPTIVE = "adagrad adadelta rmsprop adam amsgrad adamw nadam adamax radam adabelief yogi"
+LIMITS = dict.fromkeys(SUMS.split(), 1.15) | dict.fromkeys(ADAPTIVE.split(), 1.5)
+"""How many times as long as SGD's a step may take; Barzilai–Borwein's, whose step size is computed
+from inner products of two stored vectors, has no limit."""
 
 
 def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Measurement]:
-    """Measure the seconds of one update of one trial, and count what an optimizer keeps.
-
-    Args:
-        repetitions: calls that are measured, each between two of SGD.
-        optimizers: names; all of ours by default.
-    """
+    """Measure the seconds of one update of one trial, and count what an optimizer keeps."""
     from benchmark import backend
 
     names = list(optimizers or OPTIMIZERS)
@@ -67,8 +36,7 @@ def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Me
     programs = [parts[0] for parts in prepared.values() if not isinstance(parts, str)]
     with ThreadPoolExecutor(backend.computing_threads()) as pool:
         list(pool.map(lambda program: program.warm_up(), programs))
-    _, partner, _ = prepared[PARTNER]
-    measurements = []
+    partner, measurements = prepared[PARTNER][1], []
     for name in names:
         title, key = f"{name}, {backend.name()}", f"optimizers/{backend.name()}/{name}"
         if isinstance(missing := prepared[name], str):
@@ -78,28 +46,18 @@ def measure(*, repetitions: int = 25, optimizers: Sequence[str] = ()) -> list[Me
         call(), partner()
         seconds, ratios = [], []
         for _ in range(repetitions):
-            first, middle, last = _seconds(partner), _seconds(call), _seconds(partner)
+            first, middle, last = (_seconds(work) for work in (partner, call, partner))
             seconds.append(middle / (updates * WIDTH))
             ratios.append(2 * middle / (first + last))
         stored = sum(state.size for state in program.states if state.ndim)
         facts = {
             "ratios": ratios,
-            "limit": LIMITS.get(family(name)),
+            "limit": LIMITS.get(name),
             "numbers_a_weight": float(stored / sum(weight.size for weight in program.weights)),
             "backend": backend.name(),
         }
-        measurements.append(Measurement(key, title, tuple(seconds), "s/update", facts))
+        measurements.append(Measurement(key, title, seconds, "s/update", facts))
     return measurements
-
-
-def family(name: str) -> str:
-    """The family of an optimizer that has a limit; empty for the others.
-
-    Example:
-        >>> family("momentum"), family("adam"), family("keras:Adam")
-        ('sgd', 'adam', '')
-    """
-    return next((family for family, names in FAMILIES.items() if name in names), "")
 
 
 def _seconds(call: Callable[[], object]) -> float:
@@ -120,8 +78,7 @@ def _prepared(name: str) -> Any:
     from benchmark.engine.tiles import Shape
     from benchmark.optimizers import AdaptationError
 
-    trial = _trial(name)
-    shape = Shape(tiles=1, width=WIDTH)
+    trial, shape = _trial(name), Shape(tiles=1, width=WIDTH)
     shared = PROGRAMS.model(trial, shape)
     # The mini-batches of SGD also for what is meant for all examples: compared is the step.
     batches = _trial(PARTNER)
@@ -146,20 +103,8 @@ def _prepared(name: str) -> Any:
 
 
 def _trial(name: str) -> Any:
-    from benchmark.trial import DatasetProblem, Settings, Trial, named_seed
+    from benchmark.trial import Settings
 
-    workload = WORKLOADS["digits_mlp"]
-    loss, split_seed = "sparse_categorical_crossentropy", named_seed(SEED, "split")
-    return Trial(
-        number=0,
-        phase="search",
-        problem=DatasetProblem("digits", loss=loss, metric="accuracy", split_seed=split_seed),
-        model=workload.model,
-        model_options=Settings(workload.options),
-        label=name,
-        optimizer=name,
-        hyperparameters=Settings(batch_size=BATCH_SIZE),
-        options=Settings(sampling="shuffle", schedule="constant"),
-        epochs=1,
-        seed=SEED,
-    )
+    trial = made_up_trials(WORKLOADS["digits_mlp"], 1)[0]
+    numbers = Settings(batch_size=BATCH_SIZE)
+    return replace(trial, label=name, optimizer=name, hyperparameters=numbers, epochs=1)

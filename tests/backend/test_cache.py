@@ -29,14 +29,14 @@ def test_the_folder_is_of_a_framework_its_version_and_the_processor(tmp_path, mo
     assert folder.parent == tmp_path and folder.name.startswith("jax-1.2-")
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    found = cache_folder("jax", "1.2")
-    assert found == tmp_path / "home" / "kappabench" / folder.name
+    default_folder = cache_folder("jax", "1.2")
+    assert default_folder == tmp_path / "home" / "kappabench" / folder.name
 
 
-@pytest.mark.parametrize("place", ["", "file/below"])
-def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch, place):
+@pytest.mark.parametrize("relative_path", ["", "file/below"])
+def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch, relative_path):
     (tmp_path / "file").touch()
-    monkeypatch.setenv(VARIABLE, str(tmp_path / place) if place else "")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / relative_path) if relative_path else "")
     assert cache_folder("jax", "1.2") is None
 
 
@@ -55,7 +55,7 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     # At its own level, which hides that TensorFlow takes hints of its compiler for
     # instructions that a processor may lack.
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    found = []
+    outcomes = []
     for folder in ("", str(tmp_path), str(tmp_path)):
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM.format(backend=backend)],
@@ -65,11 +65,11 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path):
             check=True,
         )
         files = {path for path in Path(tmp_path).rglob("*") if path.is_file()}
-        found.append((done.stdout, files))
-    (plain, _), (first, made), (second, kept) = found
+        outcomes.append((done.stdout, files))
+    (plain, _), (first, first_files), (second, second_files) = outcomes
     assert plain == first == second
-    assert made
+    assert first_files
     # JAX notes the last use of each in a file of its own.
-    assert {path for path in kept if "atime" not in path.name} == {
-        path for path in made if "atime" not in path.name
+    assert {path for path in second_files if "atime" not in path.name} == {
+        path for path in first_files if "atime" not in path.name
     }

@@ -27,7 +27,7 @@ fitted(keras.optimizers.Adam())
 
 
 def test_fit_without_a_seed_works_before_and_after_ours():
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT, check=False
     )
-    assert found.returncode == 0, found.stderr[-3000:]
+    assert process.returncode == 0, process.stderr[-3000:]

@@ -51,11 +51,13 @@ def test_importing_the_package_imports_no_framework():
 
 
 def test_a_second_backend_is_refused_with_a_remedy(monkeypatch):
-    other = OTHER[backend.name()]
+    second_backend = OTHER[backend.name()]
     monkeypatch.setattr(selection, "find_spec", lambda _: object())
-    with pytest.raises(RuntimeError, match=rf"before Keras is imported.*KERAS_BACKEND={other}"):
-        backend.select(other)
-    assert backend.name() != other
+    with pytest.raises(
+        RuntimeError, match=rf"before Keras is imported.*KERAS_BACKEND={second_backend}"
+    ):
+        backend.select(second_backend)
+    assert backend.name() != second_backend
 
 
 @pytest.mark.parametrize(
@@ -73,9 +75,9 @@ def test_an_unknown_backend_is_refused():
 
 
 def test_versions_name_what_is_installed():
-    found = backend.versions()
-    assert found["numpy"] == np.__version__
-    assert ("jax" in found) == (importlib.util.find_spec("jax") is not None)
+    versions = backend.versions()
+    assert versions["numpy"] == np.__version__
+    assert ("jax" in versions) == (importlib.util.find_spec("jax") is not None)
 
 
 def test_devices_are_lower_case_with_an_index():

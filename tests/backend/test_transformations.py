@@ -111,8 +111,8 @@ def test_gauss_newton_products_equal_the_dense_matrix():
 
     parameters = tensors("float64", a, b)
     rows = backend.compile(backend.vectorize(product, in_axes=(None, 0, None)))
-    found = np.concatenate(rows(parameters, np.eye(5), scale), axis=1)
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    products = np.concatenate(rows(parameters, np.eye(5), scale), axis=1)
+    np.testing.assert_allclose(products, expected, rtol=1e-12, atol=1e-14)
     single = product(parameters, ops.convert_to_tensor(np.eye(5)[1]), scale)
     np.testing.assert_allclose(np.concatenate(single), expected[1], rtol=1e-12, atol=1e-14)
 
@@ -174,8 +174,8 @@ def test_two_runs_are_bitwise_equal():
     again = backend.compile(backend.value_and_grad(f))
     (_, first), (_, second), (_, third) = (g(weights, x) for g in (compiled, compiled, again))
     for slopes in (second, third):
-        for one, other in zip(first, slopes, strict=True):
-            np.testing.assert_array_equal(one, other)
+        for expected, slope in zip(first, slopes, strict=True):
+            np.testing.assert_array_equal(expected, slope)
 
 
 QUARTIC = backend.compile(
@@ -209,8 +209,8 @@ def test_trace_runs_without_values_and_refuses_whoever_needs_them() -> None:
 
     traced = backend.trace(backend.vectorize(doubled, (0, None)), np.ones(3, "float32"), 1.0)
     assert calls
-    found = traced(np.arange(3.0, dtype="float32"), 2.0)["sum"]
-    assert ops.convert_to_numpy(found).tolist() == [4.0, 5.0, 6.0]
+    sums = traced(np.arange(3.0, dtype="float32"), 2.0)["sum"]
+    assert ops.convert_to_numpy(sums).tolist() == [4.0, 5.0, 6.0]
     for needy in (lambda x: x if x > 0 else -x, lambda x: 2 * float(x)):
         with pytest.raises(Exception, match=r"bool|float|[Cc]oncret"):
             backend.trace(needy, 1.0)
@@ -224,11 +224,11 @@ def test_cond_computes_the_branch_that_holds():
     choices = np.array([True, False, True])
     expected = np.where(choices[:, None], x, -x), np.where(choices, x.sum(1), x.max(1))
     for mapped in (backend.vectorize(f), backend.compile(backend.vectorize(f))):
-        for found, value in zip(mapped(x, choices), expected, strict=True):
-            np.testing.assert_array_equal(found, value)
+        for part, value in zip(mapped(x, choices), expected, strict=True):
+            np.testing.assert_array_equal(part, value)
     for alone in (f, backend.compile(f)):
-        found, value = alone(ops.convert_to_tensor(x[1]), ops.convert_to_tensor(choices[1]))
-        np.testing.assert_array_equal(found, -x[1])
+        signed, value = alone(ops.convert_to_tensor(x[1]), ops.convert_to_tensor(choices[1]))
+        np.testing.assert_array_equal(signed, -x[1])
         assert float(value) == 2.0
 
 
@@ -253,7 +253,7 @@ def test_apart_returns_the_same_as_often_as_asked():
 
     given = (ops.convert_to_tensor(x[0]), ops.convert_to_tensor(y))
     for alone in (f, backend.compile(f)):
-        assert [np.asarray(one["sum"]).tolist() for one in alone(*given)] == [[2.0, 7.0]] * 3
+        assert [np.asarray(output["sum"]).tolist() for output in alone(*given)] == [[2.0, 7.0]] * 3
     for mapped in (backend.vectorize(f), backend.compile(backend.vectorize(f))):
-        for one in mapped(x, np.stack([y, y])):
-            np.testing.assert_array_equal(one["sum"], x + 2 * y)
+        for output in mapped(x, np.stack([y, y])):
+            np.testing.assert_array_equal(output["sum"], x + 2 * y)

@@ -63,6 +63,15 @@ def test_plain_lines_count_trials_and_name_the_best_of_each_label():
     assert "trials/s" in lines[-1] and "left" in lines[-1]
 
 
+def test_the_first_trial_is_shown_at_once_and_further_ones_now_and_then(monkeypatch):
+    monkeypatch.setattr("benchmark.commands.progress.PLAIN_INTERVAL", 1e9)
+    shown, console = progress()
+    with shown:
+        shown.trial_finished(result(0, 0.5), [])
+        shown.trial_finished(result(1, 0.7), [])
+    assert [line.split(",")[0] for line in text(console)] == ["1/5 trials"]
+
+
 def test_the_best_is_the_largest_where_the_objective_is_maximized():
     shown, console = progress(direction="maximize")
     with shown:

@@ -42,15 +42,21 @@ BROKEN = [
 
 
 def test_the_table_names_functions_that_are_there() -> None:
-    for name, one in PROPERTIES.items():
-        assert one.sentence.endswith("."), name
-        assert one.target.startswith("benchmark.conformance."), name
+    for name, entry in PROPERTIES.items():
+        assert entry.sentence.endswith("."), name
+        assert entry.target.startswith("benchmark.conformance."), name
 
 
 def test_a_class_of_a_user_keeps_every_property() -> None:
-    found = check_optimizer(f"{HERE}:Good", properties=[p for p in PROPERTIES if p not in ENGINES])
-    found.require()
-    skipped = {one.name: one.words for one in found.results if one.outcome is not Outcome.PASSED}
+    examination = check_optimizer(
+        f"{HERE}:Good", properties=[p for p in PROPERTIES if p not in ENGINES]
+    )
+    examination.require()
+    skipped = {
+        result.name: result.words
+        for result in examination.results
+        if result.outcome is not Outcome.PASSED
+    }
     assert skipped == {
         "as in Keras": "Keras has no class Good.",
         "stability limit": "It is not a built-in optimizer, so its update rule is unknown.",
@@ -59,32 +65,32 @@ def test_a_class_of_a_user_keeps_every_property() -> None:
 
 def test_steps_are_those_of_keras() -> None:
     for name in ("sgd", "adam"):
-        found = check_property(name, "as in Keras")
-        assert found.outcome is Outcome.PASSED, found.words
+        result = check_property(name, "as in Keras")
+        assert result.outcome is Outcome.PASSED, result.words
 
 
 @pytest.mark.parametrize(("name", "broken", "words"), BROKEN)
 def test_what_is_broken_is_said_in_words(name: str, broken: str, words: str) -> None:
-    found = check_property(f"{HERE}:{name}", broken)
-    assert found.outcome is Outcome.FAILED, found
-    assert words in found.words
-    assert "\n" not in found.words
+    result = check_property(f"{HERE}:{name}", broken)
+    assert result.outcome is Outcome.FAILED, result
+    assert words in result.words
+    assert "\n" not in result.words
     with pytest.raises(AssertionError, match=broken):
-        found.require()
+        result.require()
 
 
 def test_the_engines_find_a_class_out_that_remembers_beside_its_variables() -> None:
     """Which cannot be a pure function; the engines train it one trial after the other."""
-    found = check_property(f"{HERE}:Forgetful", "one compilation")
-    assert found.outcome is Outcome.DOES_NOT_APPLY
-    assert found.words.startswith("It does not step as a pure function: ")
+    result = check_property(f"{HERE}:Forgetful", "one compilation")
+    assert result.outcome is Outcome.DOES_NOT_APPLY
+    assert result.words.startswith("It does not step as a pure function: ")
 
 
 def test_a_branch_on_a_value_is_no_pure_function() -> None:
     for name in ("one compilation", "any neighbours", "vectorized as sequential"):
-        found = check_property(f"{HERE}:Branching", name)
-        assert found.outcome is Outcome.DOES_NOT_APPLY, found
-        assert found.words.startswith("It does not step as a pure function: ")
+        result = check_property(f"{HERE}:Branching", name)
+        assert result.outcome is Outcome.DOES_NOT_APPLY, result
+        assert result.words.startswith("It does not step as a pure function: ")
 
 
 class Crowded:
@@ -116,16 +122,16 @@ def test_a_trial_that_feels_its_neighbours_is_found(monkeypatch: pytest.MonkeyPa
     """No pure function can look at another trial; an engine that mixes their rows would."""
     for coupling, outcome in ((1e-12, Outcome.FAILED), (0.0, Outcome.PASSED)):
         engine = Crowded(coupling=coupling)
-        monkeypatch.setattr("benchmark.conformance.engines._engine", lambda one=engine: one)
-        found = check_property(f"{HERE}:Good", "any neighbours")
-        assert found.outcome is outcome, found
+        monkeypatch.setattr("benchmark.conformance.engines._engine", lambda engine=engine: engine)
+        result = check_property(f"{HERE}:Good", "any neighbours")
+        assert result.outcome is outcome, result
     assert check_property(f"{HERE}:Good", "any neighbours").words == ""
 
 
 @pytest.mark.slow  # tests/engine has the engines; this shows that the suite drives them
 def test_engines_agree_on_a_users_class() -> None:
-    found = check_optimizer(f"{HERE}:Good", properties=ENGINES)
-    assert [one.outcome for one in found.results] == [Outcome.PASSED] * 2, found
+    examination = check_optimizer(f"{HERE}:Good", properties=ENGINES)
+    assert [result.outcome for result in examination.results] == [Outcome.PASSED] * 2, examination
 
 
 def test_options_are_fixed() -> None:
@@ -153,10 +159,10 @@ def test_an_examination_survives_json() -> None:
         Result("sizes", Outcome.FAILED, "Too large."),
         Result("as in Keras", Outcome.DOES_NOT_APPLY, "It is Keras's own class."),
     )
-    found = Examination("adam", "jax", results, 1.5)
-    assert Examination.of_document(found.document()) == found
+    examination = Examination("adam", "jax", results, 1.5)
+    assert Examination.of_document(examination.document()) == examination
     with pytest.raises(AssertionError, match=r"adam on jax: sizes: Too large\."):
-        found.require()
+        examination.require()
 
 
 @pytest.mark.slow

@@ -90,11 +90,11 @@ def write_npz_card(name: str, x: np.ndarray, y: np.ndarray) -> None:
 
 def test_constant_columns_stay_finite() -> None:
     training = np.column_stack([np.full(7, 0.1), np.arange(7.0)])
-    other = np.array([[0.3, 2.0]])
+    unseen_rows = np.array([[0.3, 2.0]])
     for scaling in ("standard", "min_max"):
         scale = fit_scaling(scaling, training)
         np.testing.assert_allclose(scale(training)[:, 0], 0, atol=1e-15)
-        np.testing.assert_allclose(scale(other)[0, 0], 0.2, rtol=1e-12)
+        np.testing.assert_allclose(scale(unseen_rows)[0, 0], 0.2, rtol=1e-12)
     assert target_statistics(np.full(5, 3.0)) == (3.0, 1.0)
 
 

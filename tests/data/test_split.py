@@ -101,8 +101,8 @@ def test_every_row_is_in_exactly_one_part(classes: list[int], seed: int) -> None
 
 def test_seed_decides_the_split() -> None:
     labels = np.repeat([0, 1, 2], 50)
-    first, again, other = (split_rows(150, (0.6, 0.2, 0.2), seed, labels) for seed in (1, 1, 2))
-    for a, b, c in zip(first, again, other, strict=True):
+    first, again, reseeded = (split_rows(150, (0.6, 0.2, 0.2), seed, labels) for seed in (1, 1, 2))
+    for a, b, c in zip(first, again, reseeded, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.array_equal(a, c)
 

@@ -15,15 +15,15 @@ def is_running(process: int) -> bool:
 
 def marked(mark: str) -> dict[int, str]:
     """Running processes whose environment holds a mark, with their commands."""
-    found = {}
+    commands = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (folder / "environ").read_bytes():
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                found[int(folder.name)] = command
+                commands[int(folder.name)] = command
         except OSError:
             continue
-    return {process: command for process, command in found.items() if is_running(process)}
+    return {process: command for process, command in commands.items() if is_running(process)}
 
 
 def left_over(mark: str, seconds: float, but: str = "") -> dict[int, str]:

@@ -64,8 +64,8 @@ def expected(tmp_path_factory) -> dict[str, pd.DataFrame]:
     return tables_of(Command(tmp_path_factory.mktemp("one")).run("small.toml", *HISTORY))
 
 
-def assert_same(found: Path, expected: dict[str, pd.DataFrame]) -> None:
-    tables = tables_of(found)
+def assert_same(path: Path, expected: dict[str, pd.DataFrame]) -> None:
+    tables = tables_of(path)
     for name, table in expected.items():
         pd.testing.assert_frame_equal(tables[name], table, check_exact=True, obj=name)
 
@@ -97,10 +97,12 @@ def test_large_sums_of_a_diagnosis_are_rounded_alike_for_any_number_of_workers(t
 
 
 def test_a_learning_study_is_repeatable_and_auto_takes_every_core(tmp_path):
-    one, two = (Command(tmp_path / name).run("small.toml", "--workers", "auto") for name in "ab")
-    facts = json.loads((one / "environment.json").read_text())
+    first, second = (
+        Command(tmp_path / name).run("small.toml", "--workers", "auto") for name in "ab"
+    )
+    facts = json.loads((first / "environment.json").read_text())
     assert facts["workers"] == len(os.sched_getaffinity(0))
-    assert_same(one, tables_of(two))
+    assert_same(first, tables_of(second))
 
 
 def test_ctrl_c_ends_all_processes_and_the_run_goes_on_with_its_workers(tmp_path, expected):
@@ -111,8 +113,8 @@ def test_ctrl_c_ends_all_processes_and_the_run_goes_on_with_its_workers(tmp_path
     # As a terminal does, and to every process rather than to one group of them.
     running = marked(command.mark)
     assert sum("ray::Worker" in line for line in running.values()) == 2
-    for one in running:
-        os.kill(one, signal.SIGINT)
+    for process_id in running:
+        os.kill(process_id, signal.SIGINT)
     code, _, errors = finish(process)
     assert code == 130, errors
     assert "Traceback" not in errors

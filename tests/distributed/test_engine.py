@@ -60,30 +60,33 @@ def trials(epochs: int = 4) -> list[Trial]:
     return [*made, make_trial(7, problem=replace(IRIS, dataset="no_such"))]
 
 
-def assert_same(found: TrialResult, expected: TrialResult) -> None:
-    assert set(found.seconds) == set(expected.seconds)
-    for one, other in zip(found.weights, expected.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-        assert one.flags.writeable, "no view of memory that is not ours"
-    plain = [replace(one, seconds=expected.seconds, weights=()) for one in (found, expected)]
+def assert_same(result: TrialResult, expected: TrialResult) -> None:
+    assert set(result.seconds) == set(expected.seconds)
+    for weight, expected_weight in zip(result.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected_weight)
+        assert weight.flags.writeable, "no view of memory that is not ours"
+    plain = [
+        replace(trial_result, seconds=expected.seconds, weights=())
+        for trial_result in (result, expected)
+    ]
     assert repr(plain[0]) == repr(plain[1])
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no cores to be pinned to")
 def test_each_worker_has_a_core_of_its_own_in_turn(engine):
-    own = sorted(os.sched_getaffinity(0))
+    cores = sorted(os.sched_getaffinity(0))
     pinned = [os.sched_getaffinity(process) for process in engine.processes]
-    assert pinned == [{own[0]}, {own[1 % len(own)]}]
+    assert pinned == [{cores[0]}, {cores[1 % len(cores)]}]
 
 
 def test_every_result_is_bitwise_that_of_one_engine(engine, alone):
     expected = run_all(alone, trials())
-    found = run_all(engine, trials())
-    assert set(found) == set(expected)
+    results = run_all(engine, trials())
+    assert set(results) == set(expected)
     for number, (result, reports) in expected.items():
-        assert repr(found[number][1]) == repr(reports), number
-        assert_same(found[number][0], result)
-    statuses = Counter(result.status for result, _ in found.values())
+        assert repr(results[number][1]) == repr(reports), number
+        assert_same(results[number][0], result)
+    statuses = Counter(result.status for result, _ in results.values())
     assert statuses == {Status.COMPLETED: 6, Status.DIVERGED: 1, Status.FAILED: 1}
 
 
@@ -108,20 +111,20 @@ def test_a_study_gives_the_tables_of_one_engine(engine, tmp_path):
     choice = EngineChoice(capacity=5)
     expected = open_session(tmp_path / "one", *HISTORY, engine=choice).run([], lambda: False)
     session = open_session(tmp_path / "two", *HISTORY, engine=choice)
-    found = session.run([], lambda: False, engine)
-    assert found.finished
-    one, two = tables_of(expected.path), tables_of(found.path)
-    for name, table in one.items():
-        pd.testing.assert_frame_equal(two[name], table, check_exact=True, obj=name)
+    outcome = session.run([], lambda: False, engine)
+    assert outcome.finished
+    expected_tables, tables = tables_of(expected.path), tables_of(outcome.path)
+    for name, table in expected_tables.items():
+        pd.testing.assert_frame_equal(tables[name], table, check_exact=True, obj=name)
 
 
 def test_a_trial_stopped_early_says_what_its_last_report_said(engine, alone):
-    def pruned(one: DistributedEngine | VectorizedEngine) -> TrialResult:
-        one.start(make_trial(0, epochs=50))
+    def pruned(given_engine: DistributedEngine | VectorizedEngine) -> TrialResult:
+        given_engine.start(make_trial(0, epochs=50))
         reports: list[Report] = []
         while len(reports) < 3:
-            reports += one.advance()
-        return one.stop(0, Status.PRUNED, "the pruner said so")
+            reports += given_engine.advance()
+        return given_engine.stop(0, Status.PRUNED, "the pruner said so")
 
     assert_same(pruned(engine), pruned(alone))
     # Its slot is free at once, and the worker is told in time.

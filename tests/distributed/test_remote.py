@@ -86,8 +86,8 @@ def test_a_replaced_worker_repeats_nothing_that_was_reported():
     remote.send()
     remote.take(Reply([report(0, 0), report(0, 1), report(1, 0), report(1, 1)]))
     remote.send()
-    for one in remote.in_flight():
-        one.deaths += 1
+    for trial in remote.in_flight():
+        trial.deaths += 1
     another = Actor()
     remote.replace_with(another, process=2)
     remote.send()
@@ -96,7 +96,7 @@ def test_a_replaced_worker_repeats_nothing_that_was_reported():
     assert remote.trials[0].deaths == 1
     remote.send()
     news = remote.take(Reply([report(0, 2), report(1, 1), report(1, 2)]))
-    assert [(one.trial_number, one.epoch) for one in news] == [(0, 2), (1, 2)]
+    assert [(new_report.trial_number, new_report.epoch) for new_report in news] == [(0, 2), (1, 2)]
     assert remote.trials[0].deaths == 0, "a new report shows that the trial gets on"
 
 

@@ -79,9 +79,9 @@ class Checkout:
 
 def blocks() -> list[Block]:
     return [
-        Block(found["text"].strip(), found["mark"] or "", found["remark"] or "")
-        for found in BLOCK.finditer(TEXT)
-        if found["language"] == "bash" or found["mark"] == "file"
+        Block(match["text"].strip(), match["mark"] or "", match["remark"] or "")
+        for match in BLOCK.finditer(TEXT)
+        if match["language"] == "bash" or match["mark"] == "file"
     ]
 
 

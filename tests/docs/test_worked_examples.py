@@ -53,22 +53,22 @@ def project(tmp_path: Path) -> Path:
 
 def write(project: Path, text: str) -> None:
     """Put a block where its first line says."""
-    place = PLACE.match(text)
-    assert place, f"a block must begin with `# FILE` or `# FILE, in NAME`. Received {text[:40]!r}."
-    path, lines = project / place["file"], text[place.end() :]
-    if not place["name"]:
-        assert not path.exists(), f"{place['file']} exists already. Take another name."
+    header = PLACE.match(text)
+    assert header, f"a block must begin with `# FILE` or `# FILE, in NAME`. Received {text[:40]!r}."
+    path, lines = project / header["file"], text[header.end() :]
+    if not header["name"]:
+        assert not path.exists(), f"{header['file']} exists already. Take another name."
         path.write_text(lines, encoding="utf-8")
         return
     before, line, after = re.split(
-        rf"^((?:class )?{place['name']}\b.*)$",
+        rf"^((?:class )?{header['name']}\b.*)$",
         path.read_text(encoding="utf-8"),
         maxsplit=1,
         flags=re.MULTILINE,
     )
     end = "\n}\n" if line.endswith("{") else "\n\n    @property\n"
     inside, bracket, rest = after.partition(end)
-    assert bracket, f"the end of {place['name']} in {place['file']} must be {end!r}"
+    assert bracket, f"the end of {header['name']} in {header['file']} must be {end!r}"
     path.write_text(f"{before}{line}{inside}\n{lines.rstrip()}{end}{rest}", encoding="utf-8")
 
 

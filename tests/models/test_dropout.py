@@ -30,22 +30,22 @@ def draws(rows: int, width: int, rate: float, seed: int, count: int = 1) -> list
 
 def test_units_are_kept_as_the_hash_says() -> None:
     for count, mask in enumerate(draws(5, 7, 0.3, seed=2**31 - 1, count=3)):
-        places = np.arange(35).reshape(5, 7)
-        expected = np.vectorize(lambda place: pcg3d(2**31 - 1, count, int(place)))(places)  # noqa: B023
+        positions = np.arange(35).reshape(5, 7)
+        expected = np.vectorize(lambda position: pcg3d(2**31 - 1, count, int(position)))(positions)  # noqa: B023
         np.testing.assert_array_equal(mask, expected >= round(0.3 * 2**32))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_draws_rows_and_units_are_independent(rate: float) -> None:
     first, second = (mask.astype("float64") for mask in draws(500, 64, rate, 3, count=2))
-    other = draws(500, 64, rate, 4)[0].astype("float64")
+    reseeded = draws(500, 64, rate, 4)[0].astype("float64")
     bound = 5 * np.sqrt(1 / first.size)  # five deviations of a mean of that many
     deviation = np.sqrt(rate * (1 - rate))
     assert abs(first.mean() - (1 - rate)) < bound * deviation
-    for one, two in (
-        (first, second), (first, other), (first[1:], first[:-1]), (first[:, 1:], first[:, :-1]),
+    for left, right in (
+        (first, second), (first, reseeded), (first[1:], first[:-1]), (first[:, 1:], first[:, :-1]),
     ):  # fmt: skip
-        correlation = ((one - 1 + rate) * (two - 1 + rate)).mean() / deviation**2
+        correlation = ((left - 1 + rate) * (right - 1 + rate)).mean() / deviation**2
         assert abs(correlation) < bound
 
 

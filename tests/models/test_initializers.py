@@ -148,8 +148,8 @@ def test_seed_and_position_decide_each_weight() -> None:
     def weights(seed: int) -> list[np.ndarray]:
         return initial_weights(model_of((5, 4), (5, 4)), "uniform", 0.1, seed)
 
-    first, again, other = weights(1), weights(1), weights(2)
-    for a, b, c in zip(first, again, other, strict=True):
+    first, again, reseeded = weights(1), weights(1), weights(2)
+    for a, b, c in zip(first, again, reseeded, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.isin(a, c).any()
     assert not np.isin(first[0], first[1]).any()

@@ -70,22 +70,22 @@ CONSTANTS = {
 
 def keras_class(name: str) -> Any:
     """A class of Keras; skips the test where this Keras lacks it."""
-    found = getattr(keras.optimizers, name, None)
-    if found is None:
+    optimizer_class = getattr(keras.optimizers, name, None)
+    if optimizer_class is None:
         pytest.skip(f"this Keras has no {name}")
     if name == "Muon" and keras.__version__.startswith("3.12."):
         pytest.skip("Muon of Keras 3.12 itself cannot step on TensorFlow: it asks for a path")
-    return found
+    return optimizer_class
 
 
-def row_of(one: Adapted, row: int) -> dict[str, float]:
-    return {name: values[row] for name, values in one.numbers.items()}
+def row_of(adapted: Adapted, row: int) -> dict[str, float]:
+    return {name: values[row] for name, values in adapted.numbers.items()}
 
 
 @cache
-def plain_points(one: Adapted, row: int) -> list[Any]:
+def plain_points(adapted: Adapted, row: int) -> list[Any]:
     """Where the class itself gets, by Keras's own ``apply``."""
-    optimizer = keras_class(one.name)(**one.fixed, **row_of(one, row))
+    optimizer = keras_class(adapted.name)(**adapted.fixed, **row_of(adapted, row))
     variables = [keras.Variable(value) for value in START]
     for gradients in GRADIENTS:
         optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
@@ -102,31 +102,31 @@ def stacked(optimizer: Any, rows: list[dict[str, float]]) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "one",
+    "adapted",
     [
         # These have constants, options, clipping, and states of other shapes; the rest is slow.
-        one
-        if one.name in {"SGD", "Adam", "Adafactor", "Muon"}
-        else pytest.param(one, marks=pytest.mark.slow)
-        for one in TABLE
+        adapted
+        if adapted.name in {"SGD", "Adam", "Adafactor", "Muon"}
+        else pytest.param(adapted, marks=pytest.mark.slow)
+        for adapted in TABLE
     ],
-    ids=[f"{one.name}-{'-'.join(one.fixed)}" for one in TABLE],
+    ids=[f"{adapted.name}-{'-'.join(adapted.fixed)}" for adapted in TABLE],
 )
-def test_one_program_equals_the_class_itself_for_every_value(one: Adapted) -> None:
-    optimizer = adapt(keras_class(one.name), CONSTANTS.get(one.name, ()))(
-        **one.fixed, **row_of(one, 0)
+def test_one_program_equals_the_class_itself_for_every_value(adapted: Adapted) -> None:
+    optimizer = adapt(keras_class(adapted.name), CONSTANTS.get(adapted.name, ()))(
+        **adapted.fixed, **row_of(adapted, 0)
     )
     optimizer.build([keras.Variable(value) for value in START])
     step = backend.compile(backend.vectorize(optimizer.stateless_apply, (0, None, 0)))
     for rows in ([0, 1], [1, 0]):
-        own = stacked(optimizer, [row_of(one, row) for row in rows])
+        state = stacked(optimizer, [row_of(adapted, row) for row in rows])
         weights = [np.stack([value] * len(rows)) for value in START]
         for gradients in GRADIENTS:
-            weights, own = step(list(own), gradients, list(weights))
-        for place, row in enumerate(rows):
-            for found, expected in zip(weights, plain_points(one, row), strict=True):
+            weights, state = step(list(state), gradients, list(weights))
+        for index, row in enumerate(rows):
+            for weight, expected in zip(weights, plain_points(adapted, row), strict=True):
                 np.testing.assert_allclose(
-                    np.array(found)[place], expected, rtol=one.rounding, atol=one.rounding
+                    np.array(weight)[index], expected, rtol=adapted.rounding, atol=adapted.rounding
                 )
     assert step.compilations == 1
 
@@ -168,8 +168,8 @@ def test_reset_gives_what_a_new_optimizer_begins_with(name: str) -> None:
         for gradients in GRADIENTS[:3]:
             optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
         points.append([np.array(variable.value) for variable in variables])
-    for one, other in zip(*points, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first, second in zip(*points, strict=True):
+        np.testing.assert_array_equal(first, second)
     assert int(optimizer.iterations.value) == 3
 
 

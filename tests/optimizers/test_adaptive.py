@@ -29,10 +29,15 @@ def test_constructor_and_config_are_those_of_keras(name: str) -> None:
     ours = load_optimizer(name)
     theirs = getattr(keras.optimizers, ours.__name__)
     expected = inspect.signature(theirs).parameters
-    own = [one for one in inspect.signature(ours).parameters.values() if one.name != "arguments"]
+    our_parameters = [
+        parameter
+        for parameter in inspect.signature(ours).parameters.values()
+        if parameter.name != "arguments"
+    ]
     # In Keras's order, so that arguments without a keyword mean the same.
-    assert [(one.name, one.default) for one in own] == [
-        (one.name, one.default) for one in list(expected.values())[: len(own)]
+    assert [(parameter.name, parameter.default) for parameter in our_parameters] == [
+        (parameter.name, parameter.default)
+        for parameter in list(expected.values())[: len(our_parameters)]
     ]
     config, theirs_config = ours(name="same").get_config(), theirs(name="same").get_config()
     assert in_float32(config) == in_float32(theirs_config)
@@ -63,12 +68,12 @@ def test_rules_take_a_leading_trial_axis(row: Any) -> None:
     shared = {"step": 3.0, "weights": None}
     states, together = optimizer.rule({**state, **shared}, gradient, numbers)
     for trial in range(3):
-        own = {k: v[trial, 0] for k, v in numbers.items()}
+        trial_numbers = {k: v[trial, 0] for k, v in numbers.items()}
         alone = {k: v[trial] for k, v in state.items()}
-        own_states, update = optimizer.rule({**alone, **shared}, gradient[trial], own)
+        trial_states, update = optimizer.rule({**alone, **shared}, gradient[trial], trial_numbers)
         # The power may be computed by another routine for an array than for a scalar.
         np.testing.assert_allclose(together[trial], update, rtol=1e-14)
-        for name, value in own_states.items():
+        for name, value in trial_states.items():
             np.testing.assert_allclose(states[name][trial], value, rtol=1e-14)
 
 
@@ -93,9 +98,9 @@ def test_radam_knows_the_length_of_its_mean_in_float32(decay: str, follow: Any) 
             square /= (longest - 4) * (longest - 2) * exact
             # JAX would leave 1 − β₂ of a Python number in float64.
             stored = keras.ops.convert_to_tensor(np.float32(decay), dtype="float32")
-            found = float(rectification(length, stored))
+            strength = float(rectification(length, stored))
             # Roundings of ρ = 5 weigh five times as much in ρ − 4.
-            assert found == pytest.approx(float(square) ** 0.5, rel=5e-6)
+            assert strength == pytest.approx(float(square) ** 0.5, rel=5e-6)
     assert begun == [False] * 4 + [True] * 4
 
 

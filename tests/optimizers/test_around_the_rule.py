@@ -19,11 +19,11 @@ TO_TENSOR = keras.ops.convert_to_tensor
 def unit_clipped(gradient: Array, weights: Array, threshold: float) -> Array:
     """Brock et al. 2021, equation 3, unit after unit; a unit is a column, or a whole vector."""
     columns = gradient.reshape(-1, gradient.shape[-1]) if gradient.ndim > 1 else gradient[:, None]
-    own = weights.reshape(columns.shape)
+    weight_columns = weights.reshape(columns.shape)
     clipped = columns.copy()
     for unit in range(columns.shape[1]):
         norm = np.sqrt(sum(float(g) ** 2 for g in columns[:, unit]))
-        limit = threshold * max(np.sqrt(sum(float(w) ** 2 for w in own[:, unit])), 1e-3)
+        limit = threshold * max(np.sqrt(sum(float(w) ** 2 for w in weight_columns[:, unit])), 1e-3)
         if norm > limit:
             clipped[:, unit] = columns[:, unit] * limit / norm
     return clipped.reshape(gradient.shape)
@@ -49,23 +49,23 @@ def test_units_are_clipped_one_by_one(shape: tuple[int, ...]) -> None:
     of_units = shape or (1,)
     expected = unit_clipped(gradient.reshape(of_units), weights.reshape(of_units), 0.7)
     tensors = [TO_TENSOR(array, "float32") for array in (gradient, weights)]
-    [found] = clip_by_unit_norm(tensors[:1], tensors[1:], 0.7)
-    assert tuple(found.shape) == shape
+    [clipped] = clip_by_unit_norm(tensors[:1], tensors[1:], 0.7)
+    assert tuple(clipped.shape) == shape
     # Some roundings of 6e-8.
-    np.testing.assert_allclose(np.reshape(found, of_units), expected, rtol=1e-6)
+    np.testing.assert_allclose(np.reshape(clipped, of_units), expected, rtol=1e-6)
 
 
 def test_units_without_weights_can_move_and_broken_ones_are_seen() -> None:
     weights = [TO_TENSOR(np.zeros((2, 3), "float32"))]
     gradient = np.array([[1.0, 0.0, np.inf], [0.0, 0.0, 1.0]], "float32")
-    [found] = clip_by_unit_norm([TO_TENSOR(gradient)], weights, 0.5)
+    [clipped] = clip_by_unit_norm([TO_TENSOR(gradient)], weights, 0.5)
     # ‖W‖ counts as 10⁻³; the unit with the infinite element is NaN, the others are not.
-    np.testing.assert_allclose(np.asarray(found)[:, 0], [5e-4, 0.0], rtol=1e-6)
-    np.testing.assert_array_equal(np.asarray(found)[:, 1], 0)
-    assert np.isnan(np.asarray(found)[:, 2]).all()
+    np.testing.assert_allclose(np.asarray(clipped)[:, 0], [5e-4, 0.0], rtol=1e-6)
+    np.testing.assert_array_equal(np.asarray(clipped)[:, 1], 0)
+    assert np.isnan(np.asarray(clipped)[:, 2]).all()
     huge = [TO_TENSOR(np.full((4, 1), 1e30, "float32"))]
-    [found] = clip_by_unit_norm(huge, [TO_TENSOR(np.full((4, 1), 1e30, "float32"))], 0.5)
-    np.testing.assert_allclose(np.asarray(found), 5e29, rtol=1e-6)
+    [clipped] = clip_by_unit_norm(huge, [TO_TENSOR(np.full((4, 1), 1e30, "float32"))], 0.5)
+    np.testing.assert_allclose(np.asarray(clipped), 5e29, rtol=1e-6)
 
 
 @pytest.mark.parametrize("percentile", [0.0, 10.0, 37.5, 100.0])
@@ -76,13 +76,13 @@ def test_percentiles_are_those_of_numpy_over_the_last_norms(percentile: float) -
         gradient = (random.normal(size=3) * random.lognormal()).astype("float32")
         expected = oracle(gradient.astype("float64"))
         if 12 < step < HISTORY - 5:  # both ends of the history; what is between is alike
-            places = np.arange(HISTORY)
-            kept = np.pad(oracle.norms, (0, HISTORY - len(oracle.norms)))
-            norms = TO_TENSOR(np.where(places <= step, kept, 0).astype("float32"))
+            indices = np.arange(HISTORY)
+            padded_norms = np.pad(oracle.norms, (0, HISTORY - len(oracle.norms)))
+            norms = TO_TENSOR(np.where(indices <= step, padded_norms, 0).astype("float32"))
             continue
-        [found], norms = clip_by_percentile([TO_TENSOR(gradient)], norms, step, percentile)
+        [clipped], norms = clip_by_percentile([TO_TENSOR(gradient)], norms, step, percentile)
         # Roundings of 6e-8 of norms that are hundreds of times the smallest.
-        np.testing.assert_allclose(found, expected, rtol=2e-5, err_msg=str(step))
+        np.testing.assert_allclose(clipped, expected, rtol=2e-5, err_msg=str(step))
 
 
 def adaptive(weights: Array, gradient: Array) -> Array:
@@ -101,10 +101,10 @@ def test_every_rule_gets_the_clipped_gradient(
 ) -> None:
     clip = adaptive if kind == "adaptive_clipnorm" else percentile()
     threshold = 0.25 if kind == "adaptive_clipnorm" else 40.0
-    found = follow(case.build(**{kind: threshold}), START, bumpy, 12)
+    points = follow(case.build(**{kind: threshold}), START, bumpy, 12)
     expected = case.points(START, lambda w, t: clip(w, bumpy(w, t)), 12, **case.numbers)
     # In float64; what is left are roundings of numbers that float32 holds exactly.
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_allclose(points, expected, rtol=1e-9)
 
 
 @pytest.mark.usefixtures("float64")
@@ -160,9 +160,9 @@ def test_penalties_are_those_of_keras_layers(
     for _ in range(4):
         penalized.train_on_batch(x, y)
         plain.train_on_batch(x, y)
-    for found, expected in zip(plain.get_weights(), penalized.get_weights(), strict=True):
+    for weight, expected in zip(plain.get_weights(), penalized.get_weights(), strict=True):
         # Four steps in float32; Adam divides by gradients of about 0.1.
-        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
+        np.testing.assert_allclose(weight, expected, rtol=2e-5, atol=2e-6)
     assert {key: ours.hyperparameters[key] for key in penalty} == penalty
     config = ours.get_config()
     assert type(ours).from_config(config).get_config() == config
@@ -171,8 +171,8 @@ def test_penalties_are_those_of_keras_layers(
 def test_the_slope_of_a_penalty_at_zero_is_zero() -> None:
     """Of ``abs`` it is 0 on TensorFlow and 1 on JAX, where weights of zero would drift."""
     kernel = keras.Variable(np.array([[0.0, 2.0]]))
-    [found] = with_penalties([keras.ops.zeros((1, 2))], [kernel], {"l1": 0.5})
-    np.testing.assert_array_equal(np.asarray(found), [[0.0, 0.5]])
+    [gradient] = with_penalties([keras.ops.zeros((1, 2))], [kernel], {"l1": 0.5})
+    np.testing.assert_array_equal(np.asarray(gradient), [[0.0, 0.5]])
 
 
 def test_accumulated_gradients_are_penalised_once_an_update() -> None:
@@ -189,8 +189,8 @@ def test_accumulated_gradients_are_penalised_once_an_update() -> None:
             x = np.random.default_rng(step).normal(size=(4, 3))
             model.train_on_batch(x, x[:, :2])
         results.append(model.get_weights())
-    for found, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)  # two float32 steps
+    for weight, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=2e-5, atol=2e-6)  # two float32 steps
 
 
 def test_a_class_that_cannot_be_adapted_is_given_neither() -> None:

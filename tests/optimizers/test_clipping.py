@@ -104,9 +104,9 @@ def test_a_norm_beyond_the_square_root_of_the_range_does_not_overflow() -> None:
 def test_the_global_norm_of_any_shape_is_that_of_all_elements(shape: tuple[int, ...]) -> None:
     drawn = np.asarray(np.random.default_rng(4).normal(size=shape), "float32")
     arrays = [drawn, np.array([2.0], "float32")]
-    expected = np.sqrt(sum((one.astype("float64") ** 2).sum() for one in arrays))
-    found = global_norm([keras.ops.convert_to_tensor(one) for one in arrays])
-    assert float(found) == pytest.approx(expected, rel=ROUNDING)
+    expected = np.sqrt(sum((array.astype("float64") ** 2).sum() for array in arrays))
+    norm = global_norm([keras.ops.convert_to_tensor(array) for array in arrays])
+    assert float(norm) == pytest.approx(expected, rel=ROUNDING)
 
 
 def test_a_new_threshold_takes_effect_and_its_rule_holds() -> None:

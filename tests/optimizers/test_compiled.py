@@ -72,8 +72,8 @@ def compiled(case: Any) -> Compiled:
 
 
 def assert_same(first: list[Any], second: list[Any]) -> None:
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first_value, second_value in zip(first, second, strict=True):
+        np.testing.assert_array_equal(first_value, second_value)
 
 
 def test_reset_and_rerun_gives_the_same_bits(case: Any, compiled: Compiled) -> None:
@@ -91,7 +91,7 @@ def test_a_changed_hyperparameter_takes_effect_without_a_new_trace(
 ) -> None:
     numbers = {**case.numbers, "global_clipnorm": 100.0}
     compiled.restart(numbers)
-    usual, kept = compiled.train(STEPS), compiled.states()
+    usual, usual_states = compiled.train(STEPS), compiled.states()
     traced = len(compiled.traces)
     assert traced > 0
     for name, value in numbers.items():
@@ -99,15 +99,17 @@ def test_a_changed_hyperparameter_takes_effect_without_a_new_trace(
         changed = compiled.train(STEPS)
         pairs = [*zip(usual, changed, strict=True)]
         if "clip" in name:  # of Lion's steps a scale changes nothing but what it keeps
-            pairs += zip(kept, compiled.states(), strict=True)
-        assert any((one != other).any() for one, other in pairs), name
+            pairs += zip(usual_states, compiled.states(), strict=True)
+        assert any((usual_value != changed_value).any() for usual_value, changed_value in pairs), (
+            name
+        )
     assert len(compiled.traces) == traced
     # And what it computes is what a fresh model with these numbers computes.
     halved = {name: value / 2 for name, value in case.numbers.items()}
     compiled.restart({**halved, "global_clipnorm": 0.1})
-    other = fresh(case.build(**halved, global_clipnorm=0.1))
-    other.model.set_weights(compiled.start)
-    assert_same(compiled.train(STEPS), other.train(STEPS))
+    rebuilt = fresh(case.build(**halved, global_clipnorm=0.1))
+    rebuilt.model.set_weights(compiled.start)
+    assert_same(compiled.train(STEPS), rebuilt.train(STEPS))
 
 
 def test_a_saved_model_goes_on_where_it_stood(

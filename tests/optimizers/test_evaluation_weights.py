@@ -17,18 +17,18 @@ AVERAGING = [row for row in CASES if row.evaluated is not None]
 
 def evaluated(optimizer: Any, weights: Any) -> Any:
     state = [variable.value for variable in optimizer.variables]
-    [found] = optimizer.evaluation_weights(state, [weights.value])
-    return keras.ops.convert_to_numpy(found)
+    [evaluation_weights] = optimizer.evaluation_weights(state, [weights.value])
+    return keras.ops.convert_to_numpy(evaluation_weights)
 
 
 def descend(optimizer: Any, weights: Any, steps: int, gradient: Any = None) -> list[Any]:
     """Where the optimizer is evaluated after each step; J = W²/2 unless a gradient is given."""
-    found = []
+    points = []
     for t in range(steps):
         g = weights.value if gradient is None else gradient(weights.numpy(), t)
         optimizer.apply([keras.ops.cast(g, weights.dtype)], [weights])
-        found.append(evaluated(optimizer, weights))
-    return found
+        points.append(evaluated(optimizer, weights))
+    return points
 
 
 @pytest.mark.usefixtures("float64")
@@ -37,10 +37,10 @@ def test_follows_the_numpy_loop_in_float64(row: Any, bumpy: Any) -> None:
     weights, optimizer = keras.Variable(START, dtype="float64"), row.build()
     optimizer.build([weights])
     np.testing.assert_array_equal(evaluated(optimizer, weights), START)
-    found = descend(optimizer, weights, 30, bumpy)
+    points = descend(optimizer, weights, 30, bumpy)
     # 30 steps of float64 rounding, in another order of operations.
-    np.testing.assert_allclose(found, row.evaluated(START, bumpy, 30), rtol=1e-11, atol=1e-12)
-    assert np.abs(found[-1] - weights.numpy()).max() > 0.01
+    np.testing.assert_allclose(points, row.evaluated(START, bumpy, 30), rtol=1e-11, atol=1e-12)
+    assert np.abs(points[-1] - weights.numpy()).max() > 0.01
 
 
 def test_is_the_weights_themselves_as_a_rule() -> None:
@@ -107,18 +107,20 @@ def test_the_average_of_keras_counts_where_it_is_asked_for() -> None:
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("is_adam", [False, True])
 def test_schedule_free_decay_moves_z_alone(is_adam: bool, bumpy: Any) -> None:
-    own = {"beta_2": 0.9375, "epsilon": 0.0625}
+    adam_numbers = {"beta_2": 0.9375, "epsilon": 0.0625}
     numbers = {"learning_rate": 0.125, "warmup_steps": 3}
     name = "schedule_free_adamw" if is_adam else "schedule_free_sgd"
-    given = {**numbers, **own, "beta_1": 0.75} if is_adam else {**numbers, "momentum": 0.75}
+    given = (
+        {**numbers, **adam_numbers, "beta_1": 0.75} if is_adam else {**numbers, "momentum": 0.75}
+    )
     optimizer_class = type(build_optimizer(name))
     optimizer = optimizer_class(**given, weight_decay=0.5)
     weights = keras.Variable(START, dtype="float64")
-    found = descend(optimizer, weights, 20, bumpy)
-    numbers |= {"interpolation": 0.75, "weight_decay": 0.5, **(own if is_adam else {})}
+    points = descend(optimizer, weights, 20, bumpy)
+    numbers |= {"interpolation": 0.75, "weight_decay": 0.5, **(adam_numbers if is_adam else {})}
     trained, expected = schedule_free_sequences(START, bumpy, 20, **numbers)
     # 20 steps of float64 rounding, in another order of operations.
-    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(points, expected, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(weights.numpy(), trained[-1], rtol=1e-11, atol=1e-12)
     spared = optimizer_class(**given, weight_decay=0.5)
     spared.exclude_from_weight_decay([weights])

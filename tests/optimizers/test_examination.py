@@ -104,7 +104,9 @@ CONSTANTS = [
 
 
 @pytest.mark.parametrize(
-    ("optimizer_class", "constants"), CONSTANTS, ids=[one.__name__ for one, _ in CONSTANTS]
+    ("optimizer_class", "constants"),
+    CONSTANTS,
+    ids=[optimizer_class.__name__ for optimizer_class, _ in CONSTANTS],
 )
 def test_what_cannot_be_a_tensor_is_a_constant(optimizer_class: Any, constants: set[str]) -> None:
     assert examine(optimizer_class) == Findings(frozenset(constants))

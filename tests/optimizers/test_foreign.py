@@ -97,7 +97,9 @@ def test_an_entry_is_read_off_the_constructor() -> None:
     entry = optimizer_entry("keras:Adam")
     assert load_optimizer("keras:Adam") is keras.optimizers.Adam
     assert entry.summary == "Optimizer that implements the Adam algorithm"
-    numbers = {name: one.default for name, one in entry.hyperparameters.items()}
+    numbers = {
+        name: hyperparameter.default for name, hyperparameter in entry.hyperparameters.items()
+    }
     assert numbers == {
         "learning_rate": 0.001,
         "beta_1": 0.9,
@@ -107,11 +109,13 @@ def test_an_entry_is_read_off_the_constructor() -> None:
     }
     assert entry.options == {"amsgrad": False}
     assert not entry.full_batch
-    rules = {name: one.rule for name, one in entry.hyperparameters.items()}
+    rules = {name: hyperparameter.rule for name, hyperparameter in entry.hyperparameters.items()}
     assert rules["learning_rate"] == rules["epsilon"] == "> 0"
     assert rules["beta_1"] == ">= 0 and < 1"
     assert rules["weight_decay"] == ">= 0"
-    spaces = {name: dict(one.space) for name, one in entry.hyperparameters.items()}
+    spaces = {
+        name: dict(hyperparameter.space) for name, hyperparameter in entry.hyperparameters.items()
+    }
     assert spaces["learning_rate"] == {"low": 1e-5, "high": 0.1, "log": True}
     assert spaces["beta_1"] == {}
 

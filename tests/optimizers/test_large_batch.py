@@ -43,9 +43,9 @@ def test_adafactor_bears_a_dead_input_beside_a_dead_unit(follow: Callable[..., A
     # The oracle, in float64, knows no such range; three float32 steps.
     numbers = {"learning_rate": 0.5, "epsilon_1": 1e-30, "epsilon_2": 1e-3, "clip_threshold": 1.0}
     expected = adafactor_points(START, gradient, 3, **numbers, beta_2_decay=-0.8)
-    found = follow(build_optimizer("adafactor", {"learning_rate": 0.5}), START, gradient, 3)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    np.testing.assert_array_equal(found[-1][:, 1], START[:, 1].astype("float32"))
+    points = follow(build_optimizer("adafactor", {"learning_rate": 0.5}), START, gradient, 3)
+    np.testing.assert_allclose(points, expected, rtol=1e-5)
+    np.testing.assert_array_equal(points[-1][:, 1], START[:, 1].astype("float32"))
 
 
 @pytest.mark.usefixtures("float64")
@@ -54,9 +54,9 @@ def test_adafactor_takes_another_decay_of_its_means(follow: Callable[..., Any], 
     with pytest.raises(ValueError, match=r"beta_2_decay must be < 0. Received 0. Give"):
         optimizer.set_hyperparameters({"beta_2_decay": 0.0})
     optimizer.set_hyperparameters({"beta_2_decay": -0.5})
-    found = follow(optimizer, START, bumpy, 6)
+    points = follow(optimizer, START, bumpy, 6)
     expected = adafactor_points(START, bumpy, 6, **ADAFACTOR, beta_2_decay=-0.5)
-    np.testing.assert_allclose(found, expected, rtol=1e-11)  # six steps of float64 rounding
+    np.testing.assert_allclose(points, expected, rtol=1e-11)  # six steps of float64 rounding
 
 
 def test_relative_step_changes_nothing_as_in_keras(follow: Callable[..., Any], bumpy: Any) -> None:

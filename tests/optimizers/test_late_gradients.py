@@ -19,10 +19,10 @@ def stepped(optimizer: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     variables = [keras.Variable(A), keras.Variable(B)]
     optimizer.build(variables)
     optimizer.apply([TO_TENSOR(SLOPES[0])], variables[:1])
-    after = [[np.asarray(one.value).copy() for one in variables]]
+    after = [[np.asarray(variable.value).copy() for variable in variables]]
     for _ in range(2):
         optimizer.apply([TO_TENSOR(slope) for slope in SLOPES], variables)
-        after.append([np.asarray(one.value).copy() for one in variables])
+        after.append([np.asarray(variable.value).copy() for variable in variables])
     return after[0], after[-1]
 
 
@@ -34,11 +34,11 @@ def test_dog_measures_each_variable_from_where_it_began() -> None:
     for step in range(3):
         taking = [0] if step == 0 else [0, 1]
         if step:
-            ways = [weights[place] - start[place] for place in taking]
+            ways = [weights[index] - start[index] for index in taking]
             farthest = max(farthest, np.sqrt(sum(way @ way for way in ways)))
-        squares += sum(SLOPES[place] @ SLOPES[place] for place in taking)
-        for place in taking:
-            weights[place] = weights[place] - farthest / np.sqrt(squares + 1e-8) * SLOPES[place]
+        squares += sum(SLOPES[index] @ SLOPES[index] for index in taking)
+        for index in taking:
+            weights[index] = weights[index] - farthest / np.sqrt(squares + 1e-8) * SLOPES[index]
         if step == 0:
             np.testing.assert_allclose(first[0], weights[0])
     np.testing.assert_allclose(np.concatenate(last), np.concatenate(weights), rtol=1e-12)
@@ -69,7 +69,9 @@ def test_the_secant_of_barzilai_and_borwein_has_no_step_from_nowhere() -> None:
     optimizer.build(variables)
     curvature = [3.0, 1.0]
     optimizer.apply([TO_TENSOR(curvature[0] * A)], variables[:1])
-    slopes = [c * np.asarray(one.value) for c, one in zip(curvature, variables, strict=True)]
+    slopes = [
+        c * np.asarray(variable.value) for c, variable in zip(curvature, variables, strict=True)
+    ]
     optimizer.apply([TO_TENSOR(slope) for slope in slopes], variables)
     # Of the one that has moved: sᵀs / sᵀy = 1/3. Before, the 30 units of the other gave nearly 1.
     assert float(np.asarray(optimizer.step_size.value)) == pytest.approx(1 / 3)
@@ -77,13 +79,13 @@ def test_the_secant_of_barzilai_and_borwein_has_no_step_from_nowhere() -> None:
 
 @pytest.mark.parametrize("name", ["dog", "prodigy", "yogi", "barzilai_borwein"])
 def test_a_gradient_of_zero_is_a_beginning_like_any_other(name: str) -> None:
-    found = []
+    values = []
     for first in (0.0, 1.0):
         optimizer = load_optimizer(name)()
         variables = [keras.Variable(A), keras.Variable(B)]
         optimizer.build(variables)
         optimizer.apply([TO_TENSOR(SLOPES[0]), TO_TENSOR(first * SLOPES[1])], variables)
         optimizer.apply([TO_TENSOR(slope) for slope in SLOPES], variables)
-        found.append(float(np.asarray(variables[1].value)[0]))
+        values.append(float(np.asarray(variables[1].value)[0]))
     # Short steps both, near where it began.
-    assert all(abs(value - 30.0) < 1.0 for value in found)
+    assert all(abs(value - 30.0) < 1.0 for value in values)

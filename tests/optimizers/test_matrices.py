@@ -32,22 +32,22 @@ def definite(size: int, condition: float) -> Any:
 def test_inverse_root_equals_that_of_the_eigenvalues(order: int, dtype: str) -> None:
     scale, condition = 300.0, 1e3
     matrix = scale * definite(7, condition)
-    found = inverse_root(ops.convert_to_tensor(matrix, dtype=dtype), order)
-    least = rounding_of(found)
+    root = inverse_root(ops.convert_to_tensor(matrix, dtype=dtype), order)
+    least = rounding_of(root)
     values, vectors = np.linalg.eigh(matrix + least * np.linalg.norm(matrix) * np.eye(7))
     expected = (vectors * values ** (-1 / order)) @ vectors.T
     # The smallest eigenvalue is known to κ roundings, of which 1/p reaches the root.
     tolerance = 4 * condition * float(np.finfo(dtype).eps) / order
-    np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max())
+    np.testing.assert_allclose(root, expected, atol=tolerance * np.abs(expected).max())
 
 
 def test_inverse_root_of_a_singular_matrix_is_bounded_by_its_rounding() -> None:
     column = RNG.normal(size=(6, 1)).astype("float32")
-    found = np.asarray(inverse_root(ops.convert_to_tensor(column @ column.T), 4), "float64")
+    root = np.asarray(inverse_root(ops.convert_to_tensor(column @ column.T), 4), "float64")
     norm = float(np.sum(column**2))
-    assert np.isfinite(found).all()
+    assert np.isfinite(root).all()
     # The null space gets (δ‖A‖)^(−1/4), but for the rounding of A, an eighth of δ at most.
-    assert np.linalg.norm(found, 2) == pytest.approx((2.0**-20 * norm) ** -0.25, rel=0.05)
+    assert np.linalg.norm(root, 2) == pytest.approx((2.0**-20 * norm) ** -0.25, rel=0.05)
 
 
 @pytest.mark.usefixtures("float64")
@@ -55,11 +55,11 @@ def test_inverse_root_of_a_singular_matrix_is_bounded_by_its_rounding() -> None:
 def test_orthonormal_equals_the_qr_decomposition(dtype: str) -> None:
     epsilon = float(np.finfo(dtype).eps)
     columns = RNG.normal(size=(6, 6))
-    found = orthonormal(ops.convert_to_tensor(columns, dtype=dtype))
+    basis = orthonormal(ops.convert_to_tensor(columns, dtype=dtype))
     expected, triangle = np.linalg.qr(columns)
     # Roundings, enlarged by the condition of the columns.
     tolerance = 8 * np.linalg.cond(columns) * epsilon
-    np.testing.assert_allclose(found, expected * np.sign(np.diag(triangle)), atol=tolerance)
+    np.testing.assert_allclose(basis, expected * np.sign(np.diag(triangle)), atol=tolerance)
     columns[:, 3] = columns[:, 1] + 100 * epsilon * columns[:, 3]  # nearly dependent
     q = np.asarray(orthonormal(ops.convert_to_tensor(columns, dtype=dtype)), "float64")
     np.testing.assert_allclose(q.T @ q, np.eye(6), atol=10 * epsilon)  # six roundings
@@ -69,13 +69,13 @@ def test_orthonormal_equals_the_qr_decomposition(dtype: str) -> None:
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 1)])
 def test_orthogonalized_maps_singular_values_by_the_quintic(shape: tuple[int, int]) -> None:
     matrix = RNG.normal(size=shape)
-    found = orthogonalized(ops.convert_to_tensor(matrix), (3.4445, -4.775, 2.0315), 5)
+    mapped = orthogonalized(ops.convert_to_tensor(matrix), (3.4445, -4.775, 2.0315), 5)
     left, s, right = np.linalg.svd(matrix, full_matrices=False)
     s = s / (np.linalg.norm(s) + 1e-7)
     for _ in range(5):
         s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
     # A singular value near zero is enlarged by 3.4445⁵ = 485, and its rounding with it.
-    np.testing.assert_allclose(found, (left * s) @ right, atol=1e-12)
+    np.testing.assert_allclose(mapped, (left * s) @ right, atol=1e-12)
 
 
 def _root(matrix: Any) -> Any:

@@ -48,7 +48,7 @@ def test_muon_takes_matrices_by_shape_and_path() -> None:
     outputs = keras.layers.Conv1D(2, 2, name="convolution")(outputs)
     outputs = keras.layers.Dense(5, name="hidden")(keras.layers.Flatten()(outputs))
     model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(outputs))
-    kept: dict[str, dict[str, bool]] = {}
+    has_velocity: dict[str, dict[str, bool]] = {}
     for label, options in (
         ("keras", {}),
         ("text", {"exclude_layers": "logits"}),
@@ -56,14 +56,16 @@ def test_muon_takes_matrices_by_shape_and_path() -> None:
     ):
         optimizer = load_optimizer("muon")(**options)
         optimizer.build(model.trainable_variables)
-        kept[label] = {
+        has_velocity[label] = {
             variable.path: "velocity" in states
             for variable, states in zip(model.trainable_variables, optimizer._states, strict=True)
         }
         assert type(optimizer).from_config(optimizer.get_config()).get_config() == (
             optimizer.get_config()
         )
-    orthogonalized = {label: [k for k, v in one.items() if v] for label, one in kept.items()}
+    orthogonalized = {
+        label: [k for k, v in flags.items() if v] for label, flags in has_velocity.items()
+    }
     assert orthogonalized == {
         "keras": ["hidden/kernel", "logits/kernel"],
         "text": ["hidden/kernel"],
@@ -135,11 +137,13 @@ def test_the_frequency_is_a_value(
         weights = keras.Variable(START)
         if not optimizer.built:
             optimizer.build([weights])
-        found, own = [weights.value], [variable.value for variable in optimizer.variables]
+        values, state = [weights.value], [variable.value for variable in optimizer.variables]
         for t in range(10):
-            g = bumpy(np.array(keras.ops.convert_to_numpy(found[0])), t)
-            found, own = optimizer.stateless_apply(own, [keras.ops.convert_to_tensor(g)], found)
-        runs.append(keras.ops.convert_to_numpy(found[0]))
+            g = bumpy(np.array(keras.ops.convert_to_numpy(values[0])), t)
+            values, state = optimizer.stateless_apply(
+                state, [keras.ops.convert_to_tensor(g)], values
+            )
+        runs.append(keras.ops.convert_to_numpy(values[0]))
         expected = points(START, bumpy, 10, **numbers, precondition_frequency=frequency)[-1]
         # Ten steps of float64 rounding, in another order of operations.
         np.testing.assert_allclose(runs[-1], expected, rtol=1e-11, atol=1e-12)
@@ -163,22 +167,22 @@ def test_large_sides_fall_back_by_shape() -> None:
 @pytest.mark.usefixtures("float64")
 def test_shampoo_keeps_the_diagonal_of_a_large_side(follow: Callable[..., Any], bumpy: Any) -> None:
     optimizer = load_optimizer("shampoo")(0.1, epsilon=0.125, max_preconditioner_dim=2)
-    found = follow(optimizer, START, bumpy, 5)
+    points = follow(optimizer, START, bumpy, 5)
     w, left, right = START, 0.125 * np.eye(2), np.full(3, 0.125)
     for t in range(5):
         g = bumpy(w, t)
         left, right = left + g @ g.T, right + np.sum(g * g, axis=0)
         w = w - 0.1 * inverse_root(left, 4) @ g * right**-0.25
     # Five steps of float64 rounding, in another order of operations.
-    np.testing.assert_allclose(found[-1], w, rtol=1e-11)
+    np.testing.assert_allclose(points[-1], w, rtol=1e-11)
 
 
 @pytest.mark.usefixtures("float64")
 def test_soap_without_a_basis_is_adam(follow: Callable[..., Any], bumpy: Any) -> None:
-    found = follow(load_optimizer("soap")(**SOAP, max_preconditioner_dim=1), START, bumpy, 8)
+    points = follow(load_optimizer("soap")(**SOAP, max_preconditioner_dim=1), START, bumpy, 8)
     expected = adam_points(START, bumpy, 8, amsgrad=False, **SOAP)
     # Eight steps of float64 rounding, in another order of operations.
-    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(points, expected, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.usefixtures("float64")
@@ -202,14 +206,16 @@ def test_the_basis_of_soap_comes_to_the_eigenvectors(follow: Callable[..., Any])
 
 def test_accumulated_gradients_make_the_first_root_at_the_first_update() -> None:
     weights = [keras.Variable(START.astype("float32")) for _ in range(2)]
-    one = build_optimizer("shampoo", {"precondition_frequency": 2})
-    two = load_optimizer("shampoo")(precondition_frequency=2, gradient_accumulation_steps=2)
+    direct = build_optimizer("shampoo", {"precondition_frequency": 2})
+    accumulating = load_optimizer("shampoo")(
+        precondition_frequency=2, gradient_accumulation_steps=2
+    )
     rng = np.random.default_rng(3)
     for _ in range(3):
         gradient = keras.ops.convert_to_tensor(rng.normal(size=(2, 3)).astype("float32"))
-        one.apply([gradient], [weights[0]])
+        direct.apply([gradient], [weights[0]])
         for _ in range(2):
-            two.apply([gradient], [weights[1]])
+            accumulating.apply([gradient], [weights[1]])
     # The mean of two equal gradients is their rounded sum's half: exact.
     np.testing.assert_array_equal(weights[0].numpy(), weights[1].numpy())
     assert np.abs(weights[0].numpy() - START).max() > 0.05
@@ -232,15 +238,18 @@ def test_no_trial_feels_its_neighbours(names: tuple[str, ...]) -> None:
         optimizer.build([keras.Variable(np.zeros(shape, "float32")) for shape in shapes])
 
     def train(weights: Any, gradients: Any, factor: Any) -> Any:
-        found = []
+        results = []
         for optimizer in optimizers:
-            now, own = weights, [keras.ops.convert_to_tensor(v.value) for v in optimizer.variables]
-            place = [id(v) for v in optimizer.variables].index(id(optimizer._learning_rate))
-            own[place] = own[place] * factor
+            now, state = (
+                weights,
+                [keras.ops.convert_to_tensor(v.value) for v in optimizer.variables],
+            )
+            rate_index = [id(v) for v in optimizer.variables].index(id(optimizer._learning_rate))
+            state[rate_index] = state[rate_index] * factor
             for _ in range(2):
-                now, own = optimizer.stateless_apply(own, gradients, now)
-            found.append(now)
-        return found
+                now, state = optimizer.stateless_apply(state, gradients, now)
+            results.append(now)
+        return results
 
     mapped = backend.compile(backend.vectorize(train))
     rng = np.random.default_rng(6)
@@ -253,8 +262,8 @@ def test_no_trial_feels_its_neighbours(names: tuple[str, ...]) -> None:
     beside = mapped(weights, others, np.array([1.0, 9.0, 9.0, 9.0], "float32"))
     reversed_parts = ([a[::-1].copy() for a in part] for part in (weights, gradients))
     turned = mapped(*reversed_parts, factors[::-1].copy())
-    for one, other, third in zip(usual, beside, turned, strict=True):
-        for a, b, c in zip(one, other, third, strict=True):
+    for usual_weights, beside_weights, turned_weights in zip(usual, beside, turned, strict=True):
+        for a, b, c in zip(usual_weights, beside_weights, turned_weights, strict=True):
             assert np.isfinite(np.asarray(a)).all()
             np.testing.assert_array_equal(np.asarray(a)[0], np.asarray(b)[0])
             np.testing.assert_array_equal(np.asarray(a), np.asarray(c)[::-1])

@@ -54,9 +54,9 @@ def refusal(name: str, recorded: Any = None, run: Path = RUN) -> str:
 
 def forged(name: str) -> dict[str, dict[str, str]]:
     """What a run would have recorded, as anybody can write it."""
-    found = recorded_sources([name])
-    assert found, name
-    return found
+    sources = recorded_sources([name])
+    assert sources, name
+    return sources
 
 
 def test_a_class_is_found_without_running_anything() -> None:
@@ -84,11 +84,13 @@ def test_the_class_of_the_run_is_imported() -> None:
 def test_another_file_or_none_recorded_is_refused() -> None:
     recorded = forged("mine:Mine")
     Path("mine.py").write_text(CODE + "# edited")
-    said = refusal("mine:Mine", recorded)
-    assert "Received 'mine:Mine' in results/small/y, recorded as mine.py with the SHA-256" in said
-    assert "--trust" in said
-    said = refusal("mine:Mine")
-    assert "which recorded no file for it. Read mine.py; add --trust to import it." in said
+    message = refusal("mine:Mine", recorded)
+    assert (
+        "Received 'mine:Mine' in results/small/y, recorded as mine.py with the SHA-256" in message
+    )
+    assert "--trust" in message
+    message = refusal("mine:Mine")
+    assert "which recorded no file for it. Read mine.py; add --trust to import it." in message
     odds: tuple[Any, ...] = (
         [],
         "mine",
@@ -125,9 +127,9 @@ def test_code_in_a_folder_of_results_is_refused_whatever_is_recorded(file: str) 
     (Path("other/small/z") / "study.toml").write_text("")
     (Path("other/small/z") / "run.lock").write_text("")
     name = file.removesuffix(".py").replace("/", ".") + ":Mine"
-    said = refusal(name, forged(name))
-    assert f"Received the optimizer {name!r} in results/small/y" in said
-    assert file in said and "--trust" in said
+    message = refusal(name, forged(name))
+    assert f"Received the optimizer {name!r} in results/small/y" in message
+    assert file in message and "--trust" in message
 
 
 def test_a_parent_package_in_the_results_is_refused_before_it_runs() -> None:

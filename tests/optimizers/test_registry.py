@@ -112,7 +112,9 @@ def test_an_optimizer_needs_no_search_table(
     facts = catalogue()
     changed = changed_study(str(path), [], facts)
     assert list(check_study(changed.study, facts)) == []
-    expected = {key for key, one in entry.hyperparameters.items() if one.space}
+    expected = {
+        key for key, hyperparameter in entry.hyperparameters.items() if hyperparameter.space
+    }
     space = changed.study.space(name)
     assert set(space) == expected - {"tolerance"}
     for key, dimension in space.items():

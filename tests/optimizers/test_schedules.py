@@ -20,11 +20,11 @@ KERAS = keras.optimizers.schedules
 
 def on_plateau(losses, **parameters) -> list[float]:
     """The factor after each epoch."""
-    plateau, found = Plateau(), []
+    plateau, epoch_factors = Plateau(), []
     for loss in losses:
         plateau = plateau.after(loss, complete("reduce_on_plateau", parameters))
-        found.append(plateau.factor)
-    return found
+        epoch_factors.append(plateau.factor)
+    return epoch_factors
 
 
 ORACLES = [
@@ -50,19 +50,19 @@ ORACLES = [
 @pytest.mark.parametrize(("name", "parameters", "oracle"), ORACLES)
 def test_keras_has_the_same_rates(name, parameters, oracle):
     expected = [float(oracle(step)) for step in STEPS]
-    found = RATE * factors(name, STEPS, TOTAL, parameters)
+    rates = RATE * factors(name, STEPS, TOTAL, parameters)
     # Keras computes in float32; powers lose a few units of its last place.
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(rates, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_warm_up_is_keras_one_update_earlier():
     """Ours has no first update at the rate zero; what follows is the same."""
     oracle = KERAS.CosineDecay(0.0, 56, 0.1, warmup_target=RATE, warmup_steps=14)
-    found = RATE * factors("cosine", STEPS, TOTAL, {"alpha": 0.1, "warmup": 0.2})
+    rates = RATE * factors("cosine", STEPS, TOTAL, {"alpha": 0.1, "warmup": 0.2})
     warm_up = [float(oracle(step + 1)) for step in range(14)]
     # Keras computes in float32.
-    np.testing.assert_allclose(found[:14], warm_up, rtol=1e-5)
-    np.testing.assert_allclose(found[14:], [float(oracle(step)) for step in STEPS[14:]], rtol=1e-5)
+    np.testing.assert_allclose(rates[:14], warm_up, rtol=1e-5)
+    np.testing.assert_allclose(rates[14:], [float(oracle(step)) for step in STEPS[14:]], rtol=1e-5)
 
 
 def test_one_cycle_goes_through_its_corners():
@@ -99,17 +99,24 @@ def test_times_are_fractions_of_the_training(name):
 def test_defaults_and_spaces_obey_their_rules_and_name_their_source(name):
     entry = SCHEDULES[name]
     assert list(entry.parameters)[-1] == "warmup"
-    for parameter, one in entry.parameters.items():
-        for value in (one.default, one.space["low"], one.space["high"]):
-            one.check(parameter, value)
-        assert one.source
-        assert one.space["low"] < one.space["high"]
+    for parameter, hyperparameter in entry.parameters.items():
+        for value in (
+            hyperparameter.default,
+            hyperparameter.space["low"],
+            hyperparameter.space["high"],
+        ):
+            hyperparameter.check(parameter, value)
+        assert hyperparameter.source
+        assert hyperparameter.space["low"] < hyperparameter.space["high"]
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_parameter_can_be_searched(name, tmp_path):
     """Over its default space, in a study that is valid, as a value that changes the rates."""
-    spaces = {f"schedule_{key}": one.space for key, one in SCHEDULES[name].parameters.items()}
+    spaces = {
+        f"schedule_{key}": hyperparameter.space
+        for key, hyperparameter in SCHEDULES[name].parameters.items()
+    }
     lines = [
         f"{key} = {{ low = {space['low']}, high = {space['high']}, "
         f"log = {str(space.get('log', False)).lower()} }}"
@@ -122,17 +129,24 @@ def test_every_parameter_can_be_searched(name, tmp_path):
     )
     facts = catalogue()
     study = load_study(path, facts)
-    assert {key for key, one in study.space("sgd").items() if not one.is_fixed} == set(spaces)
-    found = make_space(study.space("sgd"), search_settings(study).integers, "sgd")
-    for key, one in SCHEDULES[name].parameters.items():
-        distribution = found.distributions[f"schedule_{key}"]
+    assert {key for key, dimension in study.space("sgd").items() if not dimension.is_fixed} == set(
+        spaces
+    )
+    search_space = make_space(study.space("sgd"), search_settings(study).integers, "sgd")
+    for key, hyperparameter in SCHEDULES[name].parameters.items():
+        distribution = search_space.distributions[f"schedule_{key}"]
         assert isinstance(distribution, IntDistribution | FloatDistribution)
-        assert isinstance(distribution, IntDistribution) == one.integer
-        assert (distribution.low, distribution.high) == (one.space["low"], one.space["high"])
+        assert isinstance(distribution, IntDistribution) == hyperparameter.integer
+        assert (distribution.low, distribution.high) == (
+            hyperparameter.space["low"],
+            hyperparameter.space["high"],
+        )
     if name == "reduce_on_plateau":  # its rates follow losses, see below
         return
-    for key, one in SCHEDULES[name].parameters.items():
-        low, high = (factors(name, STEPS, TOTAL, {key: one.space[end]}) for end in ("low", "high"))
+    for key, hyperparameter in SCHEDULES[name].parameters.items():
+        low, high = (
+            factors(name, STEPS, TOTAL, {key: hyperparameter.space[end]}) for end in ("low", "high")
+        )
         assert not np.allclose(low, high), key
 
 

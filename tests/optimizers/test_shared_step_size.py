@@ -112,6 +112,6 @@ def test_dog_goes_as_far_as_the_minimum_from_any_small_beginning(follow: Any) ->
 def test_dampened_momentum_is_the_heavy_ball_at_a_shorter_rate(follow: Any, bumpy: Any) -> None:
     ours = load_optimizer("dampened_momentum")(learning_rate=0.25, momentum=0.75)
     theirs = keras.optimizers.SGD(learning_rate=0.0625, momentum=0.75)
-    points, expected = (follow(one, START, bumpy, 20) for one in (ours, theirs))
+    points, expected = (follow(optimizer, START, bumpy, 20) for optimizer in (ours, theirs))
     # 20 steps of float64 rounding, in another order of operations.
     np.testing.assert_allclose(points, expected, rtol=1e-11, atol=1e-12)

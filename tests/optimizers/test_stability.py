@@ -161,8 +161,12 @@ def test_a_loop_contracts_below_the_limit_and_diverges_above(form):
     ],
 )
 def test_published_limits_of_the_hessian_itself(name, numbers, limit):
-    found = limit_without_state(name, numbers)
-    assert found is None if limit is None else found == pytest.approx(limit, rel=1e-12)
+    computed_limit = limit_without_state(name, numbers)
+    assert (
+        computed_limit is None
+        if limit is None
+        else computed_limit == pytest.approx(limit, rel=1e-12)
+    )
 
 
 # The optimizers themselves.
@@ -193,40 +197,43 @@ GRADIENTS = [[RNG.normal(size=shape) for shape in SHAPES] for _ in range(13)]
 
 
 def flat(arrays: Any) -> Array:
-    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(one)) for one in arrays])
+    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(array)) for array in arrays])
 
 
 def built(name: str, numbers: dict[str, float], **options: Any) -> tuple[Any, list[Any]]:
     optimizer = build_optimizer(name, numbers, constants=options)
-    weights = [keras.Variable(one, dtype="float64") for one in START]
+    weights = [keras.Variable(value, dtype="float64") for value in START]
     optimizer.build(weights)
     return optimizer, weights
 
 
 def snapshot(name: str, optimizer: Any, step: int) -> Snapshot:
     values = [keras.ops.convert_to_numpy(variable.value) for variable in optimizer.variables]
-    defaults = {key: one.default for key, one in OPTIMIZERS[name].hyperparameters.items()}
+    defaults = {
+        key: hyperparameter.default
+        for key, hyperparameter in OPTIMIZERS[name].hyperparameters.items()
+    }
     numbers = {**defaults, **optimizer.hyperparameters}
     states, shared = optimizer.memory(values)
     return Snapshot(numbers["learning_rate"], numbers, step, states, shared)
 
 
 def read(name: str, optimizer: Any, step: int) -> Stepping:
-    found = stepping(name, snapshot(name, optimizer, step))
-    assert isinstance(found, Stepping), found
-    return found
+    reading = stepping(name, snapshot(name, optimizer, step))
+    assert isinstance(reading, Stepping), reading
+    return reading
 
 
 def apply(optimizer: Any, weights: list[Any], gradients: Any) -> None:
-    tensors = [keras.ops.convert_to_tensor(one, dtype="float64") for one in gradients]
+    tensors = [keras.ops.convert_to_tensor(gradient, dtype="float64") for gradient in gradients]
     optimizer.apply(tensors, weights)
 
 
-def preconditioned(found: Stepping, vector: Array) -> Array:
+def preconditioned(reading: Stepping, vector: Array) -> Array:
     """P⁻¹ v."""
-    if found.root is None:
+    if reading.root is None:
         return vector
-    return np.asarray(found.root(found.root(vector[:, None])))[:, 0]
+    return np.asarray(reading.root(reading.root(vector[:, None])))[:, 0]
 
 
 OPTIONS: list[tuple[str, dict[str, Any], int]] = [
@@ -257,18 +264,18 @@ def test_an_update_is_the_recurrence_over_the_preconditioner(name, options, step
     for gradients in GRADIENTS[:steps]:
         before = flat(weights)
         apply(optimizer, weights, gradients)
-    found = read(name, optimizer, steps)
-    recurrence = found.recurrence
+    reading = read(name, optimizer, steps)
+    recurrence = reading.recurrence
     if isinstance(recurrence, MomentumRecurrence):
-        past = np.array([flat(one) for one in GRADIENTS[:steps]])
+        past = np.array([flat(step_gradients) for step_gradients in GRADIENTS[:steps]])
         velocity = recurrence.momentum ** np.arange(steps)[::-1] @ past
         direction = recurrence.velocity * velocity + recurrence.gradient * past[-1]
     else:
         assert isinstance(recurrence, AveragedIterates)
         assert recurrence.share == pytest.approx(1.0)
         direction = flat(GRADIENTS[0])
-    expected = recurrence.decay * before + found.rate * preconditioned(found, direction)
-    assert recurrence.decay == pytest.approx(found.rate * numbers.get("weight_decay", 0.0))
+    expected = recurrence.decay * before + reading.rate * preconditioned(reading, direction)
+    assert recurrence.decay == pytest.approx(reading.rate * numbers.get("weight_decay", 0.0))
     # Shampoo's root is exact but for a shift of 2⁻⁴⁴ of the norm, in float64.
     np.testing.assert_allclose(before - flat(weights), expected, rtol=1e-9, atol=1e-11)
 
@@ -286,9 +293,9 @@ def test_adadelta_divides_by_the_ratio_of_its_two_means():
         {**new, "squared_update": old["squared_update"]}
         for new, old in zip(last.states, earlier.states, strict=True)
     ]
-    found = stepping("adadelta", Snapshot(0.1, last.numbers, 13, states))
-    assert isinstance(found, Stepping)
-    expected = 0.1 * preconditioned(found, flat(GRADIENTS[-1]))
+    reading = stepping("adadelta", Snapshot(0.1, last.numbers, 13, states))
+    assert isinstance(reading, Stepping)
+    expected = 0.1 * preconditioned(reading, flat(GRADIENTS[-1]))
     np.testing.assert_allclose(before - flat(weights), expected, rtol=1e-10)
 
 
@@ -326,7 +333,7 @@ def test_an_optimizer_contracts_below_its_limit_and_diverges_above(name, factor)
     numbers |= {"weight_decay": 0.0} if OPTIMIZERS[name].weight_decay else {}
     # Until running means are full; NAdam's μₜ is β₁ (1 − 0.96ᵗ / 2).
     quiet = 160 if name == "nadam" else 40
-    size = sum(one.size for one in START)
+    size = sum(array.size for array in START)
     basis, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(size, size)))
     hessian = (basis * np.linspace(0.5, 3.0, size)) @ basis.T
     optimizer, weights = built(name, numbers)
@@ -342,18 +349,18 @@ def test_an_optimizer_contracts_below_its_limit_and_diverges_above(name, factor)
     begin()
     # Rates scale all steps alike, so that one reading gives the rate at the limit; decay, a
     # share of the weights, is given in proportion to it.
-    found = read(name, optimizer, quiet)
-    inverse = np.column_stack([preconditioned(found, row) for row in np.eye(size)])
+    reading = read(name, optimizer, quiet)
+    inverse = np.column_stack([preconditioned(reading, row) for row in np.eye(size)])
     sharpest = np.linalg.eigvals(inverse @ hessian).real.max()
     omega = 0.05 if OPTIMIZERS[name].weight_decay else 0.0
     limit = (
-        found.recurrence.limit * (1 - omega / 2)
-        if isinstance(found.recurrence, MomentumRecurrence)
-        else found.recurrence.limit - omega
+        reading.recurrence.limit * (1 - omega / 2)
+        if isinstance(reading.recurrence, MomentumRecurrence)
+        else reading.recurrence.limit - omega
     )
-    rate = factor * limit / (found.rate * sharpest)
+    rate = factor * limit / (reading.rate * sharpest)
     optimizer.set_hyperparameters(
-        {"learning_rate": rate} | ({"weight_decay": omega / (rate * found.rate)} if omega else {})
+        {"learning_rate": rate} | ({"weight_decay": omega / (rate * reading.rate)} if omega else {})
     )
     begin()
     for variable, part in zip(weights, split(start), strict=True):
@@ -369,7 +376,7 @@ def test_an_optimizer_contracts_below_its_limit_and_diverges_above(name, factor)
 
 
 def split(vector: Array) -> list[Array]:
-    ends = np.cumsum([one.size for one in START])[:-1]
+    ends = np.cumsum([array.size for array in START])[:-1]
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), SHAPES, strict=True)]
 
 
@@ -380,9 +387,9 @@ def test_the_blocks_of_sides_are_symmetric_roots():
         optimizer, weights = built(name, {"learning_rate": 0.1, **NUMBERS[name]})
         for gradients in GRADIENTS:
             apply(optimizer, weights, gradients)
-        found = read(name, optimizer, len(GRADIENTS))
-        assert found.root is not None
-        root = found.root(np.eye(9))
+        reading = read(name, optimizer, len(GRADIENTS))
+        assert reading.root is not None
+        root = reading.root(np.eye(9))
         np.testing.assert_allclose(root, root.T, atol=1e-12 * np.abs(root).max())
         assert np.linalg.eigvalsh(root)[0] > 0
         assert not root[:6, 6:].any()
@@ -391,13 +398,13 @@ def test_the_blocks_of_sides_are_symmetric_roots():
 @pytest.mark.usefixtures("float64")
 def test_shampoo_with_a_diagonal_side_is_read_too():
     optimizer = load_optimizer("shampoo")(0.1, epsilon=1e-3, max_preconditioner_dim=2)
-    weights = [keras.Variable(one, dtype="float64") for one in START]
+    weights = [keras.Variable(value, dtype="float64") for value in START]
     optimizer.build(weights)
     for gradients in GRADIENTS:
         before = flat(weights)
         apply(optimizer, weights, gradients)
-    found = read("shampoo", optimizer, len(GRADIENTS))
-    expected = 0.1 * preconditioned(found, flat(GRADIENTS[-1]))
+    reading = read("shampoo", optimizer, len(GRADIENTS))
+    expected = 0.1 * preconditioned(reading, flat(GRADIENTS[-1]))
     np.testing.assert_allclose(before - flat(weights), expected, rtol=1e-9, atol=1e-11)
 
 
@@ -410,15 +417,15 @@ def test_sam_grows_or_shrinks_along_one_direction_by_the_present_norm(momentum):
     optimizer = build_optimizer("sam", {"learning_rate": rate, "momentum": momentum, "rho": radius})
     weights = [keras.Variable(np.array([1.0]), dtype="float64")]
     optimizer.build(weights)
-    found = read("sam", optimizer, 0)
-    assert (found.rate, found.radius) == (rate, radius)
-    assert found.recurrence.limit == pytest.approx(2 + 2 * momentum)
+    reading = read("sam", optimizer, 0)
+    assert (reading.rate, reading.radius) == (rate, radius)
+    assert reading.recurrence.limit == pytest.approx(2 + 2 * momentum)
     norms = []
     for _ in range(400):
         optimizer.minimize(parabola, weights)
         norms.append(curvature * abs(float(weights[0].numpy()[0])))
     # The swing that repeats itself is where the limit meets η·λ.
-    rule = StepRule(rate, found.recurrence.limit, radius=radius)
+    rule = StepRule(rate, reading.recurrence.limit, radius=radius)
     assert ascended(rule, norms[-1]) == pytest.approx(rate * curvature, rel=1e-6)
     assert ascended(rule, 2 * norms[-1]) > rate * curvature > ascended(rule, norms[-1] / 2)
 
@@ -429,9 +436,9 @@ def test_sam_with_a_penalty_has_none():
 
 
 def reason(name: str, at: Snapshot) -> str:
-    found = stepping(name, at)
-    assert isinstance(found, str)
-    return found
+    sentence = stepping(name, at)
+    assert isinstance(sentence, str)
+    return sentence
 
 
 def test_a_built_in_optimizer_that_declares_no_limit_is_found(monkeypatch):

@@ -38,15 +38,15 @@ def test_equals_apply_and_leaves_the_variables_alone(case: Any) -> None:
         optimizer.stateless_apply([], gradients, start)
     variables = [keras.Variable(value) for value in start]
     optimizer.build(variables)
-    weights, own = [v.value for v in variables], [v.value for v in optimizer.variables]
+    weights, state = [v.value for v in variables], [v.value for v in optimizer.variables]
     for _ in range(3):
-        weights, own = optimizer.stateless_apply(own, gradients, weights)
+        weights, state = optimizer.stateless_apply(state, gradients, weights)
     for variable, value in zip(variables, start, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
     assert int(optimizer.iterations.value) == 0
     for _ in range(3):
         optimizer.apply(gradients)
-    for pure, variable in zip([*weights, *own], [*variables, *optimizer.variables], strict=True):
+    for pure, variable in zip([*weights, *state], [*variables, *optimizer.variables], strict=True):
         np.testing.assert_array_equal(numpy([pure])[0], np.array(variable.numpy()))
 
 
@@ -57,19 +57,19 @@ def test_one_program_trains_trials_with_their_own_hyperparameters(case: Any) -> 
     factors = np.array([1.0, 0.9, 0.5, 0.25])
     optimizer = case.build(global_clipnorm=1.0)
     optimizer.build([keras.Variable(start[0]) for start in starts])
-    own = [np.stack([np.array(v.numpy())] * TRIALS) for v in optimizer.variables]
+    state = [np.stack([np.array(v.numpy())] * TRIALS) for v in optimizer.variables]
     numbers = {**case.numbers, "global_clipnorm": 1.0}
-    for place, variable in enumerate(optimizer.variables):
+    for index, variable in enumerate(optimizer.variables):
         name = variable.name
         if name in numbers:
-            own[place] = (numbers[name] * factors).astype("float32")
+            state[index] = (numbers[name] * factors).astype("float32")
 
-    def train(own: Any, weights: Any, gradients: Any) -> Any:
+    def train(state: Any, weights: Any, gradients: Any) -> Any:
         for _ in range(2):
-            weights, own = optimizer.stateless_apply(own, gradients, weights)
+            weights, state = optimizer.stateless_apply(state, gradients, weights)
         return weights
 
-    together = numpy(vectorized(train, own, starts, gradients))
+    together = numpy(vectorized(train, state, starts, gradients))
     for trial, factor in enumerate(factors):
         alone = case.build(**{name: float(value * factor) for name, value in numbers.items()})
         variables = [keras.Variable(start[trial]) for start in starts]

@@ -123,7 +123,7 @@ def test_averages_and_scales_as_keras_in_float64(case: Any, arguments: dict[str,
 def test_spares_variables_from_decay_as_keras_in_float64(case: Any, how: str) -> None:
     if case.optimizer == "gradient_descent":
         pytest.skip("it offers no weight decay, which another test shows")
-    found = []
+    results = []
     for optimizer in (case.build(weight_decay=0.25), case.build_twin(weight_decay=0.25)):
         variables = [keras.Variable(START, name="kernel"), keras.Variable(START[0], name="bias")]
         if how == "by name":
@@ -132,9 +132,13 @@ def test_spares_variables_from_decay_as_keras_in_float64(case: Any, how: str) ->
             optimizer.exclude_from_weight_decay(var_list=variables[1:])
         for step in range(6):
             gradients = [np.cos(step + START), np.sin(step + START[0])]
-            optimizer.apply([keras.ops.convert_to_tensor(one) for one in gradients], variables)
-        found.append(np.concatenate([one.numpy().ravel() for one in variables]))
-    np.testing.assert_allclose(found[0], found[1], rtol=case.twin_rtol, atol=case.twin_rtol / 10)
+            optimizer.apply(
+                [keras.ops.convert_to_tensor(gradient) for gradient in gradients], variables
+            )
+        results.append(np.concatenate([variable.numpy().ravel() for variable in variables]))
+    np.testing.assert_allclose(
+        results[0], results[1], rtol=case.twin_rtol, atol=case.twin_rtol / 10
+    )
 
 
 @pytest.mark.usefixtures("float64")
@@ -182,8 +186,8 @@ def test_rules_take_hyperparameters_with_a_leading_trial_axis() -> None:
     numbers = {"learning_rate": rng.uniform(size=(3, 1)), "momentum": rng.uniform(size=(3, 1))}
     _, together = heavy_ball({"velocity": velocity}, gradient, numbers)
     for trial in range(3):
-        own = {name: value[trial, 0] for name, value in numbers.items()}
-        _, alone = heavy_ball({"velocity": velocity[trial]}, gradient[trial], own)
+        trial_numbers = {name: value[trial, 0] for name, value in numbers.items()}
+        _, alone = heavy_ball({"velocity": velocity[trial]}, gradient[trial], trial_numbers)
         np.testing.assert_array_equal(together[trial], alone)
 
 
@@ -197,9 +201,9 @@ def test_the_rule_of_adam_takes_a_leading_trial_axis() -> None:
     state = {"first_moment": first, "second_moment": second, "step": 3.0}
     _, together = adam(state, gradient, numbers)
     for trial in range(3):
-        own = {name: value[trial, 0] for name, value in numbers.items()}
+        trial_numbers = {name: value[trial, 0] for name, value in numbers.items()}
         alone = {"first_moment": first[trial], "second_moment": second[trial], "step": 3.0}
-        _, update = adam(alone, gradient[trial], own)
+        _, update = adam(alone, gradient[trial], trial_numbers)
         # The power may be computed by another routine for an array than for a scalar.
         np.testing.assert_allclose(together[trial], update, rtol=1e-14)
 
@@ -225,7 +229,7 @@ def test_an_elementwise_rule_serves_trials_side_by_side(case: Any) -> None:
 
     together = step(tensors, numbers)
     for trial in range(3):
-        own = {name: np.float64(value[trial, 0]) for name, value in numbers.items()}
-        alone = step({name: value[trial] for name, value in tensors.items()}, own)
+        trial_numbers = {name: np.float64(value[trial, 0]) for name, value in numbers.items()}
+        alone = step({name: value[trial] for name, value in tensors.items()}, trial_numbers)
         # The power may be computed by another routine for an array than for a scalar.
         np.testing.assert_allclose(together[trial], alone, rtol=1e-14)

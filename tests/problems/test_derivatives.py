@@ -63,8 +63,8 @@ def test_hessians_equal_the_backend(problem):
     )
     for theta in points(problem):
         hessian = problem.hessian(theta)
-        found = columns(theta, np.eye(problem.dimension), problem.data)
-        np.testing.assert_allclose(found, hessian, rtol=1e-10, atol=1e-10)
+        products = columns(theta, np.eye(problem.dimension), problem.data)
+        np.testing.assert_allclose(products, hessian, rtol=1e-10, atol=1e-10)
         np.testing.assert_array_equal(hessian, hessian.T)
 
 

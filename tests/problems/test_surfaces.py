@@ -9,7 +9,7 @@ from benchmark.problems.spectra import SPECTRA, eigenvalues
 from benchmark.problems.surfaces import surface
 
 PLANES = [
-    *(("quadratic", {"dimension": 2, "seed": 3, "spectrum": one}) for one in SPECTRA),
+    *(("quadratic", {"dimension": 2, "seed": 3, "spectrum": spectrum}) for spectrum in SPECTRA),
     ("rosenbrock", {}),
     ("beale", {}),
     ("saddle", {"positive_curvature": 2.0, "negative_curvature": 0.5}),

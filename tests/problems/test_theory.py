@@ -25,12 +25,12 @@ def test_the_contraction_is_the_largest_radius_over_the_spectrum(optimizer, tuni
     largest = 3.0
     chosen = theory_settings(optimizer, largest / kappa, largest, tuning)
     rate, momentum = chosen["learning_rate"], chosen.get("momentum", 0.0)
-    found = max(
+    largest_radius = max(
         radius(optimizer, eigenvalue, rate, momentum)
         for eigenvalue in np.geomspace(largest / kappa, largest, 50)
     )
     # A double root is found to the square root of the rounding, 1.5e-8.
-    assert found == pytest.approx(contraction(optimizer, kappa, tuning), abs=1e-7)
+    assert largest_radius == pytest.approx(contraction(optimizer, kappa, tuning), abs=1e-7)
 
 
 @pytest.mark.parametrize("optimizer", METHODS)

@@ -73,7 +73,7 @@ def test_the_trajectory_is_that_of_the_recorded_sharpness(run):
 def test_layers_stand_in_the_order_in_which_signals_pass_them(run):
     figure = layer_figure(RunData.read(run))
     assert figure is not None
-    assert "1 hidden_1, 2 hidden_2 and 10 hidden_10" in figure.caption
+    assert "1 hidden_1, 2 hidden_2 and 10 hidden_10" in figure.details
     trace = figure.plot.data[0]
     assert list(trace.x) == [1, 2, 10]
     assert list(trace.y) == pytest.approx([1.0, 0.5, 0.1])

@@ -123,11 +123,11 @@ def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> N
     assert [value for value in by_name["a trial"].y if value is not None][-2:] == [10.0, 50.0]
     np.testing.assert_allclose(by_name["a trial"].x[:4], np.log2([1, 2, 3, 5]))
     assert (list(by_name["diverged"].x), by_name["diverged"].customdata[0][1]) == ([1.0], 50.0)
-    caption = figures["monitored-sharpness"].caption
+    caption = figures["monitored-sharpness"].details
     assert "5 trials of sgd (1 pruned, 1 diverged), 1 trial of momentum" in caption
     assert "lower bound" in caption
-    assert "64 training examples" in caption
-    assert "momentum 3 to 24" in caption
+    assert "64 training examples" in figures["monitored-sharpness"].caption
+    assert "from 3 to 24 for momentum" in figures["monitored-sharpness"].shows
 
 
 def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunWriter) -> None:
@@ -135,8 +135,11 @@ def test_the_edge_of_stability_is_marked_and_who_crossed_it_counted(writer: RunW
     figure = monitoring_figures(run_data)[1]
     assert {shape.y0 for shape in figure.plot.layout.shapes} == {1.0}
     assert [note.text for note in figure.plot.layout.annotations] == ["sgd", "momentum"]
-    assert "1 of 6 trials were measured there at some epoch, and 1 of them" in figure.caption
-    assert "Not drawn: adam" in figure.caption
+    beyond = (
+        "1 of 6 trials were measured beyond the line at 1 at some epoch, and 1 of them diverged."
+    )
+    assert figure.shows == beyond
+    assert "Not drawn: adam" in figure.details
 
 
 def test_the_outcome_of_every_trial_stands_against_its_curvature(writer: RunWriter) -> None:
@@ -153,7 +156,7 @@ def test_the_outcome_of_every_trial_stands_against_its_curvature(writer: RunWrit
     ]
     assert [cross.customdata[0][1] for cross in crosses] == ["diverged"] * 3
     assert [cross.xaxis for cross in crosses] == ["x", "x2", "x3"]
-    assert "crosses on the shaded shelf: diverged" in figure.caption
+    assert "crosses on the shaded shelf: diverged" in figure.details
     assert figure.plot.layout.shapes[-1].x0 == 1.0
 
 
@@ -164,7 +167,7 @@ def test_only_diverged_trials_have_no_median(writer: RunWriter) -> None:
     figures = monitoring_figures(run_data)
     assert {trace.name for trace in figures[0].plot.data} == {"a trial", "diverged"}
     assert "sgd has none" in figures[0].description
-    assert "2 trials of sgd (2 diverged)" in figures[0].caption
+    assert "2 trials of sgd (2 diverged)" in figures[0].details
     outcome = monitoring_outcome(run_data)
     assert outcome is not None
     assert outcome.plot.layout.yaxis.ticktext == ("not finite",)
@@ -187,7 +190,7 @@ def test_what_is_missing_or_not_positive_is_left_out_and_said(writer: RunWriter)
         trace for trace in figures["monitored-sharpness"].plot.data if trace.name == "best trial"
     ]
     np.testing.assert_allclose(best[0].x, np.log2([2, 5]))
-    assert "1 value that is not positive has no place" in figures["monitored-sharpness"].caption
+    assert "1 value that is not positive has no place" in figures["monitored-sharpness"].details
 
 
 @pytest.mark.parametrize("courses", [[], [{0: 1.0}], [{}]])
@@ -252,7 +255,7 @@ def test_an_adaptive_optimizer_has_its_distance_to_its_own_limit(writer: RunWrit
         ("sgd", 0.5, "circle-open"), ("sgd", 0.75, "circle"), ("adam", 1.5, "diamond"),
     ]  # fmt: skip
     assert [shape.x0 for shape in figure.plot.layout.shapes] == [1.0]
-    assert "No limit is known for momentum" in figure.caption
+    assert "No limit is known for momentum" in figure.details
 
 
 def test_no_distance_is_drawn_where_none_was_diagnosed(writer: RunWriter) -> None:

@@ -1,5 +1,6 @@
 """Pictures of curvature: what they draw is what was measured."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -7,20 +8,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from scipy import integrate
 from scipy.sparse.linalg import aslinearoperator
 
+from benchmark.commands.views import outcome_view, run_view
 from benchmark.curvature import spectral_density
 from benchmark.curvature.results import CurvatureReport, Extreme, Plane, Sum
 from benchmark.curvature.symlog import inverse_symlog, symlog
 from benchmark.inspection.spectrum import density_curve
-from benchmark.report.curvature import quantities_by_epoch
+from benchmark.report import write_report
 from benchmark.report.curvature_page import document, figures, write_curvature
 from benchmark.report.paths import paths
+from benchmark.report.quantities import quantities_by_epoch
 from benchmark.report.run_data import RunData
 from benchmark.report.spectra import eigenvalues_by_epoch
 from benchmark.report.theme import styles
-from benchmark.results import RunWriter
+from benchmark.results import RunWriter, read_run
 from benchmark.trial import ClosedFormProblem, Report, Settings, Status, Trial, TrialResult
 
 STYLES = styles(["sgd", "adam"])
@@ -50,7 +54,7 @@ def test_every_quantity_has_a_panel_and_bookkeeping_has_none() -> None:
     assert lines["adam", "y2"] == [5.0, 0.5]
     assert figure.plot.layout.shapes[0].y0 == 2.0
     # What never changes is written, not drawn; what is of one layer has a figure of its own.
-    assert "Constant: zero eigenvalues 0." in figure.caption
+    assert "Constant: zero eigenvalues 0." in figure.details
     assert quantities_by_epoch(table[table["epoch"] == 0], STYLES) is None
 
 
@@ -128,7 +132,7 @@ def test_page_and_numbers_of_a_curvature_report(tmp_path: Path) -> None:
     text = files[0].read_text(encoding="utf-8")
     assert "A &lt;bowl&gt;" in text
     assert "not converged" in text
-    assert text.count("plotly.js v") == 1
+    assert text.count("plotly.js (cartesian - minified) v") == 1
     read = json.loads(files[1].read_text(encoding="utf-8"))
     assert read == document(curvature_report())
     assert read["smallest_eigenvalues"] == [
@@ -143,7 +147,7 @@ def test_the_plane_is_drawn_with_the_trajectory_and_its_share() -> None:
     assert contour.customdata[0][0] == pytest.approx(4.0)
     assert list(trajectory.x) == [0.5, 0.0]
     assert (middle.x[0], middle.y[0]) == (0.0, 0.0)
-    assert "31 % of the squared distance" in landscape.caption  # (0.5² + 1²) / 2²
+    assert "31 % of the squared distance" in landscape.shows  # (0.5² + 1²) / 2²
 
 
 STUDY = """
@@ -197,6 +201,24 @@ def test_each_swept_problem_has_a_panel_with_its_best_trial(tmp_path: Path) -> N
     assert [path.showlegend for path in sgd_paths] == [True, False]
 
 
+def test_a_sweep_shows_the_best_on_each_problem_and_no_best_setting(tmp_path: Path) -> None:
+    path = swept_run(tmp_path)
+    text = write_report(path).read_text(encoding="utf-8")
+    for absent in ("optimizers", "comparison", "importance", "budget", "learning-rate"):
+        assert f'id="{absent}"' not in text
+    assert 'id="sweep"' in text and 'id="plot-convergence-by-problem"' in text
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(outcome_view(read_run(path), {}))
+    console.print(run_view(read_run(path)))
+    shown = console.export_text()
+    assert shown.count("κ = 2") == shown.count("κ = 50") == 2
+    assert "median" not in shown and "adjusted p" not in shown
+    # On each problem one of the two learning rates was right.
+    sweep = RunData.read(path).sweep
+    assert sweep is not None
+    assert [(best.objective, best.trial) for best in sweep.best["sgd"]] == [(0.0, 1), (0.0, 2)]
+
+
 def test_a_surface_has_one_scale_and_panels_are_square(tmp_path: Path) -> None:
     figure = paths(RunData.read(swept_run(tmp_path)))
     assert figure is not None
@@ -214,4 +236,4 @@ def test_a_trajectory_that_lies_in_the_plane_has_a_caption_that_says_so() -> Non
         for figure in figures(replace(curvature_report(), plane=inside))
         if figure.name == "landscape"
     )
-    assert "The trajectory lies in the plane." in landscape.caption
+    assert landscape.shows == "The trajectory lies in the plane."

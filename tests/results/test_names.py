@@ -14,10 +14,10 @@ LABELS = st.one_of(
 
 
 @given(LABELS, LABELS)
-def test_two_labels_never_share_a_file_on_any_system(one: str, other: str) -> None:
+def test_two_labels_never_share_a_file_on_any_system(first: str, second: str) -> None:
     # macOS does not tell cases apart.
-    names = [model_file("run", label).name.casefold() for label in (one, other)]
-    assert (names[0] == names[1]) == (one == other)
+    names = [model_file("run", label).name.casefold() for label in (first, second)]
+    assert (names[0] == names[1]) == (first == second)
 
 
 @given(LABELS)

@@ -37,11 +37,13 @@ TABLES = ("trials", "curves", "curvature", "spectra", "findings")
 def record(number: int, *, adam: bool = False) -> tuple[TrialResult, list[Report]]:
     """A diverged trial of SGD on digits, or a completed one of Adam on a quadratic."""
     problem = ClosedFormProblem("quadratic") if adam else DatasetProblem("digits")
-    own = {"learning_rate": 0.1, "beta_1": 0.9} if adam else {"learning_rate": 9, "batch_size": 8}
+    hyperparameters = (
+        {"learning_rate": 0.1, "beta_1": 0.9} if adam else {"learning_rate": 9, "batch_size": 8}
+    )
     label = "adam" if adam else "sgd"
     trial = Trial(
         number, "search", problem, "linear", Settings(hidden=(8,), bias=True),
-        label, label, Settings(own), Settings(sampling="shuffle"), 1, 3,
+        label, label, Settings(hyperparameters), Settings(sampling="shuffle"), 1, 3,
     )  # fmt: skip
     reports = [
         Report(
@@ -243,11 +245,11 @@ def test_damaged_json_is_told(tmp_path: Path) -> None:
 
 
 def test_environment_says_what_ran_and_nothing_personal() -> None:
-    found = environment("jax", ["cpu:0"], seed=4)
-    assert found["versions"]["numpy"] == np.__version__
-    assert found["precision"] == "float32"
-    assert found["cores"] >= 1
-    assert found["memory_gibibytes"] is None or found["memory_gibibytes"] > 0.1
-    text = json.dumps(found)
+    facts = environment("jax", ["cpu:0"], seed=4)
+    assert facts["versions"]["numpy"] == np.__version__
+    assert facts["precision"] == "float32"
+    assert facts["cores"] >= 1
+    assert facts["memory_gibibytes"] is None or facts["memory_gibibytes"] > 0.1
+    text = json.dumps(facts)
     for personal in (str(Path.home()), str(Path.cwd()), str(Path(__file__).parent)):
         assert personal not in text

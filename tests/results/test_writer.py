@@ -163,8 +163,8 @@ def test_records_of_one_group_wait_for_the_disk_once(
     for start in (0, 100, 200):
         group = [make_record(start + number) for number in range(10)]
         writer.append_all(group)
-        found = list(read_records(writer.path))[start // 10 :]
-        assert all(same(*pair) for pair in zip(found, group, strict=True))
+        records = list(read_records(writer.path))[start // 10 :]
+        assert all(same(*pair) for pair in zip(records, group, strict=True))
     assert len(forced) == 3
     with pytest.raises(ValueError, match="recorded once"):
         writer.append_all([make_record(300), make_record(300)])
@@ -220,14 +220,14 @@ def test_torn_last_line_is_dropped(writer: RunWriter, torn: bytes) -> None:
     assert [result.trial.number for result, _ in read_records(writer.path)] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("kept", range(1, 100, 7))
-def test_a_record_cut_anywhere_loses_only_itself(tmp_path: Path, kept: int) -> None:
+@pytest.mark.parametrize("percent", range(1, 100, 7))
+def test_a_record_cut_anywhere_loses_only_itself(tmp_path: Path, percent: int) -> None:
     with RunWriter.create(tmp_path, "s", "", {}) as run:
         run.append(*make_record(0))
         size = (run.path / "records.jsonl").stat().st_size
         run.append(*make_record(1))
     full = (run.path / "records.jsonl").read_bytes()
-    (run.path / "records.jsonl").write_bytes(full[: size + (len(full) - size) * kept // 100])
+    (run.path / "records.jsonl").write_bytes(full[: size + (len(full) - size) * percent // 100])
     with RunWriter.reopen(run.path) as again:
         assert again.numbers == {0}
         again.append(*make_record(1))

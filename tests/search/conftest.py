@@ -7,13 +7,13 @@ import pytest
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Callable[[str], str | Path]:
-    """Fresh places by kind: a run folder or an SQLite file."""
+def new_location(tmp_path: Path) -> Callable[[str], str | Path]:
+    """Make fresh locations by kind: a run folder or an SQLite file."""
     made = iter(range(1000))
 
-    def place(kind: str) -> str | Path:
+    def location(kind: str) -> str | Path:
         folder = tmp_path / str(next(made))
         folder.mkdir()
         return folder if kind == "journal" else f"sqlite:///{folder / 'optuna.db'}"
 
-    return place
+    return location

@@ -44,8 +44,8 @@ def study(**budget: Any) -> Study:
     )
 
 
-def open_search(given: Study, place: str | Path, *, resume: bool = False) -> Search:
-    return Search(given, settings_of(given), place, run="run", resume=resume)
+def open_search(given: Study, location: str | Path, *, resume: bool = False) -> Search:
+    return Search(given, settings_of(given), location, run="run", resume=resume)
 
 
 def loss_of(trial: Trial, epoch: int) -> float:
@@ -134,9 +134,9 @@ def outcome(results: dict[int, TrialResult]) -> dict[int, tuple[Settings, Status
     }
 
 
-def uninterrupted(given: Study, place: str | Path) -> dict[int, TrialResult]:
+def uninterrupted(given: Study, location: str | Path) -> dict[int, TrialResult]:
     results: dict[int, TrialResult] = {}
-    with open_search(given, place) as search:
+    with open_search(given, location) as search:
         drive(search, results)
     return results
 
@@ -151,10 +151,10 @@ def dies_after(count: int) -> Callable[[], None]:
     return checkpoint
 
 
-def states(place: str | Path, label: str) -> list[optuna.trial.FrozenTrial]:
+def states(location: str | Path, label: str) -> list[optuna.trial.FrozenTrial]:
     """What anyone reads from the storage with Optuna alone."""
-    storage = open_storage(place)
-    name = label if isinstance(place, Path) else f"small/run/{label}"
+    storage = open_storage(location)
+    name = label if isinstance(location, Path) else f"small/run/{label}"
     trials = optuna.load_study(study_name=name, storage=storage).get_trials()
     if isinstance(storage, optuna.storages.RDBStorage):
         storage.remove_session()
@@ -175,12 +175,12 @@ def grid_study(**budget: Any) -> Study:
     return Study.model_validate({**given, "search": {"common": space}})
 
 
-def resume_until_done(given: Study, place: str | Path, results: dict[int, TrialResult]) -> None:
-    with open_search(given, place, resume=True) as search:
+def resume_until_done(given: Study, location: str | Path, results: dict[int, TrialResult]) -> None:
+    with open_search(given, location, resume=True) as search:
         search.restore(results.values())
         drive(search, results)
     for label in ("sgd", "momentum"):
-        assert all(trial.state.is_finished() for trial in states(place, label))
+        assert all(trial.state.is_finished() for trial in states(location, label))
 
 
 def fresh(given: Study, tmp_path: Path) -> Search:

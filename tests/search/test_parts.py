@@ -142,11 +142,11 @@ def proposals(sampler: optuna.samplers.BaseSampler, count: int) -> list[dict[str
 
 
 def test_quasi_random_is_the_sobol_sequence_from_the_first_trial_on() -> None:
-    found = np.array([[p["x"], p["y"]] for p in proposals(ScrambledSobol(PLANE, seed=5), 16)])
+    points = np.array([[p["x"], p["y"]] for p in proposals(ScrambledSobol(PLANE, seed=5), 16)])
     expected = qmc.Sobol(2, seed=5, scramble=True).random(16)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(points, expected)
     # A (0, 4, 2)-net: each of the 16 boxes of the unit square holds one of 16 points.
-    boxes = {(int(x * 4), int(y * 4)) for x, y in found}
+    boxes = {(int(x * 4), int(y * 4)) for x, y in points}
     assert len(boxes) == 16
 
 

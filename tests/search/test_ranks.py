@@ -24,7 +24,10 @@ def result(
 
 
 def numbers(results: Sequence[TrialResult], ranks: Any = RANKS) -> dict[str, int]:
-    return {rank: one.trial.number for rank, one in ranked(results, "adam", ranks).items()}
+    return {
+        rank: ranked_result.trial.number
+        for rank, ranked_result in ranked(results, "adam", ranks).items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -43,39 +43,39 @@ LABELS = ("sgd", "momentum")
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_resumed_equals_uninterrupted(
-    pruner: str, deaths: list[int], places: Callable[[str], str | Path]
+    pruner: str, deaths: list[int], new_location: Callable[[str], str | Path]
 ) -> None:
     given = study(pruner=pruner)
-    place = places("journal")
+    location = new_location("journal")
     results: dict[int, TrialResult] = {}
     for lifetime, events in enumerate(deaths):
-        search = open_search(given, place, resume=lifetime > 0)
+        search = open_search(given, location, resume=lifetime > 0)
         search.restore(results.values())
         try:
             drive(search, results, checkpoint=dies_after(events))
         except Killed:
             continue
         break
-    resume_until_done(given, place, results)
-    assert outcome(results) == outcome(uninterrupted(given, places("journal")))
+    resume_until_done(given, location, results)
+    assert outcome(results) == outcome(uninterrupted(given, new_location("journal")))
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "quasi_random", "grid"])
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_every_sampler_resumes(
-    sampler: str, kind: str, places: Callable[[str], str | Path]
+    sampler: str, kind: str, new_location: Callable[[str], str | Path]
 ) -> None:
     given = (
         grid_study(trials=4, pruner="hyperband")
         if sampler == "grid"
         else study(sampler=sampler, trials=4, pruner="hyperband")
     )
-    place = places(kind)
+    location = new_location(kind)
     results: dict[int, TrialResult] = {}
-    with open_search(given, place) as search, pytest.raises(Killed):
+    with open_search(given, location) as search, pytest.raises(Killed):
         drive(search, results, checkpoint=dies_after(13))
-    resume_until_done(given, place, results)
-    assert outcome(results) == outcome(uninterrupted(given, places("journal")))
+    resume_until_done(given, location, results)
+    assert outcome(results) == outcome(uninterrupted(given, new_location("journal")))
 
 
 def test_trials_in_flight_come_first_unchanged(tmp_path: Path) -> None:
@@ -93,9 +93,9 @@ def test_trials_in_flight_come_first_unchanged(tmp_path: Path) -> None:
     assert again[4].number == 5
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("moment", ["before", "after"])
 def test_death_while_a_proposal_is_written(
-    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = study()
     expected = [trial.hyperparameters for trial in iter(fresh(given, tmp_path).ask, None)]
@@ -105,7 +105,7 @@ def test_death_while_a_proposal_is_written(
     create = TrialStore.create
 
     def die(self: TrialStore, *arguments: Any) -> None:
-        if place == "after":
+        if moment == "after":
             create(self, *arguments)
         raise Killed
 
@@ -125,10 +125,10 @@ def test_death_while_a_proposal_is_written(
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])
 def test_death_between_results_and_storage_is_repaired_for_all_that_ended_together(
-    pruner: str, kind: str, places: Callable[[str], str | Path]
+    pruner: str, kind: str, new_location: Callable[[str], str | Path]
 ) -> None:
-    given, place = study(pruner=pruner, sampler="random"), places(kind)
-    search = open_search(given, place)
+    given, location = study(pruner=pruner, sampler="random"), new_location(kind)
+    search = open_search(given, location)
     results: dict[int, TrialResult] = {}
 
     def dies_once_trials_are_kept() -> None:
@@ -138,17 +138,17 @@ def test_death_between_results_and_storage_is_repaired_for_all_that_ended_togeth
     with pytest.raises(Killed):
         drive(search, results, capacity=4, checkpoint=dies_once_trials_are_kept)
     search.close()
-    running = [trial for label in LABELS for trial in states(place, label)]
+    running = [trial for label in LABELS for trial in states(location, label)]
     assert sum(trial.state is RUNNING for trial in running) >= 4
-    with open_search(given, place, resume=True) as resumed:
+    with open_search(given, location, resume=True) as resumed:
         resumed.restore(results.values())
     for number, result in results.items():
-        stored = states(place, LABELS[number % 2])[number // 2]
+        stored = states(location, LABELS[number % 2])[number // 2]
         assert stored.state.is_finished()
         # What the pruner evaluates others by is there as well.
         pruned = result.status is Status.PRUNED
         assert len(stored.intermediate_values) == result.epochs - (0 if pruned else 1)
-    resume_until_done(given, place, results)
+    resume_until_done(given, location, results)
     assert len(results) == 12
 
 
@@ -160,8 +160,8 @@ from benchmark.study.schema import Study
 from benchmark.trial import Report, Settings, Status, TrialResult
 
 study = Study.model_validate_json(sys.argv[1])
-place = sys.argv[2]
-search = Search(study, settings_of(study), place if "://" in place else Path(place), run="run")
+location = sys.argv[2] if "://" in sys.argv[2] else Path(sys.argv[2])
+search = Search(study, settings_of(study), location, run="run")
 disk = os.open(sys.argv[3], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 while (trial := search.ask()) is not None:
     rate = trial.hyperparameters["learning_rate"]
@@ -181,11 +181,11 @@ while (trial := search.ask()) is not None:
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_kill_9_loses_and_repeats_nothing(
-    kind: str, places: Callable[[str], str | Path], tmp_path: Path
+    kind: str, new_location: Callable[[str], str | Path], tmp_path: Path
 ) -> None:
-    place, disk = places(kind), tmp_path / "disk.jsonl"
+    location, disk = new_location(kind), tmp_path / "disk.jsonl"
     given = study(trials=500)
-    arguments = [sys.executable, "-c", WORKER, given.model_dump_json(), str(place), str(disk)]
+    arguments = [sys.executable, "-c", WORKER, given.model_dump_json(), str(location), str(disk)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -197,7 +197,7 @@ def test_kill_9_loses_and_repeats_nothing(
     assert [line[0] for line in lines] == list(range(len(lines)))
     assert len(lines) >= 10
     finished = {}
-    with open_search(given, place, resume=True) as search:
+    with open_search(given, location, resume=True) as search:
         for number, hyperparameters, rate in lines:
             trial = search._trial(number, hyperparameters)
             finished[number] = result_of(trial, Status.COMPLETED, rate, EPOCHS)
@@ -206,7 +206,7 @@ def test_kill_9_loses_and_repeats_nothing(
         assert trial_or_none is not None
         assert trial_or_none.number == len(lines), "the next trial, or the one in flight"
         search.tell(result_of(trial_or_none, Status.COMPLETED, 1.0))
-    stored = states(place, "sgd") + states(place, "momentum")
+    stored = states(location, "sgd") + states(location, "momentum")
     values = sorted(trial.value for trial in stored if trial.value is not None)
     assert values == sorted([*(line[2] for line in lines), 1.0])
 

@@ -59,39 +59,39 @@ def test_everything_fixed_is_trained_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sampler", ["random", "quasi_random"])
 def test_proposals_do_not_depend_on_slots(sampler: str, tmp_path: Path) -> None:
     given = study(sampler=sampler)
-    one: dict[int, TrialResult] = {}
-    many: dict[int, TrialResult] = {}
-    for results, capacity in ((one, 1), (many, 5)):
+    sequential: dict[int, TrialResult] = {}
+    parallel: dict[int, TrialResult] = {}
+    for results, capacity in ((sequential, 1), (parallel, 5)):
         folder = tmp_path / str(capacity)
         folder.mkdir()
         drive(open_search(given, folder), results, capacity)
-    assert outcome(one) == outcome(many)
+    assert outcome(sequential) == outcome(parallel)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "quasi_random"])
 def test_same_seed_same_proposals_other_seed_others(
-    sampler: str, places: Callable[[str], str | Path]
+    sampler: str, new_location: Callable[[str], str | Path]
 ) -> None:
     given = study(sampler=sampler, pruner="hyperband")
-    first = outcome(uninterrupted(given, places("journal")))
-    assert outcome(uninterrupted(given, places("sqlite"))) == first
-    other = given.model_copy(update={"seed": 4})
-    assert outcome(uninterrupted(other, places("journal"))) != first
+    first = outcome(uninterrupted(given, new_location("journal")))
+    assert outcome(uninterrupted(given, new_location("sqlite"))) == first
+    reseeded = given.model_copy(update={"seed": 4})
+    assert outcome(uninterrupted(reseeded, new_location("journal"))) != first
     assert len({entry[0] for entry in first.values()}) == 12, "no proposal comes twice"
 
 
 def test_run_name_does_not_change_what_hyperband_prunes(tmp_path: Path) -> None:
     # Optuna hashes the study's name into a bracket; ours holds neither run nor label.
     given = study(pruner="hyperband", trials=12)
-    found = []
+    outcomes = []
     for run in ("one", "two"):
         results: dict[int, TrialResult] = {}
         folder = tmp_path / run
         folder.mkdir()
         drive(Search(given, settings_of(given), folder), results)
-        found.append(outcome(results))
-    assert found[0] == found[1]
-    assert Status.PRUNED in {entry[1] for entry in found[0].values()}
+        outcomes.append(outcome(results))
+    assert outcomes[0] == outcomes[1]
+    assert Status.PRUNED in {entry[1] for entry in outcomes[0].values()}
 
 
 def test_tpe_learns(tmp_path: Path) -> None:
@@ -139,17 +139,17 @@ TOLD = [
 
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
-def test_what_is_told_is_stored(kind: str, places: Callable[[str], str | Path]) -> None:
-    place = places(kind)
+def test_what_is_told_is_stored(kind: str, new_location: Callable[[str], str | Path]) -> None:
+    location = new_location(kind)
     given = study(trials=len(TOLD))
-    with open_search(given, place) as search:
+    with open_search(given, location) as search:
         for status, objective, _, _ in TOLD:
-            trial, other = search.ask(), search.ask()
+            trial, second_trial = search.ask(), search.ask()
             assert trial is not None
-            assert other is not None
+            assert second_trial is not None
             search.tell(result_of(trial, status, objective))
-            search.tell(result_of(other, status, objective))
-    stored = [(trial.state, trial.value) for trial in states(place, "sgd")]
+            search.tell(result_of(second_trial, status, objective))
+    stored = [(trial.state, trial.value) for trial in states(location, "sgd")]
     assert stored == [(state, value) for _, _, state, value in TOLD]
 
 

@@ -22,21 +22,21 @@ from tests.search.searching import (
 
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
-def test_a_run_is_not_started_twice(kind: str, places: Callable[[str], str | Path]) -> None:
-    place = places(kind)
-    open_search(study(), place).close()
+def test_a_run_is_not_started_twice(kind: str, new_location: Callable[[str], str | Path]) -> None:
+    location = new_location(kind)
+    open_search(study(), location).close()
     with pytest.raises(SearchError, match=r"Received '.*sgd'.*--resume RUN"):
-        open_search(study(), place)
+        open_search(study(), location)
 
 
 def test_resuming_another_space_or_budget_is_refused(tmp_path: Path) -> None:
     search = open_search(study(), tmp_path)
     for _ in range(4):
         search.ask()
-    other = study().model_dump()
-    other["search"]["common"]["learning_rate"]["high"] = 5.0
+    changed = study().model_dump()
+    changed["search"]["common"]["learning_rate"]["high"] = 5.0
     with pytest.raises(SearchError, match="must keep its search space"):
-        open_search(Study.model_validate(other), tmp_path, resume=True)
+        open_search(Study.model_validate(changed), tmp_path, resume=True)
     with pytest.raises(SearchError, match="budget of 1 trials where sgd holds 2"):
         open_search(study(trials=1), tmp_path, resume=True)
 
@@ -48,10 +48,10 @@ def test_restoring_what_the_storage_never_had_is_refused(tmp_path: Path) -> None
     result = result_of(trial, Status.COMPLETED, 1.0)
     with pytest.raises(SearchError, match="before the first trial is asked for"):
         search.restore([result])
-    other = tmp_path / "other"
-    other.mkdir()
+    empty_folder = tmp_path / "other"
+    empty_folder.mkdir()
     with pytest.raises(SearchError, match="its own search storage"):
-        open_search(study(), other, resume=True).restore([result])
+        open_search(study(), empty_folder, resume=True).restore([result])
 
 
 UNREACHABLE = [
@@ -174,10 +174,10 @@ def test_nothing_of_what_failed_together_is_recorded(tmp_path: Path) -> None:
     assert states(tmp_path, "sgd")[0].state is RUNNING
 
 
-@pytest.mark.parametrize("place", ["nonsense", "studies.db", "weird:hunter2@h/d"])
-def test_a_storage_must_be_a_url(place: str) -> None:
+@pytest.mark.parametrize("url", ["nonsense", "studies.db", "weird:hunter2@h/d"])
+def test_a_storage_must_be_a_url(url: str) -> None:
     with pytest.raises(
         SearchError, match=r"must be the URL of a database.*leave --storage"
     ) as told:
-        open_search(study(), place)
+        open_search(study(), url)
     assert "hunter2" not in str(told.value)

@@ -2,18 +2,16 @@
 
 import importlib
 import inspect
-import json
-import os
-import subprocess
-import sys
+import signal
+import threading
 import time
 
 import pytest
 
-from speed import children
+from speed import children, machine
+from speed.__main__ import Kind
 from speed.proof import initial_weights
-from speed.rows import Row, SpeedError, chosen_rows, curvature_rows, training_rows
-from tests.source_tree import ROOT
+from speed.rows import Row, SpeedError, chosen_rows, rows_of
 
 
 @pytest.fixture
@@ -25,10 +23,12 @@ def functions(tmp_path, monkeypatch):
         "def good(folder, value):\n"
         "    print('noise')\n"
         "    assert not list(folder.iterdir()) and os.getcwd() == str(folder)\n"
-        "    pair = Measurement('good/one', 'good', (value, value + 1), facts={'trials': 1})\n"
-        "    return [pair, Measurement(values=(value,))]\n"
+        "    pair = Measurement('good/pair', 'good', [value, value + 1], facts={'trials': 1})\n"
+        "    return [pair, Measurement(title='plain', values=[value])]\n"
         "def lacking():\n"
-        "    raise NotAvailableError('not installed: nothing')\n"
+        "    raise NotAvailableError('needs a GPU')\n"
+        "def absent():\n"
+        "    import no_such_module\n"
         "def broken():\n"
         "    raise ValueError('what is wrong')\n"
         "def endless():\n"
@@ -39,45 +39,43 @@ def functions(tmp_path, monkeypatch):
 
 
 def task(group, **arguments) -> Row:
-    return Row(group, f"title of {group}", f"measuring:{group}", "", arguments)
+    return Row(group, f"measuring:{group}", "", arguments)
 
 
-def test_measurements_are_kept_and_failures_are_rows(functions) -> None:
+def test_measurements_are_taken_and_failures_are_rows(functions) -> None:
     begun = []
-    wanted = [task("good", value=1.5), task("lacking"), task("broken")]
-    found, finished = children.measure_rows(
-        wanted, lambda index, one: begun.append((index, one.group)), lambda: False
-    )
-    assert finished
-    assert begun == [(0, "good"), (1, "lacking"), (2, "broken")]
-    assert found["good/one"].values == (1.5, 2.5)
-    assert (found["good"].values, found["good"].title) == ((1.5,), "title of good")
-    assert found["lacking"].missing == "not installed: nothing"
-    assert found["lacking"].title == "title of lacking"
-    assert found["broken"].missing == "failed: ValueError: what is wrong"
+    wanted = [task("good", value=1.5), task("lacking"), task("absent"), task("broken")]
+    measured, is_finished = children.measure_rows(wanted, lambda *row: begun.append(row))
+    assert is_finished
+    assert begun == list(enumerate(wanted))
+    assert measured["good/pair"].values == [1.5, 2.5]
+    assert (measured["good"].values, measured["good"].title) == ([1.5], "plain")
+    assert measured["lacking"].missing == "needs a GPU"
+    assert measured["absent"].missing == "not installed: No module named 'no_such_module'"
+    assert measured["broken"].missing == "failed: ValueError: what is wrong"
 
 
-def test_a_stop_keeps_what_was_measured(functions) -> None:
-    begun = []
-    found, finished = children.measure_rows(
-        [task("good", value=1.0), task("endless"), task("good", value=3.0)],
-        lambda _, one: begun.append(one.group),
-        lambda: begun[-1:] == ["endless"],
-    )
-    assert not finished
-    assert begun == ["good", "endless"]
-    assert list(found) == ["good/one", "good"]
+def test_ctrl_c_keeps_what_was_measured(functions) -> None:
+    def began(_, row):
+        if row.name == "endless":
+            threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
+
+    started = time.monotonic()
+    rows = [task("good", value=1.0), task("endless"), task("good", value=3.0)]
+    measured, is_finished = children.measure_rows(rows, began)
+    assert not is_finished
+    assert list(measured) == ["good/pair", "good"]
+    assert time.monotonic() - started < 100  # the child, which sleeps for 600 s, was ended
 
 
 def test_an_endless_task_is_ended(functions) -> None:
-    answer = children.measure_in_child(task("endless"), lambda: False, limit=0.2)
-    assert answer is not None
+    answer = children.measure_in_child(task("endless"), limit=0.2)
     assert answer["missing"].startswith("failed: no end")
 
 
 @pytest.mark.parametrize("is_full", [True, False])
 def test_rows_have_names_of_their_own_and_functions_that_take_their_arguments(is_full) -> None:
-    rows = [*training_rows(is_full=is_full), *curvature_rows(is_full=is_full)]
+    rows = [row for kind in Kind for row in rows_of(kind, is_full=is_full)]
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
         module, name = row.function.split(":")
@@ -87,56 +85,26 @@ def test_rows_have_names_of_their_own_and_functions_that_take_their_arguments(is
 
 
 def test_full_sizes_are_those_of_the_targets() -> None:
-    rows = {row.name: row.arguments for row in training_rows(is_full=True)}
+    rows = {row.name: row.arguments for row in rows_of("training", is_full=True)}
     assert rows["whole_study/digits_mlp"]["sizes"] == [100]
+    assert rows["long_study/digits_mlp"]["sizes"] == [1000]
     assert rows["growth/digits_mlp"]["sizes"] == [1, 100, 1000, 2000]
-    assert rows["overhead/digits_mlp"]["trials"] == 1000
-    hidden = {row.group: row.arguments.get("hidden") for row in curvature_rows(is_full=True)}
-    sizes = {
-        group: sum(weights.size for weights in initial_weights(units))
-        for group, units in hidden.items()
-        if units
-    }
-    assert sizes == {"curvature_exact": 5035, "curvature_large": 1014630}
-
-
-def test_capacity_reaches_what_is_ours() -> None:
-    for row in training_rows(is_full=False, capacity=7):
-        ours = row.group in ("vectorized", "whole_study", "growth", "pruning", "overhead")
-        assert (row.arguments.get("capacity") == 7) == ours, row.name
+    rows = {row.group: row.arguments for row in rows_of("curvature", is_full=True)}
+    for group, size in (("curvature_exact", 5035), ("curvature_large", 1014630)):
+        assert sum(weights.size for weights in initial_weights(rows[group]["hidden"])) == size
 
 
 def test_only_takes_groups_and_names() -> None:
-    rows = training_rows(is_full=False)
+    rows = rows_of("training", is_full=False)
     chosen = chosen_rows(rows, ["usual_way/digits_mlp", "growth"])
     assert [row.name for row in chosen] == ["usual_way/digits_mlp", "growth/digits_mlp"]
-    with pytest.raises(SpeedError, match="Received 'nothing'"):
-        chosen_rows(rows, ["nothing"])
-
-
-def test_absent_backend_is_a_sentence() -> None:
-    program = (
-        "import json, sys; from benchmark.backend import selection\n"
-        "selection.find_spec = lambda name: None\n"
-        "from speed.children import answer\n"
-        "print(json.dumps(answer({'function': 'a:b', 'backend': 'jax', 'arguments': {}})))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert json.loads(done.stdout)["missing"].startswith("not installed: the backend")
+    assert chosen[1].arguments["sizes"] == [1, 20, 200, 400]
+    with pytest.raises(SpeedError, match=r"Received 'grwth'\. Did you mean `growth`\?"):
+        chosen_rows(rows, ["grwth"])
 
 
 def test_matrix_product_counts_two_operations(monkeypatch) -> None:
-    from speed.machine import measure_matrix_product
-
     ticks = iter(range(100))
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
-    (found,) = measure_matrix_product(size=8, repetitions=3)
-    assert found.values == (2 * 8**3 / 1e9,) * 3  # each product takes one tick
+    (product,) = machine.measure_matrix_product(size=8, repetitions=3)
+    assert product.values == [2 * 8**3 / 1e9] * 3  # each product takes one tick

@@ -13,20 +13,23 @@ from speed import children, proof
 from speed.competitors import eigenvalues, pytorch, usual_way
 from speed.measurement import WorkNotDoneError
 from speed.proof import Done, check_work, expected_loss
-from speed.workloads import WORKLOADS, made_up_settings
+from speed.workloads import WORKLOADS, arrays, made_up_settings
 
 DIGITS = WORKLOADS["digits_mlp"]
 EPOCHS = 3
 
 
-def answer(function: str, **arguments: Any) -> dict[str, Any]:
+@pytest.fixture
+def answer(monkeypatch, tmp_path):
     """What the process that measures would answer."""
-    task = {
-        "function": f"speed.competitors.{function}",
-        "backend": "",
-        "arguments": {"workload": "digits_mlp", "trials": 2, "epochs": EPOCHS, **arguments},
-    }
-    return children.answer(task)
+    monkeypatch.chdir(tmp_path)
+
+    def answer_of(function: str, **more: Any) -> dict[str, Any]:
+        arguments = {"workload": "digits_mlp", "trials": 2, "epochs": EPOCHS, **more}
+        function = f"speed.competitors.{function}"
+        return children.answer({"function": function, "backend": "", "arguments": arguments})
+
+    return answer_of
 
 
 def trained(settings: Any, epochs: int = EPOCHS, loss: float | None = None) -> Done:
@@ -36,37 +39,30 @@ def trained(settings: Any, epochs: int = EPOCHS, loss: float | None = None) -> D
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
-    "stopped early": ({"epochs": 1}, "must be trained for 3 epochs. Received 1"),
-    "learned nothing": ({"loss": 9.0}, "the validation loss of a measured trial must lie between"),
-    "diverged": ({"loss": float("nan")}, "Received nan"),
-    "too good": ({"loss": 0.0}, "Received 0"),
+    "stopped early": ({"epochs": 1}, "must be trained for 3 epochs to .* Received 1 and"),
+    "learned nothing": ({"loss": 9.0}, "a validation loss between .* Received 3 and 9"),
+    "diverged": ({"loss": float("nan")}, "Received 3 and nan"),
+    "too good": ({"loss": 0.0}, "Received 3 and 0"),
 }
 
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_what_a_trial_says_is_checked(fault: str) -> None:
-    changes, said = BROKEN[fault]
-    done = [trained(one) for one in made_up_settings(3)]
+    changes, message = BROKEN[fault]
+    done = [trained(settings) for settings in made_up_settings(3)]
     facts = check_work(done, DIGITS, 3, EPOCHS)
     assert facts["loss"] == pytest.approx(facts["expected_loss"])
     done[1] = trained(done[1].settings, **changes)
-    with pytest.raises(WorkNotDoneError, match=said):
+    with pytest.raises(WorkNotDoneError, match=message):
         check_work(done, DIGITS, 3, EPOCHS)
-
-
-def test_trials_that_are_missing_are_noticed() -> None:
-    done = [trained(one) for one in made_up_settings(2)]
-    with pytest.raises(WorkNotDoneError, match=r"3 trials must be trained\. Received 2"):
-        check_work(done, DIGITS, 3, EPOCHS)
+    with pytest.raises(WorkNotDoneError, match=r"4 trials must be trained\. Received 3"):
+        check_work(done, DIGITS, 4, EPOCHS)
 
 
 def test_the_expected_loss_is_that_of_keras() -> None:
     """The same network by Keras's own training, from other weights and orders of the rows."""
-    from speed.competitors.usual_way import compiled_model
-    from speed.workloads import arrays
-
     data, settings = arrays(), made_up_settings(1)[0]
-    history = compiled_model(DIGITS, settings).fit(
+    history = usual_way.compiled_model(DIGITS, settings).fit(
         data.train.x,
         data.train.y,
         batch_size=settings["batch_size"],
@@ -91,16 +87,15 @@ def test_the_gradient_of_the_proof_is_that_of_differences() -> None:
             for step in (1e-6, -1e-6):
                 moved[place][index] = weight[index] + step
                 values.append(proof.cross_entropy(moved, x, y))
-            assert (values[0] - values[1]) / 2e-6 == pytest.approx(
-                float(slopes[place][index]), abs=1e-7
-            )
+            slope = (values[0] - values[1]) / 2e-6
+            assert slope == pytest.approx(float(slopes[place][index]), abs=1e-7)
 
 
-def test_scikit_learn_that_stops_early_is_no_measurement(monkeypatch) -> None:
+def test_scikit_learn_that_stops_early_is_no_measurement(answer, monkeypatch) -> None:
     # One worker is this process, where the class is broken.
     monkeypatch.setattr("speed.competitors.scikit_learn.cores", lambda: 1)
-    (found,) = answer("scikit_learn:measure", repetitions=1)["measurements"][:1]
-    assert found["values"] and not found["missing"]
+    (measurement, _) = answer("scikit_learn:measure", repetitions=1)["measurements"]
+    assert measurement["values"] and not measurement["missing"]
     fit = MLPClassifier.fit
 
     def lazy(self: Any, x: Any, y: Any) -> Any:
@@ -108,10 +103,8 @@ def test_scikit_learn_that_stops_early_is_no_measurement(monkeypatch) -> None:
         return fit(self, x, y)
 
     monkeypatch.setattr(MLPClassifier, "fit", lazy)
-    found = answer("scikit_learn:measure", repetitions=1)
-    assert found == {
-        "missing": "failed: a measured trial must be trained for 3 epochs. Received 1."
-    }
+    missing = answer("scikit_learn:measure", repetitions=1)["missing"]
+    assert missing.startswith("failed: a measured trial must be trained for 3 epochs")
 
 
 class PlayedModel:
@@ -128,7 +121,7 @@ class PlayedModel:
 
 
 @pytest.mark.parametrize("loss", [None, 2.5])
-def test_the_usual_way_that_learns_nothing_is_no_measurement(monkeypatch, loss) -> None:
+def test_the_usual_way_that_learns_nothing_is_no_measurement(answer, monkeypatch, loss) -> None:
     mlflow = SimpleNamespace(
         set_tracking_uri=lambda uri: None,
         set_experiment=lambda **_: None,
@@ -139,16 +132,15 @@ def test_the_usual_way_that_learns_nothing_is_no_measurement(monkeypatch, loss) 
     )
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
     monkeypatch.setattr(usual_way, "compiled_model", lambda _, numbers: PlayedModel(numbers, loss))
-    found = answer("usual_way:measure")
+    reply = answer("usual_way:measure")
     if loss is None:
-        assert found["measurements"][0]["facts"]["loss"] > 0
+        assert reply["measurements"][0]["facts"]["loss"] > 0
     else:
-        assert found["missing"].startswith("failed: the validation loss of a measured trial must")
-        assert found["missing"].endswith("after 3 epochs. Received 2.5.")
+        assert reply["missing"].endswith("Received 3 and 2.5.")
 
 
 @pytest.mark.parametrize("epochs", [EPOCHS, EPOCHS - 1])
-def test_pytorch_that_stops_early_is_no_measurement(monkeypatch, epochs) -> None:
+def test_pytorch_that_stops_early_is_no_measurement(answer, monkeypatch, epochs) -> None:
     torch = SimpleNamespace(
         from_numpy=lambda array: array,
         get_num_threads=lambda: 1,
@@ -156,11 +148,11 @@ def test_pytorch_that_stops_early_is_no_measurement(monkeypatch, epochs) -> None
     )
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr(pytorch, "train", lambda *given: trained(given[3], epochs))
-    found = answer("pytorch:measure")
+    reply = answer("pytorch:measure")
     if epochs == EPOCHS:
-        assert len(found["measurements"][0]["values"]) == 2
+        assert len(reply["measurements"][0]["values"]) == 2
     else:
-        assert found["missing"].endswith("must be trained for 3 epochs. Received 2.")
+        assert "must be trained for 3 epochs" in reply["missing"]
 
 
 class Hyperparameters:
@@ -202,10 +194,30 @@ class PlayedSearch:
         """Keep the trial."""
 
 
-@pytest.mark.parametrize(("share", "is_right"), [(1.0, True), (0.9, False), (0.0, False)])
-def test_eigenvalues_that_are_wrong_are_no_measurement(
-    monkeypatch: pytest.MonkeyPatch, share: float, is_right: bool
+@pytest.mark.parametrize("broken", [False, True])
+def test_keras_tuner_whose_trials_are_invalid_is_no_measurement(
+    answer, monkeypatch, broken
 ) -> None:
+    module = ModuleType("keras_tuner")
+    module.__dict__.update(HyperModel=object, RandomSearch=PlayedSearch)
+    monkeypatch.setitem(sys.modules, "keras_tuner", module)
+    monkeypatch.setattr(PlayedSearch, "broken", broken)
+    monkeypatch.setattr(
+        "speed.competitors.keras_tuner.compiled_model",
+        lambda _, numbers: PlayedModel(numbers, None),
+    )
+    reply = answer("keras_tuner:measure")
+    if broken:
+        assert reply["missing"] == (
+            "failed: a measured trial must have the status COMPLETED. Received "
+            "INVALID: ModuleNotFoundError: No module named 'tensorboard'."
+        )
+    else:
+        assert reply["measurements"][0]["facts"]["batch_sizes"] == [16, 16]
+
+
+@pytest.mark.parametrize(("share", "is_right"), [(1.0, True), (0.9, False), (0.0, False)])
+def test_eigenvalues_that_are_wrong_are_no_measurement(monkeypatch, share, is_right) -> None:
     truth = np.arange(1.0, 11.0)
     monkeypatch.setattr(eigenvalues, "trained_weights", list)
     monkeypatch.setattr(eigenvalues, "true_eigenvalues", lambda _: truth)
@@ -221,22 +233,9 @@ def test_eigenvalues_that_are_wrong_are_no_measurement(
         measure()
 
 
-@pytest.mark.parametrize("broken", [False, True])
-def test_keras_tuner_whose_trials_are_invalid_is_no_measurement(monkeypatch, broken) -> None:
-    module = ModuleType("keras_tuner")
-    module.__dict__.update(HyperModel=object, RandomSearch=PlayedSearch)
-    monkeypatch.setitem(sys.modules, "keras_tuner", module)
-    monkeypatch.setattr(PlayedSearch, "broken", broken)
-
-    monkeypatch.setattr(
-        "speed.competitors.keras_tuner.compiled_model",
-        lambda _, numbers: PlayedModel(numbers, None),
-    )
-    found = answer("keras_tuner:measure")
-    if broken:
-        assert found == {
-            "missing": "failed: a measured trial must have the status COMPLETED. Received "
-            "INVALID: ModuleNotFoundError: No module named 'tensorboard'."
-        }
-    else:
-        assert found["measurements"][0]["facts"]["batch_sizes"] == [16, 16]
+@pytest.mark.parametrize("package", ["pyhessian", "curvlinops"])
+def test_competitors_find_the_eigenvalues(package) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip(package)
+    (measurement,) = getattr(eigenvalues, f"measure_{package}")(repetitions=1)
+    assert measurement.facts["relative_error"] <= proof.TOLERANCE

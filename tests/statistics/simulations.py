@@ -77,10 +77,10 @@ def bootstrap_coverage(sample: str, count: int, method: Any, studies: int = 1000
     draw, truth = SAMPLES[sample]
     rng = np.random.default_rng([1, count])
     values = draw(rng, (studies, count))
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (values,), np.mean, axis=1, n_resamples=999, method=method, batch=50, rng=rng
     ).confidence_interval
-    return float(np.mean((found.low <= truth) & (truth <= found.high)))
+    return float(np.mean((interval.low <= truth) & (truth <= interval.high)))
 
 
 def steps(first: Array, second: Array) -> Array:
@@ -118,9 +118,9 @@ def holm(p_values: Array) -> Array:
     order = np.argsort(p_values, axis=-1)
     sorted_ = np.take_along_axis(p_values, order, -1)
     count = p_values.shape[-1]
-    for place in range(count):
-        scaled = np.minimum(sorted_[..., place] * (count - place), 1.0)
-        sorted_[..., place] = np.maximum(scaled, sorted_[..., place - 1] if place else 0.0)
+    for rank in range(count):
+        scaled = np.minimum(sorted_[..., rank] * (count - rank), 1.0)
+        sorted_[..., rank] = np.maximum(scaled, sorted_[..., rank - 1] if rank else 0.0)
     adjusted = np.empty_like(p_values)
     np.put_along_axis(adjusted, order, sorted_, -1)
     return adjusted
@@ -143,11 +143,11 @@ def false_verdicts(
     plain = paired_p_values(values[:, first], values[:, second], corrected=False)
     leading = values.mean(axis=-1).argmin(axis=-1)[:, None]
     is_own = (first == leading) | (second == leading)
-    own = p_values[is_own].reshape(studies, labels - 1)
+    leading_p_values = p_values[is_own].reshape(studies, labels - 1)
     adjusted = holm(p_values)
     return {
         "none": float(((plain < 0.05) & is_own).any(axis=1).mean()),
-        "own": float((holm(own) <= 0.05).any(axis=1).mean()),
+        "own": float((holm(leading_p_values) <= 0.05).any(axis=1).mean()),
         "all": float(((adjusted <= 0.05) & is_own).any(axis=1).mean()),
         "any": float((adjusted <= 0.05).any(axis=1).mean()),
     }
@@ -189,8 +189,8 @@ def main() -> None:
 
     rows = []
     for sample in SAMPLES:
-        found = [coverage(sample, count) for count in COUNTS]
-        rows.append([sample, *(percent(share) for share, _ in found)])
+        coverages = [coverage(sample, count) for count in COUNTS]
+        rows.append([sample, *(percent(share) for share, _ in coverages)])
     print_table(["Student t", *(f"n = {count}" for count in COUNTS)], rows)
     rows = [
         [sample, method, *(percent(bootstrap_coverage(sample, n, method)) for n in (5, 20, 100))]

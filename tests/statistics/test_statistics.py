@@ -41,22 +41,22 @@ def table(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def test_few_values_get_the_t_interval() -> None:
-    found = mean_interval([1.0, 2.0, 4.0])
+    interval = mean_interval([1.0, 2.0, 4.0])
     # t quantile of 2 degrees of freedom from a printed table, sample deviation by hand.
     half = 4.302653 * math.sqrt(((4 / 3) ** 2 + (1 / 3) ** 2 + (5 / 3) ** 2) / 2) / math.sqrt(3)
-    assert found.mean == pytest.approx(7 / 3)
-    assert (found.low, found.high) == pytest.approx((7 / 3 - half, 7 / 3 + half), rel=1e-6)
-    assert found.method == "Student t over 3 values"
-    assert found.includes(2.0)
-    assert not found.includes(100.0)
+    assert interval.mean == pytest.approx(7 / 3)
+    assert (interval.low, interval.high) == pytest.approx((7 / 3 - half, 7 / 3 + half), rel=1e-6)
+    assert interval.method == "Student t over 3 values"
+    assert interval.includes(2.0)
+    assert not interval.includes(100.0)
 
 
 def test_degenerate_samples_have_no_interval() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert mean_interval([]).count == 0
-        one, equal = mean_interval([2.0]), mean_interval([2.0] * 30)
-    assert (one.mean, one.is_known, one.includes(1e9)) == (2.0, False, True)
+        single, equal = mean_interval([2.0]), mean_interval([2.0] * 30)
+    assert (single.mean, single.is_known, single.includes(1e9)) == (2.0, False, True)
     assert (equal.mean, equal.is_known, equal.includes(1e9)) == (2.0, False, True)
     assert not mean_interval([0.95 - 0.9, 0.85 - 0.8]).is_known  # equal but for rounding
     with pytest.raises(ValueError, match=r"values must be finite\. Received inf"):
@@ -130,12 +130,14 @@ def test_comparison_is_paired_by_replicate() -> None:
     second = {index: float(value + 0.1 + noise[index]) for index, value in enumerate(shared)}
     second[99] = 1000.0  # no partner: left out
     rows = replicates("a", first) + replicates("b", second)
-    (found,) = compare(table(*rows), "objective")
+    (comparison,) = compare(table(*rows), "objective")
     oracle = stats.ttest_rel(list(first.values()), [second[index] for index in range(6)])
     ends = oracle.confidence_interval(0.95)
-    assert (found.difference.low, found.difference.high) == pytest.approx((ends.low, ends.high))
-    assert found.better == "a"
-    assert found.difference.method == "Student t over 6 pairs"
+    assert (comparison.difference.low, comparison.difference.high) == pytest.approx(
+        (ends.low, ends.high)
+    )
+    assert comparison.better == "a"
+    assert comparison.difference.method == "Student t over 6 pairs"
     maximized = [{**row, "direction": "maximize"} for row in rows]
     assert compare(table(*maximized), "objective")[0].better == "b"
 
@@ -150,15 +152,17 @@ def test_fewer_than_three_replicates_give_no_verdict(count: int) -> None:
     values = {index: index / 1000 for index in range(count)}
     rows = replicates("a", values) + replicates("b", {k: 9 + 2 * v for k, v in values.items()})
     trials = table(*rows) if rows else table({"objective": 1.0})
-    (found,) = compare(trials, "objective", ["a", "b"])
-    assert (found.better, found.difference.count) == ("", count)
-    assert math.isnan(found.p_value)
-    assert found.reason == f"too few replicates in common ({count}, and a verdict needs 3)"
+    (comparison,) = compare(trials, "objective", ["a", "b"])
+    assert (comparison.better, comparison.difference.count) == ("", count)
+    assert math.isnan(comparison.p_value)
+    assert comparison.reason == f"too few replicates in common ({count}, and a verdict needs 3)"
 
 
 def test_every_pair_is_compared_once() -> None:
     rows = [row for label in "abc" for row in replicates(label, {1: 1.0, 2: 2.0})]
-    pairs = [(found.first, found.second) for found in compare(table(*rows), "objective")]
+    pairs = [
+        (comparison.first, comparison.second) for comparison in compare(table(*rows), "objective")
+    ]
     assert pairs == [("a", "b"), ("a", "c"), ("b", "c")]
 
 
@@ -168,8 +172,8 @@ def test_every_pair_is_compared_once() -> None:
 @given(st.lists(FINITE, min_size=1, max_size=4), st.integers(1, 4))
 def test_expected_best_is_the_mean_over_all_draws(values: list[float], budget: int) -> None:
     draws = [min(draw) for draw in itertools.product(values, repeat=budget)]
-    found = expected_best(values, [budget])[0]
-    assert found == pytest.approx(np.mean(draws), rel=1e-9, abs=1e-6)
+    best = expected_best(values, [budget])[0]
+    assert best == pytest.approx(np.mean(draws), rel=1e-9, abs=1e-6)
     upward = expected_best(values, [budget], "maximize")[0]
     draws = [max(draw) for draw in itertools.product(values, repeat=budget)]
     assert upward == pytest.approx(np.mean(draws), rel=1e-9, abs=1e-6)
@@ -232,10 +236,10 @@ def test_time_to_target_is_the_first_epoch_that_reaches_it() -> None:
             for metric in ("validation_loss", "train_loss")
         ]
     )  # fmt: skip
-    found = time_to_target(trials, curves, "validation_loss", 0.5, "minimize")
-    assert found["step"].tolist()[0] == 10
-    assert found["gradient_evaluations"].tolist()[0] == 11
-    assert np.isnan(found["epoch"][1])
+    times = time_to_target(trials, curves, "validation_loss", 0.5, "minimize")
+    assert times["step"].tolist()[0] == 10
+    assert times["gradient_evaluations"].tolist()[0] == 11
+    assert np.isnan(times["epoch"][1])
     upward = time_to_target(trials, curves, "validation_loss", 0.9, "maximize")
     assert upward["epoch"].tolist() == [0, 0]
 
@@ -270,12 +274,12 @@ def searched(count: int, direction: str = "minimize") -> pd.DataFrame:
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_importance_finds_what_matters(direction: str, capfd: pytest.CaptureFixture[str]) -> None:
-    found = importance_of(searched(60, direction), "sgd", SPACE)
-    assert next(iter(found.values)) == "learning_rate"
-    assert found.values["learning_rate"] > 0.5
-    assert sum(found.values.values()) == pytest.approx(1)
-    assert set(found.values) == {"learning_rate", "batch_size", "momentum"}
-    assert found.trials == 60
+    importance = importance_of(searched(60, direction), "sgd", SPACE)
+    assert next(iter(importance.values)) == "learning_rate"
+    assert importance.values["learning_rate"] > 0.5
+    assert sum(importance.values.values()) == pytest.approx(1)
+    assert set(importance.values) == {"learning_rate", "batch_size", "momentum"}
+    assert importance.trials == 60
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
 
@@ -307,8 +311,8 @@ def test_importance_says_why_there_is_none() -> None:
 )
 def test_edges_are_evaluated_on_the_dimensions_scale(name: str, value: float, end: str) -> None:
     trials = table({"objective": 0.1, f"hp.{name}": value}, {"objective": 0.2, f"hp.{name}": 0.5})
-    found = edge_warnings(trials, {"sgd": SPACE})
-    assert [warning.end for warning in found] == ([end] if end else [])
+    edges = edge_warnings(trials, {"sgd": SPACE})
+    assert [warning.end for warning in edges] == ([end] if end else [])
 
 
 def test_two_choices_and_fixed_values_have_no_edge() -> None:

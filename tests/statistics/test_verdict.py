@@ -18,8 +18,8 @@ RNG = np.random.default_rng(12)
 
 
 def answer(values: Any, direction: str = "minimize") -> tuple[Verdict, str]:
-    found = verdict(study(values, direction))
-    return found, " ".join(verdict_sentences(found))
+    outcome = verdict(study(values, direction))
+    return outcome, " ".join(verdict_sentences(outcome))
 
 
 # The correction for many pairs
@@ -29,8 +29,8 @@ def test_holms_correction_rejects_what_its_steps_reject() -> None:
     for _ in range(50):
         p_values = RNG.uniform(0, 0.1, 7) ** 2
         rejected: set[int] = set()
-        for place, index in enumerate(np.argsort(p_values)):  # as Holm (1979) states it
-            if p_values[index] > 0.05 / (7 - place):
+        for rank, index in enumerate(np.argsort(p_values)):  # as Holm (1979) states it
+            if p_values[index] > 0.05 / (7 - rank):
                 break
             rejected.add(int(index))
         adjusted = holm([*p_values, math.nan])
@@ -45,13 +45,13 @@ def test_comparisons_follow_the_rule_that_the_simulations_use(sample: str, label
     for count in (3, 5, 8):
         values = simulations.SAMPLES[sample][0](RNG, (labels, count))
         expected = simulations.paired_p_values(values[first], values[second])
-        found = compare(study(values), "objective")
-        p_values = [1.0 if pair.reason else pair.p_value for pair in found]
+        comparisons = compare(study(values), "objective")
+        p_values = [1.0 if pair.reason else pair.p_value for pair in comparisons]
         assert p_values == pytest.approx(expected, rel=1e-6)
-        if not any(pair.reason for pair in found):
-            adjusted = [pair.adjusted for pair in found]
+        if not any(pair.reason for pair in comparisons):
+            adjusted = [pair.adjusted for pair in comparisons]
             assert adjusted == pytest.approx(simulations.holm(expected), rel=1e-6)
-        for pair in found:
+        for pair in comparisons:
             assert bool(pair.better) == (pair.adjusted <= 0.05)
             if not pair.reason:
                 assert (pair.p_value <= 0.05) != pair.difference.includes(0.0)
@@ -62,12 +62,12 @@ def test_comparisons_follow_the_rule_that_the_simulations_use(sample: str, label
 def test_identical_optimizers_are_told_apart_in_five_per_cent_of_studies(
     sample: str, labels: int, studies: int
 ) -> None:
-    found = simulations.false_verdicts(sample, labels, 5, studies)
+    shares = simulations.false_verdicts(sample, labels, 5, studies)
     limit = 0.05 + 4 * math.sqrt(0.05 * 0.95 / studies)  # four standard errors
-    assert found["all"] <= found["any"] <= limit
+    assert shares["all"] <= shares["any"] <= limit
     if labels == 20:  # the label that came first is chosen by the same replicates
-        assert found["none"] > 0.7
-        assert found["own"] > found["all"] + 0.05
+        assert shares["none"] > 0.7
+        assert shares["own"] > shares["all"] + 0.05
 
 
 @pytest.mark.slow
@@ -87,9 +87,9 @@ def test_the_headline_is_false_in_five_per_cent_of_studies(
 
 
 def test_equal_differences_give_no_verdict_and_the_reason() -> None:
-    found, sentences = answer({"a": [0.1, 0.2, 0.3, 0.4], "b": [0.2, 0.3, 0.4, 0.5]})
-    (pair,) = found.comparisons
-    assert (pair.better, math.isnan(pair.p_value), found.beaten) == ("", True, ())
+    outcome, sentences = answer({"a": [0.1, 0.2, 0.3, 0.4], "b": [0.2, 0.3, 0.4, 0.5]})
+    (pair,) = outcome.comparisons
+    assert (pair.better, math.isnan(pair.p_value), outcome.beaten) == ("", True, ())
     assert not pair.difference.is_known
     assert pair.difference.mean == pytest.approx(-0.1)
     assert "no verdict between a and b: the differences are all equal, so nothing" in sentences
@@ -97,8 +97,8 @@ def test_equal_differences_give_no_verdict_and_the_reason() -> None:
 
 
 def test_two_replicates_give_no_verdict_and_the_reason() -> None:
-    found, sentences = answer({"a": [0.1, 0.1001], "b": [9.1, 9.2]})
-    assert (found.comparisons[0].better, found.first and found.first.label) == ("", "a")
+    outcome, sentences = answer({"a": [0.1, 0.1001], "b": [9.1, 9.2]})
+    assert (outcome.comparisons[0].better, outcome.first and outcome.first.label) == ("", "a")
     assert "no verdict between a and b: too few replicates in common (2, and" in sentences
 
 
@@ -156,37 +156,41 @@ def test_a_label_most_of_whose_replicates_diverged_does_not_come_first(
 ) -> None:
     sign = 1 if direction == "minimize" else -1
     risky = sign * np.array([INF] * lost + [0.01 + 0.001 * i for i in range(count - lost)])
-    found, sentences = answer({"risky": risky, "safe": sign * np.linspace(1, 2, count)}, direction)
-    assert [one.label for one in found.standings] == ["safe", "risky"]
-    assert (found.first and found.first.label) == "safe"
+    outcome, sentences = answer(
+        {"risky": risky, "safe": sign * np.linspace(1, 2, count)}, direction
+    )
+    assert [standing.label for standing in outcome.standings] == ["safe", "risky"]
+    assert (outcome.first and outcome.first.label) == "safe"
     assert f"{lost} of {count} replicates diverged" in sentences
     assert "counts as worse than any other" in sentences
-    (pair,) = found.comparisons
+    (pair,) = outcome.comparisons
     assert math.isnan(pair.difference.mean)
     # By hand: the lost share the highest rank, the others have the lowest, all of one sign.
     ranks = [*range(1, count - lost + 1), *[count - (lost - 1) / 2] * lost]
     signs = itertools.product((-1, 1), repeat=count)
     observed = abs(sum(ranks[count - lost :]) - sum(ranks[: count - lost]))
-    expected = np.mean([abs(np.dot(one, ranks)) >= observed - 1e-9 for one in signs])
+    expected = np.mean(
+        [abs(np.dot(chosen_signs, ranks)) >= observed - 1e-9 for chosen_signs in signs]
+    )
     assert pair.p_value == pytest.approx(expected)
 
 
 def test_a_label_that_lost_replicates_comes_first_where_all_others_are_worse() -> None:
     values = {"a": [INF] * 6 + [0.1, 0.2, 0.3, 0.4], "b": [INF] * 10}
-    found, sentences = answer(values)
-    assert found.first is None  # four pairs tell them apart, which is too few
+    outcome, sentences = answer(values)
+    assert outcome.first is None  # four pairs tell them apart, which is too few
     assert "No optimizer came first" in sentences
     assert "a: 6 of 10 replicates diverged; b: 10 of 10 replicates diverged" in sentences
     values = {"a": [INF] * 6 + [0.1] * 6, "b": [INF] * 12}
-    found, sentences = answer(values)
-    assert (found.first and found.first.label) == "a"
+    outcome, sentences = answer(values)
+    assert (outcome.first and outcome.first.label) == "a"
     assert "a is better than b" in sentences
 
 
 def test_one_lost_replicate_of_ten_does_not_decide_by_itself() -> None:
     good = list(np.linspace(0.1, 0.2, 9))
-    found, sentences = answer({"a": [*good, INF], "b": list(np.linspace(0.8, 0.9, 10))})
-    assert (found.first and found.first.label) == "a"
+    outcome, sentences = answer({"a": [*good, INF], "b": list(np.linspace(0.8, 0.9, 10))})
+    assert (outcome.first and outcome.first.label) == "a"
     assert "a median validation loss of 0.1562 (1 of 10 replicates diverged)" in sentences
     assert summarize(study({"a": [*good, INF]}))[0].replicates_lost == 1
 
@@ -198,9 +202,9 @@ def test_failed_replicates_count_and_interrupted_ones_do_not() -> None:
     (pair,) = verdict(trials).comparisons
     assert (pair.difference.count, pair.lost) == (3, 0)
     trials.loc[is_third, "status"] = "failed"
-    found = verdict(trials)
-    assert (found.comparisons[0].difference.count, found.comparisons[0].lost) == (4, 1)
-    assert "1 of 4 replicates failed" in " ".join(verdict_sentences(found))
+    outcome = verdict(trials)
+    assert (outcome.comparisons[0].difference.count, outcome.comparisons[0].lost) == (4, 1)
+    assert "1 of 4 replicates failed" in " ".join(verdict_sentences(outcome))
     trials = study({"a": [0.1, 0.2, 0.3], "b": [0.5, 0.6, 0.71]})
     trials["metric.test_loss"] = trials["objective"]
     trials.loc[3, "metric.test_loss"] = math.nan
@@ -222,9 +226,9 @@ def test_problems_that_differ_have_no_order() -> None:
     trials = study({"a": [0.1] * 3, "b": [0.2] * 3}).assign(**{"problem.condition_number": 1.0})
     assert verdict(trials).swept == ()
     trials.loc[0, "problem.condition_number"] = 10.0
-    found = verdict(trials)
-    assert (found.swept, found.first) == (("condition_number",), None)
-    assert "no optimizer is best" in verdict_sentences(found)[0]
+    outcome = verdict(trials)
+    assert (outcome.swept, outcome.first) == (("condition_number",), None)
+    assert "no optimizer is best" in verdict_sentences(outcome)[0]
 
 
 # Coverage
@@ -237,9 +241,9 @@ def test_intervals_cover_the_mean_from_93_to_97_per_cent(sample: str) -> None:
         # Three standard errors of 4,000 studies are 1 %.
         assert 0.93 - 0.01 <= share <= 0.97 + 0.01
         values = simulations.SAMPLES[sample][0](RNG, (count,))
-        found, (low, high) = mean_interval(values), _t_interval(values)
-        assert (found.low, found.high) == pytest.approx((low, high))
-        assert found.method == f"Student t over {count} values"
+        interval, (low, high) = mean_interval(values), _t_interval(values)
+        assert (interval.low, interval.high) == pytest.approx((low, high))
+        assert interval.method == f"Student t over {count} values"
 
 
 def _t_interval(values: np.ndarray[Any, Any]) -> tuple[float, float]:

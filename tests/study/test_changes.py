@@ -76,7 +76,7 @@ def test_an_optimizer_without_a_table_searches_its_own_default_space(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "own",
+    "search_tables",
     [
         "[search.adam]\nbeta_1 = 0.9",
         "[search.adam]\nbeta_1 = 0.9\n\n[budget]\ntrials = 2\n\n[search.momentum]\nmomentum = 0.5",
@@ -84,17 +84,19 @@ def test_an_optimizer_without_a_table_searches_its_own_default_space(tmp_path):
     ],
     ids=["one table", "tables apart", "inline"],
 )
-def test_a_table_of_its_own_does_not_keep_a_label_from_its_default_space(tmp_path, own):
+def test_a_table_of_its_own_does_not_keep_a_label_from_its_default_space(tmp_path, search_tables):
     path = tmp_path / "bare.toml"
     head = 'question = "Which?"\ncompare = ["sgd", "adam", "momentum"]\nproblem.dataset = "iris"\n'
-    path.write_text(f"{head}\n{own}\n", encoding="utf-8")
+    path.write_text(f"{head}\n{search_tables}\n", encoding="utf-8")
     result = changed(path)
     rates = [result.study.space(label)["learning_rate"] for label in ("sgd", "adam", "momentum")]
     # Schmidt, Schneider, Hennig 2021: the same range for all of them.
     assert [(rate.low, rate.high, rate.log) for rate in rates] == [(1e-4, 1.0, True)] * 3
     assert result.study.space("adam")["beta_1"].value == 0.9
     given = result.study.space("momentum")["momentum"]
-    assert given.value == 0.5 if "momentum = 0.5" in own else given.extremes == (0.0, 0.99)
+    assert (
+        given.value == 0.5 if "momentum = 0.5" in search_tables else given.extremes == (0.0, 0.99)
+    )
     assert parse_study(result.text, "frozen", "bare") == result.study
 
 

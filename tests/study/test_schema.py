@@ -173,7 +173,7 @@ def test_model_options_are_free_and_apart_from_the_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "place", "words"),
+    ("more", "location", "words"),
     [
         ({"question": ""}, "question", "at least 1 character"),
         ({"question": " \t"}, "question", "at least 1 character"),
@@ -232,12 +232,12 @@ def test_model_options_are_free_and_apart_from_the_name() -> None:
         ({"search": {"sgd": {"momentum": None}}}, "search.sgd.momentum", "valid dictionary"),
     ],
 )
-def test_refused_studies(more: dict[str, Any], place: str, words: str) -> None:
+def test_refused_studies(more: dict[str, Any], location: str, words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         study(**more)
     errors = caught.value.errors()
     assert len(errors) == 1
-    assert ".".join(str(part) for part in errors[0]["loc"]) == place
+    assert ".".join(str(part) for part in errors[0]["loc"]) == location
     assert words in errors[0]["msg"]
 
 

@@ -55,11 +55,11 @@ def dampened_points(
 
 def averages(points: list[Array], power: float = 0.0) -> list[Array]:
     """Shamir & Zhang 2013, section 4: the average of the points so far, after each."""
-    average, found = np.zeros_like(points[0]), []
+    average, averaged = np.zeros_like(points[0]), []
     for t, point in enumerate(points, start=1):
         average = (1 - (power + 1) / (t + power)) * average + (power + 1) / (t + power) * point
-        found.append(average)
-    return found
+        averaged.append(average)
+    return averaged
 
 
 def barzilai_borwein_points(

@@ -120,8 +120,8 @@ def turned(statistics: Array, basis: Array) -> tuple[Array, Array]:
     """A power iteration and Householder's QR, the columns of most energy first."""
     damped = statistics / (np.trace(statistics) or 1.0) + 2.0**-20 * np.eye(len(basis))
     order = np.argsort(-np.diag(basis.T @ damped @ basis), kind="stable")
-    found, triangle = np.linalg.qr(damped @ basis[:, order])
-    return found * np.sign(np.diag(triangle)), order
+    orthogonal, triangle = np.linalg.qr(damped @ basis[:, order])
+    return orthogonal * np.sign(np.diag(triangle)), order
 
 
 # Numbers that float32 holds exactly, see `classical`.

@@ -41,7 +41,7 @@ def parts(vector: Array) -> list[Array]:
 
 def joined(weights: Any) -> Any:
     """The same for tensors."""
-    return ops.concatenate([ops.reshape(one, (-1,)) for one in weights])
+    return ops.concatenate([ops.reshape(weight, (-1,)) for weight in weights])
 
 
 _RNG = np.random.default_rng(11)

@@ -184,7 +184,7 @@ def levenberg_marquardt(
 
 
 def hashed_signs(seed: int, step: int, size: int) -> Array:
-    """Wellons's lowbias32 over seed, step and place, in Python's whole numbers."""
+    """Wellons's lowbias32 over seed, step and position, in Python's whole numbers."""
 
     def mixed(bits: int) -> int:
         for multiplier, shift in ((0x7FEB352D, 16), (0x846CA68B, 15)):
@@ -193,8 +193,8 @@ def hashed_signs(seed: int, step: int, size: int) -> Array:
         return bits ^ bits >> 16
 
     key = mixed((mixed(seed) + step) % 2**32)
-    bits = [mixed(mixed(place * 0x9E3779B9 % 2**32) ^ key) for place in range(size)]
-    return np.array([1.0 - 2 * (one >> 31) for one in bits])
+    bits = [mixed(mixed(position * 0x9E3779B9 % 2**32) ^ key) for position in range(size)]
+    return np.array([1.0 - 2 * (word >> 31) for word in bits])
 
 
 def sophia(

@@ -23,7 +23,7 @@ def variables(dtype: str = "float32") -> list[Any]:
 
 
 def numpy(tensors: Any) -> list[Any]:
-    return [np.array(ops.convert_to_numpy(getattr(one, "value", one))) for one in tensors]
+    return [np.array(ops.convert_to_numpy(getattr(tensor, "value", tensor))) for tensor in tensors]
 
 
 def trained(optimizer: Any, weights: list[Any], steps: int, objective: Any) -> list[Any]:
@@ -36,7 +36,7 @@ def trained(optimizer: Any, weights: list[Any], steps: int, objective: Any) -> l
 def test_gradients_alone_are_refused_in_a_sentence(row: ObjectiveCase) -> None:
     weights, optimizer = variables(), row.build()
     with pytest.raises(ValueError, match=r"must be given the objective, .* with_objective\(model"):
-        optimizer.apply([one.value for one in weights], weights)
+        optimizer.apply([variable.value for variable in weights], weights)
     assert takes_objective(row.optimizer)
 
 
@@ -57,7 +57,7 @@ def test_takes_scalar_variables_and_a_bowl_to_its_minimum(row: ObjectiveCase) ->
     optimizer = row.quick(**({"f_star": 0.0} if row.optimizer == "polyak_step" else {}))
     trained(optimizer, weights, 8 if row.constants else 30, bowl)
     # SAM circles at the distance of ρ times the rate; the steps of Sophia are signs at first.
-    assert float(bowl.value([one.value for one in weights])) < 0.02
+    assert float(bowl.value([variable.value for variable in weights])) < 0.02
 
 
 @every
@@ -65,9 +65,9 @@ def test_weights_of_16_bits_keep_their_type_and_move(row: ObjectiveCase) -> None
     weights, optimizer = variables("bfloat16"), row.quick()
     before = numpy(weights)
     after = trained(optimizer, weights, 1, row.objective())
-    assert {keras.backend.standardize_dtype(one.dtype) for one in weights} == {"bfloat16"}
-    assert all(np.isfinite(one.astype("float32")).all() for one in after)
-    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+    assert {keras.backend.standardize_dtype(variable.dtype) for variable in weights} == {"bfloat16"}
+    assert all(np.isfinite(array.astype("float32")).all() for array in after)
+    assert any((old != new).any() for old, new in zip(before, after, strict=True))
     states = [value for states in optimizer._states for value in states.values()]
     assert {keras.backend.standardize_dtype(value.dtype) for value in states} <= {"float32"}
 
@@ -93,8 +93,8 @@ def test_reset_forgets_and_counts_anew(row: ObjectiveCase) -> None:
     trained(optimizer, weights, 2, row.objective())
     assert int(np.asarray(optimizer.gradient_evaluations.value)) >= 2
     optimizer.reset()
-    for found, expected in zip(numpy(optimizer.variables), numpy(fresh.variables), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for value, expected in zip(numpy(optimizer.variables), numpy(fresh.variables), strict=True):
+        np.testing.assert_array_equal(value, expected)
 
 
 @every
@@ -113,8 +113,8 @@ def test_config_round_trip(row: ObjectiveCase) -> None:
 def test_numbers_are_variables_and_out_of_range_they_are_refused(row: ObjectiveCase) -> None:
     optimizer = row.build()
     optimizer.set_hyperparameters({"learning_rate": 0.5})
-    found = {name: np.float32(value) for name, value in optimizer.hyperparameters.items()}
-    assert found == {**row.numbers, "learning_rate": 0.5}
+    hyperparameters = {name: np.float32(value) for name, value in optimizer.hyperparameters.items()}
+    assert hyperparameters == {**row.numbers, "learning_rate": 0.5}
     for name in {**row.numbers, **row.constants}:
         with pytest.raises(ValueError, match=rf"{name} must be .* Received nan"):
             row.build(**{name: float("nan")})
@@ -148,9 +148,11 @@ class Recorder(ObjectiveOptimizer):
     def objective_rule(self, point: Any, hyperparameters: Any, objective: Any) -> Any:
         from benchmark.optimizers.objective_optimizer import Step
 
-        _, further = objective.value_and_gradient([one + 1 for one in point.weights])
+        _, further = objective.value_and_gradient([weight + 1 for weight in point.weights])
         rate = hyperparameters["learning_rate"]
-        updates = [rate * (g + 2 * other) for g, other in zip(point.gradient, further, strict=True)]
+        updates = [
+            rate * (g + 2 * shifted) for g, shifted in zip(point.gradient, further, strict=True)
+        ]
         return Step(updates, evaluations=1)
 
 
@@ -201,15 +203,15 @@ def test_trials_side_by_side_take_the_steps_they_take_alone(row: ObjectiveCase) 
     )
     factors = np.array([1.0, 0.5, 0.125], "float32")
 
-    def step(own: Any, now: Any) -> Any:
+    def step(state: Any, now: Any) -> Any:
         value, gradient = objective.value_and_gradient(now)
-        return optimizer.stateless_minimize(own, now, value, gradient, objective)
+        return optimizer.stateless_minimize(state, now, value, gradient, objective)
 
-    states = [np.stack([one] * 3) for one in numpy(optimizer.variables)]
-    for place, variable in enumerate(optimizer.variables):
+    states = [np.stack([array] * 3) for array in numpy(optimizer.variables)]
+    for index, variable in enumerate(optimizer.variables):
         if variable.name in ("learning_rate", "radius"):
-            states[place] = row.numbers[variable.name] * factors
-    now = [np.stack([one] * 3) for one in numpy(weights)]
+            states[index] = row.numbers[variable.name] * factors
+    now = [np.stack([array] * 3) for array in numpy(weights)]
     compiled = backend.compile(backend.vectorize(step))
     for _ in range(2):
         now, states = compiled(states, now)
@@ -220,9 +222,9 @@ def test_trials_side_by_side_take_the_steps_they_take_alone(row: ObjectiveCase) 
     for trial, factor in enumerate(factors):
         alone = row.quick(**{name: float(value * factor) for name, value in changed.items()})
         expected = trained(alone, variables(), 2, objective)
-        for value, other in zip(numpy(now), expected, strict=True):
+        for value, expected_value in zip(numpy(now), expected, strict=True):
             # Sums in another order: some roundings of 6e-8 in each of two steps.
-            np.testing.assert_allclose(value[trial], other, rtol=2e-5, atol=2e-5)
+            np.testing.assert_allclose(value[trial], expected_value, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.usefixtures("float64")
@@ -238,8 +240,8 @@ def test_a_penalty_is_part_of_the_objective_that_is_asked(name: str) -> None:
         extra = 0.125 * ops.sum(ops.abs(kernel)) + 0.25 * ops.sum(ops.square(kernel))
         return plain.value(weights) + extra
 
-    found = trained(row.quick(**numbers), variables("float64"), 3, plain)
+    penalized_weights = trained(row.quick(**numbers), variables("float64"), 3, plain)
     wanted = trained(row.quick(), variables("float64"), 3, function_objective(penalized))
-    for one, other in zip(found, wanted, strict=True):
+    for weight, wanted_weight in zip(penalized_weights, wanted, strict=True):
         # Float64 roundings in another order; no weight comes near zero, where |w| has a kink.
-        np.testing.assert_allclose(one, other, rtol=1e-9)
+        np.testing.assert_allclose(weight, wanted_weight, rtol=1e-9)

@@ -67,10 +67,13 @@ def test_train_on_batch_takes_the_steps_of_the_objective(row: ObjectiveCase) -> 
 
         before = by_hand.minimize(objective_of(outputs, mean), weights)
         assert float(loss) == pytest.approx(float(before), rel=1e-5)
-    for found, expected in zip(layers.get_weights(), weights, strict=True):
+    for weight, expected in zip(layers.get_weights(), weights, strict=True):
         # Sums in another order: roundings of 6e-8, enlarged by quotients of small numbers.
-        np.testing.assert_allclose(found, expected.numpy(), rtol=2e-4, atol=2e-5)
-    counts = [int(np.asarray(one.gradient_evaluations.value)) for one in (model.optimizer, by_hand)]
+        np.testing.assert_allclose(weight, expected.numpy(), rtol=2e-4, atol=2e-5)
+    counts = [
+        int(np.asarray(optimizer.gradient_evaluations.value))
+        for optimizer in (model.optimizer, by_hand)
+    ]
     assert counts[0] == counts[1]
 
 
@@ -112,8 +115,8 @@ def test_sample_weights_enter_the_objective() -> None:
     # The mean over four rows of which two count is half of that over these two; steps that
     # are exact on a quadratic do not depend on such a factor.
     compiled(with_objective(chosen), optimizers[1]).train_on_batch(X[:2], Y[:2])
-    for one, other in zip(weighted.get_weights(), chosen.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)  # float32 roundings
+    for weight, expected in zip(weighted.get_weights(), chosen.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-6)  # float32 roundings
 
 
 def test_the_state_of_a_model_is_that_of_one_pass() -> None:
@@ -128,13 +131,13 @@ def test_the_state_of_a_model_is_that_of_one_pass() -> None:
             ]
         )
 
-    found, expected = normed(), normed()
-    compiled(with_objective(found), load_optimizer("sam")()).train_on_batch(X, Y)
+    model, expected = normed(), normed()
+    compiled(with_objective(model), load_optimizer("sam")()).train_on_batch(X, Y)
     compiled(expected, keras.optimizers.SGD()).train_on_batch(X, Y)
-    for one, other in zip(
-        found.non_trainable_variables, expected.non_trainable_variables, strict=True
+    for variable, expected_variable in zip(
+        model.non_trainable_variables, expected.non_trainable_variables, strict=True
     ):
-        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-6)
+        np.testing.assert_allclose(variable.numpy(), expected_variable.numpy(), rtol=1e-6)
 
 
 @few
@@ -147,11 +150,11 @@ def test_saved_and_loaded_it_goes_on_as_if_never_stopped(
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert isinstance(loaded, ObjectiveModel)
-    for one in (model, loaded):
-        one.train_on_batch(X, Y)
-    for found, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
+    for each_model in (model, loaded):
+        each_model.train_on_batch(X, Y)
+    for weight, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
         # TensorFlow compiles the loaded model with XLA, which rounds in another order.
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_without_it_fit_is_refused_in_a_sentence() -> None:
@@ -161,14 +164,14 @@ def test_without_it_fit_is_refused_in_a_sentence() -> None:
 
 
 def test_other_optimizers_train_as_in_any_model() -> None:
-    found, expected = network(), network()
-    compiled(with_objective(found), load_optimizer("momentum")(0.1)).train_on_batch(X, Y)
+    model, expected = network(), network()
+    compiled(with_objective(model), load_optimizer("momentum")(0.1)).train_on_batch(X, Y)
     compiled(expected, load_optimizer("momentum")(0.1)).train_on_batch(X, Y)
-    for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    twice = with_objective(with_objective(found))
+    for weight, expected_weight in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected_weight)
+    twice = with_objective(with_objective(model))
     assert isinstance(twice, ObjectiveModel)
-    assert twice.trainable_variables[0] is found.trainable_variables[0]
+    assert twice.trainable_variables[0] is model.trainable_variables[0]
 
 
 def test_a_model_without_a_graph_is_refused() -> None:

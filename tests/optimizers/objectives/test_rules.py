@@ -42,7 +42,7 @@ def test_steps_and_costs_are_those_of_the_oracle(row: ObjectiveCase) -> None:
 def test_the_objective_has_the_derivatives_written_out_by_hand(dense, objective) -> None:
     w, v = functions.START / 2, np.arange(6.0) - 2
     weights, vectors = (
-        [ops.convert_to_tensor(part) for part in functions.parts(one)] for one in (w, v)
+        [ops.convert_to_tensor(part) for part in functions.parts(vector)] for vector in (w, v)
     )
     value, gradient = objective.value_and_gradient(weights)
     tight: Any = {"rtol": 1e-12, "atol": 1e-12}  # some roundings of numbers of order one
@@ -58,8 +58,8 @@ def test_the_objective_has_the_derivatives_written_out_by_hand(dense, objective)
 @pytest.mark.parametrize(("seed", "step"), [(0, 1), (3, 1), (3, 17), (2**24, 100_000)])
 def test_random_signs_are_the_hash_of_seed_step_and_place(seed: int, step: int) -> None:
     like = [ops.zeros((3, 2)), ops.zeros(()), ops.zeros((5,))]
-    found = random_signs(ops.array(float(seed)), ops.array(float(step)), like)
-    np.testing.assert_array_equal(functions.flat(found), hashed_signs(seed, step, 12))
+    signs = random_signs(ops.array(float(seed)), ops.array(float(step)), like)
+    np.testing.assert_array_equal(functions.flat(signs), hashed_signs(seed, step, 12))
 
 
 def test_random_signs_are_fair_and_do_not_depend_on_each_other() -> None:

@@ -50,17 +50,17 @@ def test_conjugate_gradients_solve_a_quadratic_in_as_many_steps_as_dimensions(
     bowl, minimum = quadratic(np.arange(1.0, dimension + 1))
     optimizer = load_optimizer("nonlinear_conjugate_gradient")(maximum_step=1e6)
     start = minimum + np.random.default_rng(2).normal(size=dimension)
-    found, _ = minimized(optimizer, bowl, start, dimension)
-    np.testing.assert_allclose(found, minimum, atol=1e-12)  # rounding, enlarged by κ ≤ 6
+    weights, _ = minimized(optimizer, bowl, start, dimension)
+    np.testing.assert_allclose(weights, minimum, atol=1e-12)  # rounding, enlarged by κ ≤ 6
 
 
 def test_newton_cg_solves_a_quadratic_in_one_step() -> None:
     bowl, minimum = quadratic(np.geomspace(0.01, 100.0, 6))
     optimizer = load_optimizer("newton_cg")(radius=1e3, forcing_term=1e-13)
     start = minimum + np.random.default_rng(3).normal(size=6)
-    found, values = minimized(optimizer, bowl, start, 1)
+    weights, values = minimized(optimizer, bowl, start, 1)
     # Conjugate gradients end at a residual of 1e-13 ‖g‖, 100 times that in the weights.
-    np.testing.assert_allclose(found, minimum, atol=1e-8)
+    np.testing.assert_allclose(weights, minimum, atol=1e-8)
     assert values[-1] < 1e-16 * values[0]
 
 
@@ -72,9 +72,9 @@ def test_levenberg_marquardt_solves_linear_least_squares_in_one_step() -> None:
         lambda z: ops.mean((z - ops.convert_to_tensor(y)) ** 2),
     )
     optimizer = load_optimizer("levenberg_marquardt")(damping=1e-10, forcing_term=1e-13)
-    found, _ = minimized(optimizer, line, np.zeros(5), 1)
+    weights, _ = minimized(optimizer, line, np.zeros(5), 1)
     expected, *_ = np.linalg.lstsq(x, y, rcond=None)
-    np.testing.assert_allclose(found, expected, rtol=1e-8)  # λ = 1e-10 of eigenvalues near 1
+    np.testing.assert_allclose(weights, expected, rtol=1e-8)  # λ = 1e-10 of eigenvalues near 1
 
 
 def test_penalties_are_part_of_the_gauss_newton_matrix() -> None:
@@ -85,9 +85,9 @@ def test_penalties_are_part_of_the_gauss_newton_matrix() -> None:
         lambda z: ops.sum((z - ops.convert_to_tensor(y)) ** 2),
     )
     optimizer = load_optimizer("levenberg_marquardt")(damping=1e-10, forcing_term=1e-13)
-    found, _ = minimized(optimizer, line, np.zeros(5), 1)
+    weights, _ = minimized(optimizer, line, np.zeros(5), 1)
     expected = np.linalg.solve(x.T @ x + ridge * np.eye(5), x.T @ y)
-    np.testing.assert_allclose(found, expected, rtol=1e-8)  # as above
+    np.testing.assert_allclose(weights, expected, rtol=1e-8)  # as above
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_penalties_are_part_of_the_gauss_newton_matrix() -> None:
 @pytest.mark.slow
 def test_the_minimum_of_rosenbrock_is_reached(name: str, settings: Any, steps: int) -> None:
     optimizer = load_optimizer(name)(**settings)
-    found, values = minimized(optimizer, rosenbrock(), np.array([-1.2, 1.0]), steps)
-    np.testing.assert_allclose(found, [1.0, 1.0], atol=1e-6)  # f is flat: 1e-13 there
+    weights, values = minimized(optimizer, rosenbrock(), np.array([-1.2, 1.0]), steps)
+    np.testing.assert_allclose(weights, [1.0, 1.0], atol=1e-6)  # f is flat: 1e-13 there
     assert all(after <= before for before, after in itertools.pairwise(values))
 
 
@@ -114,8 +114,8 @@ def test_newton_cg_leaves_a_saddle_on_which_gradient_descent_rests() -> None:
     # x² − y² + y⁴/4 with minima −1 at y = ±√2; almost on the ridge y = 0.
     saddle = function_objective(lambda w: w[0][0] ** 2 - w[0][1] ** 2 + w[0][1] ** 4 / 4)
     start = np.array([0.5, 1e-6])
-    found, values = minimized(load_optimizer("newton_cg")(cg_iterations=2), saddle, start, 8)
-    np.testing.assert_allclose(np.abs(found), [0.0, np.sqrt(2.0)], atol=1e-5)
+    weights, values = minimized(load_optimizer("newton_cg")(cg_iterations=2), saddle, start, 8)
+    np.testing.assert_allclose(np.abs(weights), [0.0, np.sqrt(2.0)], atol=1e-5)
     assert values[-1] == pytest.approx(-1.0)
     slow, still = keras.Variable(start), load_optimizer("sgd")(learning_rate=0.1)
     for _ in range(8):
@@ -165,8 +165,8 @@ def test_sophia_scales_each_weight_by_its_own_curvature() -> None:
     stretch = np.array([1.0, 10.0, 100.0])
     bowl = function_objective(lambda w: ops.sum(ops.convert_to_tensor(stretch) * w[0] ** 2) / 2)
     optimizer = load_optimizer("sophia")(0.25, 0.0, 0.0, 1.0)
-    found, _ = minimized(optimizer, bowl, np.ones(3), 1)
-    np.testing.assert_allclose(found, 0.75 * np.ones(3), rtol=1e-12)
+    weights, _ = minimized(optimizer, bowl, np.ones(3), 1)
+    np.testing.assert_allclose(weights, 0.75 * np.ones(3), rtol=1e-12)
 
 
 SADDLES = {
