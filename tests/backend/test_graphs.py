@@ -54,9 +54,9 @@ def test_a_kept_graph_is_taken_in_place_of_the_function():
     traced = first(X, 0.5)
     assert_powers(traced)
     loaded = compiled(untraced, "powers")
-    kept = loaded(X, 0.5)
-    assert_powers(kept)
-    np.testing.assert_array_equal(kept[0], traced[0])
+    outputs = loaded(X, 0.5)
+    assert_powers(outputs)
+    np.testing.assert_array_equal(outputs[0], traced[0])
     assert loaded.compilations == first.compilations == 1
 
 
@@ -93,12 +93,12 @@ def test_nothing_is_kept_without_a_key_or_of_what_holds_values_from_outside(fold
 
 def test_a_kept_program_trains_bit_for_bit_as_a_traced_one(folder, monkeypatch):
     ended = []
-    for place in (folder, None):
-        monkeypatch.setattr(graphs, "tensorflow_cache", lambda place=place: place)
+    for cache in (folder, None):
+        monkeypatch.setattr(graphs, "tensorflow_cache", lambda cache=cache: cache)
         monkeypatch.setattr("benchmark.engine.groups.PROGRAMS", Programs())
         ended.append(run(VectorizedEngine(capacity=1), make_trial(optimizer="adam", epochs=2)))
     assert len(list(folder.glob("graph_*.pb"))) == 4  # training, and three of evaluating
-    (kept, kept_reports), (traced, traced_reports) = ended
-    assert kept_reports == traced_reports
-    for weights, expected in zip(kept.weights, traced.weights, strict=True):
+    (loaded, loaded_reports), (traced, traced_reports) = ended
+    assert loaded_reports == traced_reports
+    for weights, expected in zip(loaded.weights, traced.weights, strict=True):
         np.testing.assert_array_equal(weights, expected)
