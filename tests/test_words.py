@@ -39,7 +39,7 @@ RETIRED_NAMES = {
 }
 """Names of variables and arguments that do not say what they hold."""
 
-NOT_YET_RENAMED = ("commands", "curvature", "engine", "report", "tracking")
+NOT_YET_RENAMED = ("engine",)
 """Folders of `tests/` where variables still have these names."""
 
 ALLOWED = {

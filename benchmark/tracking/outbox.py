@@ -51,7 +51,7 @@ class Item(Generic[Target]):
         finished: what can be sent together with other trials, if it is one.
         alone: whether it must be sent for itself.
         last: whether it comes after all others, those set aside included.
-        is_passing: whether it is of interest only for now, so that nobody misses it.
+        is_passing: whether nobody misses it later: what a running trial has reached, or a page.
         attempts: how often it failed though the target answered.
     """
 

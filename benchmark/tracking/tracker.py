@@ -123,7 +123,7 @@ class Tracker:
         )
         first = [Item("the study file", partial(RunMirror.log_study, text=study_text))]
         if study is not None:
-            first.append(Item("the prepared views", RunMirror.log_views))
+            first.append(Item("the prepared views", RunMirror.log_views, is_passing=True))
         if resume_from is not None:
             send = partial(self._send_folder, folder=resume_from)
             held = partial(_numbers, resume_from)
@@ -186,14 +186,14 @@ class Tracker:
             overview: what the run found.
         """
         self._running.clear()
-        if overview is not None:
-            show = partial(RunMirror.log_overview, overview=overview)
-            self._outbox.put(Item("the overview of the run", show))
         for path in artifacts:
             self._outbox.put(Item(path.name, partial(RunMirror.log_artifact, path=path)))
         for entry in models:
             what = f"the best model of {entry.label}"
             self._outbox.put(Item(what, partial(RunMirror.log_model, entry=entry)))
+        if overview is not None:
+            show = partial(RunMirror.log_overview, overview=overview)
+            self._outbox.put(Item("the overview of the run", show))
         end = partial(self._send_end, status=status)
         self._outbox.put(Item("the end of the run", end, last=True))
 

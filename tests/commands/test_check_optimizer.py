@@ -44,12 +44,12 @@ def checked(monkeypatch):
     def answer(failing=""):
         def run_checks(optimizers, backends, tell):
             asked.append((list(optimizers), list(backends)))
-            found = [
+            examinations = [
                 examination(name, backend, failing) for backend in backends for name in optimizers
             ]
-            for ended in found:
+            for ended in examinations:
                 tell(ended)
-            return found
+            return examinations
 
         monkeypatch.setattr(running, "run_checks", run_checks)
         return asked
@@ -98,7 +98,7 @@ def test_json_has_nothing_else_on_its_output(checked) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "at least one optimizer must be named. Received none."),
         (["adm"], "Received 'adm'. Did you mean `adam`?"),
@@ -107,11 +107,11 @@ def test_json_has_nothing_else_on_its_output(checked) -> None:
         (["adam", "--backend", "torch"], "torch"),
     ],
 )
-def test_bad_input_is_a_sentence(arguments, said, checked) -> None:
+def test_bad_input_is_a_sentence(arguments, message, checked) -> None:
     asked = checked()
     done = invoke(*arguments)
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.output
     assert not asked
 

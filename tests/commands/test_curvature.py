@@ -81,17 +81,17 @@ def softmax_hessian(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
 
 
 def test_kept_weights_give_the_spectrum_of_the_closed_form(results: Path) -> None:
-    found = document("first", "--trial", 0, "--results", results, "--epochs", 2, "--grid", 5)
-    assert "The weights are those that the run stored." in found["notes"][0]
+    report = document("first", "--trial", 0, "--results", results, "--epochs", 2, "--grid", 5)
+    assert "The weights are those that the run stored." in report["notes"][0]
     trial = make_trial(0)
     task = build_task(trial)
-    with np.load(results / "iris" / "first" / "weights" / "trial-000000.npz") as kept:
-        weights = [kept[name] for name in sorted(kept.files)]
+    with np.load(results / "iris" / "first" / "weights" / "trial-000000.npz") as archive:
+        weights = [archive[name] for name in sorted(archive.files)]
     values = np.linalg.eigvalsh(softmax_hessian(weights, task.parts["train"].x))
-    shown = [one["value"] for one in found["largest_eigenvalues"]]
+    shown = [pair["value"] for pair in report["largest_eigenvalues"]]
     np.testing.assert_allclose(shown, values[::-1][:10], atol=1e-10)  # rounding of float64
-    assert found["sums"]["trace"]["value"] == pytest.approx(values.sum())
-    assert found["quantities"]["stability_limit"] == 2.0
+    assert report["sums"]["trace"]["value"] == pytest.approx(values.sum())
+    assert report["quantities"]["stability_limit"] == 2.0
     folder = results / "iris" / "first" / "curvature" / "trial-000000"
     np.testing.assert_allclose(
         pd.read_parquet(folder / "spectrum.parquet")["eigenvalue"], values, atol=1e-10
@@ -117,18 +117,18 @@ def test_penalties_that_train_are_part_of_what_is_examined(tmp_path: Path) -> No
     with RunWriter.create(tmp_path, "iris", STUDY, environment, "first") as writer:
         writer.append(result, reports)
         writer.save_weights(0, result.weights)
-    found = document("first", "--results", tmp_path, "--epochs", 0, "--grid", 5)
+    report = document("first", "--results", tmp_path, "--epochs", 0, "--grid", 5)
     kernel = result.weights[0].astype(np.float64)
     hessian = softmax_hessian(list(result.weights), build_task(trial).parts["train"].x)
     hessian[np.arange(kernel.size), np.arange(kernel.size)] += 2 * 0.5
-    shown = [one["value"] for one in found["largest_eigenvalues"]]
+    shown = [pair["value"] for pair in report["largest_eigenvalues"]]
     np.testing.assert_allclose(shown, np.linalg.eigvalsh(hessian)[::-1][:10], atol=1e-10)
-    said = " ".join(found["sentences"])
-    assert "2 · l2 = 1 to the diagonal of H" in said
-    assert "leave out weight_decay = 0.01" in said
+    sentences = " ".join(report["sentences"])
+    assert "2 · l2 = 1 to the diagonal of H" in sentences
+    assert "leave out weight_decay = 0.01" in sentences
     expected = result.metrics["train_loss"] + 0.5 * (kernel**2).sum()
     # The recorded loss is float32.
-    assert found["quantities"]["loss"] == pytest.approx(expected, rel=1e-5)
+    assert report["quantities"]["loss"] == pytest.approx(expected, rel=1e-5)
     folder = tmp_path / "iris" / "first" / "curvature" / "trial-000000"
     plane = pd.read_parquet(folder / "plane.parquet")
     nearest = int(np.argmin(np.hypot(plane["across"], plane["along"])))
@@ -156,9 +156,9 @@ def test_a_trial_without_kept_weights_is_trained_again_and_it_is_said(
 ) -> None:
     result = call("latest", "--trial", 1, "--results", results, "--output", tmp_path / "o", *QUICK)
     assert result.exit_code == 0, result.output
-    said = " ".join(result.stdout.split())
-    assert "stored no weights of this trial, so the sequential engine trained it again" in said
-    assert "Extreme eigenvalues" in said
+    output = " ".join(result.stdout.split())
+    assert "stored no weights of this trial, so the sequential engine trained it again" in output
+    assert "Extreme eigenvalues" in output
     assert (tmp_path / "o" / "curvature.html").is_file()
 
 
@@ -167,8 +167,8 @@ def test_retraining_gives_the_weights_of_every_epoch() -> None:
     course = retrain(trial)
     whole = run_all(SequentialEngine(), [trial])[0][0]
     assert course.epochs == [0, 1, 2, 3]
-    for one, other in zip(course.weights[-1], whole.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for retrained, other in zip(course.weights[-1], whole.weights, strict=True):
+        np.testing.assert_array_equal(retrained, other)
     shorter = retrain(trial, epochs=2)
     assert shorter.epochs == [0, 1, 2]
     np.testing.assert_array_equal(shorter.weights[2][0], course.weights[2][0])
@@ -184,9 +184,9 @@ def test_a_closed_form_trial_lies_on_its_plane() -> None:
         hyperparameters={"learning_rate": 0.1},
     )
     course = retrain(trial)
-    ways = [list(one) for one in course.weights]
-    found = projected(ways, ways[-1], np.eye(2))
-    np.testing.assert_allclose(np.hypot(found[:, 0], found[:, 1]), found[:, 2])
+    ways = [list(arrays) for arrays in course.weights]
+    coordinates = projected(ways, ways[-1], np.eye(2))
+    np.testing.assert_allclose(np.hypot(coordinates[:, 0], coordinates[:, 1]), coordinates[:, 2])
 
 
 def test_the_slice_is_the_loss_at_each_point() -> None:
@@ -194,18 +194,20 @@ def test_the_slice_is_the_loss_at_each_point() -> None:
 
     def value(parameters, x, y):
         del y
-        flat = keras.ops.concatenate([keras.ops.reshape(one, (-1,)) for one in parameters])
+        flat = keras.ops.concatenate(
+            [keras.ops.reshape(parameter, (-1,)) for parameter in parameters]
+        )
         return keras.ops.mean(x) * keras.ops.sum(flat * keras.ops.matmul(matrix, flat)) / 2
 
     x = np.arange(1.0, 2501.0).reshape(-1, 1)  # more than one chunk, of unequal size
     weights, plane = [np.array([1.0]), np.array([0.5, 2.0])], np.eye(3)[:, [2, 0]]
     across, along = np.linspace(-1, 1, 7), np.linspace(0, 2, 6)
     program = SliceProgram(value)
-    found = program.slice(weights, plane, (across, along), x, np.zeros(2500))
+    loss_slice = program.slice(weights, plane, (across, along), x, np.zeros(2500))
     for i, j in ((0, 0), (3, 2), (5, 6)):
         point = np.array([1.0 + along[i], 0.5, 2.0 + across[j]])
         expected = x.mean() * point @ matrix @ point / 2
-        assert found.values[i, j] == pytest.approx(expected, rel=1e-12)  # rounding of float64
+        assert loss_slice.values[i, j] == pytest.approx(expected, rel=1e-12)  # rounding of float64
     assert program.compilations <= 2  # whole chunks, and the last one
 
 
@@ -213,9 +215,9 @@ def test_the_slice_is_the_loss_at_each_point() -> None:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved convex model on iris, whose outputs are probabilities."""
     keras.utils.set_random_seed(1)
-    one = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     file = tmp_path_factory.mktemp("models") / "model.keras"
-    one.save(file)
+    network.save(file)
     return file
 
 
@@ -225,7 +227,7 @@ def test_a_saved_model_is_examined_on_a_dataset(model: Path) -> None:
     assert "softmax" in hessian["facts"]["loss"]
     # The outputs of a linear model do not bend: both matrices are one.
     gauss_newton = document(*arguments, "--matrix", "gauss_newton", "--no-density")
-    ends = [[one["value"] for one in d["largest_eigenvalues"]] for d in (hessian, gauss_newton)]
+    ends = [[pair["value"] for pair in d["largest_eigenvalues"]] for d in (hessian, gauss_newton)]
     np.testing.assert_allclose(ends[0][:5], ends[1][:5], atol=1e-10)  # rounding of float64
     assert "cannot tell a saddle from a minimum" in gauss_newton["sentences"][-1]
     assert (model.with_suffix(".curvature") / "curvature.json").is_file()
@@ -253,8 +255,8 @@ def test_mixed_precision_is_named(tmp_path: Path) -> None:
     layer = keras.layers.Dense(3, dtype="mixed_bfloat16")
     file = tmp_path / "mixed.keras"
     keras.Sequential([keras.Input((4,)), layer]).save(file)
-    found = document("--model", file, "--dataset", "iris", "--grid", 0, "--no-density")
-    assert "The model computes in bfloat16" in " ".join(found["notes"])
+    report = document("--model", file, "--dataset", "iris", "--grid", 0, "--no-density")
+    assert "The model computes in bfloat16" in " ".join(report["notes"])
 
 
 @pytest.mark.parametrize("last", ["activation", "layer", "operation"])
@@ -273,13 +275,13 @@ def test_logits_are_taken_behind_the_softmax_of_the_outputs(tmp_path: Path, last
     file = tmp_path / "gated.keras"
     logits.save(file)
     arguments = ("--dataset", "iris", "--grid", 0, "--no-density")
-    found = document("--model", file, *arguments)
-    assert found["facts"]["loss"].endswith("of the inputs of the softmax")
+    report = document("--model", file, *arguments)
+    assert report["facts"]["loss"].endswith("of the inputs of the softmax")
     z.activation = keras.activations.linear
     plain = keras.Model(x, z.output)
     plain.save(tmp_path / "plain.keras")
     expected = document("--model", tmp_path / "plain.keras", *arguments)
-    values = [[one["value"] for one in d["largest_eigenvalues"]] for d in (found, expected)]
+    values = [[pair["value"] for pair in d["largest_eigenvalues"]] for d in (report, expected)]
     np.testing.assert_allclose(values[0], values[1], rtol=1e-9)  # rounding of float64
 
 
@@ -301,12 +303,12 @@ def test_probabilities_of_any_layer_are_not_taken_for_logits(tmp_path: Path) -> 
     parts = [keras.layers.Dense(3, "softmax")(x) for _ in range(2)]
     model = keras.Model(x, keras.layers.Average()(parts))
     model.save(tmp_path / "two.keras")
-    found = document("--model", tmp_path / "two.keras", "--dataset", "iris", "--grid", 0)
-    assert found["facts"]["loss"] == "sparse_categorical_crossentropy of probabilities"
+    report = document("--model", tmp_path / "two.keras", "--dataset", "iris", "--grid", 0)
+    assert report["facts"]["loss"] == "sparse_categorical_crossentropy of probabilities"
     train = prepare("iris", (0.6, 0.2, 0.2), "standard", named_seed(0, "split")).train
     outputs = keras.ops.convert_to_numpy(model(train.x))
     expected = -np.log(outputs[np.arange(len(train.y)), train.y]).mean()
-    assert found["quantities"]["loss"] == pytest.approx(expected, rel=1e-5)  # float32 outputs
+    assert report["quantities"]["loss"] == pytest.approx(expected, rel=1e-5)  # float32 outputs
 
 
 def test_a_sigmoid_is_refused_for_backends_differ_on_it(tmp_path: Path) -> None:
@@ -326,8 +328,8 @@ def test_the_way_has_the_learning_rate_of_each_epoch(tmp_path: Path) -> None:
         writer.append(result, reports)
     settings = Wanted(epochs=4, grid=0, density=False)
     subject = trial_subject(tmp_path / "iris" / "way", result, settings, lambda *_: None)
-    found = examine(subject, settings, lambda *_: None).epochs
-    table = found.pivot(index="epoch", columns="quantity", values="value")
+    measured = examine(subject, settings, lambda *_: None).epochs
+    table = measured.pivot(index="epoch", columns="quantity", values="value")
     rates = (table["scaled_sharpness"] / table["lambda_max"]).to_dict()
     for report in reports:
         base = trial.hyperparameters["learning_rate"]
@@ -408,11 +410,11 @@ def test_a_model_that_has_no_such_curvature_is_refused(name: str, tmp_path: Path
 
 
 def test_a_trial_that_diverged_is_examined_where_it_was_finite(results: Path) -> None:
-    found = document("first", "--trial", 2, "--results", results, *QUICK, "--no-density")
+    report = document("first", "--trial", 2, "--results", results, *QUICK, "--no-density")
     # The loss on record is that before it diverged: compared with this one it would look wrong.
-    assert "The trial diverged" in found["notes"][0]
-    assert "as recorded" not in found["notes"][0]
-    assert found["parameters"] == 15
+    assert "The trial diverged" in report["notes"][0]
+    assert "as recorded" not in report["notes"][0]
+    assert report["parameters"] == 15
 
 
 def test_the_best_trial_is_one_of_the_search(tmp_path: Path) -> None:

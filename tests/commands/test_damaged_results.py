@@ -224,8 +224,10 @@ def test_an_edited_summary_is_made_again(project: Path, keys: tuple[str, ...], v
     json_value("summary.json", *keys, value=value)(project / RUN)
     assert call("study", "--resume", "small/y", "--no-tracking", "--json")[0] == 0
     summary = json.loads((project / RUN / "summary.json").read_text(encoding="utf-8"))
-    kept = ("trials", "by_status", "objective", "best")
-    assert {key: summary[key] for key in kept} == {key: json.loads(before)[key] for key in kept}
+    keys_compared = ("trials", "by_status", "objective", "best")
+    assert {key: summary[key] for key in keys_compared} == {
+        key: json.loads(before)[key] for key in keys_compared
+    }
 
 
 @pytest.mark.slow  # with a session of its own in tests/test_session.py

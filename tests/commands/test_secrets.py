@@ -73,12 +73,12 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
 
     yield invoke
     assert not [text for text in printed if SECRET in text]
-    kept = [
+    leaks = [
         str(path)
         for path in tmp_path.rglob("*")
         if SECRET in path.name or (path.is_file() and SECRET.encode() in path.read_bytes())
     ]
-    assert not kept
+    assert not leaks
 
 
 @pytest.mark.parametrize("case", URLS)
@@ -89,8 +89,8 @@ def test_no_command_shows_or_keeps_the_secret_of_a_url_that_it_cannot_use(
     is_server = url.startswith("http")
     if case != "no scheme":  # that would be a folder
         call("study", "small.toml", "--no-tracking", "--storage", url, code=2)
-    found = call("doctor", "--json", "--storage", url, "--tracking-uri", url, code=1)
-    checks = json.loads(found.stdout)
+    result = call("doctor", "--json", "--storage", url, "--tracking-uri", url, code=1)
+    checks = json.loads(result.stdout)
     assert not checks["tracking"]["good"]
     assert is_server or not checks["storage"]["good"]
     call("ui", "--tracking-uri", url, code=2)

@@ -99,11 +99,11 @@ def test_what_mixes_examples_or_draws_is_found_by_its_outputs(layer):
         check(model(layer()), generator)
 
 
-def check(found, generator):
-    weights = [generator.normal(size=tuple(v.shape)) for v in found.trainable_variables]
-    state = [np.asarray(v.value) for v in found.non_trainable_variables]
+def check(network, generator):
+    weights = [generator.normal(size=tuple(v.shape)) for v in network.trainable_variables]
+    state = [np.asarray(v.value) for v in network.non_trainable_variables]
     x, y = generator.normal(size=(9, 3)), generator.normal(size=(9, 2))
-    return check_rows(model_loss(found, "mean_squared_error"), weights, x, y, state)
+    return check_rows(model_loss(network, "mean_squared_error"), weights, x, y, state)
 
 
 def test_a_loss_that_sums_over_examples_is_found():

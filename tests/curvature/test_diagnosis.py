@@ -56,8 +56,8 @@ DEFINITENESS = [
 def test_signs_are_counted_with_the_stated_tolerance(spectrum, definiteness, counts):
     curvature = diagnose(at(spectrum))
     assert curvature.definiteness == definiteness
-    found = tuple(curvature.quantities[key] for key in ("negative", "zero", "positive"))
-    assert found == counts
+    sign_counts = tuple(curvature.quantities[key] for key in ("negative", "zero", "positive"))
+    assert sign_counts == counts
     largest = np.abs(spectrum).max()
     assert curvature.quantities["tolerance"] == pytest.approx(3 * 2.0**-52 * largest)
     assert any(definiteness in sentence for sentence in curvature.sentences)
@@ -77,9 +77,9 @@ def test_exact_extremes_and_condition_number():
 @pytest.mark.parametrize(("spectrum", "end"), [([0, 1, 2], "min"), ([-2, -1, 0], "max")])
 def test_an_end_of_the_spectrum_that_is_mere_rounding_has_no_digits(spectrum, end):
     for seed in range(5):
-        found = diagnose(at(spectrum, seed=seed)).quantities
-        assert found[f"lambda_{end}"] == 0.0
-        assert found["tolerance"] > 0
+        quantities = diagnose(at(spectrum, seed=seed)).quantities
+        assert quantities[f"lambda_{end}"] == 0.0
+        assert quantities["tolerance"] > 0
 
 
 def test_a_singular_hessian_has_a_bound_and_no_condition_number():

@@ -169,7 +169,7 @@ def test_the_seed_decides_the_result():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"largest": 0}, "largest and smallest must be ≥ 0, and not both 0. Received 0 and 0"),
         ({"largest": -1, "smallest": 2}, "Received -1 and 2"),
@@ -181,8 +181,8 @@ def test_the_seed_decides_the_result():
         ({"start": np.full((8, 1), np.nan)}, "start must hold"),
     ],
 )
-def test_refusals(options, said):
-    with pytest.raises(ValueError, match=said):
+def test_refusals(options, message):
+    with pytest.raises(ValueError, match=message):
         extreme_eigenvalues(aslinearoperator(np.eye(8)), **options)
 
 

@@ -64,10 +64,10 @@ def test_blocks_of_columns_change_nothing(columns, monkeypatch):
     skew = np.random.default_rng(0).normal(size=matrix.shape)
     skew = 1e-3 * (skew - skew.T)
     monkeypatch.setattr(exact_module, "COLUMNS", columns)
-    found, asymmetry = exact_hessian(aslinearoperator(matrix + skew))
+    hessian, asymmetry = exact_hessian(aslinearoperator(matrix + skew))
     # (H + K) + (H − K) rounds.
-    np.testing.assert_allclose(found, matrix, atol=1e-14)
-    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(hessian, matrix, atol=1e-14)
+    np.testing.assert_array_equal(hessian, hessian.T)
     assert asymmetry == pytest.approx(np.linalg.norm(skew), rel=1e-10)
 
 

@@ -60,17 +60,17 @@ def test_it_is_the_fisher_information(network, matrix):
     for label in range(10):
         # Gradients of single examples by hand-written backpropagation.
         for row in range(0, 150, 10):
-            one = Network(
+            example = Network(
                 network.model,
                 network.weights,
                 network.x[row : row + 1],
                 np.array([label], np.int32),
             )
-            gradient = one.reference_gradient(flat)
+            gradient = example.reference_gradient(flat)
             expected += p[row, label] * np.outer(gradient, gradient) / 15
     program = GaussNewtonProgram(model_loss(network.model, LOSS), block_size=43)
-    found = exact_eigenvalues(program.at(network.weights, network.x[::10], network.y[::10]))
-    np.testing.assert_allclose(found.hessian, expected, atol=1e-13, rtol=0)
+    spectrum = exact_eigenvalues(program.at(network.weights, network.x[::10], network.y[::10]))
+    np.testing.assert_allclose(spectrum.hessian, expected, atol=1e-13, rtol=0)
 
 
 def test_it_is_positive_semidefinite_where_the_hessian_is_not(network, matrix, reference):

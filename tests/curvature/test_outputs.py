@@ -104,7 +104,9 @@ def test_a_subclassed_model_that_ends_in_probabilities_is_no_silent_zero():
     model.build((None, 3))
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(6, 3)), generator.integers(0, 3, 6)
-    weights = [generator.normal(size=tuple(one.shape)) for one in model.trainable_variables]
+    weights = [
+        generator.normal(size=tuple(variable.shape)) for variable in model.trainable_variables
+    ]
     loss = model_loss(model, "sparse_categorical_crossentropy", "float32")
     program = GaussNewtonProgram(loss, dtype="float32")
     operator = program.at(weights, x, y)

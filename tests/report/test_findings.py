@@ -48,8 +48,8 @@ def with_layers(report):
 
 
 def test_what_was_found_is_kept_and_told_in_the_order_of_topics(run):
-    kept = read_run(run).findings
-    assert set(kept["topic"]) == set(SAID)
+    findings = read_run(run).findings
+    assert set(findings["topic"]) == set(SAID)
     table = table_of(RunData.read(run))
     momentum = [row for row in table.rows if row[0] == "momentum"]
     first = min(row[1] for row in momentum if row[1].isdigit())
@@ -64,10 +64,13 @@ def test_the_trajectory_is_that_of_the_recorded_sharpness(run):
     row = next(r for r in table_of(run_data).rows if r[2] == "sharpness during training")
     trial = min(run_data.shown_trials(row[0])[0]["number"])
     curve = run_data.run.curvature
-    own = curve[(curve["trial"] == trial) & (curve["quantity"] == "lambda_max")]
-    values = own.sort_values("epoch")["value"].tolist()
+    lambda_max_rows = curve[(curve["trial"] == trial) & (curve["quantity"] == "lambda_max")]
+    values = lambda_max_rows.sort_values("epoch")["value"].tolist()
     assert ("sharper" in row[3]) == (values[-1] > values[0])
-    assert f"at epoch {int(own.loc[own['value'].idxmax(), 'epoch'])} as" in row[3]
+    assert (
+        f"at epoch {int(lambda_max_rows.loc[lambda_max_rows['value'].idxmax(), 'epoch'])} as"
+        in row[3]
+    )
 
 
 def test_layers_stand_in_the_order_in_which_signals_pass_them(run):

@@ -79,8 +79,8 @@ def flat(value: float) -> dict[int, float]:
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Any:
-    with RunWriter.create(tmp_path, "settings", STUDY, {}, "first") as found:
-        yield found
+    with RunWriter.create(tmp_path, "settings", STUDY, {}, "first") as run_writer:
+        yield run_writer
 
 
 def mixed(writer: RunWriter) -> RunData:
@@ -104,10 +104,10 @@ def test_sharpness_is_set_against_the_limit_of_its_trial(writer: RunWriter) -> N
 def test_a_limit_that_hyperparameters_give_is_found_for_others_too(writer: RunWriter) -> None:
     for number, label in enumerate(("averaged_sgd", "dampened_momentum", "rmsprop", "lion")):
         record(writer, number, label, Status.COMPLETED, flat(4.0))
-    found = monitoring_table(RunData.read(writer.path)).set_index("trial")["relative_sharpness"]
-    assert found[0].iloc[0] == pytest.approx(0.4 / 2)
-    assert found[1].iloc[0] == pytest.approx(0.4 / (3 / 0.5))
-    assert found[[2, 3]].isna().all()
+    sharpness = monitoring_table(RunData.read(writer.path)).set_index("trial")["relative_sharpness"]
+    assert sharpness[0].iloc[0] == pytest.approx(0.4 / 2)
+    assert sharpness[1].iloc[0] == pytest.approx(0.4 / (3 / 0.5))
+    assert sharpness[[2, 3]].isna().all()
 
 
 def test_each_quantity_is_drawn_by_epoch_with_its_trials(writer: RunWriter) -> None:
@@ -242,8 +242,8 @@ def test_an_adaptive_optimizer_has_its_distance_to_its_own_limit(writer: RunWrit
     diagnose(writer, 1, "adam", {4: 57.0}, 38.0)  # (2 + 2 β₁) / (1 − β₁) at β₁ = 0.9
     record(writer, 2, "momentum", Status.COMPLETED, flat(1.0))
     run_data = RunData.read(writer.path)
-    found = stability_ratios(run_data).set_index(["label", "epoch"])["ratio"].to_dict()
-    assert found == {("sgd", 0): 0.5, ("sgd", 4): 0.75, ("adam", 4): 1.5}
+    ratios = stability_ratios(run_data).set_index(["label", "epoch"])["ratio"].to_dict()
+    assert ratios == {("sgd", 0): 0.5, ("sgd", 4): 0.75, ("adam", 4): 1.5}
     figure = stability_figure(run_data)
     assert figure is not None
     drawn = [

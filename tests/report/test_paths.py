@@ -72,10 +72,10 @@ def test_the_best_trials_are_drawn_on_the_contour(run: Path) -> None:
     figure = paths(RunData.read(run))
     assert figure is not None
     contour, *ways, start, minimum = figure.plot.data
-    assert [one.name for one in ways] == ["gradient_descent", "momentum"]
-    for one, momentum in zip(ways, (0.0, 0.5), strict=True):
+    assert [trace.name for trace in ways] == ["gradient_descent", "momentum"]
+    for trace, momentum in zip(ways, (0.0, 0.5), strict=True):
         best = min((way(rate, momentum) for rate in RATES), key=lambda points: value(points[-1]))
-        np.testing.assert_allclose(np.stack([one.x, one.y], axis=1), best)
+        np.testing.assert_allclose(np.stack([trace.x, trace.y], axis=1), best)
     assert (start.x[0], start.y[0]) == (-1.2, 1.0)
     assert (minimum.x[0], minimum.y[0]) == (1.0, 1.0)
     x, y = np.asarray(contour.x, float), np.asarray(contour.y, float)

@@ -61,9 +61,9 @@ def run(tmp_path_factory):
         for kappa in kappas:
             for entry in study.compare:
                 fixed = {
-                    name: one.value
-                    for name, one in study.space(entry.label).items()
-                    if one.value is not None
+                    name: dimension.value
+                    for name, dimension in study.space(entry.label).items()
+                    if dimension.value is not None
                 }
                 given = {**fixed, "condition_number": kappa}
                 trial = build_trial(study, settings, entry.label, number, given)
@@ -74,16 +74,16 @@ def run(tmp_path_factory):
 
 
 def test_every_measured_rate_is_within_one_per_cent_of_theory(run):
-    found = rates(RunData.read(run))
-    assert len(found) == 24
-    assert {rate.kappa for rate in found} == {1.0, 10.0, 100.0, 1e3, 1e4, 1e5}
-    for rate in found:
+    measured_rates = rates(RunData.read(run))
+    assert len(measured_rates) == 24
+    assert {rate.kappa for rate in measured_rates} == {1.0, 10.0, 100.0, 1e3, 1e4, 1e5}
+    for rate in measured_rates:
         assert abs(rate.deviation) < 0.01, rate
 
 
 def test_the_page_draws_and_tells_it(run):
     run_data = RunData.read(run)
-    found = rates(run_data)
+    measured_rates = rates(run_data)
     figure, table = rate_figure(run_data), rate_table(run_data)
     assert figure is not None
     assert table is not None
@@ -93,7 +93,7 @@ def test_the_page_draws_and_tells_it(run):
     names = [str(trace.name) for trace in figure.plot.data]
     assert "nesterov, theory (optimal): ρ = 1 − 2/√(3κ + 1)" in names
     assert "nesterov_standard, theory (standard): ρ = 1 − 1/√κ" in names
-    assert answer(run_data) == rate_sentences(found)
+    assert answer(run_data) == rate_sentences(measured_rates)
     assert "agrees with theory to within 0." in answer(run_data)[0]
     page = write_report(run).read_text("utf-8")
     assert "Rates of convergence" in page
@@ -115,9 +115,9 @@ def test_a_run_of_an_older_version_is_laid_on_the_theory_that_it_was_trained_by(
     # "optimal" used to give Nesterov its standard settings.
     old["label"] = old["label"].replace("nesterov_standard", "nesterov")
     run_data.__dict__["trials"] = old
-    found = [rate for rate in rates(run_data) if rate.label == "nesterov"]
-    assert {rate.tuning for rate in found} == {"standard"}
-    assert max(abs(rate.deviation) for rate in found) < 0.01
+    nesterov_rates = [rate for rate in rates(run_data) if rate.label == "nesterov"]
+    assert {rate.tuning for rate in nesterov_rates} == {"standard"}
+    assert max(abs(rate.deviation) for rate in nesterov_rates) < 0.01
     run_data = RunData.read(run)
     run_data.__dict__["trials"] = old.assign(**{"hp.momentum": 0.5})
     assert {rate.label for rate in rates(run_data)} == {"gradient_descent"}

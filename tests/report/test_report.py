@@ -218,11 +218,11 @@ def test_html_in_a_study_is_shown_and_not_obeyed(tmp_path: Path, full_run: Path)
     text = (full_run / "study.toml").read_text(encoding="utf-8")
     text = re.sub(r'question = ".*"', f'question = "{question}"', text)
     with RunWriter.create(tmp_path, "study", text, {"note": "<b>"}, "run") as run:
-        found = Page(write_report(run.path))
-    assert question in found.text
-    assert "<b>" in found.text
-    assert "alert(1)" not in [named.get("src") for named in found.all("script")]
-    assert not found.all("b")
+        page = Page(write_report(run.path))
+    assert question in page.text
+    assert "<b>" in page.text
+    assert "alert(1)" not in [named.get("src") for named in page.all("script")]
+    assert not page.all("b")
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -247,28 +247,28 @@ SENTENCES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_unusual_runs_have_a_report_that_says_so(name: str, make_run: MakeRun) -> None:
-    found = Page(write_report(make_run(**CASES[name])))
+    page = Page(write_report(make_run(**CASES[name])))
     for sentence in SENTENCES[name]:
-        assert sentence in found.text
-    assert ("Optimizers" in found.text) == (name != "no trials")
-    assert "Which hyperparameters mattered" not in found.text or "plot-importance" in found.plots
-    assert "nan" not in found.text.lower().split()
-    assert not re.search(r"\binf\b", found.text)
+        assert sentence in page.text
+    assert ("Optimizers" in page.text) == (name != "no trials")
+    assert "Which hyperparameters mattered" not in page.text or "plot-importance" in page.plots
+    assert "nan" not in page.text.lower().split()
+    assert not re.search(r"\binf\b", page.text)
 
 
 def test_lost_replicates_are_in_headline_and_table(make_run: MakeRun) -> None:
-    found = Page(write_report(make_run(trials=6, lost=("adam", 3))))
-    assert "but no difference from adam (3 of 5 replicates diverged) is shown" in found.text
-    assert "n = 2, 3 lost" in found.text
-    assert "signed ranks of 5 pairs, 3 with a lost replicate" in found.text
-    assert "adjusted p" in found.text
+    page = Page(write_report(make_run(trials=6, lost=("adam", 3))))
+    assert "but no difference from adam (3 of 5 replicates diverged) is shown" in page.text
+    assert "n = 2, 3 lost" in page.text
+    assert "signed ranks of 5 pairs, 3 with a lost replicate" in page.text
+    assert "adjusted p" in page.text
 
 
 def test_closed_form_problems_need_no_metric(closed_form_run: Path) -> None:
-    found = Page(write_report(closed_form_run))
-    assert "sgd reached the best train loss" in found.text
-    assert "closed-form function" in found.text
-    assert "plot-convergence-train-loss" in found.plots
+    page = Page(write_report(closed_form_run))
+    assert "sgd reached the best train loss" in page.text
+    assert "closed-form function" in page.text
+    assert "plot-convergence-train-loss" in page.plots
 
 
 def test_report_is_made_by_relative_path(full_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,4 +301,4 @@ def test_the_cost_of_monitoring_curvature_is_stated(make_run: MakeRun) -> None:
     trials.loc[trials["phase"] != "search", "seconds.curvature"] = 100.0
     run_data.__dict__["trials"] = trials
     line = "Monitoring the curvature of every trial of the search took 25% of the time"
-    assert any(one.startswith(line) for one in caveats(run_data))
+    assert any(caveat.startswith(line) for caveat in caveats(run_data))

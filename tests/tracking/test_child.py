@@ -150,5 +150,5 @@ def test_seed_group_joins_seeds_and_parts_settings(make: Make) -> None:
         replace(trial, hyperparameters=Settings(learning_rate=0.5, batch_size=32)),
         replace(trial, epochs=99),
     ]
-    assert {seed_group(one) for one in same} == {seed_group(trial)}
-    assert len({seed_group(one) for one in [trial, *other]}) == 4
+    assert {seed_group(member) for member in same} == {seed_group(trial)}
+    assert len({seed_group(member) for member in [trial, *other]}) == 4

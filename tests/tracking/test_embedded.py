@@ -41,7 +41,7 @@ def _content(store: Any) -> dict[str, list[tuple[Any, ...]]]:
     names = dict(store.rows("SELECT run_uuid, name FROM runs"))
     names |= dict(store.rows("SELECT dataset_uuid, name FROM datasets"))
     inputs = store.rows("SELECT input_uuid, destination_id FROM inputs")
-    names |= {own: f"input of {names[run]}" for own, run in inputs}
+    names |= {input_id: f"input of {names[run]}" for input_id, run in inputs}
     clocks = ("start_time", "end_time", "timestamp")
 
     def plain(column: str, value: Any) -> Any:
@@ -79,10 +79,10 @@ def test_every_row_is_the_one_that_mlflow_writes(
     _send(store, records)
     monkeypatch.setattr(EmbeddedStore, "open", lambda *_: None)
     _send(other, records)
-    found, expected = _content(store), _content(other)
+    content, expected = _content(store), _content(other)
     assert len(expected["metrics"]) > 100
     for table, rows in expected.items():
-        assert found[table] == rows, table
+        assert content[table] == rows, table
 
 
 def test_trials_cost_the_same_statements_however_many_there_are(

@@ -297,8 +297,8 @@ def test_what_a_run_found_is_written_once_and_again_where_it_changed(
     def overview(mean: float) -> RunOverview:
         points = (Point("validation_loss/mean", mean, 3),)
         adam = OptimizerOverview("over 2 replicates", "#0072B2", {"momentum": "0.9"}, points)
-        found = (Point("test_loss_mean/adam", mean, 0),)
-        return RunOverview(f"**adam** reached {mean}", found, {"adam": adam})
+        mean_points = (Point("test_loss_mean/adam", mean, 0),)
+        return RunOverview(f"**adam** reached {mean}", mean_points, {"adam": adam})
 
     study = TrackedStudy(params={"seed": "7"}, searched={"adam": ("learning_rate",)})
     for mean in (0.5, 0.5, 0.25):

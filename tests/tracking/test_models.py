@@ -132,7 +132,7 @@ def test_model_is_logged_once_and_replaced_if_incomplete(
         first.experiment_id, name="best sgd", source_run_id=first.source_run_id
     )
     _log(tracking_uri, make(7), model, label="sgd")
-    models = {one.name: one for one in _models(tracking_uri)}
+    models = {model.name: model for model in _models(tracking_uri)}
     assert len(_models(tracking_uri)) == 2
     assert models["best adam"].model_id == first.model_id
     assert str(models["best sgd"].status) == "READY"
@@ -146,14 +146,14 @@ def test_a_parent_keeps_one_model_a_label_when_the_child_is_another(
     # As a kill leaves it: the child is replaced, and the model's source is the old one.
     open_client(tracking_uri).update_run(store.children()[7][0], status="RUNNING")
     _log(tracking_uri, make(7), model)
-    assert [one.model_id for one in _models(tracking_uri)] == [first.model_id]
+    assert [model.model_id for model in _models(tracking_uri)] == [first.model_id]
     assert store.children()[7][0] != first.source_run_id
     # A resumed run found a better trial: the former best is the best no longer.
     _log(tracking_uri, make(8), model)
     (second,) = _models(tracking_uri)
     assert (second.name, second.tags["trial"]) == ("best adam", "8")
     _log(tracking_uri, make(8), model)
-    assert [one.model_id for one in _models(tracking_uri)] == [second.model_id]
+    assert [model.model_id for model in _models(tracking_uri)] == [second.model_id]
 
 
 def test_two_labels_of_one_name_in_mlflow_keep_a_model_each(
@@ -162,17 +162,17 @@ def test_two_labels_of_one_name_in_mlflow_keep_a_model_each(
     for label in ("a:b", "a_b", "a:b"):
         _log(tracking_uri, make(7), model, label=label)
     models = _models(tracking_uri)
-    assert [one.name for one in models] == ["best a_b"] * 2
-    assert {one.tags["label"] for one in models} == {"a:b", "a_b"}
+    assert [model.name for model in models] == ["best a_b"] * 2
+    assert {model.tags["label"] for model in models} == {"a:b", "a_b"}
 
 
 def test_two_runs_keep_a_model_each(make: Make, tracking_uri: str, store: Any, model: Any) -> None:
     for name in ("run 1", "run 2", "run 1"):
         _log(tracking_uri, make(7), model, name=name)
     models = _models(tracking_uri)
-    assert [one.name for one in models] == ["best adam"] * 2
+    assert [model.name for model in models] == ["best adam"] * 2
     parents = {run_id for run_id, _, _ in store.parents()}
-    assert {one.tags["kappabench.parent"] for one in models} == parents
+    assert {model.tags["kappabench.parent"] for model in models} == parents
 
 
 def test_a_model_that_cannot_be_saved_is_told_and_stops_nothing(

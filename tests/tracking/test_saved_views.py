@@ -71,14 +71,14 @@ def test_a_view_lists_runs_of_its_study_and_draws_what_it_says() -> None:
 def test_optimizers_share_a_view_where_their_axes_are_the_same_or_there_are_many(
     labels: int,
 ) -> None:
-    own = [f"momentum_{number if labels > 2 else ''}" for number in range(labels)]
-    searched = {f"o{number}": ("learning_rate", name) for number, name in enumerate(own)}
+    names = [f"momentum_{number if labels > 2 else ''}" for number in range(labels)]
+    searched = {f"o{number}": ("learning_rate", name) for number, name in enumerate(names)}
     spaces = {
         json.loads(value)["name"]: _state(value)["compareRunCharts"][0]["selectedParams"]
         for key, value in _tags(study=TrackedStudy(searched=searched)).items()
         if ".space" in key
     }
-    shared = ["learning_rate", *([] if labels > 2 else own[:1])]
+    shared = ["learning_rate", *([] if labels > 2 else names[:1])]
     assert spaces == {"Search space (first)": shared}
 
 

@@ -98,8 +98,8 @@ def test_trials_of_an_outage_arrive_when_the_server_does(
     ((_, name, parent_status),) = store.parents()
     assert (name, parent_status) == ("run 1", "FINISHED")
     # Sent through the server, which keeps them where `ui_command` said.
-    found = {path.name for path in store.file.parent.joinpath("mlartifacts").rglob("*.*")}
-    assert {"study.toml", "report.html"} <= found
+    artifacts = {path.name for path in store.file.parent.joinpath("mlartifacts").rglob("*.*")}
+    assert {"study.toml", "report.html"} <= artifacts
     assert check_tracking(uri, timeout=10.0)[1].startswith(f"the MLflow server at {uri} answers")
 
 
