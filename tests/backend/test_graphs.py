@@ -98,13 +98,7 @@ def test_a_kept_program_trains_bit_for_bit_as_a_traced_one(folder, monkeypatch):
         monkeypatch.setattr("benchmark.engine.groups.PROGRAMS", Programs())
         ended.append(run(VectorizedEngine(capacity=1), make_trial(optimizer="adam", epochs=2)))
     assert len(list(folder.glob("graph_*.pb"))) == 4  # training, and three of evaluating
-<<<<<<< HEAD
-    (result, reports), (traced, traced_reports) = ended
-    assert reports == traced_reports
-    for weights, expected in zip(result.weights, traced.weights, strict=True):
-=======
     (loaded, loaded_reports), (traced, traced_reports) = ended
     assert loaded_reports == traced_reports
     for weights, expected in zip(loaded.weights, traced.weights, strict=True):
->>>>>>> main
         np.testing.assert_array_equal(weights, expected)
