@@ -119,11 +119,19 @@ def assert_mlflow_has_every_trial_once(folder: Path, trials: pd.DataFrame) -> No
     client = MlflowClient(f"sqlite:///{folder / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'small'")
     runs = client.search_runs([experiment.experiment_id], max_results=200)
-    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    assert len(parents) == 1 and parents[0].info.status == "FINISHED"
-    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
-    numbers = sorted(int(run.data.tags["trial"]) for run in children)
+    by_kind = {
+        kind: [run for run in runs if run.data.tags["kind"] == kind]
+        for kind in ("study", "optimizer", "trial")
+    }
+    (study,) = by_kind["study"]
+    assert {run.info.status for run in (study, *by_kind["optimizer"])} == {"FINISHED"}
+    optimizers = {run.data.tags["label"]: run.info.run_id for run in by_kind["optimizer"]}
+    assert sorted(optimizers) == ["adam", "momentum"] and len(by_kind["optimizer"]) == 2
+    for run in by_kind["optimizer"]:
+        assert run.data.tags["mlflow.parentRunId"] == study.info.run_id
+    for run in by_kind["trial"]:
+        assert run.data.tags["mlflow.parentRunId"] == optimizers[run.data.tags["label"]]
+    numbers = sorted(int(run.data.tags["trial"]) for run in by_kind["trial"])
     assert numbers == trials["number"].tolist()
     models = client.search_logged_models([experiment.experiment_id])
     assert sorted(model.name for model in models) == ["best adam", "best momentum"]
