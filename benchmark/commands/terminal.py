@@ -146,9 +146,11 @@ def text_column(text: str) -> "TextColumn":
     return TextColumn(text, markup=False)
 
 
-def say(text: object) -> None:
-    """Print a line."""
+def say(text: object, *, flush: bool = False) -> None:
+    """Print a line; past any buffer if asked, as where the program then runs for hours."""
     sys.stdout.write(f"{printable(str(text))}\n")
+    if flush:
+        sys.stdout.flush()
 
 
 def warn(text: object) -> None:

@@ -96,8 +96,7 @@ def _show_views(address: str, identity: str | None, *, opens: bool) -> None:
         identity,
     )
     for title, path in views:
-        say(f"{title}\n  {address}{path}")
-    sys.stdout.flush()  # whatever the output goes to, the server runs for hours
+        say(f"{title}\n  {address}{path}", flush=True)
     if opens and answer:
         _open(f"{address}{views[0][1] if views else ALL_RUNS}")
 
