@@ -53,7 +53,7 @@ def view_tag(view: View, identity: str) -> str:
 
     Example:
         >>> view_tag(views_of(TrackedStudy())[0], "run 1")
-        'mlflow.sharedViewState.convergence-2d8f2d75e5f1'
+        'mlflow.sharedViewState.convergence-b945d8cb026e'
     """
     return f"{VIEW_TAG}{view.key}-{_ending(identity)}"
 
