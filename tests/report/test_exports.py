@@ -28,10 +28,10 @@ def test_csv_has_the_numbers_with_all_their_digits(run: Path):
     tables = {path.stem: pd.read_csv(path, dtype=str) for path in write_tables(run, "csv")}
     assert {"optimizers", "settings", "comparison", "curvature"} <= set(tables)
     run_data = RunData.read(run)
-    optimizers = tables["optimizers"].set_index("optimizer")
+    optimizers = tables["optimizers"].set_index("optimizer").to_dict("index")
     for row in summarize(run_data.trials):
-        assert float(optimizers.loc[row.label, "best"]) == row.best
-        assert float(optimizers.loc[row.label, "test loss, mean"]) == row.test.mean
+        assert float(optimizers[row.label]["best"]) == row.best
+        assert float(optimizers[row.label]["test loss, mean"]) == row.test.mean
     (pair,) = run_data.comparisons
     assert float(tables["comparison"]["adjusted p"][0]) == pair.adjusted
 
