@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmark.tracking.child import Point
 from benchmark.tracking.mlflow_internals import METRICS_PER_BATCH, PARAMS_PER_BATCH
@@ -22,8 +22,7 @@ def send_params(client: "MlflowClient", run_id: str, params: Mapping[str, str]) 
     """
     param = import_module("mlflow.entities").Param
     entities = [param(name, value) for name, value in params.items()]
-    for start in range(0, len(entities), PARAMS_PER_BATCH):
-        client.log_batch(run_id, params=entities[start : start + PARAMS_PER_BATCH])
+    _send(client, run_id, "params", entities, PARAMS_PER_BATCH)
 
 
 def send_tags(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> None:
@@ -36,8 +35,7 @@ def send_tags(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> N
     """
     tag = import_module("mlflow.entities").RunTag
     entities = [tag(name, value) for name, value in tags.items()]
-    for start in range(0, len(entities), PARAMS_PER_BATCH):
-        client.log_batch(run_id, tags=entities[start : start + PARAMS_PER_BATCH])
+    _send(client, run_id, "tags", entities, PARAMS_PER_BATCH)
 
 
 def send_points(
@@ -54,5 +52,12 @@ def send_points(
     metric = import_module("mlflow.entities").Metric
     when = int(1000 * time.time()) if timestamp is None else timestamp
     entities = [metric(point.key, point.value, when, point.step) for point in points]
-    for start in range(0, len(entities), METRICS_PER_BATCH):
-        client.log_batch(run_id, metrics=entities[start : start + METRICS_PER_BATCH])
+    _send(client, run_id, "metrics", entities, METRICS_PER_BATCH)
+
+
+def _send(
+    client: "MlflowClient", run_id: str, kind: str, entities: Sequence[Any], most: int
+) -> None:
+    """Write entities of one kind, as many in a request as MLflow takes."""
+    for start in range(0, len(entities), most):
+        client.log_batch(run_id, **{kind: entities[start : start + most]})
