@@ -1,5 +1,6 @@
 """What each command can be asked for: one frozen request a command, one field an option."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -23,6 +24,7 @@ DEFAULT_STUDY = "quickstart"
 STUDY_KEYS = {
     "seed": "seed",
     "trials": "budget.trials",
+    "start_from": "budget.start_from",
 }
 """The key of a study file that an option of ``study`` sets, by the option's field."""
 
@@ -90,6 +92,10 @@ class StudyRequest:
             "setting of each is then trained again with new seeds: budget.replicates times."
         ),
     ] = None
+    start_from: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Try the best settings of this run first."),
+    ] = None
     override: Annotated[
         list[str] | None,
         typer.Option(
@@ -140,7 +146,11 @@ class StudyRequest:
     def changes(self) -> list[str]:
         """All changes of the study as ``key=value``."""
         values = {key: getattr(self, field) for field, key in STUDY_KEYS.items()}
-        changes = [f"{key}={value}" for key, value in values.items() if value is not None]
+        changes = [
+            f"{k}={json.dumps(value, ensure_ascii=False)}"
+            for k, value in values.items()
+            if value is not None
+        ]
         return [*(self.override or []), *changes]
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.results.best import best_of, best_results
     from benchmark.results.checking import is_summary
     from benchmark.results.files import LinkError, write_atomically
     from benchmark.results.lock import RunLockedError
@@ -45,6 +46,8 @@ __all__ = [
     "RunNotFoundError",
     "RunTables",
     "RunWriter",
+    "best_of",
+    "best_results",
     "check_run_name",
     "check_unedited",
     "environment",
@@ -82,6 +85,8 @@ _MODULES = {
     "find_run": "reader",
     "list_runs": "reader",
     "load_weights": "weights",
+    "best_of": "best",
+    "best_results": "best",
     "check_run_name": "names",
     "read_environment": "started",
     "read_summary": "reader",

@@ -135,6 +135,7 @@ class Search:
             make_pruner(budget.pruner, budget.warmup_epochs, self._study.training.epochs),
             planned=planned,
             seed=named_seed(seed, "sampler"),
+            starts=self._study.starts(self._labels[index]),
         )
 
     def restore(self, finished: Iterable[TrialResult]) -> list[int]:
