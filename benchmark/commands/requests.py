@@ -78,7 +78,14 @@ class StudyRequest:
         ),
     ] = None
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Continue an interrupted run, or add trials to a run with --trials or --extend.",
+        ),
+    ] = None
+    extend: Annotated[
+        int | None, typer.Option(min=1, help="With --resume: more trials for each optimizer.")
     ] = None
     results: ResultsOption = RESULTS
     run_name: Annotated[
@@ -144,13 +151,12 @@ class StudyRequest:
 
     @property
     def changes(self) -> list[str]:
-        """All changes of the study as ``key=value``."""
+        """All changes of a study as ``key=value``; more trials do not change that of a run."""
         values = {key: getattr(self, field) for field, key in STUDY_KEYS.items()}
-        changes = [
-            f"{k}={json.dumps(value, ensure_ascii=False)}"
-            for k, value in values.items()
-            if value is not None
-        ]
+        if self.resume is not None:
+            del values[STUDY_KEYS["trials"]]
+        given = {key: value for key, value in values.items() if value is not None}
+        changes = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
         return [*(self.override or []), *changes]
 
 

@@ -31,6 +31,7 @@ from benchmark.results import (
     check_run_name,
     check_unedited,
     find_run,
+    is_extending,
     is_finished,
     is_summary,
     read_environment,
@@ -132,7 +133,9 @@ def _run(
     console = Terminal(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     asked = engine_choice(request)
-    if path and (summary := _summary_of_trained(path)):
+    extended = _extended(path, request) if path else None
+    is_over = path and extended is None and not is_extending(path)
+    if path and is_over and (summary := _summary_of_trained(path)):
         return _end_trained(path, summary, request, select_backend, console)
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
@@ -170,7 +173,7 @@ def _run(
             session = Session.create(new.text, new.study, settings, request.run_name)
         else:
             assert path is not None
-            session = Session.resume(path, settings)
+            session = Session.resume(path, settings, extended)
         _introduce(session, choice, tell)
         try:
             outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
@@ -179,6 +182,15 @@ def _run(
         except KeyboardInterrupt:  # the second Ctrl-C
             return tell_interruption(session.path, request)
     return tell_outcome(outcome, request, tracking_uri, console, tell)
+
+
+def _extended(path: Path, request: StudyRequest) -> str | None:
+    """The study of a run with more trials, where they are asked for."""
+    if request.trials is None and request.extend is None:
+        return None
+    from benchmark.session.extension import extended_study
+
+    return extended_study(path, request.trials, request.extend)
 
 
 def _best_settings(results: Path) -> Callable[[str], Mapping[str, BestSetting]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmark.results.best import best_of, best_results
     from benchmark.results.checking import is_summary
+    from benchmark.results.extension import earlier_records, extend_run, is_extending
     from benchmark.results.files import LinkError, write_atomically
     from benchmark.results.lock import RunLockedError
     from benchmark.results.machine import environment
@@ -50,8 +51,11 @@ __all__ = [
     "best_results",
     "check_run_name",
     "check_unedited",
+    "earlier_records",
     "environment",
+    "extend_run",
     "find_run",
+    "is_extending",
     "is_finished",
     "is_summary",
     "is_trained",
@@ -88,6 +92,9 @@ _MODULES = {
     "best_of": "best",
     "best_results": "best",
     "check_run_name": "names",
+    "earlier_records": "extension",
+    "extend_run": "extension",
+    "is_extending": "extension",
     "read_environment": "started",
     "read_summary": "reader",
     "read_records": "reader",

@@ -184,6 +184,8 @@ class LabelSearch:
         self._study.sampler = self._sampler(k)
         if k < len(self._starts):
             self._study.enqueue_trial(self._starts[k])
+            if self._sobol is not None and not self._sobol.draws(self._starts[k]):
+                self._sobol.skip(self._study, 1)  # trial k has point k in any case
         trial = self._study.ask(self.space.distributions)
         self._study.sampler = self._no_opinion
         self._store.create(trial.params, trial.distributions, number)

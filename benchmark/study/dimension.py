@@ -213,7 +213,7 @@ class Dimension(Section):
         if not isinstance(value, float | int):
             return False
         if self.low is None or self.high is None:
-            return value in (self.choices or [self.value])
+            return value in (self.choices or []) or value == self.value
         if not self.low <= value <= self.high:
             return False
         return self.step is None or (_exact(value) - _exact(self.low)) % _exact(self.step) == 0

@@ -157,6 +157,25 @@ def study_of_run(path: Path) -> Study:
     return parse_study(read_text(file), str(file), path.parent.name)
 
 
+def with_trials(path: Path, trials: int) -> str:
+    """Return the study file of a run with another number of trials.
+
+    Args:
+        path: the run folder.
+        trials: search trials of each compared optimizer.
+
+    Raises:
+        StudyError: no study may have that number.
+    """
+    file = path / "study.toml"
+    change = f"budget.trials={trials}"
+    document = _document(read_text(file), str(file))
+    _apply(document, change)
+    text = tomlkit.dumps(document)
+    parse_study(text, f"{file} with {change}", path.parent.name)
+    return text
+
+
 MOST_SHOWN = 200
 """Characters of a change that a message repeats."""
 

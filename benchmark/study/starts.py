@@ -173,8 +173,8 @@ def taken_over(
     for entry in study.compare:
         same = [setting for setting in best.values() if setting.optimizer == entry.optimizer]
         # A label that stands for another optimizer there has hyperparameters of other meaning.
-        setting = next((found for found in same if found.label == entry.label), None)
-        setting = setting or next(iter(same), None)
+        same.sort(key=lambda setting: setting.label != entry.label)
+        setting = next(iter(same), None)
         if setting is None:
             notices.append(f"{entry.label} has no setting to start from: {run} has no best one.")
             continue

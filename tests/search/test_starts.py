@@ -20,7 +20,10 @@ from tests.search.searching import (
     uninterrupted,
 )
 
-STARTS = [{"learning_rate": 0.5, "batch_size": 32, "momentum": 0.5}, {"learning_rate": 2}]
+STARTS: list[dict[str, float]] = [
+    {"learning_rate": 0.5, "batch_size": 32, "momentum": 0.5},
+    {"learning_rate": 2},
+]
 
 
 def with_starts(**budget: Any) -> Study:

@@ -57,7 +57,7 @@ def test_one_start_may_be_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        ("learning_rate = 10.0", "learning_rate must be within the search space, 1e-05 to 0.1. "
+        ("learning_rate = 10.0", "learning_rate must be within the search space, 0.0001 to 1. "
          "Received 10.0 at search.adam.start[0].learning_rate in"),
         ("beta_1 = 0.85", "beta_1 must be within the search space, one of 0.8, 0.9. Received 0.85"),
         ("batch_size = 24", "within the search space, 16 to 64 in steps of 16. Received 24 at"),
@@ -65,7 +65,7 @@ def test_one_start_may_be_a_table(tmp_path):
         ("beta_2 = 0.9", "beta_2 must be searched to have a start, and it is fixed. Received 0.9"),
         ("momentum = 0.9", "a start of adam must give what is searched: "),
         ("lerning_rate = 0.1", "Did you mean `learning_rate`?"),
-        ("learning_rate = 'big'", "within the search space, 1e-05 to 0.1. Received 'big' at"),
+        ("learning_rate = 'big'", "within the search space, 0.0001 to 1. Received 'big' at"),
         ("learning_rate = [1]", "at search.adam.start[0].learning_rate in"),
         ("", "a start must give one or more of learning_rate, batch_size, beta_1"),
     ],
