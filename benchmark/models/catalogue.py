@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from benchmark.models.foreign import check_foreign_options, is_foreign_model
 from benchmark.models.options import (
     ACTIVATION,
     IMAGE,
@@ -108,7 +109,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a model, completed by its defaults.
 
     Args:
-        name: a name in ``MODELS``.
+        name: a name in ``MODELS``, or of a model that is not shipped (see
+            :mod:`benchmark.models.foreign`).
         options: the options that differ from the defaults; lists may be tuples.
 
     Returns:
@@ -126,6 +128,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: an option of multilayer_perceptron must be one of hidden, activation, \
 batch_normalization, dropout, initializer. Received 'activaton'. Did you mean `activation`?
     """
+    if is_foreign_model(name):
+        return check_foreign_options(name, options)
     require_one_of("model", name, MODELS)
     known = MODELS[name].options
     for option, value in options.items():

@@ -25,7 +25,12 @@ from benchmark.search import Diagnosis, Search
 from benchmark.search.storage import recorded_storage, storage_facts
 from benchmark.session.finishing import Products, close_tracker, make_products
 from benchmark.session.mirroring import start_tracker
-from benchmark.session.resolution import learns_from_trials, optimizer_notices, search_settings
+from benchmark.session.resolution import (
+    check_model_of_run,
+    learns_from_trials,
+    optimizer_notices,
+    search_settings,
+)
 from benchmark.session.summary import summary_of
 from benchmark.study.loading import study_of_run
 from benchmark.study.schema import Study
@@ -129,7 +134,8 @@ class Session:
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
             settings.notify(sentence)
-        code = recorded_sources(entry.optimizer for entry in study.compare)
+        names = [*(entry.optimizer for entry in study.compare), study.problem.model.name]
+        code = recorded_sources(names)
         facts |= {**storage_facts(settings.storage), **({"notices": notices} if notices else {})}
         facts |= {"code": code} if code else {}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
@@ -154,6 +160,7 @@ class Session:
         """
         check_unedited(path)
         study = study_of_run(path)
+        check_model_of_run(study)
         facts = read_environment(path)
         if not facts.get("study"):
             settings.notify(
