@@ -61,7 +61,7 @@ def model_function(name: str) -> Callable[..., Any]:
         raise ForeignModelError(
             f"a model must be a function of {source}. Received {name!r}, which is {what}. {EXAMPLE}"
         )
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def check_foreign_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Building the models that are not shipped, with definite weights, and checking them."""
 
+import inspect
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -214,6 +215,12 @@ def _check(name: str, model: Any, input_shape: tuple[int, ...], units: int) -> N
             f"the function of a model must return a keras.Model. Received {name!r}, which returns "
             f"a {type(model).__name__}. Return keras.Model(inputs, outputs)."
         )
+    if "training" not in inspect.signature(model.call).parameters:
+        raise ForeignModelError(
+            f"the call of a model must take `training`. Received {name!r}, whose class "
+            f"{type(model).__name__} has no such argument. Write def call(self, inputs, "
+            "training=False)."
+        )
     _check_shapes(name, model, input_shape, units)
     if not model.trainable_variables:
         raise ForeignModelError(
@@ -229,12 +236,25 @@ def _check(name: str, model: Any, input_shape: tuple[int, ...], units: int) -> N
     try:
         keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
     except (Exception, SystemExit) as error:  # a class of anyone's
+        unknown = _unregistered(model)
+        why = f"is not registered: {', '.join(unknown)}" if unknown else f"raises {_reason(error)}"
         raise ForeignModelError(
             "Keras must be able to copy a model: curvature takes a copy in float64, and the best "
-            f"models are saved. Received {name!r}, of which a copy raises "
-            f"{_reason(error)}. Give each class of your own a get_config and the decorator "
-            f"{REGISTER}."
+            f"models are saved. Received {name!r}, of which a "
+            f"{'class' if unknown else 'copy'} {why}. Give each class of your own a get_config and "
+            f"the decorator {REGISTER}."
         ) from error
+
+
+def _unregistered(model: keras.Model) -> list[str]:
+    """The classes of a model and its layers that Keras would not find by their names."""
+    classes = dict.fromkeys(map(type, (model, *keras_internals.layers(model))))
+    return [
+        kind.__name__
+        for kind in classes
+        if not kind.__module__.startswith("keras.")
+        and ">" not in keras.saving.get_registered_name(kind)
+    ]
 
 
 def _check_shapes(name: str, model: keras.Model, input_shape: tuple[int, ...], units: int) -> None:

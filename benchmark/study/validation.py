@@ -81,8 +81,10 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
             yield Mistake("problem.split", sentence=str(error))
     name = problem.model.name
     if name not in catalogue.models and not is_foreign_model(name):
-        known = [*catalogue.models, "package.module:function", "a .keras file"]
-        yield unknown("problem.model.name", name, known)
+        names = ", ".join(sorted(catalogue.models))
+        rule = f"name must be one of {names}, or package.module:function, or a .keras file"
+        remedy = did_you_mean(name, catalogue.models) or "Take one of them."
+        yield Mistake("problem.model.name", rule, name, remedy)
     else:
         try:
             facts = catalogue.datasets.get(problem.dataset)

@@ -9,6 +9,7 @@ import keras
 import pytest
 from typer.testing import CliRunner
 
+from benchmark.results import read_records
 from benchmark.run import app
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import StudyError, changed_study
@@ -59,8 +60,7 @@ def test_a_function_is_trained_saved_and_recorded(
     assert facts["code"]["mine_nets:build"]["file"] == "mine_nets.py"
     saved = keras.saving.load_model(next(path.glob("best/adam.keras")))
     assert saved.output_shape == (None, 3)
-    records = [json.loads(line) for line in (path / "records.jsonl").read_text().splitlines()]
-    assert {record["trial"]["model"] for record in records} == {"mine_nets:build"}
+    assert {result.trial.model for result, _ in read_records(path)} == {"mine_nets:build"}
     (project / "mine_nets.py").write_text(CODE + "# another\n")
     sys.modules.pop("mine_nets", None)
     output = resume(path)
@@ -89,7 +89,7 @@ def test_a_saved_model_lies_beside_the_study_and_must_stay_as_it_is(
         ("problem.model.name=mine_nets:built", "'mine_nets:built', which is nothing of that name"),
         ("problem.model.wdth=3", "Did you mean `width`? It stands at problem.model in"),
         ("problem.model.width=-1", "Fix that function, or give it other options. It stands at"),
-        ("problem.model.name=linar", "package.module:function, a .keras file"),
+        ("problem.model.name=linar", "or package.module:function, or a .keras file"),
         ("problem.model.name=your.keras", "Put it beside the study file"),
     ],
 )

@@ -28,7 +28,12 @@ def trial_of(number, function, **changes):
     )
 
 
-def assert_engines_agree(function, optimizer="sgd", **changes):
+@pytest.fixture(scope="module")
+def sequential():
+    return SequentialEngine()
+
+
+def assert_engines_agree(sequential, function, optimizer="sgd", **changes):
     """Train two trials in both engines, and return what the vectorized one said."""
     told: list[str] = []
     engine = VectorizedEngine(capacity=2, shape=Shape(tiles=1, width=2), notify=told.append)
@@ -36,7 +41,7 @@ def assert_engines_agree(function, optimizer="sgd", **changes):
     together = run_all(engine, trials)
     engine.close()
     for trial in trials:
-        found, expected = together[trial.number], run(SequentialEngine(), trial)
+        found, expected = together[trial.number], run(sequential, trial)
         assert expected[0].status is Status.COMPLETED, expected[0].reason
         assert found[0].status is Status.COMPLETED, found[0].reason
         for one, other in zip(found[1], expected[1], strict=True):
@@ -51,40 +56,37 @@ def assert_engines_agree(function, optimizer="sgd", **changes):
     return told
 
 
-def test_a_function_is_trained_alike_in_both_engines():
-    assert assert_engines_agree("build", curvature=CURVATURE, more={"fuzz": 0.5}) == []
+@pytest.mark.slow  # compiling the products of both engines takes long
+@pytest.mark.parametrize("function", ["build", "written", "with_state", "with_strides", "own_step"])
+def test_curvature_is_measured_alike(sequential, function):
+    assert_engines_agree(sequential, function, curvature=CURVATURE, more={"fuzz": 0.5})
 
 
-def test_random_layers_batch_statistics_and_convolutions_are_trained_side_by_side():
-    assert assert_engines_agree("with_state") == []
+def test_random_layers_batch_statistics_and_convolutions_are_trained_side_by_side(sequential):
+    assert assert_engines_agree(sequential, "with_state") == []
 
 
-def test_a_model_without_a_graph_is_trained_side_by_side():
-    assert assert_engines_agree("written", curvature=CURVATURE) == []
-
-
-def test_a_training_step_of_its_own_is_trained_alone_and_used():
-    [text] = assert_engines_agree("own_step")
+def test_a_training_step_of_its_own_is_trained_alone_and_used(sequential):
+    [text] = assert_engines_agree(sequential, "own_step")
     assert "own_step has its own compute_loss" in text and text.endswith("one after the other.")
-    doubled, _ = run(SequentialEngine(), trial_of(0, "own_step"))
     usual = make_trial(
         1, "sgd", 1, model="linear", model_options={},
         hyperparameters={"learning_rate": 0.1, "batch_size": 30},
     )  # fmt: skip
     # Twice the loss at half the rate takes the same steps from the same weights.
     trial = trial_of(0, "own_step", options={"initializer": "glorot_uniform"})
-    doubled, _ = run(SequentialEngine(), trial)
-    plain, _ = run(SequentialEngine(), usual)
+    doubled, _ = run(sequential, trial)
+    plain, _ = run(sequential, usual)
     for value, expected in zip(doubled.weights, plain.weights, strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
-    refused, _ = run(SequentialEngine(), trial_of(0, "own_step", optimizer="lbfgs"))
+    refused, _ = run(sequential, trial_of(0, "own_step", optimizer="lbfgs"))
     assert refused.status is Status.FAILED and "takes the objective" in refused.reason
 
 
-def test_what_cannot_be_mapped_is_trained_alone_and_told():
+def test_what_cannot_be_mapped_is_trained_alone_and_told(sequential):
     import keras
 
-    told = assert_engines_agree("with_strides", curvature=CURVATURE)
+    told = assert_engines_agree(sequential, "with_strides")
     if keras.backend.backend() == "jax":  # which maps every operation
         assert told == []
     else:

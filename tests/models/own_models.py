@@ -55,7 +55,8 @@ class Written(keras.Model):
         self.hidden = layers.Dense(3, activation="tanh")
         self.logits = layers.Dense(outputs)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        del training
         return self.logits(self.hidden(inputs))
 
     def get_config(self) -> dict[str, Any]:

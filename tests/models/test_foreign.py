@@ -103,11 +103,11 @@ def test_own_weights_depend_on_the_seed_alone() -> None:
 def test_an_initializer_keeps_what_it_does_not_know() -> None:
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.PReLU()(keras.layers.Dense(2)(inputs)))
-    own = [np.full(v.shape, 0.25, "float32") for v in model.trainable_variables]
+    given = [np.full(v.shape, 0.25, "float32") for v in model.trainable_variables]
     with pytest.raises(ValueError, match="must be a weight of two axes"):
         initial_weights(model, "he_normal", None, 0)
-    kernel, bias, slope = initial_weights(model, "he_normal", None, 0, own)
-    assert slope.tolist() == own[2].tolist() and not bias.any() and kernel.std() > 0
+    kernel, bias, slope = initial_weights(model, "he_normal", None, 0, given)
+    assert slope.tolist() == given[2].tolist() and not bias.any() and kernel.std() > 0
 
 
 def test_a_saved_model_keeps_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +150,8 @@ def test_layers_that_cannot_be_mapped_are_exchanged_and_put_back() -> None:
     assert back == [type(layer).__name__ for layer in given.layers]
     strided = own_models.with_strides((4,), 3)
     assert with_mapped_layers(strided) is strided
-    own = own_models.written((4,), 3)
-    assert with_mapped_layers(own) is own and plain_model(own) is own
+    written = own_models.written((4,), 3)
+    assert with_mapped_layers(written) is written and plain_model(written) is written
 
 
 def test_a_training_step_of_its_own_is_seen() -> None:
