@@ -246,7 +246,14 @@ def _in_dtype(model: keras.Model, dtype: str) -> keras.Model:
         return model
     serialized = keras.saving.serialize_keras_object(model)
     serialized.pop("compile_config", None)
-    twin = keras.saving.deserialize_keras_object(_with_dtype(serialized, dtype))
+    policy = keras.config.dtype_policy()
+    # For layers that a class makes without passing on its own dtype. It is the policy of this
+    # thread alone.
+    keras.config.set_dtype_policy(dtype)
+    try:
+        twin = keras.saving.deserialize_keras_object(_with_dtype(serialized, dtype))
+    finally:
+        keras.config.set_dtype_policy(policy)
     refuse_other_arithmetic(twin, dtype)
     return twin
 

@@ -46,13 +46,17 @@ def test_a_model_is_trained_alike_in_both_engines(model, curvature):
     together = run_all(engine, trials)
     engine.close()
     assert told == []
-    found, expected = together[0], run(SequentialEngine(), trials[0])
-    assert found[0].status is expected[0].status is Status.COMPLETED, found[0].reason
-    for one, other in zip(found[1], expected[1], strict=True):
+    result, reports = together[0]
+    expected_result, expected_reports = run(SequentialEngine(), trials[0])
+    assert result.status is expected_result.status is Status.COMPLETED, result.reason
+    for report, expected in zip(reports, expected_reports, strict=True):
         np.testing.assert_allclose(
-            list(one.metrics.values()), list(other.metrics.values()), rtol=RELATIVE, atol=ABSOLUTE
+            list(report.metrics.values()),
+            list(expected.metrics.values()),
+            rtol=RELATIVE,
+            atol=ABSOLUTE,
         )
         # The eigenvalues take up the difference of the weights.
-        np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=1e-2, atol=1e-3)
-    for value, expect in zip(found[0].weights, expected[0].weights, strict=True):
-        np.testing.assert_allclose(value, expect, rtol=RELATIVE, atol=ABSOLUTE)
+        np.testing.assert_allclose(report.spectrum, expected.spectrum, rtol=1e-2, atol=1e-3)
+    for value, weight in zip(result.weights, expected_result.weights, strict=True):
+        np.testing.assert_allclose(value, weight, rtol=RELATIVE, atol=ABSOLUTE)

@@ -41,18 +41,19 @@ def assert_engines_agree(sequential, function, optimizer="sgd", **changes):
     together = run_all(engine, trials)
     engine.close()
     for trial in trials:
-        found, expected = together[trial.number], run(sequential, trial)
-        assert expected[0].status is Status.COMPLETED, expected[0].reason
-        assert found[0].status is Status.COMPLETED, found[0].reason
-        for one, other in zip(found[1], expected[1], strict=True):
+        result, reports = together[trial.number]
+        expected_result, expected_reports = run(sequential, trial)
+        assert expected_result.status is Status.COMPLETED, expected_result.reason
+        assert result.status is Status.COMPLETED, result.reason
+        for report, expected in zip(reports, expected_reports, strict=True):
             np.testing.assert_allclose(
-                list(one.metrics.values()),
-                list(other.metrics.values()),
+                list(report.metrics.values()),
+                list(expected.metrics.values()),
                 rtol=RELATIVE,
                 atol=ABSOLUTE,
             )
-        for value, expect in zip(found[0].weights, expected[0].weights, strict=True):
-            np.testing.assert_allclose(value, expect, rtol=RELATIVE, atol=ABSOLUTE)
+        for value, weight in zip(result.weights, expected_result.weights, strict=True):
+            np.testing.assert_allclose(value, weight, rtol=RELATIVE, atol=ABSOLUTE)
     return told
 
 
