@@ -27,8 +27,11 @@ from benchmark.distributed import available_workers, check_ray, share_graphics_m
 from benchmark.engine import DEFAULT_ENGINE, EngineChoice
 from benchmark.errors import UserError
 from benchmark.results import (
+    best_results,
     check_run_name,
     check_unedited,
+    find_run,
+    is_extending,
     is_finished,
     is_summary,
     read_environment,
@@ -38,6 +41,7 @@ from benchmark.results import (
 from benchmark.study.catalogue import catalogue
 from benchmark.study.data import check_data
 from benchmark.study.loading import changed_study, find_study, study_of_run
+from benchmark.study.starts import BestSetting
 from benchmark.tracking import resolve_tracking_uri
 
 if TYPE_CHECKING:
@@ -86,7 +90,8 @@ def _check(
     studies = []
     for name in names:
         with code_of_study(find_study(name), trust=request.trust):
-            studies.append(changed_study(name, request.changes, known).study)
+            best_of = _best_settings(request.results)
+            studies.append(changed_study(name, request.changes, known, best_of).study)
     names = [study.name for study in studies]
     for study in studies:
         check_run_name(request.results, study.name, request.run_name)
@@ -128,11 +133,13 @@ def _run(
     console = Terminal(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     asked = engine_choice(request)
-    if path and (summary := _summary_of_trained(path)):
+    extended = _extended(path, request) if path else None
+    is_over = path and extended is None and not is_extending(path)
+    if path and is_over and (summary := _summary_of_trained(path)):
         return _end_trained(path, summary, request, select_backend, console)
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
-        new = changed_study(name, request.changes, known)
+        new = changed_study(name, request.changes, known, _best_settings(request.results))
         for notice in new.notices:
             warn_on(console, notice)
         check_run_name(request.results, new.study.name, request.run_name)
@@ -166,7 +173,7 @@ def _run(
             session = Session.create(new.text, new.study, settings, request.run_name)
         else:
             assert path is not None
-            session = Session.resume(path, settings)
+            session = Session.resume(path, settings, extended)
         _introduce(session, choice, tell)
         try:
             outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
@@ -175,6 +182,33 @@ def _run(
         except KeyboardInterrupt:  # the second Ctrl-C
             return tell_interruption(session.path, request)
     return tell_outcome(outcome, request, tracking_uri, console, tell)
+
+
+def _extended(path: Path, request: StudyRequest) -> str | None:
+    """The study of a run with more trials, where they are asked for."""
+    if request.trials is None and request.extend is None:
+        return None
+    from benchmark.session.extension import extended_study
+
+    return extended_study(path, request.trials, request.extend)
+
+
+def _best_settings(results: Path) -> Callable[[str], Mapping[str, BestSetting]]:
+    """What finds the best settings of another run by its name."""
+
+    def best_of(run: str) -> Mapping[str, BestSetting]:
+        return {
+            label: BestSetting(
+                label,
+                result.trial.optimizer,
+                result.trial.number,
+                result.trial.hyperparameters,
+                result.trial.objective,
+            )
+            for label, result in best_results(find_run(results, run)).items()
+        }
+
+    return best_of
 
 
 def _introduce(session: "Session", choice: EngineChoice, tell: Callable[[str], None]) -> None:

@@ -32,9 +32,13 @@ class Group:
     Args:
         shared: what the structure shares with others of its model.
         program: trains it.
+        block: the class of its blocks.
     """
 
-    def __init__(self, shared: ModelPrograms, program: TrainingProgram) -> None:
+    def __init__(
+        self, shared: ModelPrograms, program: TrainingProgram, block: type[Block] = Block
+    ) -> None:
+        self._block = block
         self.shared = shared
         self.program = program
         self.blocks: list[Block] = []
@@ -68,7 +72,7 @@ class Group:
         free = [block for block in self.blocks if block.free_slots]
         if not free:
             shared = self.shared
-            free = [Block(self.program, shared)]
+            free = [self._block(self.program, shared)]
             self.blocks += free
         block = min(free, key=lambda candidate: candidate.free_slots)
         block.take(row)
@@ -96,11 +100,18 @@ class Groups:
         shape: of each block.
         share: of the free memory, that slots may take.
         tell: is called with a sentence where the capacity is lowered.
+        block: the class of the blocks.
     """
 
     def __init__(
-        self, capacity: int, shape: Shape, share: float, tell: Callable[[str], None]
+        self,
+        capacity: int,
+        shape: Shape,
+        share: float,
+        tell: Callable[[str], None],
+        block: type[Block] = Block,
     ) -> None:
+        self._block = block
         self.capacity = capacity
         """As asked for, or as many as fit into memory."""
         self.shape = shape
@@ -136,7 +147,7 @@ class Groups:
         program = PROGRAMS.training(trial, shared, layout)
         key = id(program)
         if key not in self._groups:
-            group = Group(shared, program)
+            group = Group(shared, program, self._block)
             if self._fit(group, trial):
                 return self.of_trial(trial)  # in blocks of another shape
             for part in (shared, program):

@@ -11,6 +11,7 @@ from benchmark.engine.batches import batch_size_of, batches_of, sampling_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.memory import SHARE, Room, TooLargeError, sequential_bytes
 from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
+from benchmark.engine.outcomes import OneAtATime
 from benchmark.engine.programs import MOST_MODELS, LruCache
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
@@ -346,11 +347,11 @@ class SequentialFallback:
     One thread runs :meth:`advance`; another may meanwhile call :meth:`take` only.
 
     Args:
-        memory: the share of the free memory that training may take.
+        engine: trains the trials.
     """
 
-    def __init__(self, memory: float) -> None:
-        self._engine = SequentialEngine(memory)
+    def __init__(self, engine: OneAtATime) -> None:
+        self._engine = engine
         self._waiting: list[Trial] = []
         self._admitted: list[Trial] = []
         self._current: int | None = None

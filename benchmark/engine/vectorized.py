@@ -9,8 +9,10 @@ from benchmark import backend
 from benchmark.engine.block import Block
 from benchmark.engine.groups import Group, Groups
 from benchmark.engine.memory import SHARE, TooLargeError, is_out_of_memory
+from benchmark.engine.outcomes import Outcomes
 from benchmark.engine.programs import Compilation
-from benchmark.engine.sequential import SequentialFallback
+from benchmark.engine.replay import ReplayingBlock, ReplayingEngine, known_result
+from benchmark.engine.sequential import SequentialEngine, SequentialFallback
 from benchmark.engine.slots import Clock, Slot
 from benchmark.engine.structure import model_key, structure_of
 from benchmark.engine.tiles import Row, Shape, SlotEpochs, default_shape
@@ -74,6 +76,7 @@ class VectorizedEngine:
         shape: of each block; by default what suits the capacity and the device.
         notify: is called with a sentence that the user should read.
         memory: the share of the free memory that slots may take.
+        outcomes: of trials that are known already and take their turns without being trained.
 
     Raises:
         ValueError: the capacity is below 1.
@@ -85,6 +88,7 @@ class VectorizedEngine:
         shape: Shape | None = None,
         notify: Callable[[str], None] = lambda _: None,
         memory: float = SHARE,
+        outcomes: Outcomes | None = None,
     ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be >= 1. Received {capacity}.")
@@ -92,7 +96,10 @@ class VectorizedEngine:
         self._notify = notify
         self._memory = memory
         self._told: set[str] = set()
-        self._groups = Groups(capacity, shape or default_shape(capacity), memory, self._tell)
+        self._outcomes = outcomes or Outcomes()
+        block = ReplayingBlock if self._outcomes else Block
+        shape = shape or default_shape(capacity)
+        self._groups = Groups(capacity, shape, memory, self._tell, block)
         self._fallback: SequentialFallback | None = None
         self._executors: list[Executor] = []
         self._running: dict[int, tuple[Slot, Executor | None]] = {}
@@ -134,7 +141,7 @@ class VectorizedEngine:
                 f"{trial.number} while {len(self._running)} of {self._asked} slots are taken. "
                 "Stop a trial first."
             )
-        slot = Slot(trial)
+        slot = Slot(trial, outcome=self._outcomes.of(trial))
         self._running[trial.number] = (slot, None)
         try:
             with Clock("compile", slot):
@@ -204,6 +211,9 @@ class VectorizedEngine:
         if executor is None:
             self._parked = deque(row for row in self._parked if row.slot is not slot)
             return slot.result(status, reason)
+        if slot.outcome is not None:
+            executor.free(slot, evaluate=False)
+            return known_result(slot, status, reason)
         weights, test = executor.free(slot, evaluate=status.is_usable)
         return slot.result(status, reason, weights, test)
 
@@ -239,7 +249,8 @@ class VectorizedEngine:
     def _fall_back(self, slot: Slot) -> None:
         """Hand a trial to the sequential engine."""
         if self._fallback is None:
-            self._fallback = SequentialFallback(self._memory)
+            engine = ReplayingEngine(SequentialEngine(self._memory), self._outcomes)
+            self._fallback = SequentialFallback(engine)
             self._executors.append(self._fallback)
         self._fallback.take(slot.trial)
         self._running[slot.trial.number] = (slot, self._fallback)

@@ -16,6 +16,7 @@ from benchmark.study.messages import Mistake
 from benchmark.study.samplers import PRUNERS
 from benchmark.study.schema import LOSSES, Study, TargetSection
 from benchmark.study.spaces import check_space
+from benchmark.study.starts import check_common_start, check_starts
 
 
 def check_study(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
@@ -38,6 +39,8 @@ def _all_mistakes(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     known = [entry for entry in study.compare if entry.optimizer in catalogue.optimizers]
     for entry in known:
         yield from check_space(study, entry, catalogue)
+        yield from check_starts(study, entry, catalogue)
+    yield from check_common_start(study)
     yield from _check_target(study, catalogue)
     yield from _check_evaluation(study)
     yield from _check_curvature(study)

@@ -2,11 +2,19 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
-from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
+from benchmark.engine.monitoring import (
+    COLUMNS,
+    MonitoredPoint,
+    MonitoringProgram,
+    inner_products,
+    probe_seed,
+    rows_seed,
+)
 from benchmark.engine.task import build_task, starting_weights
 from benchmark.engine.tiles import Shape
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings, Status
@@ -239,3 +247,11 @@ def test_a_diagnosis_of_some_rows_takes_the_same_ones_in_every_trial_and_says_so
     assert "sample" not in run(engine(), whole)[1][0].findings
     first_seed, other = (rows_seed(make_trial(replicate=replicate)) for replicate in (0, 1))
     assert first_seed == other
+
+
+@pytest.mark.parametrize("size", [COLUMNS - 1, COLUMNS, 2 * COLUMNS + 5])
+def test_inner_products_are_those_of_numpy_in_float64(size):
+    rows = np.random.default_rng(0).standard_normal((2, 3, size)).astype("float32")
+    computed = keras.ops.convert_to_numpy(inner_products(keras.ops.convert_to_tensor(rows)))
+    exact = np.einsum("wik,wjk->wij", rows.astype(float), rows.astype(float))
+    np.testing.assert_allclose(computed, exact, rtol=0, atol=1e-13 * size)  # sums of float64
