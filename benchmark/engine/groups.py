@@ -21,6 +21,7 @@ from benchmark.engine.slots import Slot
 from benchmark.engine.structure import optimizer_numbers
 from benchmark.engine.task import starting_state, starting_weights
 from benchmark.engine.tiles import Row, Shape, default_shape
+from benchmark.models.foreign_building import own_training
 from benchmark.optimizers import takes_objective
 from benchmark.trial import Trial
 
@@ -132,9 +133,15 @@ class Groups:
 
         Raises:
             AdaptationError: the steps of the optimizer's class cannot be compiled.
-            NotImplementedError: mini-batches must have their own shapes, and random sizes.
+            NotImplementedError: mini-batches must have their own shapes, and random sizes; or the
+                model's class has a training step of its own.
         """
         shared = PROGRAMS.model(trial, self.shape)
+        method = own_training(shared.task.model)
+        if method:
+            raise NotImplementedError(
+                f"{trial.model} has its own {method}, which only Keras's trainer calls."
+            )
         exact = bool(shared.task.model.non_trainable_variables) or takes_objective(trial.optimizer)
         layout = layout_of(trial, shared.rows, large=shared.is_large, exact=exact)
         program = PROGRAMS.training(trial, shared, layout)

@@ -206,7 +206,9 @@ class MonitoringProgram:
         def of_one(weights: Tensors, states: Tensors, *chunk: Tensor) -> Tensor:
             return join(backend.value_and_grad(self._loss)(weights, states, *chunk)[1])
 
-        mapped = backend.vectorize(of_one, (0, 0, None, None, None))
+        # Alone, a model may hold operations that cannot be mapped.
+        alone = self.shape.slots == 1
+        mapped = backend.vectorize(of_one, (0, 0, None, None, None), loops=alone)
         return self._added(lambda *chunk: mapped(weights, states, *chunk), data)
 
     def _product(self, weights: Tensors, states: Tensors, vector: Tensor, data: Any) -> Tensor:
@@ -214,7 +216,8 @@ class MonitoringProgram:
             product = backend.hessian_vector_product(self._loss)
             return join(product(weights, split(vector, weights), states, *chunk))
 
-        mapped = backend.vectorize(of_one, (0, 0, 0, None, None, None))
+        alone = self.shape.slots == 1  # as above
+        mapped = backend.vectorize(of_one, (0, 0, 0, None, None, None), loops=alone)
         return self._added(lambda *chunk: mapped(weights, states, vector, *chunk), data)
 
     def _added(self, of_chunk: Any, data: Any) -> Tensor:

@@ -36,6 +36,7 @@ from benchmark.engine.task import (
 )
 from benchmark.engine.tiles import Shape
 from benchmark.errors import failure_reason
+from benchmark.models.foreign_building import own_training
 from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objective
 from benchmark.optimizers.objective_model import with_objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
@@ -214,7 +215,12 @@ class SequentialEngine:
         task = self._task(trial)
         # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
         jit = keras.backend.backend() == "jax"
-        takes = takes_objective(trial.optimizer)
+        takes, method = takes_objective(trial.optimizer), own_training(task.model)
+        if takes and method:
+            raise ValueError(
+                f"{trial.optimizer} takes the objective and cannot train a model with its own "
+                f"{method}. Received {trial.model}. Use another optimizer, or remove the method."
+            )
         trained = with_objective(task.model) if takes else task.model
         trained.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
         # Evaluating needs the model alone, so all optimizers share its compiled programs.

@@ -28,7 +28,12 @@ from benchmark.search.storage import recorded_storage, storage_facts
 from benchmark.session.extension import complete_extension, train_missing_weights
 from benchmark.session.finishing import Products, close_tracker, make_products
 from benchmark.session.mirroring import start_tracker
-from benchmark.session.resolution import learns_from_trials, optimizer_notices, search_settings
+from benchmark.session.resolution import (
+    check_model_of_run,
+    learns_from_trials,
+    optimizer_notices,
+    search_settings,
+)
 from benchmark.session.summary import summary_of
 from benchmark.study.loading import study_of_run
 from benchmark.study.schema import Study
@@ -133,7 +138,8 @@ class Session:
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
             settings.notify(sentence)
-        code = recorded_sources(entry.optimizer for entry in study.compare)
+        names = [*(entry.optimizer for entry in study.compare), study.problem.model.name]
+        code = recorded_sources(names)
         facts |= {**storage_facts(settings.storage), **({"notices": notices} if notices else {})}
         facts |= {"code": code} if code else {}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
@@ -160,6 +166,7 @@ class Session:
         if not is_extending(path):
             check_unedited(path)
         study = study_of_run(path)
+        check_model_of_run(study)
         facts = read_environment(path)
         if extended is not None or is_extending(path):
             storage = settings.storage or recorded_storage(facts, path)

@@ -11,6 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from benchmark.errors import UserError, did_you_mean
+from benchmark.optimizers.provenance import is_saved_model
 from benchmark.resources import shipped
 from benchmark.study.catalogue import Catalogue
 from benchmark.study.dimension import START
@@ -125,7 +126,9 @@ def load_study(path: Path, catalogue: Catalogue) -> Study:
     Raises:
         StudyError: the file cannot be read, or with one line for each mistake.
     """
-    return checked_study(read_text(path), str(path), path.stem, catalogue)
+    document = _document(read_text(path), str(path))
+    _find_saved_model(document, path)
+    return checked_study(tomlkit.dumps(document), str(path), path.stem, catalogue)
 
 
 def checked_study(text: str, source: str, name: str, catalogue: Catalogue) -> Study:
@@ -222,6 +225,7 @@ def changed_study(
     for change in changes:
         _apply(document, change)
     notices = use_new_names(document)
+    _find_saved_model(document, path)
     # Checked and completed as changed: a change may add or fix what the file lacks.
     source = f"{path} with {', '.join(changes)}" if changes else str(path)
     study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
@@ -306,6 +310,26 @@ def _value(text: str) -> object:
         return tomlkit.parse(f"value = {text}")["value"]
     except (TOMLKitError, ValueError, RecursionError):
         return text
+
+
+def _find_saved_model(document: tomlkit.TOMLDocument, study_file: Path) -> None:
+    """Write the path of a saved model that lies beside the study file, so that a run finds it.
+
+    Args:
+        document: the study.
+        study_file: where it was read from.
+    """
+    problem = document.get("problem")
+    model = problem.get("model") if isinstance(problem, MutableMapping) else None
+    holder, key = (model, "name") if isinstance(model, MutableMapping) else (problem, "model")
+    name = holder.get(key) if isinstance(holder, MutableMapping) else None
+    if not isinstance(name, str) or not is_saved_model(name):
+        return
+    beside = study_file.parent / name
+    if beside.is_file():
+        file, here = beside.absolute(), Path.cwd()
+        shown = file.relative_to(here) if file.is_relative_to(here) else file
+        holder[key] = shown.as_posix()  # type: ignore[index]
 
 
 def _begin_from(

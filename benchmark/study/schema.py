@@ -152,8 +152,12 @@ class PreprocessingSection(Section):
 class ModelSection(Section):
     """``[problem.model]``: a model by name and its structural options.
 
+    In ``[problem]``, ``model = "NAME"`` is short for ``model = { name = "NAME" }``.
+
     Args:
-        name: one of ``kappabench list models``, which also shows the options of each.
+        name: one of ``kappabench list models``, which also shows the options of each; or
+            ``package.module:function``, which builds a Keras model; or a ``.keras`` file, looked
+            for beside the study file and then in the current folder.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
@@ -164,6 +168,11 @@ class ModelSection(Section):
     def options(self) -> dict[str, Any]:
         """Everything but the name."""
         return dict(self.__pydantic_extra__ or {})
+
+
+def _as_model(value: Any) -> Any:
+    """Let a bare name stand for a model with its default options."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 class ProblemSection(Section):
@@ -190,7 +199,7 @@ class ProblemSection(Section):
     options: dict[str, NumberOrName] = Field(default_factory=dict)
     split: SplitSection = SplitSection()
     preprocessing: PreprocessingSection = PreprocessingSection()
-    model: ModelSection = ModelSection()
+    model: Annotated[ModelSection, BeforeValidator(_as_model)] = ModelSection()
     loss: str = ""
     metric: str = ""
     objective: str = ""
