@@ -187,16 +187,34 @@ def changed_study(name: str, changes: Sequence[str], catalogue: Catalogue) -> Ch
         StudyError: with a line for each mistake.
     """
     path = find_study(name)
-    document = _document(read_text(path), str(path))
+    return completed_study(read_text(path), str(path), path.stem, changes, catalogue)
+
+
+def completed_study(
+    text: str, place: str, name: str, changes: Sequence[str], catalogue: Catalogue
+) -> ChangedStudy:
+    """Change keys of the text of a study, complete its search spaces, and check it.
+
+    Args:
+        text: the TOML text.
+        place: the file, or whatever else the text comes from, for messages.
+        name: the study's name if the text gives none.
+        changes: as for :func:`changed_study`.
+        catalogue: what the study may name.
+
+    Raises:
+        StudyError: with a line for each mistake.
+    """
+    document = _document(text, place)
     for change in changes:
         _apply(document, change)
     notices = use_new_names(document)
     # Checked and completed as changed: a change may add or fix what the file lacks.
-    source = f"{path} with {', '.join(changes)}" if changes else str(path)
-    study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
+    source = f"{place} with {', '.join(changes)}" if changes else place
+    study = checked_study(tomlkit.dumps(document), source, name, catalogue)
     _complete_spaces(document, study, catalogue)
     text = tomlkit.dumps(document)
-    return ChangedStudy(text, parse_study(text, source, path.stem), notices)
+    return ChangedStudy(text, parse_study(text, source, name), notices)
 
 
 def _document(text: str, source: str) -> tomlkit.TOMLDocument:
