@@ -127,7 +127,7 @@ def load_study(path: Path, catalogue: Catalogue) -> Study:
         StudyError: the file cannot be read, or with one line for each mistake.
     """
     document = _document(read_text(path), str(path))
-    _find_saved_model(document, path)
+    _find_saved_model(document, path.parent)
     return checked_study(tomlkit.dumps(document), str(path), path.stem, catalogue)
 
 
@@ -179,6 +179,8 @@ def with_trials(path: Path, trials: int) -> str:
     return text
 
 
+BestOf = Callable[[str], Mapping[str, BestSetting]]
+"""Finds the best settings of another run by its name."""
 MOST_SHOWN = 200
 """Characters of a change that a message repeats."""
 
@@ -203,7 +205,7 @@ def changed_study(
     name: str,
     changes: Sequence[str],
     catalogue: Catalogue,
-    best_of: Callable[[str], Mapping[str, BestSetting]] | None = None,
+    best_of: BestOf | None = None,
 ) -> ChangedStudy:
     """Find a study, change keys of it, complete its search spaces, and check it.
 
@@ -221,20 +223,49 @@ def changed_study(
         StudyError: with a line for each mistake.
     """
     path = find_study(name)
-    document = _document(read_text(path), str(path))
+    return completed_study(
+        read_text(path), str(path), path.stem, changes, catalogue, best_of, folder=path.parent
+    )
+
+
+def completed_study(
+    text: str,
+    place: str,
+    name: str,
+    changes: Sequence[str],
+    catalogue: Catalogue,
+    best_of: BestOf | None = None,
+    *,
+    folder: Path = Path(),
+) -> ChangedStudy:
+    """Change keys of the text of a study, complete its search spaces, and check it.
+
+    Args:
+        text: the TOML text.
+        place: the file, or whatever else the text comes from, for messages.
+        name: the study's name if the text gives none.
+        changes: as for :func:`changed_study`.
+        catalogue: what the study may name.
+        best_of: as for :func:`changed_study`.
+        folder: where files that the study names are looked for first.
+
+    Raises:
+        StudyError: with a line for each mistake.
+    """
+    document = _document(text, place)
     for change in changes:
         _apply(document, change)
     notices = use_new_names(document)
-    _find_saved_model(document, path)
+    _find_saved_model(document, folder)
     # Checked and completed as changed: a change may add or fix what the file lacks.
-    source = f"{path} with {', '.join(changes)}" if changes else str(path)
-    study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
+    source = f"{place} with {', '.join(changes)}" if changes else place
+    study = checked_study(tomlkit.dumps(document), source, name, catalogue)
     if study.budget.start_from and best_of is not None:
         notices += _begin_from(document, study, catalogue, best_of(study.budget.start_from), source)
-        study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
+        study = checked_study(tomlkit.dumps(document), source, name, catalogue)
     _complete_spaces(document, study, catalogue)
     text = tomlkit.dumps(document)
-    return ChangedStudy(text, parse_study(text, source, path.stem), notices)
+    return ChangedStudy(text, parse_study(text, source, name), notices)
 
 
 def _document(text: str, source: str) -> tomlkit.TOMLDocument:
@@ -312,12 +343,12 @@ def _value(text: str) -> object:
         return text
 
 
-def _find_saved_model(document: tomlkit.TOMLDocument, study_file: Path) -> None:
+def _find_saved_model(document: tomlkit.TOMLDocument, folder: Path) -> None:
     """Write the path of a saved model that lies beside the study file, so that a run finds it.
 
     Args:
         document: the study.
-        study_file: where it was read from.
+        folder: that of the study file.
     """
     problem = document.get("problem")
     model = problem.get("model") if isinstance(problem, MutableMapping) else None
@@ -325,7 +356,7 @@ def _find_saved_model(document: tomlkit.TOMLDocument, study_file: Path) -> None:
     name = holder.get(key) if isinstance(holder, MutableMapping) else None
     if not isinstance(name, str) or not is_saved_model(name):
         return
-    beside = study_file.parent / name
+    beside = folder / name
     if beside.is_file():
         file, here = beside.absolute(), Path.cwd()
         shown = file.relative_to(here) if file.is_relative_to(here) else file
