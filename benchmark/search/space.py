@@ -44,7 +44,7 @@ class SearchSpace:
         return math.prod(dimension.size or 1 for dimension in self.finite.values())
 
     @property
-    def points(self) -> dict[str, list[float | int]]:
+    def points(self) -> dict[str, list[float | int | str]]:
         """The values of each finite searched dimension, in the order in which they are written.
 
         They are made when they are asked for, by the grid sampler: there may be many.

@@ -273,10 +273,9 @@ def with_model_options(search: Any) -> Any:
 def _with_model_options(space: Any) -> Any:
     if not isinstance(space, dict):
         return space
-    inner = space.get("model")
-    is_table = isinstance(inner, dict) and not set(inner) & set(Dimension.model_fields)
-    flat = {name: given for name, given in space.items() if name != "model" or not is_table}
-    if is_table:
+    flat, inner = dict(space), space.get("model")
+    if isinstance(inner, dict) and not set(inner) & set(Dimension.model_fields):
+        del flat["model"]
         flat |= {f"{MODEL_PREFIX}{option}": given for option, given in inner.items()}
     return {
         name: _with_alternatives(given) if name.startswith(MODEL_PREFIX) else given
