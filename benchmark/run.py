@@ -18,17 +18,15 @@ from pathlib import Path
 import typer
 
 from benchmark.commands.backends import backend_name, select_backend
+from benchmark.commands.file_requests import ExportRequest, InitRequest, PredictRequest
 from benchmark.commands.options import takes
 from benchmark.commands.requests import (
     DEFAULT_STUDY,
     CheckRequest,
     CurvatureRequest,
     DoctorRequest,
-    ExportRequest,
-    InitRequest,
     Kind,
     ListRequest,
-    PredictRequest,
     ReportRequest,
     ShowRequest,
     StudyRequest,

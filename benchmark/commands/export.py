@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmark.commands.requests import ExportKind, ExportRequest
+from benchmark.commands.file_requests import ExportKind, ExportRequest
 from benchmark.commands.runs import opened_run
 from benchmark.commands.terminal import say, warn
 from benchmark.errors import UserError

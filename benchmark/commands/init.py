@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmark.commands.backends import select_backend
-from benchmark.commands.requests import InitRequest
+from benchmark.commands.file_requests import InitRequest
 from benchmark.commands.terminal import command, say
 from benchmark.errors import UserError
 from benchmark.results.files import write_text

@@ -1,7 +1,7 @@
 """What the command ``predict`` does: rows from a file, predictions to a file or to the terminal."""
 
 from benchmark.commands.backends import select_backend
-from benchmark.commands.requests import PredictRequest
+from benchmark.commands.file_requests import PredictRequest
 from benchmark.commands.runs import opened_run
 from benchmark.commands.terminal import say, warn
 from benchmark.results import read_environment

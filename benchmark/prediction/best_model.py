@@ -133,15 +133,14 @@ def load_best_model(
 
 
 def _problem(path: Path, number: int) -> DatasetProblem:
-    for result, _ in read_records(path):
-        if result.trial.number == number and isinstance(result.trial.problem, DatasetProblem):
-            return result.trial.problem
-        if result.trial.number == number:
-            raise PredictionError(
-                "only a run on a dataset has models that predict. Received "
-                f"{path}, which trains on the function {result.trial.problem.function}. "
-                "Name another run."
-            )
+    problems = (r.trial.problem for r, _ in read_records(path) if r.trial.number == number)
+    for problem in problems:
+        if isinstance(problem, DatasetProblem):
+            return problem
+        raise PredictionError(
+            f"only a run on a dataset has models that predict. Received {path}, which trains on "
+            f"the function {problem.function}. Name another run."
+        )
     raise PredictionError(
         f"the record of a best trial must be in the run. Received {path}, where that of trial "
         f"{number} is gone. Train it again with: python -m benchmark.run study --resume {path}"

@@ -102,7 +102,7 @@ def signature_of(problem: DatasetProblem) -> Signature:
     """
     dataset = load_dataset(problem.dataset)
     card = dataset.card
-    classes = card.class_names or tuple(range(card.classes))
+    classes: tuple[Any, ...] = card.class_names or (*range(card.classes),)
     has_columns = card.loader.kind in ("csv", "parquet", "openml")
     target = str(getattr(card.loader, "target", "")) if has_columns else ""
     return Signature(dataset.features, target or PREDICTION, classes)
@@ -151,9 +151,10 @@ def _numbers(column: "pd.Series[Any]", name: str) -> Array:
     # Training was in float32, beyond whose range a value is as bad as an infinite one.
     bad = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max))
     if bad.size:
+        (first,) = column.iloc[bad[:1]].tolist()
         raise PredictionError(
             f"every value of the column {name} must be a finite number. Received "
-            f"{column.iloc[bad[0]]!r} in row {bad[0] + 1} and {bad.size} such rows in all. Fill "
-            "them as the training data were filled, or remove those rows."
+            f"{first!r} in row {bad[0] + 1}, and {bad.size} such rows in all. Fill them as the "
+            "training data were filled, or remove those rows."
         )
     return values

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from benchmark.data import DatasetCard
-from benchmark.errors import did_you_mean
 from benchmark.metrics import METRICS
 from benchmark.study.catalogue import Catalogue
-from benchmark.study.loading import ChangedStudy, StudyError, completed_study
-from benchmark.study.writing import value_text
+from benchmark.study.loading import ChangedStudy, completed_study
+from benchmark.study.writing import content_text, value_text
 
 OPTIMIZERS = ("momentum", "adam", "adamw")
 """Those that a first study compares."""
@@ -17,7 +16,8 @@ FEWEST_STEPS = 4
 """Steps of an epoch with the largest batch that is searched."""
 
 TEXT = """\
-# A first study of {title}. Every line may be changed; docs/study-file.md lists all keys.
+# A first study of {title}.
+# Every line may be changed; docs/study-file.md lists all keys.
 
 # What the study answers; the report begins with it.
 question = {question}
@@ -76,15 +76,9 @@ def first_study(
     Raises:
         StudyError: there is no such dataset or optimizer.
     """
-    if dataset not in catalogue.datasets:
-        names = sorted(catalogue.datasets)
-        raise StudyError(
-            [
-                f"the dataset must be one of {', '.join(names)}. Received {dataset!r}."
-                f"{did_you_mean(dataset, names)} "
-                "`python -m benchmark.run list datasets` shows them."
-            ]
-        )
+    place = f"the first study of {dataset}"
+    entries = {"question": "Which?", "compare": list(optimizers), "problem": {"dataset": dataset}}
+    completed_study(content_text(entries, place), place, name, (), catalogue)  # or a sentence
     card = catalogue.datasets[dataset]
     assert isinstance(card, DatasetCard)
     metric = next(name for name, entry in METRICS.items() if entry.task == card.task)
@@ -101,7 +95,7 @@ def first_study(
         **dict(zip(("train", "validation", "test"), SPLIT, strict=True)),
         batches=value_text(batches),
     )
-    return completed_study(text, f"the first study of {dataset}", name, (), catalogue)
+    return completed_study(text, place, name, (), catalogue)
 
 
 def _question(dataset: str, card: DatasetCard, optimizers: Sequence[str]) -> str:
