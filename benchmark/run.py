@@ -71,6 +71,10 @@ def study(request: StudyRequest) -> None:
                 "--resume continues with the engine of that run. "
                 "Leave out --engine, --capacity and --workers."
             )
+        if request.trials is not None and request.extend is not None:
+            bad_input("--trials is the number of all trials, --extend of more. Leave out one.")
+    elif request.extend is not None:
+        bad_input("--extend adds trials to a run. Add --resume RUN, or write --trials.")
     from benchmark.commands.study import run_studies
 
     with user_errors():

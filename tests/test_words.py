@@ -39,9 +39,6 @@ RETIRED_NAMES = {
 }
 """Names of variables and arguments that do not say what they hold."""
 
-NOT_YET_RENAMED = ("engine",)
-"""Folders of `tests/` where variables still have these names."""
-
 ALLOWED = {
     "benchmark/study/renamed.py": "reads keys under their old names",
     "tests/study/test_renamed.py": "reads keys under their old names",
@@ -106,13 +103,7 @@ def _unclear_variables(path: Path) -> list[str]:
 
 
 def test_variables_say_what_they_hold() -> None:
-    skipped = [ROOT / "tests" / folder for folder in NOT_YET_RENAMED]
-    tests = [
-        path
-        for path in sorted((ROOT / "tests").rglob("*.py"))
-        if not any(folder in path.parents for folder in skipped)
-    ]
-    paths = [*source_tree.source_files(), *tests]
+    paths = [*source_tree.source_files(), *sorted((ROOT / "tests").rglob("*.py"))]
     mistakes = [mistake for path in paths for mistake in _unclear_variables(path)]
     assert not mistakes, "\n".join(mistakes)
 
@@ -128,6 +119,3 @@ def test_exceptions_are_needed() -> None:
     for name in ALLOWED:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert _retired().search(text) or "tracking" in text, f"{name} needs no exception."
-    for folder in NOT_YET_RENAMED:
-        paths = (ROOT / "tests" / folder).rglob("*.py")
-        assert any(map(_unclear_variables, paths)), f"Take {folder} out of NOT_YET_RENAMED."

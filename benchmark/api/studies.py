@@ -9,6 +9,7 @@ from benchmark.commands.runs import code_of_study
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import ChangedStudy, changed_study, completed_study, find_study
 from benchmark.study.schema import Study
+from benchmark.study.starts import BestSetting
 from benchmark.study.writing import content_text, study_text, value_text
 
 Changes = Mapping[str, Any] | Sequence[str]
@@ -49,6 +50,7 @@ def resolved_study(
     changes: Changes,
     name: str,
     before_import: Callable[[], None],
+    best_of: Callable[[str], Mapping[str, BestSetting]] | None = None,
 ) -> ChangedStudy:
     """Return a checked study with its text, which the run folder keeps.
 
@@ -57,6 +59,7 @@ def resolved_study(
         changes: as for :func:`load_study`.
         name: as for :func:`load_study`.
         before_import: called before Keras is imported for a class that the study names.
+        best_of: finds the best settings of another run by its name, for ``start_from``.
 
     Raises:
         StudyError: with one line for each mistake.
@@ -65,12 +68,12 @@ def resolved_study(
     known = catalogue(before_import=before_import)
     if isinstance(source, str | Path):
         with code_of_study(find_study(str(source)), trust=False):
-            return changed_study(str(source), texts, known)
+            return changed_study(str(source), texts, known, best_of)
     if isinstance(source, Study):
         name, text = source.name, study_text(source)
     else:
         text = content_text(source, f"the study {name}")
-    return completed_study(text, f"the study {name}", name, texts, known)
+    return completed_study(text, f"the study {name}", name, texts, known, best_of=best_of)
 
 
 def _texts(changes: Changes) -> list[str]:

@@ -36,6 +36,19 @@ def shapes_of(arguments: Any) -> str:
     )
 
 
+def signature_of(arguments: Any) -> Any:
+    """Return what :func:`shapes_of` does as a key of a dictionary, in a tenth of its time.
+
+    A program of a small problem runs as long as its shapes take to be written out.
+    """
+    if isinstance(arguments, (list, tuple)):
+        return (type(arguments).__name__, *map(signature_of, arguments))
+    if isinstance(arguments, dict):
+        return tuple((name, signature_of(arguments[name])) for name in sorted(arguments))
+    # The public `shape` takes eight times as long, for it wraps each number in an object.
+    return arguments.dtype, arguments._shape_tuple()
+
+
 def program(f: Function, key: str, arguments: Any) -> Function | None:
     """Return a function as XLA compiles it, from its kept graph or traced and kept now.
 

@@ -5,6 +5,7 @@ where a new version of Keras has moved one.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -140,3 +141,20 @@ def keep_float64() -> None:
     from keras.src.backend.common import dtypes
 
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+@contextmanager
+def fresh_names() -> Iterator[None]:
+    """Let Keras count the names of new layers from the start within the block.
+
+    Otherwise an unnamed layer is `dense` in a new process and `dense_7` in another one.
+    """
+    from keras.src.backend.common import global_state
+
+    key = "object_name_uids"
+    counted = global_state.get_global_attribute(key)
+    global_state.set_global_attribute(key, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(key, counted)

@@ -182,20 +182,21 @@ def compile(f: Function, traced: Callable[[], None], key: str) -> Function:
     # Shapes stay static (no reduce_retracing): XLA compiles each shape anyway, and
     # vectorized_map needs to know them.
     function = tf.function(body, jit_compile=True, autograph=False)
-    programs: dict[str, Function] = {}
+    programs: dict[Any, Function] = {}
 
     def call(*arguments: Any) -> Any:
         # A Python number would be baked into the graph, one compilation for each value.
         tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
         if not key or not tf.executing_eagerly():
             return function(*tensors)
-        shapes = graphs.shapes_of(tensors)
-        if shapes not in programs:
+        signature = graphs.signature_of(tensors)
+        if signature not in programs:
             with _tracing:
-                if shapes not in programs:
+                if signature not in programs:
                     traced()
-                    programs[shapes] = graphs.program(f, f"{key} {shapes}", tensors) or function
-        return programs[shapes](*tensors)
+                    named = f"{key} {graphs.shapes_of(tensors)}"
+                    programs[signature] = graphs.program(f, named, tensors) or function
+        return programs[signature](*tensors)
 
     return call
 

@@ -20,7 +20,9 @@ SOURCES = "sources"
 """A column that is too wide for a terminal: it is in the JSON only."""
 NOTES = {
     "optimizers": "Any other Keras optimizer: keras:Class for a class of keras.optimizers, or "
-    "package.module:Class for one of your own."
+    "package.module:Class for one of your own.",
+    "models": "Any other Keras model: package.module:function for a function of your own that "
+    "builds it, or a .keras file. See docs/own-model.md.",
 }
 """A line below the table of a kind."""
 

@@ -1,5 +1,6 @@
 """What each command can be asked for: one frozen request a command, one field an option."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -23,6 +24,7 @@ DEFAULT_STUDY = "quickstart"
 STUDY_KEYS = {
     "seed": "seed",
     "trials": "budget.trials",
+    "start_from": "budget.start_from",
 }
 """The key of a study file that an option of ``study`` sets, by the option's field."""
 
@@ -76,7 +78,14 @@ class StudyRequest:
         ),
     ] = None
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Continue an interrupted run, or add trials to a run with --trials or --extend.",
+        ),
+    ] = None
+    extend: Annotated[
+        int | None, typer.Option(min=1, help="With --resume: more trials for each optimizer.")
     ] = None
     results: ResultsOption = RESULTS
     run_name: Annotated[
@@ -89,6 +98,10 @@ class StudyRequest:
             help="Search trials for each optimizer, instead of the study's number. The best "
             "setting of each is then trained again with new seeds: budget.replicates times."
         ),
+    ] = None
+    start_from: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Try the best settings of this run first."),
     ] = None
     override: Annotated[
         list[str] | None,
@@ -138,9 +151,12 @@ class StudyRequest:
 
     @property
     def changes(self) -> list[str]:
-        """All changes of the study as ``key=value``."""
+        """All changes of a study as ``key=value``; more trials do not change that of a run."""
         values = {key: getattr(self, field) for field, key in STUDY_KEYS.items()}
-        changes = [f"{key}={value}" for key, value in values.items() if value is not None]
+        if self.resume is not None:
+            del values[STUDY_KEYS["trials"]]
+        given = {key: value for key, value in values.items() if value is not None}
+        changes = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
         return [*(self.override or []), *changes]
 
 

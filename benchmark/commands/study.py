@@ -28,8 +28,11 @@ from benchmark.distributed import available_workers, check_ray, share_graphics_m
 from benchmark.engine import DEFAULT_ENGINE, EngineChoice
 from benchmark.errors import UserError
 from benchmark.results import (
+    best_results,
     check_run_name,
     check_unedited,
+    find_run,
+    is_extending,
     is_finished,
     is_summary,
     read_environment,
@@ -39,6 +42,7 @@ from benchmark.results import (
 from benchmark.study.catalogue import catalogue
 from benchmark.study.data import check_data
 from benchmark.study.loading import ChangedStudy, changed_study, find_study, study_of_run
+from benchmark.study.starts import BestSetting
 from benchmark.tracking import resolve_tracking_uri
 
 if TYPE_CHECKING:
@@ -87,7 +91,8 @@ def _check(
     studies = []
     for name in names:
         with code_of_study(find_study(name), trust=request.trust):
-            studies.append(changed_study(name, request.changes, known).study)
+            best_of = best_settings(request.results)
+            studies.append(changed_study(name, request.changes, known, best_of).study)
     names = [study.name for study in studies]
     for study in studies:
         check_run_name(request.results, study.name, request.run_name)
@@ -129,14 +134,16 @@ def _run(
     console = Terminal(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
     engine_choice(request)  # refused before anything is read
-    if path and (summary := _summary_of_trained(path)):
+    extended = _extended(path, request) if path else None
+    is_over = path and extended is None and not is_extending(path)
+    if path and is_over and (summary := _summary_of_trained(path)):
         return _end_trained(path, summary, request, select_backend, console)
     new = None
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
-        new = changed_study(name, request.changes, known)
+        new = changed_study(name, request.changes, known, best_settings(request.results))
     try:
-        outcome = train(new, path, request, select_backend, console)
+        outcome = train(new, path, request, select_backend, console, extended)
     except HaltedError as halted:
         if isinstance(halted.error, OSError):
             return tell_failure(halted.error, halted.path, request)
@@ -164,6 +171,7 @@ def train(
     request: StudyRequest,
     select_backend: Callable[[str], None],
     console: Console,
+    extended: str | None = None,
 ) -> "Outcome":
     """Train a new study, or go on with a run, while the progress is shown.
 
@@ -173,6 +181,7 @@ def train(
         request: what the user asked for.
         select_backend: as for :func:`run_study`.
         console: where notices and progress are printed.
+        extended: the study of that run with more trials, if they are asked for.
 
     Raises:
         UserError: something that the user can fix.
@@ -214,12 +223,43 @@ def train(
             session = Session.create(new.text, new.study, settings, request.run_name)
         else:
             assert path is not None
-            session = Session.resume(path, settings)
+            session = Session.resume(path, settings, extended)
         _introduce(session, choice, tell)
         try:
             return _run_visibly(session, console, _mode(console, request.quiet), interruption)
         except (OSError, KeyboardInterrupt) as error:  # the second Ctrl-C
             raise HaltedError(session.path, error) from None
+
+
+def _extended(path: Path, request: StudyRequest) -> str | None:
+    """The study of a run with more trials, where they are asked for."""
+    if request.trials is None and request.extend is None:
+        return None
+    from benchmark.session.extension import extended_study
+
+    return extended_study(path, request.trials, request.extend)
+
+
+def best_settings(results: Path) -> Callable[[str], Mapping[str, BestSetting]]:
+    """Return what finds the best settings of another run by its name.
+
+    Args:
+        results: the folder of all results.
+    """
+
+    def best_of(run: str) -> Mapping[str, BestSetting]:
+        return {
+            label: BestSetting(
+                label,
+                result.trial.optimizer,
+                result.trial.number,
+                result.trial.hyperparameters,
+                result.trial.objective,
+            )
+            for label, result in best_results(find_run(results, run)).items()
+        }
+
+    return best_of
 
 
 def _introduce(session: "Session", choice: EngineChoice, tell: Callable[[str], None]) -> None:

@@ -9,12 +9,11 @@ import keras
 from keras import layers, ops
 
 from benchmark.backend import keras_internals
+from benchmark.backend.outputs import PROBABILITIES, output_activation, output_operation
 
 Tensor = Any
 Loss = Callable[..., Tensor]
 MEANS = ("sum_over_batch_size", "mean")
-PROBABILITIES = ("softmax", "sigmoid")
-"""Activations whose inputs Keras's cross-entropies use as logits."""
 RATES = ("rate", "dropout", "recurrent_dropout", "stddev")
 """Names that Keras gives the strength of a random layer; at zero the layer has no effect."""
 
@@ -102,47 +101,6 @@ def refuse_other_arithmetic(model: keras.Model, dtype: str) -> None:
             f"{layer.name!r} ({type(layer).__name__}), which keeps it in a copy of the model that "
             f"asks for {dtype}. Let its get_config and constructor pass on `dtype`."
         )
-
-
-def output_operation(model: keras.Model) -> Any:
-    """Return the layer or operation that makes the output of a model.
-
-    The last of ``model.layers`` may lie on any branch, or be a model itself.
-
-    Args:
-        model: a built model. The output of a subclassed model is unknown until it is called.
-
-    Returns:
-        The operation, also inside nested models; ``None`` if it is unknown.
-
-    Example:
-        >>> x = keras.Input((4,))
-        >>> inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="last")])
-        >>> output_operation(keras.Model(x, inner(x))).name
-        'last'
-    """
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        return None
-    operation = keras_internals.operation_of(outputs[0])
-    return output_operation(operation) if isinstance(operation, keras.Model) else operation
-
-
-def output_activation(operation: Any) -> str:
-    """Return ``"softmax"`` or ``"sigmoid"`` if an operation ends in one, otherwise ``""``.
-
-    Args:
-        operation: a layer that has or is an activation, or an operation of ``keras.ops``.
-
-    Example:
-        >>> output_activation(keras.layers.Dense(2, activation="softmax"))
-        'softmax'
-        >>> output_activation(keras.layers.Dense(2))
-        ''
-    """
-    activation = getattr(operation, "activation", None)
-    named = getattr(activation, "__name__", type(operation).__name__).lower()
-    return named if named in PROBABILITIES else ""
 
 
 def stands_for_logits(outputs: Any) -> bool:
@@ -288,7 +246,14 @@ def _in_dtype(model: keras.Model, dtype: str) -> keras.Model:
         return model
     serialized = keras.saving.serialize_keras_object(model)
     serialized.pop("compile_config", None)
-    twin = keras.saving.deserialize_keras_object(_with_dtype(serialized, dtype))
+    policy = keras.config.dtype_policy()
+    # For layers that a class makes without passing on its own dtype. It is the policy of this
+    # thread alone.
+    keras.config.set_dtype_policy(dtype)
+    try:
+        twin = keras.saving.deserialize_keras_object(_with_dtype(serialized, dtype))
+    finally:
+        keras.config.set_dtype_policy(policy)
     refuse_other_arithmetic(twin, dtype)
     return twin
 

@@ -1,7 +1,7 @@
 """The driver's side: one engine to the loop, several processes behind it."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +48,7 @@ class DistributedEngine:
         gpus: how many GPUs this machine has; with any, each worker must get one.
         notify: shows a sentence to the user.
         start_seconds: how long the workers may take to start.
+        known: results and reports of trials that need not be trained.
 
     Raises:
         ValueError: a number is out of its range.
@@ -62,6 +63,7 @@ class DistributedEngine:
         gpus: int = 0,
         notify: Callable[[str], None] = lambda _: None,
         start_seconds: float = START_SECONDS,
+        known: Iterable[tuple[TrialResult, Sequence[Report]]] = (),
     ) -> None:
         _check(workers, capacity, gpus)
         self.capacity = capacity
@@ -71,8 +73,9 @@ class DistributedEngine:
         self._turn = 0
         self._cluster = Cluster(workers, min(gpus, workers))
         self._slots = -(-capacity // workers)
+        recorded = list(known)
         self._arguments = [
-            self._worker_arguments(backend, index, workers, is_on_gpu=gpus > 0)
+            (*self._worker_arguments(backend, index, workers, is_on_gpu=gpus > 0), recorded)
             for index in range(workers)
         ]
         self._remotes: list[Remote] = []
@@ -167,7 +170,7 @@ class DistributedEngine:
         self, backend: str, index: int, workers: int, *, is_on_gpu: bool
     ) -> tuple[Any, ...]:
         if is_on_gpu:
-            return (backend, self._slots, None, None)
+            return (backend, self._slots, None, None, 1, None)
         available = cores()
         core = available[index % len(available)] if self._cluster.is_local else None
         neighbours = workers if self._cluster.is_local else 1

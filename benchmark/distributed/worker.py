@@ -39,6 +39,7 @@ class Worker:
         neighbours: how many workers share the memory of its device, itself included.
         pool: the size of the pool that shares the work of one program: that of the driver's
             machine, so that a worker rounds as an engine in the driver would.
+        known: results and reports of trials that need not be trained.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Worker:
         threads: int | None,
         neighbours: int = 1,
         pool: int | None = None,
+        known: Sequence[tuple[TrialResult, Sequence[Report]]] = (),
     ) -> None:
         # Ctrl-C reaches every process of a terminal; the driver alone decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -58,10 +60,14 @@ class Worker:
         backend.select(backend_name, threads, pool)
         from benchmark.engine import VectorizedEngine
         from benchmark.engine.memory import SHARE
+        from benchmark.engine.outcomes import Outcomes
 
         self._notices: list[str] = []
         self._engine = VectorizedEngine(
-            capacity, notify=self._notices.append, memory=SHARE / neighbours
+            capacity,
+            notify=self._notices.append,
+            memory=SHARE / neighbours,
+            outcomes=Outcomes(known),
         )
         self._waiting: list[Trial] = []
         self._running: set[int] = set()

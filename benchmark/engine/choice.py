@@ -1,8 +1,10 @@
 """Which engine trains, as a plain value that a run remembers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
+
+from benchmark.trial import Report, TrialResult
 
 ENGINES = ("sequential", "vectorized")
 """The engines by the names that the command line takes."""
@@ -114,19 +116,28 @@ Take the vectorized engine to train trials together.
         facts = {"engine": self.name, "capacity": self.capacity or self._own_capacity()}
         return facts if self.workers is None else facts | {"workers": self.workers}
 
-    def build(self, notify: Callable[[str], None] = lambda _: None) -> Any:
+    def build(
+        self,
+        notify: Callable[[str], None] = lambda _: None,
+        known: Iterable[tuple[TrialResult, Sequence[Report]]] = (),
+    ) -> Any:
         """Make the engine that trains in this process; imports the framework.
 
         Args:
             notify: is called with a sentence that the user should read.
+            known: results and reports of trials that need not be trained.
         """
+        from benchmark.engine.outcomes import Outcomes
+
+        outcomes = Outcomes(known)
         if self.name == "sequential":
+            from benchmark.engine.replay import ReplayingEngine
             from benchmark.engine.sequential import SequentialEngine
 
-            return SequentialEngine()
+            return ReplayingEngine(SequentialEngine(), outcomes) if outcomes else SequentialEngine()
         from benchmark.engine.vectorized import VectorizedEngine
 
-        return VectorizedEngine(self.facts()["capacity"], notify=notify)
+        return VectorizedEngine(self.facts()["capacity"], notify=notify, outcomes=outcomes)
 
     def _own_capacity(self) -> int:
         if self.name == "sequential":

@@ -21,6 +21,7 @@ from benchmark.engine.slots import Slot
 from benchmark.engine.structure import optimizer_numbers
 from benchmark.engine.task import starting_state, starting_weights
 from benchmark.engine.tiles import Row, Shape, default_shape
+from benchmark.models.foreign_building import own_training
 from benchmark.optimizers import takes_objective
 from benchmark.trial import Trial
 
@@ -31,9 +32,13 @@ class Group:
     Args:
         shared: what the structure shares with others of its model.
         program: trains it.
+        block: the class of its blocks.
     """
 
-    def __init__(self, shared: ModelPrograms, program: TrainingProgram) -> None:
+    def __init__(
+        self, shared: ModelPrograms, program: TrainingProgram, block: type[Block] = Block
+    ) -> None:
+        self._block = block
         self.shared = shared
         self.program = program
         self.blocks: list[Block] = []
@@ -67,7 +72,7 @@ class Group:
         free = [block for block in self.blocks if block.free_slots]
         if not free:
             shared = self.shared
-            free = [Block(self.program, shared)]
+            free = [self._block(self.program, shared)]
             self.blocks += free
         block = min(free, key=lambda candidate: candidate.free_slots)
         block.take(row)
@@ -95,11 +100,18 @@ class Groups:
         shape: of each block.
         share: of the free memory, that slots may take.
         tell: is called with a sentence where the capacity is lowered.
+        block: the class of the blocks.
     """
 
     def __init__(
-        self, capacity: int, shape: Shape, share: float, tell: Callable[[str], None]
+        self,
+        capacity: int,
+        shape: Shape,
+        share: float,
+        tell: Callable[[str], None],
+        block: type[Block] = Block,
     ) -> None:
+        self._block = block
         self.capacity = capacity
         """As asked for, or as many as fit into memory."""
         self.shape = shape
@@ -121,15 +133,21 @@ class Groups:
 
         Raises:
             AdaptationError: the steps of the optimizer's class cannot be compiled.
-            NotImplementedError: mini-batches must have their own shapes, and random sizes.
+            NotImplementedError: mini-batches must have their own shapes, and random sizes; or the
+                model's class has a training step of its own.
         """
         shared = PROGRAMS.model(trial, self.shape)
+        method = own_training(shared.task.model)
+        if method:
+            raise NotImplementedError(
+                f"{trial.model} has its own {method}, which only Keras's trainer calls."
+            )
         exact = bool(shared.task.model.non_trainable_variables) or takes_objective(trial.optimizer)
         layout = layout_of(trial, shared.rows, large=shared.is_large, exact=exact)
         program = PROGRAMS.training(trial, shared, layout)
         key = id(program)
         if key not in self._groups:
-            group = Group(shared, program)
+            group = Group(shared, program, self._block)
             if self._fit(group, trial):
                 return self.of_trial(trial)  # in blocks of another shape
             for part in (shared, program):

@@ -242,6 +242,7 @@ def _numbers_of_outputs(model: keras.Model) -> int:
     """The numbers that all layers put out for one example."""
     count = 0
     for layer in model.layers:
-        outputs = layer.output if isinstance(layer.output, list) else [layer.output]
+        # A layer of a model without a graph has no output before it is called.
+        outputs = keras.tree.flatten(getattr(layer, "output", []))
         count += sum(int(np.prod([size or 1 for size in output.shape[1:]])) for output in outputs)
     return count

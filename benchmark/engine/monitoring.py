@@ -27,6 +27,9 @@ at six epochs each, against sixteen products; 128 rows).
 """
 DEPENDENT = 1e-5
 """What is left of a direction, in its own length, is rounding of float32 below this."""
+COLUMNS = 8192
+"""Weights over which inner products are added up at a time. As float64 they fit into the cache of a
+core: in a network of 300,000 weights a measurement takes 50 ms instead of 80 on JAX."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,17 +199,16 @@ class MonitoringProgram:
             return _with_row(basis, step, direction), _with_row(sources, step + 2, product)
 
         basis, sources = backend.repeat(body, (empty, sources), steps)
-        rows = [basis, sources[:, 2:], sources[:, 1:2]]
-        rows = ops.cast(ops.concatenate(rows, axis=1), "float64")
-        # In float64, for what is left of large sums. As a product of matrices, since XLA adds
-        # up a float64 row number by number on a processor.
-        return ops.matmul(rows, ops.transpose(rows, (0, 2, 1))), basis
+        rows = ops.concatenate([basis, sources[:, 2:], sources[:, 1:2]], axis=1)
+        return inner_products(rows), basis
 
     def _gradient(self, weights: Tensors, states: Tensors, data: Any) -> Tensor:
         def of_one(weights: Tensors, states: Tensors, *chunk: Tensor) -> Tensor:
             return join(backend.value_and_grad(self._loss)(weights, states, *chunk)[1])
 
-        mapped = backend.vectorize(of_one, (0, 0, None, None, None))
+        # Alone, a model may hold operations that cannot be mapped.
+        alone = self.shape.slots == 1
+        mapped = backend.vectorize(of_one, (0, 0, None, None, None), loops=alone)
         return self._added(lambda *chunk: mapped(weights, states, *chunk), data)
 
     def _product(self, weights: Tensors, states: Tensors, vector: Tensor, data: Any) -> Tensor:
@@ -214,7 +216,8 @@ class MonitoringProgram:
             product = backend.hessian_vector_product(self._loss)
             return join(product(weights, split(vector, weights), states, *chunk))
 
-        mapped = backend.vectorize(of_one, (0, 0, 0, None, None, None))
+        alone = self.shape.slots == 1  # as above
+        mapped = backend.vectorize(of_one, (0, 0, 0, None, None, None), loops=alone)
         return self._added(lambda *chunk: mapped(weights, states, vector, *chunk), data)
 
     def _added(self, of_chunk: Any, data: Any) -> Tensor:
@@ -263,6 +266,36 @@ def _orthogonal(vectors: Tensor, basis: Tensor) -> Tensor:
     is_new = ops.logical_and(left > DEPENDENT * length, length > 0)
     unit = rest / ops.where(is_new, left, ops.ones_like(left))[:, None]
     return ops.where(is_new[:, None], unit, ops.zeros_like(unit))
+
+
+def inner_products(rows: Tensor) -> Tensor:
+    """Every inner product of two rows, in float64 for what is left of large sums.
+
+    Args:
+        rows: float32, of shape (width, m, n).
+
+    Returns:
+        Of shape (width, m, m).
+    """
+    width, count, size = rows.shape
+
+    def of_columns(columns: Tensor) -> Tensor:
+        columns = ops.cast(columns, "float64")
+        # As a product of matrices, since XLA adds up a float64 row number by number on a processor.
+        return ops.matmul(columns, ops.transpose(columns, (0, 2, 1)))
+
+    whole = size // COLUMNS
+    if whole == 0:
+        return of_columns(rows)
+
+    def body(part: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        columns = ops.slice(rows, ops.stack([0, 0, part * COLUMNS]), (width, count, COLUMNS))
+        return (now[0] + of_columns(columns),)
+
+    zeros = ops.zeros((width, count, count), "float64")
+    total = backend.repeat(body, (zeros,), whole)[0]
+    rest = rows[:, :, whole * COLUMNS :]
+    return total + of_columns(rest) if rest.shape[-1] else total
 
 
 def _with_row(tensor: Tensor, index: Tensor, row: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from benchmark.engine.batches import batch_size_of, batches_of, sampling_of
 from benchmark.engine.evaluation import Evaluation, distance, values_of
 from benchmark.engine.memory import SHARE, Room, TooLargeError, sequential_bytes
 from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
+from benchmark.engine.outcomes import OneAtATime
 from benchmark.engine.programs import MOST_MODELS, LruCache
 from benchmark.engine.rates import rates
 from benchmark.engine.regularization import regularization_of
@@ -35,6 +36,7 @@ from benchmark.engine.task import (
 )
 from benchmark.engine.tiles import Shape
 from benchmark.errors import failure_reason
+from benchmark.models.foreign_building import own_training
 from benchmark.optimizers import AdaptationError, plain_optimizer, takes_objective
 from benchmark.optimizers.objective_model import with_objective
 from benchmark.optimizers.objective_optimizer import ObjectiveOptimizer
@@ -213,7 +215,12 @@ class SequentialEngine:
         task = self._task(trial)
         # Without XLA one trace serves all batch sizes on TensorFlow; JAX always uses it.
         jit = keras.backend.backend() == "jax"
-        takes = takes_objective(trial.optimizer)
+        takes, method = takes_objective(trial.optimizer), own_training(task.model)
+        if takes and method:
+            raise ValueError(
+                f"{trial.optimizer} takes the objective and cannot train a model with its own "
+                f"{method}. Received {trial.model}. Use another optimizer, or remove the method."
+            )
         trained = with_objective(task.model) if takes else task.model
         trained.compile(optimizer=optimizer, loss=task.loss, jit_compile=jit)
         # Evaluating needs the model alone, so all optimizers share its compiled programs.
@@ -340,11 +347,11 @@ class SequentialFallback:
     One thread runs :meth:`advance`; another may meanwhile call :meth:`take` only.
 
     Args:
-        memory: the share of the free memory that training may take.
+        engine: trains the trials.
     """
 
-    def __init__(self, memory: float) -> None:
-        self._engine = SequentialEngine(memory)
+    def __init__(self, engine: OneAtATime) -> None:
+        self._engine = engine
         self._waiting: list[Trial] = []
         self._admitted: list[Trial] = []
         self._current: int | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.engine.outcomes import Outcome
 from benchmark.engine.structure import optimizer_constants, optimizer_numbers
 from benchmark.optimizers import Plateau
 from benchmark.optimizers.schedules import complete
@@ -37,6 +38,7 @@ class Slot:
         learning_rate: of the last update; the engine sets it before it evaluates.
         counted: evaluations of the objective, where the optimizer counts them itself.
         direction: the sharpest direction that was found last, where curvature is followed.
+        outcome: what is known of the trial already, so that it need not be trained.
     """
 
     trial: Trial
@@ -50,6 +52,7 @@ class Slot:
     learning_rate: float = math.nan
     counted: int | None = None
     direction: np.ndarray[Any, Any] | None = None
+    outcome: Outcome | None = None
 
     @property
     def gradient_evaluations(self) -> int:

@@ -108,10 +108,12 @@ class Depth:
     def __init__(self, task: Task) -> None:
         self._model = task.model
         self._problem = getattr(task.model.layers[-1], "problem", None)
-        # Not normalisations: their factors and offsets pass no signal on to other units.
+        # Not normalisations: their factors and offsets pass no signal on to other units. A model
+        # without a graph of its layers does not say in which order signals pass them.
+        layers = task.model.layers if getattr(task.model, "inputs", None) else []
         self._layers = [
             layer
-            for layer in task.model.layers
+            for layer in layers
             if any(len(variable.shape) > 1 for variable in layer.trainable_variables)
         ]
         self._signals: SignalProgram | None = None

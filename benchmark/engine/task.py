@@ -13,6 +13,8 @@ from benchmark.data import Prepared, prepare
 from benchmark.errors import did_you_mean
 from benchmark.metrics import METRICS
 from benchmark.models import build_model, initial_weights
+from benchmark.models.foreign import OWN_INITIALIZER, is_foreign_model
+from benchmark.models.foreign_building import Draw, own_weights, scaled_kernels
 from benchmark.models.plain import plain_model
 from benchmark.problems import build_problem
 from benchmark.problems.base import Problem
@@ -45,7 +47,9 @@ class Task:
             ``test`` of a closed-form problem with test data.
         state: the model's state besides its weights as it was built, in the order of
             ``model.non_trainable_variables``.
-        key: names model and loss, for programs that are kept between processes.
+        key: names model and loss, for programs that are kept between processes; empty where
+            nothing can name them, such as the code of a user.
+        own_weights: of a model that is not shipped, its own initial weights for a seed.
     """
 
     model: keras.Model
@@ -54,6 +58,7 @@ class Task:
     parts: dict[str, Part]
     state: tuple[Array, ...] = ()
     key: str = ""
+    own_weights: Draw | None = None
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -142,8 +147,12 @@ def build_task(trial: Trial) -> Task:
     model = build_model(trial.model, shape, data.card.units, options)
     parts = {name: Part(p.x, _column(p.y)) for name, p in _parts(data)}
     state = tuple(state_of(model))
+    loss = build_loss(kind.loss)
+    if is_foreign_model(trial.model):
+        draw = own_weights(trial.model, shape, data.card.units, options)
+        return Task(model, loss, kind.metric, parts, state, own_weights=draw)
     key = repr((kind, trial.model, Settings(options), data.card.units))
-    return Task(model, build_loss(kind.loss), kind.metric, parts, state, key)
+    return Task(model, loss, kind.metric, parts, state, key)
 
 
 def _key_of(problem: Problem) -> str:
@@ -166,10 +175,16 @@ def starting_weights(task: Task, trial: Trial) -> list[Array]:
     if isinstance(trial.problem, ClosedFormProblem):
         problem = build_problem(trial.problem.function, dict(trial.problem.options))
         return [np.asarray(problem.start, dtype="float32")]
-    initializer = trial.model_options.get("initializer", DEFAULT_INITIALIZER)
     scale = trial.hyperparameters.get("fuzz")
     seed = trial.random_seed("initial_weights")
-    return initial_weights(task.model, initializer, scale, seed)
+    if task.own_weights is None:
+        initializer = trial.model_options.get("initializer", DEFAULT_INITIALIZER)
+        return initial_weights(task.model, initializer, scale, seed)
+    initializer = trial.model_options.get("initializer", OWN_INITIALIZER)
+    values = task.own_weights(seed)
+    if initializer == OWN_INITIALIZER:
+        return scaled_kernels(task.model, values, scale)
+    return initial_weights(task.model, initializer, scale, seed, values)
 
 
 def starting_state(task: Task, trial: Trial) -> list[Array]:

@@ -1,7 +1,7 @@
 """The vectorized engine: many trials advance together, compiled once for a structure."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -9,16 +9,21 @@ from benchmark import backend
 from benchmark.engine.block import Block
 from benchmark.engine.groups import Group, Groups
 from benchmark.engine.memory import SHARE, TooLargeError, is_out_of_memory
+from benchmark.engine.outcomes import Outcomes
 from benchmark.engine.programs import Compilation
-from benchmark.engine.sequential import SequentialFallback
+from benchmark.engine.replay import ReplayingBlock, ReplayingEngine, known_result
+from benchmark.engine.sequential import SequentialEngine, SequentialFallback
 from benchmark.engine.slots import Clock, Slot
+from benchmark.engine.structure import model_key, structure_of
 from benchmark.engine.tiles import Row, Shape, SlotEpochs, default_shape
 from benchmark.errors import failure_reason
+from benchmark.models.foreign import is_foreign_model
 from benchmark.optimizers import AdaptationError
 from benchmark.trial import Report, Status, Trial, TrialResult
 
 Executor = Block | SequentialFallback
 """Where a trial is trained."""
+ALONE = "Such trials are trained one after the other."
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +76,7 @@ class VectorizedEngine:
         shape: of each block; by default what suits the capacity and the device.
         notify: is called with a sentence that the user should read.
         memory: the share of the free memory that slots may take.
+        outcomes: of trials that are known already and take their turns without being trained.
 
     Raises:
         ValueError: the capacity is below 1.
@@ -82,6 +88,7 @@ class VectorizedEngine:
         shape: Shape | None = None,
         notify: Callable[[str], None] = lambda _: None,
         memory: float = SHARE,
+        outcomes: Outcomes | None = None,
     ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be >= 1. Received {capacity}.")
@@ -89,12 +96,16 @@ class VectorizedEngine:
         self._notify = notify
         self._memory = memory
         self._told: set[str] = set()
-        self._groups = Groups(capacity, shape or default_shape(capacity), memory, self._tell)
+        self._outcomes = outcomes or Outcomes()
+        block = ReplayingBlock if self._outcomes else Block
+        shape = shape or default_shape(capacity)
+        self._groups = Groups(capacity, shape, memory, self._tell, block)
         self._fallback: SequentialFallback | None = None
         self._executors: list[Executor] = []
         self._running: dict[int, tuple[Slot, Executor | None]] = {}
         self._parked: deque[Row] = deque()
         self._errors: dict[int, str] = {}
+        self._alone: set[Hashable] = set()
         self._compilation = Compilation()
         self._slot_epochs = SlotEpochs()
         self._pool = ThreadPoolExecutor(backend.computing_threads(), "training")
@@ -130,7 +141,7 @@ class VectorizedEngine:
                 f"{trial.number} while {len(self._running)} of {self._asked} slots are taken. "
                 "Stop a trial first."
             )
-        slot = Slot(trial)
+        slot = Slot(trial, outcome=self._outcomes.of(trial))
         self._running[trial.number] = (slot, None)
         try:
             with Clock("compile", slot):
@@ -200,6 +211,9 @@ class VectorizedEngine:
         if executor is None:
             self._parked = deque(row for row in self._parked if row.slot is not slot)
             return slot.result(status, reason)
+        if slot.outcome is not None:
+            executor.free(slot, evaluate=False)
+            return known_result(slot, status, reason)
         weights, test = executor.free(slot, evaluate=status.is_usable)
         return slot.result(status, reason, weights, test)
 
@@ -216,22 +230,30 @@ class VectorizedEngine:
     def _place(self, slot: Slot) -> None:
         """Give a trial its place, and note what must be compiled for it."""
         trial = slot.trial
+        if (model_key(trial), structure_of(trial)) in self._alone:
+            self._fall_back(slot)
+            return
         try:
             group = self._groups.of_trial(trial)
             row = group.first_row(slot)
         except (NotImplementedError, AdaptationError) as error:
-            self._tell(f"{error} Such trials are trained one after the other.")
-            if self._fallback is None:
-                self._fallback = SequentialFallback(self._memory)
-                self._executors.append(self._fallback)
-            self._fallback.take(trial)
-            self._running[trial.number] = (slot, self._fallback)
+            self._tell(f"{error} {ALONE}")
+            self._fall_back(slot)
             return
         if self._placed >= self.capacity:
             self._parked.append(row)
             return
         group.warm_up(slot, self._compilation)
         self._take(group, row)
+
+    def _fall_back(self, slot: Slot) -> None:
+        """Hand a trial to the sequential engine."""
+        if self._fallback is None:
+            engine = ReplayingEngine(SequentialEngine(self._memory), self._outcomes)
+            self._fallback = SequentialFallback(engine)
+            self._executors.append(self._fallback)
+        self._fallback.take(slot.trial)
+        self._running[slot.trial.number] = (slot, self._fallback)
 
     def _unpark(self) -> None:
         """Give places to trials that wait for one since memory was short."""
@@ -265,7 +287,20 @@ class VectorizedEngine:
             if slot is not None and isinstance(executor, Block):
                 executor.free(slot, evaluate=False)
                 self._running[number] = (slot, None)
-                self._errors[number] = failure_reason(error)
+                if is_foreign_model(slot.trial.model):
+                    self._train_alone(slot, failure_reason(error))
+                else:
+                    self._errors[number] = failure_reason(error)
+
+    def _train_alone(self, slot: Slot, reason: str) -> None:
+        """Train the trials of a user's model that cannot be mapped by the sequential engine."""
+        trial = slot.trial
+        self._alone.add((model_key(trial), structure_of(trial)))
+        self._tell(
+            f"{trial.model} cannot be compiled for many trials at once: {reason.rstrip('.')}. "
+            f"{ALONE}"
+        )
+        self._fall_back(slot)
 
     def _compute(self) -> None:
         """Hand every block that has trials and is not computing yet to the threads."""

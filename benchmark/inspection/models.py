@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from benchmark.backend import keras_internals
-from benchmark.curvature.losses import other_arithmetic, output_activation, output_operation
+from benchmark.backend.outputs import output_activation, output_operation
+from benchmark.curvature.losses import other_arithmetic
 from benchmark.data import Prepared, prepare
 from benchmark.engine.export import takes_raw_features, with_standardised_target
 from benchmark.errors import failure_reason

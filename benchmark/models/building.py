@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from benchmark.models.catalogue import MODELS, check_input, check_options
+from benchmark.models.foreign import is_foreign_model
 from benchmark.models.initializers import initial_weights
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def build_model(
     :func:`benchmark.models.initial_weights`. Keras's global random state is not touched.
 
     Args:
-        name: a name in ``MODELS``.
+        name: a name in ``MODELS``, ``"package.module:function"`` or a ``.keras`` file. The last
+            two have their own weights, see :mod:`benchmark.models.foreign_building`.
         input_shape: the shape of one example.
         units: number of outputs: one a class, or 1 for a regression.
         options: options of the model that differ from its defaults.
@@ -38,6 +40,10 @@ def build_model(
         >>> model.output_shape, [tuple(v.shape) for v in model.trainable_variables]
         ((None, 3), [(4, 8), (8,), (8, 3), (3,)])
     """
+    if is_foreign_model(name):
+        from benchmark.models.foreign_building import build_foreign
+
+        return build_foreign(name, tuple(input_shape), units, options or {})
     checked = check_options(name, options or {})
     initializer = checked.pop("initializer")
     if units < 1 or not input_shape or min(input_shape) < 1:

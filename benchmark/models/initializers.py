@@ -1,7 +1,7 @@
 """Initial weights, drawn with NumPy so that they are the same on every backend."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +48,11 @@ _ZERO = ("bias", "beta")
 _ONE = ("gamma", "scale")
 
 
+def is_kernel(variable: "Variable") -> bool:
+    """Whether an initializer draws a variable: a weight of two axes or more that is no bias."""
+    return variable.path.rsplit("/", 1)[-1] not in _ZERO + _ONE and len(variable.shape) > 1
+
+
 class Variable(Protocol):
     """What is asked of a Keras variable."""
 
@@ -62,7 +67,11 @@ class Model(Protocol):
 
 
 def initial_weights(
-    model: Model, initializer: str, scale: float | None, seed: int
+    model: Model,
+    initializer: str,
+    scale: float | None,
+    seed: int,
+    otherwise: Sequence[NDArray[np.float32]] | None = None,
 ) -> list[NDArray[np.float32]]:
     """Draw the initial weights of a model.
 
@@ -90,6 +99,8 @@ def initial_weights(
         initializer: a name in ``INITIALIZERS``.
         scale: s > 0, the hyperparameter ``fuzz``; nothing means ``DEFAULT_SCALE``.
         seed: seed of the axis ``initial_weights``, ≥ 0.
+        otherwise: the values of variables that are neither a weight of two axes nor called bias,
+            beta, gamma or scale; without them such a variable is refused.
 
     Returns:
         One float32 array for each of ``model.trainable_variables``, in their order.
@@ -123,8 +134,14 @@ def initial_weights(
         raise ValueError(f"fuzz must be > 0 and finite. Received {scale!r}.")
     return [
         _weight(variable, initializer, factor, np.random.SeedSequence(seed, spawn_key=(index,)))
+        if otherwise is None or _is_known(variable)
+        else otherwise[index].copy()
         for index, variable in enumerate(model.trainable_variables)
     ]
+
+
+def _is_known(variable: Variable) -> bool:
+    return len(variable.shape) > 1 or variable.path.rsplit("/", 1)[-1] in _ZERO + _ONE
 
 
 def _weight(

@@ -23,7 +23,11 @@ def flattened(input_shape: tuple[int, ...]) -> list[keras.Layer]:
 
 
 def activated(
-    layer: Callable[..., keras.Layer], name: str, activation: str, batch_normalization: bool
+    layer: Callable[..., keras.Layer],
+    name: str,
+    activation: str,
+    batch_normalization: bool,
+    layer_normalization: bool = False,
 ) -> list[keras.Layer]:
     """A layer of weights with its non-linearity, normalised before it where that is wanted.
 
@@ -36,19 +40,28 @@ def activated(
         activation: the Keras name of a function of each unit alone.
         batch_normalization: whether to normalise over the batch; Ioffe and Szegedy, Batch
             Normalization, 2015, section 3.2.
+        layer_normalization: whether to normalise over the units of each example instead; Ba,
+            Kiros, Hinton, Layer normalization, 2016.
     """
     # Zeros are only a placeholder that draws no random number: build_model sets the weights.
-    if not batch_normalization:
+    if not batch_normalization and not layer_normalization:
         return [layer(activation=activation, kernel_initializer="zeros", name=name)]
     return [
         layer(use_bias=False, kernel_initializer="zeros", name=name),
-        keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_normalization"),
+        keras.layers.LayerNormalization(name=f"{name}_normalization")
+        if layer_normalization
+        else keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_normalization"),
         keras.layers.Activation(activation, name=f"{name}_activation"),
     ]
 
 
 def dense_stack(
-    hidden: tuple[int, ...], units: int, activation: str, batch_normalization: bool, dropout: float
+    hidden: tuple[int, ...],
+    units: int,
+    activation: str,
+    batch_normalization: bool,
+    dropout: float,
+    layer_normalization: bool = False,
 ) -> list[keras.Layer]:
     """Hidden dense layers, and a dense layer of logits.
 
@@ -59,6 +72,7 @@ def dense_stack(
         batch_normalization: whether the hidden layers are normalised.
         dropout: share of the hidden units that are dropped in training, in [0, 1);
             Srivastava et al., Dropout, 2014.
+        layer_normalization: whether each example is normalised instead, see :func:`activated`.
     """
     layers: list[keras.Layer] = []
     for index, width in enumerate(hidden, start=1):
@@ -66,7 +80,8 @@ def dense_stack(
         def dense(width: int = width, **arguments: Any) -> keras.Layer:
             return keras.layers.Dense(width, **arguments)
 
-        layers += activated(dense, f"hidden_{index}", activation, batch_normalization)
+        normalizations = (batch_normalization, layer_normalization)
+        layers += activated(dense, f"hidden_{index}", activation, *normalizations)
         if dropout:
             # A seed, for Keras would draw one from Python's generator; an engine sets its own.
             layers.append(HashedDropout(dropout, seed=index, name=f"dropout_{index}"))

@@ -12,6 +12,7 @@ def build(
     activation: str,
     batch_normalization: bool = False,
     dropout: float = 0.0,
+    layer_normalization: bool = False,
 ) -> keras.Model:
     """Build h_0 = x, h_l = d(a(n(h_{l-1} W_l + b_l))), logits = h_L W + b.
 
@@ -23,6 +24,7 @@ def build(
         batch_normalization: whether n normalises over the batch; its offset takes the place
             of b_l. Else n is the identity.
         dropout: share of the units that d drops in training, in [0, 1).
+        layer_normalization: whether n normalises over the units of each example instead.
 
     Returns:
         A model with the variables W_1, b_1 (or factor and offset of n), …, W, b.
@@ -34,5 +36,7 @@ def build(
         >>> [v.name for v in model.trainable_variables]
         ['kernel', 'gamma', 'beta', 'kernel', 'bias']
     """
-    layers = dense_stack(hidden, units, activation, batch_normalization, dropout)
+    layers = dense_stack(
+        hidden, units, activation, batch_normalization, dropout, layer_normalization
+    )
     return keras.Sequential([*flattened(input_shape), *layers], name="multilayer_perceptron")

@@ -145,6 +145,11 @@ WIDTHS = Values(
     lambda value: _are_whole(value) and len(value) > 0,
     "[64, 32]",
 )
+STEPS = Values(
+    "a whole number >= 0 that divides the features",
+    lambda value: type(value) is int and value >= 0,
+    "0",
+)
 IMAGE = Values(
     "a list of three whole numbers >= 1",
     lambda value: _are_whole(value) and len(value) == 3,

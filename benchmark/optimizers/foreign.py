@@ -78,8 +78,8 @@ def check_permission(name: str) -> None:
 def imported_class(name: str) -> Any:
     """Import a class once; see :func:`foreign_class`."""
     source, _, class_name = name.partition(":")
-    keras = _keras()
-    module = keras.optimizers if source == KERAS else _module(name, source)
+    keras = imported_keras()
+    module = keras.optimizers if source == KERAS else imported_module(name)
     optimizer_class: Any = getattr(module, class_name, None)
     _check_class(name, optimizer_class, module)
     required = required_of(optimizer_class)
@@ -98,7 +98,8 @@ def imported_class(name: str) -> Any:
     return optimizer_class
 
 
-def _keras() -> Any:
+def imported_keras() -> Any:
+    """Import Keras on the backend that was chosen, or that ``KERAS_BACKEND`` names."""
     if "keras" not in sys.modules:
         try:
             backend.select(os.environ.get("KERAS_BACKEND") or backend.BACKENDS[0])
@@ -117,30 +118,40 @@ def add_current_folder() -> None:
         sys.path.append(os.getcwd())  # noqa: PTH109
 
 
-def _module(name: str, source: str) -> ModuleType:
+def imported_module(name: str, what: str = "an optimizer") -> ModuleType:
+    """Import the module of ``"module:name"``; Keras must have been imported before.
+
+    Args:
+        name: of what is in it.
+        what: that is, for messages.
+
+    Raises:
+        ForeignClassError: there is no such module, or it cannot be imported.
+    """
+    source = name.partition(":")[0]
     add_current_folder()
     try:
         return importlib.import_module(source)
     except ModuleNotFoundError as error:
         if error.name and (source == error.name or source.startswith(f"{error.name}.")):
             raise ForeignClassError(
-                f"the module of an optimizer must be there. Received {name!r}, and there is no "
+                f"the module of {what} must be there. Received {name!r}, and there is no "
                 f"{error.name}. Run from the folder that holds it, or install it."
             ) from error
-        raise ForeignClassError(_import_sentence(name, error)) from error
+        raise ForeignClassError(_import_sentence(name, what, error)) from error
     except (Exception, SystemExit) as error:  # a module of anyone's
-        raise ForeignClassError(_import_sentence(name, error)) from error
+        raise ForeignClassError(_import_sentence(name, what, error)) from error
 
 
-def _import_sentence(name: str, error: BaseException) -> str:
+def _import_sentence(name: str, what: str, error: BaseException) -> str:
     return (
-        f"the module of an optimizer must be importable. Received {name!r}, whose import raises "
+        f"the module of {what} must be importable. Received {name!r}, whose import raises "
         f"{failure_reason(error)}. Fix that module."
     )
 
 
 def _check_class(name: str, candidate: Any, module: ModuleType) -> None:
-    base = _keras().optimizers.Optimizer
+    base = imported_keras().optimizers.Optimizer
     source = name.partition(":")[0]
     where = "keras.optimizers" if source == KERAS else source
     if candidate is None:

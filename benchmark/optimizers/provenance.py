@@ -1,4 +1,4 @@
-"""Which file a class ``package.module:Class`` comes from, and when a run may have it imported.
+"""Which file a user's code or saved model comes from, and when a run may have it read.
 
 A folder of results is data, also one that somebody else sent. The names in it are imported only
 from where no run lies, and only from the file with which the run was made. Nothing here executes
@@ -19,6 +19,8 @@ from benchmark.errors import UserError
 from benchmark.optimizers.foreign import KERAS, add_current_folder, is_foreign, permissions
 
 STUDY = "study.toml"
+SAVED = ".keras"
+"""How the name of a saved model ends."""
 RUN_FILES = ("environment.json", "records.jsonl", "run.lock", "optuna.journal", "summary.json")
 """Beside a ``study.toml`` any of these makes a folder that of a run."""
 
@@ -65,7 +67,8 @@ def find_source(name: str) -> Source | None:
     them.
 
     Args:
-        name: ``"package.module:Class"``; the class itself is not looked for.
+        name: ``"package.module:Class"``, whose class itself is not looked for; or a ``.keras``
+            file.
 
     Example:
         >>> source = find_source("keras.optimizers:Adam")
@@ -74,6 +77,9 @@ def find_source(name: str) -> Source | None:
         >>> find_source("no_such_module:X")
     """
     add_current_folder()
+    if is_saved_model(name):
+        file = Path(name).absolute()
+        return Source(file, file.parent) if file.is_file() else None
     parts = name.partition(":")[0].split(".")
     packages: list[Path] = []
     folders: Iterable[str] | None = None
@@ -110,10 +116,10 @@ def _spec(name: str, folders: Iterable[str] | None) -> Any:
 
 
 def recorded_sources(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return what a run records of the classes it compares: their files and checksums.
+    """Return what a run records of its user's code and saved models: files and checksums.
 
     Args:
-        names: optimizers; ours and those of Keras are passed over.
+        names: of optimizers and models; ours and those of Keras are passed over.
 
     Example:
         >>> recorded_sources(["adam", "keras:Adam"])
@@ -121,7 +127,7 @@ def recorded_sources(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """
     sources = {}
     for name in names:
-        source = find_source(name) if _is_module(name) else None
+        source = find_source(name) if _is_recorded(name) else None
         if source is not None:
             sources[name] = {"file": source.name, "sha256": source.sha256}
     return sources
@@ -129,7 +135,7 @@ def recorded_sources(names: Iterable[str]) -> dict[str, dict[str, str]]:
 
 @contextmanager
 def only_recorded(run: Path, recorded: Any, *, trust: bool = False) -> Iterator[None]:
-    """Within, import of a user's classes only those that a run was made with.
+    """Within, read of a user's code and saved models only those that a run was made with.
 
     Args:
         run: the run folder, or any folder of results that a name comes from.
@@ -142,7 +148,7 @@ def only_recorded(run: Path, recorded: Any, *, trust: bool = False) -> Iterator[
     checked: set[str] = set()
 
     def check(name: str) -> None:
-        if _is_module(name) and name not in checked:
+        if _is_recorded(name) and name not in checked:
             check_source(name, run, recorded)
             checked.add(name)
 
@@ -155,40 +161,46 @@ def only_recorded(run: Path, recorded: Any, *, trust: bool = False) -> Iterator[
 
 
 def check_source(name: str, run: Path, recorded: Any) -> None:
-    """Refuse a class that a run names unless it is in the file that the run was made with.
+    """Refuse what a run names unless it is in the file that the run was made with.
 
     Args:
-        name: ``"package.module:Class"``.
+        name: ``"package.module:Class"``, or a ``.keras`` file, which may lie anywhere: it is read
+            as data.
         run: the run folder.
         recorded: what :func:`recorded_sources` returned then, as it was read back.
 
     Raises:
-        UntrustedCodeError: the module lies in a folder of results, or is another one.
+        UntrustedCodeError: the module lies in a folder of results, or the file is another one.
     """
-    source = find_source(name)
+    source, is_data = find_source(name), is_saved_model(name)
+    if source is None and is_data:
+        raise UntrustedCodeError(
+            f"the saved model of a run must be there. Received {name!r} in {run}, and there is no "
+            "such file. Run from the same folder as then, or restore the file."
+        )
     if source is None:
         raise UntrustedCodeError(
-            f"the module of an optimizer must be there. Received {name!r} in {run}, and there is "
+            f"the module of a run's code must be there. Received {name!r} in {run}, and there is "
             "no such module. Run from the folder that holds it, or install it."
         )
-    for path in (*source.packages, source.path):
+    for path in () if is_data else (*source.packages, source.path):
         folder = _results_folder(path, source.folder, run)
         if folder is not None:
             raise UntrustedCodeError(
                 "code must not come from a folder of results. "
-                f"Received the optimizer {name!r} in {run}, whose module is {_shown(path)} in "
+                f"Received {name!r} in {run}, whose module is {_shown(path)} in "
                 f"{_shown(folder)}. Read that file; add --trust to run it."
             )
     known = recorded.get(name) if isinstance(recorded, Mapping) else None
     if not isinstance(known, Mapping):
         raise UntrustedCodeError(
-            "an optimizer of a run must be in the file that the run was made with. "
+            f"{_WHAT[is_data]} must be in the file that the run was made with. "
             f"Received {name!r} in {run}, which recorded no file for it. "
             f"Read {_shown(source.path)}; add --trust to import it."
         )
     if known.get("sha256") != source.sha256 or known.get("file") != source.name:
         raise UntrustedCodeError(
-            "an optimizer of a run must be in the file that the run was made with. "
+            f"{_WHAT[is_data]} must be in the file that the run was made with. "
             f"Received {name!r} in {run}, recorded as {_described(known)}, and now "
             f"{_described({'file': source.name, 'sha256': source.sha256})}. "
             "Restore that file and run from the same folder; add --trust to import it as it is."
@@ -216,8 +228,21 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _is_module(name: str) -> bool:
-    return is_foreign(name) and name.partition(":")[0] != KERAS
+_WHAT = {False: "code of a run", True: "the saved model of a run"}
+
+
+def is_saved_model(name: str) -> bool:
+    """Return whether a name stands for a file that ``model.save`` wrote.
+
+    Example:
+        >>> is_saved_model("my.keras"), is_saved_model("my_module:build")
+        (True, False)
+    """
+    return name.endswith(SAVED)
+
+
+def _is_recorded(name: str) -> bool:
+    return is_saved_model(name) or (is_foreign(name) and name.partition(":")[0] != KERAS)
 
 
 def _results_folder(path: Path, top: Path, run: Path) -> Path | None:

@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.results.best import best_of, best_results
     from benchmark.results.checking import is_summary
+    from benchmark.results.extension import earlier_records, extend_run, is_extending
     from benchmark.results.files import LinkError, write_atomically
     from benchmark.results.lock import RunLockedError
     from benchmark.results.machine import environment
@@ -45,10 +47,15 @@ __all__ = [
     "RunNotFoundError",
     "RunTables",
     "RunWriter",
+    "best_of",
+    "best_results",
     "check_run_name",
     "check_unedited",
+    "earlier_records",
     "environment",
+    "extend_run",
     "find_run",
+    "is_extending",
     "is_finished",
     "is_summary",
     "is_trained",
@@ -82,7 +89,12 @@ _MODULES = {
     "find_run": "reader",
     "list_runs": "reader",
     "load_weights": "weights",
+    "best_of": "best",
+    "best_results": "best",
     "check_run_name": "names",
+    "earlier_records": "extension",
+    "extend_run": "extension",
+    "is_extending": "extension",
     "read_environment": "started",
     "read_summary": "reader",
     "read_records": "reader",

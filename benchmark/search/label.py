@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,7 @@ class LabelSearch:
         planned: how many trials this label gets.
         seed: names the study in memory; hyperband draws its brackets from that name,
             which therefore must hold neither the run nor the label.
+        starts: the settings of the first trials; what one leaves open the sampler proposes.
 
     Raises:
         SearchError: the store holds trials of another search space or budget.
@@ -52,11 +53,13 @@ class LabelSearch:
         *,
         planned: int,
         seed: int,
+        starts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.space = space
         self.planned = planned
         self._store = store
         self._make_sampler = make_sampler
+        self._starts = [space.start(start) for start in starts]
         self._records = store.load()
         self._check_records()
         self._memory = InMemoryStorage()
@@ -179,6 +182,10 @@ class LabelSearch:
         if k is None:
             raise SearchError(f"the budget of {self._store.name} is spent")
         self._study.sampler = self._sampler(k)
+        if k < len(self._starts):
+            self._study.enqueue_trial(self._starts[k])
+            if self._sobol is not None and not self._sobol.draws(self._starts[k]):
+                self._sobol.skip(self._study, 1)  # trial k has point k in any case
         trial = self._study.ask(self.space.distributions)
         self._study.sampler = self._no_opinion
         self._store.create(trial.params, trial.distributions, number)

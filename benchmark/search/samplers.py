@@ -1,6 +1,7 @@
 """Optuna's samplers and pruners, each made afresh from a named seed so that no state is hidden."""
 
 import warnings
+from collections.abc import Collection
 from importlib import import_module
 from typing import Any
 
@@ -51,6 +52,14 @@ class ScrambledSobol(QMCSampler):
         """Return the whole space, from the first trial on."""
         del study, trial
         return dict(self._known_space)
+
+    def draws(self, start: Collection[str]) -> bool:
+        """Whether a trial takes a point of the sequence, of whose numbers some are given.
+
+        Args:
+            start: the names of those that are given.
+        """
+        return not self._known_space.keys() <= set(start)
 
     def skip(self, study: optuna.Study, count: int) -> None:
         """Move past the points that earlier trials of a resumed study were given.

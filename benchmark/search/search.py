@@ -15,7 +15,14 @@ from benchmark.search.errors import SearchError
 from benchmark.search.label import LabelSearch
 from benchmark.search.samplers import check_grid, make_pruner, make_sampler
 from benchmark.search.space import SearchSpace, make_space
-from benchmark.search.storage import TrialStore, close_storage, one_wait, one_write, open_storage
+from benchmark.search.storage import (
+    TrialStore,
+    close_storage,
+    one_wait,
+    one_write,
+    open_storage,
+    search_names,
+)
 from benchmark.search.trials import (
     Diagnosis,
     SearchSettings,
@@ -89,8 +96,7 @@ class Search:
                 check_grid(space, label)
         # The journal of a run folder holds that run alone: without the run's name in it, a
         # copied or renamed folder can be resumed.
-        prefix = f"{study.name}/{_named(run)}/" if _is_url(storage) else ""
-        names = [prefix + label for label in self._labels]
+        names = search_names(study, _named(run)) if _is_url(storage) else self._labels
         self._storage = open_storage(storage, can_resume=resume)
         self._ends: list[Callable[[], None]] | None = None
         try:
@@ -135,6 +141,7 @@ class Search:
             make_pruner(budget.pruner, budget.warmup_epochs, self._study.training.epochs),
             planned=planned,
             seed=named_seed(seed, "sampler"),
+            starts=self._study.starts(self._labels[index]),
         )
 
     def restore(self, finished: Iterable[TrialResult]) -> list[int]:

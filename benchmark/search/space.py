@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -51,6 +52,18 @@ class SearchSpace:
         return {
             name: [_number(x, name in self.integers) for x in dimension.grid or []]
             for name, dimension in self.finite.items()
+        }
+
+    def start(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a starting setting as Optuna takes it: what is searched, in its own type.
+
+        Args:
+            given: values by name; what is fixed is passed over.
+        """
+        return {
+            name: value if isinstance(value, bool | str) else _number(value, name in self.integers)
+            for name, value in given.items()
+            if name in self.distributions
         }
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from benchmark.search import optuna_internals
 from benchmark.search.errors import SearchError
+from benchmark.study.schema import Study
 from benchmark.trial import Direction
 from benchmark.urls import (
     connect_arguments,
@@ -201,6 +202,36 @@ def recorded_storage(facts: Mapping[str, Any], path: Path) -> str | None:
         )
     url: str | None = facts.get("storage")
     return url
+
+
+def search_names(study: Study, run: str) -> list[str]:
+    """Return the names of the Optuna studies of a run in a database, one a compared optimizer.
+
+    Args:
+        study: the study.
+        run: the name of its run.
+    """
+    return [f"{study.name}/{run}/{entry.label}" for entry in study.compare]
+
+
+def forget_search(location: str, names: Iterable[str]) -> None:
+    """Delete the searches of a run from a database, those that are there.
+
+    Args:
+        location: the URL of the database.
+        names: of their Optuna studies.
+
+    Raises:
+        SearchError: the storage cannot be reached.
+    """
+    storage = open_storage(location)
+    try:
+        with storage_errors(location, "deleting the search of the smaller budget"):
+            present = {study.study_name for study in storage.get_all_studies()}
+            for name in present.intersection(names):
+                storage.delete_study(storage.get_study_id_from_name(name))
+    finally:
+        close_storage(storage)
 
 
 def one_wait(storage: BaseStorage) -> AbstractContextManager[None]:

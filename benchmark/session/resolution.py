@@ -1,5 +1,7 @@
 """What a study leaves open, resolved with the parts that it names."""
 
+from benchmark.models import check_options
+from benchmark.models.foreign import is_foreign_model
 from benchmark.optimizers import OptimizerEntry, notices, optimizer_entry
 from benchmark.search import SearchSettings, settings_of
 from benchmark.study.catalogue import catalogue
@@ -26,6 +28,21 @@ def optimizer_notices(study: Study, *, vectorized: bool) -> list[str]:
             notices(entry.optimizer, options, searched, vectorized=vectorized)
         )
     return list(sentences)
+
+
+def check_model_of_run(study: Study) -> None:
+    """Refuse to go on with a run whose own model is not there, or is another one.
+
+    Raises:
+        UserError: so it is.
+        ValueError: its function takes other options now.
+    """
+    model = study.problem.model
+    if study.problem.dataset and is_foreign_model(model.name):
+        try:
+            check_options(model.name, model.options)
+        except ValueError as error:
+            raise StudyError([f"{error} It is trained in the study of the run."]) from error
 
 
 def learns_from_trials(study: Study) -> bool:

@@ -17,15 +17,23 @@ from benchmark.optimizers.provenance import recorded_sources
 from benchmark.results import (
     RunWriter,
     check_unedited,
+    earlier_records,
     environment,
+    is_extending,
     read_environment,
     read_records,
 )
 from benchmark.search import Diagnosis, Search
 from benchmark.search.storage import recorded_storage, storage_facts
+from benchmark.session.extension import complete_extension, train_missing_weights
 from benchmark.session.finishing import Products, close_tracker, make_products
 from benchmark.session.mirroring import start_tracker
-from benchmark.session.resolution import learns_from_trials, optimizer_notices, search_settings
+from benchmark.session.resolution import (
+    check_model_of_run,
+    learns_from_trials,
+    optimizer_notices,
+    search_settings,
+)
 from benchmark.session.summary import summary_of
 from benchmark.study.loading import study_of_run
 from benchmark.study.schema import Study
@@ -98,6 +106,7 @@ class Session:
         self._resumed = resumed
         self.finished = tuple(finished)
         self.search_settings = search_settings(study)
+        self._known = list(earlier_records(writer.path)) if resumed else []
         self._search = Search(
             study,
             self.search_settings,
@@ -129,7 +138,8 @@ class Session:
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         for sentence in notices:
             settings.notify(sentence)
-        code = recorded_sources(entry.optimizer for entry in study.compare)
+        names = [*(entry.optimizer for entry in study.compare), study.problem.model.name]
+        code = recorded_sources(names)
         facts |= {**storage_facts(settings.storage), **({"notices": notices} if notices else {})}
         facts |= {"code": code} if code else {}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
@@ -140,21 +150,29 @@ class Session:
             raise
 
     @classmethod
-    def resume(cls, path: Path, settings: SessionSettings) -> Self:
-        """Go on with an interrupted run.
+    def resume(cls, path: Path, settings: SessionSettings, extended: str | None = None) -> Self:
+        """Go on with an interrupted run, or with more trials than it was started with.
 
         Args:
             path: the run folder.
             settings: as for a new run; without ``storage`` the run's own is taken, and
                 its own engine always: with another capacity the sampler would learn from
                 other trials.
+            extended: the study with a larger budget, if more trials are asked for.
 
         Raises:
             EditedStudyError: the study is not the one that the run was started with.
         """
-        check_unedited(path)
+        if not is_extending(path):
+            check_unedited(path)
         study = study_of_run(path)
+        check_model_of_run(study)
         facts = read_environment(path)
+        if extended is not None or is_extending(path):
+            storage = settings.storage or recorded_storage(facts, path)
+            complete_extension(path, extended, study, storage)
+            check_unedited(path)
+            study, facts = study_of_run(path), read_environment(path)
         if not facts.get("study"):
             settings.notify(
                 "This run was made by an earlier release, which did not record its study, so it is "
@@ -204,6 +222,8 @@ class Session:
             parts.append(f"{labels} × {ranks} repeated for the curvature diagnosis")
         total = count + labels * (budget.replicates + ranks)
         done = f" {len(self.finished)} of them are done already." if self.finished else ""
+        if self._known:
+            done += f" {len(self._known)} trials of the smaller budget are not trained again."
         return f"Training at most {total} trial{'s' * (total != 1)}: {', '.join(parts)}.{done}"
 
     @property
@@ -288,7 +308,10 @@ class Session:
             )
             products, unsent = None, Unsent()
             try:
-                finished = execution.run_search() and execution.run_replicates(
+                finished = execution.run_search()
+                if finished and self._known:
+                    train_missing_weights(self.path, execution.best.values(), engine)
+                finished = finished and execution.run_replicates(
                     [
                         *self._search.replicates(execution.best),
                         *(diagnosis.trial for diagnosis in self._diagnoses(execution)),
@@ -338,11 +361,16 @@ class Session:
     def _build_engine(self) -> Engine:
         facts = self.engine.facts()
         if "workers" not in facts:
-            return self.engine.build(self._settings.notify)
+            return self.engine.build(self._settings.notify, self._known)
         from benchmark.distributed import DistributedEngine, gpus
 
         return DistributedEngine(
-            facts["workers"], facts["capacity"], backend.name(), gpus(), self._settings.notify
+            facts["workers"],
+            facts["capacity"],
+            backend.name(),
+            gpus(),
+            self._settings.notify,
+            known=self._known,
         )
 
     def _start_tracker(self) -> Tracker | None:

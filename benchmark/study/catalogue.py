@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from benchmark.data import DatasetCard, card_names, load_card, part_sizes
 from benchmark.models import MODELS, check_input, check_options
+from benchmark.models.foreign import is_foreign_model
 from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
 from benchmark.problems import PROBLEMS, check_problem
 from benchmark.study.schema import Study
@@ -74,6 +76,10 @@ class DatasetFacts(Protocol):
     def task(self) -> str:
         """``"classification"`` or ``"regression"``."""
 
+    @property
+    def units(self) -> int:
+        """Numbers that a model returns for a row."""
+
 
 class ScheduleFacts(Protocol):
     """What is known of a learning-rate schedule."""
@@ -134,8 +140,8 @@ class Catalogue:
         models: model names.
         optimizers: facts by optimizer name; names of classes are keys too, but are not listed.
         problems: names of closed-form problems.
-        check_model: raises ``ValueError`` with a sentence for wrong model options; also told
-            the number of features of an example, or nothing where it is unknown.
+        check_model: raises ``ValueError`` with a sentence for a model that is not there, or wrong
+            options of it; also told the facts of the dataset, or nothing where it is unknown.
         check_problem: the same for the options of a closed-form problem; returns all of
             them, those at their defaults too.
         train_size: number of training examples from (samples, fractions); raises
@@ -149,7 +155,7 @@ class Catalogue:
     models: Sequence[str]
     optimizers: Mapping[str, OptimizerFacts]
     problems: Sequence[str]
-    check_model: Callable[[str, Mapping[str, Any], int | None], object]
+    check_model: Callable[[str, Mapping[str, Any], DatasetFacts | None], object]
     check_problem: Callable[[str, Mapping[str, Any]], Mapping[str, float | int | str]]
     train_size: Callable[[int, tuple[float, float, float]], int]
     schedules: Mapping[str, ScheduleFacts]
@@ -176,8 +182,8 @@ def catalogue(before_import: Callable[[], None] | None = None) -> Catalogue:
     """Return what the checks of a study file are made against.
 
     Args:
-        before_import: called before Keras is imported for the class of an optimizer that is
-            not ours; by default ``KERAS_BACKEND`` says on which framework.
+        before_import: called before Keras is imported for an optimizer or a model that is not
+            ours; by default ``KERAS_BACKEND`` says on which framework.
 
     Example:
         >>> facts = catalogue()
@@ -190,7 +196,7 @@ def catalogue(before_import: Callable[[], None] | None = None) -> Catalogue:
         models=list(MODELS),
         optimizers=optimizers,
         problems=list(PROBLEMS),
-        check_model=_check_model,
+        check_model=partial(_check_model, before_import or (lambda: None)),
         check_problem=check_problem,
         train_size=lambda samples, fractions: part_sizes(samples, fractions)[0],
         schedules=SCHEDULES,
@@ -262,7 +268,20 @@ class Optimizers(Mapping[str, OptimizerEntry]):
         return len(OPTIMIZERS)
 
 
-def _check_model(name: str, options: Mapping[str, Any], features: int | None) -> None:
+def _check_model(
+    before_import: Callable[[], None],
+    name: str,
+    options: Mapping[str, Any],
+    dataset: DatasetFacts | None,
+) -> None:
+    if not is_foreign_model(name):
+        check_options(name, options)
+        if dataset is not None:
+            check_input(name, options, (dataset.features,))
+        return
+    before_import()
     check_options(name, options)
-    if features is not None:
-        check_input(name, options, (features,))
+    if dataset is not None:
+        from benchmark.models.foreign_building import check_foreign_model
+
+        check_foreign_model(name, (dataset.features,), dataset.units, options)

@@ -44,6 +44,8 @@ def _number_within_float(value: float | int | str) -> float | int | str:
 Number = Annotated[float | int, AfterValidator(_within_float)]
 NumberOrName = Annotated[float | int | str, AfterValidator(_number_within_float)]
 """One union, so that a number beyond the range is one mistake and not also "no text"."""
+Setting = Annotated[bool | float | int | str, AfterValidator(_number_within_float)]
+"""The value of a hyperparameter or of an option in a starting setting."""
 
 
 class Section(BaseModel):
@@ -65,6 +67,7 @@ class Dimension(Section):
         choices: the numbers to choose from.
         option: true, false or a text: a structural option, which is fixed.
         theory: the tuning by which theory gives the number, see :mod:`benchmark.problems.theory`.
+        starts: no dimension, but the settings that are tried first; the key ``start`` of a table.
 
     Example:
         >>> Dimension(low=1e-3, high=1.0, log=True).is_fixed
@@ -81,6 +84,7 @@ class Dimension(Section):
     choices: list[Number] | None = None
     option: bool | str | None = None
     theory: Literal["optimal", "standard"] | None = None
+    starts: list[dict[str, Setting]] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -90,11 +94,12 @@ class Dimension(Section):
             self.low is not None or self.high is not None,
             self.option is not None,
             self.theory is not None,
+            self.starts is not None,
         ]
         if sum(given) != 1:
             rule = "a dimension must be one of: a number, {low, high, log, step}, or {choices}"
             raise self._broken(rule, "Keep or write one of them.", *_FORMS)
-        if self.option is not None or self.theory is not None:
+        if self.option is not None or self.theory is not None or self.starts is not None:
             return self
         if self.choices is not None:
             self._check_choices(self.choices)
@@ -195,8 +200,28 @@ class Dimension(Section):
         points = (low + index * step for index in range(self.size))
         return [int(point) if is_whole else float(point) for point in points]
 
+    def contains(self, value: object) -> bool:
+        """Whether a value may be taken here.
+
+        Example:
+            >>> dimension = Dimension(low=0.1, high=0.5, step=0.2)
+            >>> dimension.contains(0.3), dimension.contains(0.4)
+            (True, False)
+        """
+        if isinstance(value, bool | str):
+            return type(value) is type(self.option) and value == self.option
+        if not isinstance(value, float | int):
+            return False
+        if self.low is None or self.high is None:
+            return value in (self.choices or []) or value == self.value
+        if not self.low <= value <= self.high:
+            return False
+        return self.step is None or (_exact(value) - _exact(self.low)) % _exact(self.step) == 0
+
 
 _FORMS = ("value", "low", "high", "log", "step", "choices", "option", "theory")
+START = "start"
+"""The key of a search table that holds the settings to be tried first."""
 
 
 def _exact(number: float | int) -> Decimal:
@@ -211,6 +236,28 @@ def _as_dimension(value: Any) -> Any:
     if isinstance(value, bool | str):
         return {"option": value}
     return {"value": value} if isinstance(value, int | float) else value
+
+
+def with_starts(search: Any) -> Any:
+    """Let the tables ``[[search.<label>.start]]`` stand for settings, and not for a dimension.
+
+    A single table ``[search.<label>.start]`` is one of them, unless it is a dimension of that name.
+
+    Args:
+        search: the table ``search`` of a study file, as it was parsed.
+    """
+    if not isinstance(search, dict):
+        return search
+    return {label: _with_starts(space) for label, space in search.items()}
+
+
+def _with_starts(space: Any) -> Any:
+    if not isinstance(space, dict) or START not in space:
+        return space
+    given = space[START]
+    if isinstance(given, dict) and not set(given) & set(Dimension.model_fields):
+        given = [given]
+    return {**space, START: {"starts": given}} if isinstance(given, list) else space
 
 
 Space = dict[str, Annotated[Dimension, BeforeValidator(_as_dimension)]]

@@ -1,6 +1,6 @@
 """Study files: found, changed by ``--set``, read, completed and checked."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from benchmark.errors import UserError, did_you_mean
+from benchmark.optimizers.provenance import is_saved_model
 from benchmark.resources import shipped
 from benchmark.study.catalogue import Catalogue
-from benchmark.study.messages import mistakes_of
+from benchmark.study.dimension import START
+from benchmark.study.messages import Mistake, mistakes_of
 from benchmark.study.renamed import use_new_names
 from benchmark.study.schema import Study
 from benchmark.study.spaces import missing_spaces
+from benchmark.study.starts import BestSetting, taken_over
 from benchmark.study.validation import check_study
 from benchmark.toml_text import MOST_PARTS, TomlError, parse_toml, read_toml_text
 
@@ -123,7 +126,9 @@ def load_study(path: Path, catalogue: Catalogue) -> Study:
     Raises:
         StudyError: the file cannot be read, or with one line for each mistake.
     """
-    return checked_study(read_text(path), str(path), path.stem, catalogue)
+    document = _document(read_text(path), str(path))
+    _find_saved_model(document, path)
+    return checked_study(tomlkit.dumps(document), str(path), path.stem, catalogue)
 
 
 def checked_study(text: str, source: str, name: str, catalogue: Catalogue) -> Study:
@@ -155,6 +160,25 @@ def study_of_run(path: Path) -> Study:
     return parse_study(read_text(file), str(file), path.parent.name)
 
 
+def with_trials(path: Path, trials: int) -> str:
+    """Return the study file of a run with another number of trials.
+
+    Args:
+        path: the run folder.
+        trials: search trials of each compared optimizer.
+
+    Raises:
+        StudyError: no study may have that number.
+    """
+    file = path / "study.toml"
+    change = f"budget.trials={trials}"
+    document = _document(read_text(file), str(file))
+    _apply(document, change)
+    text = tomlkit.dumps(document)
+    parse_study(text, f"{file} with {change}", path.parent.name)
+    return text
+
+
 MOST_SHOWN = 200
 """Characters of a change that a message repeats."""
 
@@ -166,7 +190,8 @@ class ChangedStudy:
     Args:
         text: the TOML text that is frozen in the run folder, comments kept.
         study: what it says.
-        notices: a sentence for each key that the file gives under an old name.
+        notices: a sentence for each key that the file gives under an old name, and on what each
+            compared optimizer takes over from another run.
     """
 
     text: str
@@ -174,24 +199,40 @@ class ChangedStudy:
     notices: tuple[str, ...] = ()
 
 
-def changed_study(name: str, changes: Sequence[str], catalogue: Catalogue) -> ChangedStudy:
+def changed_study(
+    name: str,
+    changes: Sequence[str],
+    catalogue: Catalogue,
+    best_of: Callable[[str], Mapping[str, BestSetting]] | None = None,
+) -> ChangedStudy:
     """Find a study, change keys of it, complete its search spaces, and check it.
+
+    What the study takes over from another run becomes part of its text, so that the new run does
+    not need the other one.
 
     Args:
         name: a path or the name of a study.
         changes: ``key=value`` with a dotted key and a TOML value; a value that is no
             TOML is taken as a string.
         catalogue: what the study may name.
+        best_of: finds the best settings of another run by its name, for ``start_from``.
 
     Raises:
         StudyError: with a line for each mistake.
     """
     path = find_study(name)
-    return completed_study(read_text(path), str(path), path.stem, changes, catalogue)
+    text = read_text(path)
+    return completed_study(text, str(path), path.stem, changes, catalogue, path.parent, best_of)
 
 
 def completed_study(
-    text: str, place: str, name: str, changes: Sequence[str], catalogue: Catalogue
+    text: str,
+    place: str,
+    name: str,
+    changes: Sequence[str],
+    catalogue: Catalogue,
+    folder: Path = Path(),
+    best_of: Callable[[str], Mapping[str, BestSetting]] | None = None,
 ) -> ChangedStudy:
     """Change keys of the text of a study, complete its search spaces, and check it.
 
@@ -201,6 +242,8 @@ def completed_study(
         name: the study's name if the text gives none.
         changes: as for :func:`changed_study`.
         catalogue: what the study may name.
+        folder: where the files that the study names are looked for first.
+        best_of: as for :func:`changed_study`.
 
     Raises:
         StudyError: with a line for each mistake.
@@ -209,9 +252,13 @@ def completed_study(
     for change in changes:
         _apply(document, change)
     notices = use_new_names(document)
+    _find_saved_model(document, folder / "study.toml")
     # Checked and completed as changed: a change may add or fix what the file lacks.
     source = f"{place} with {', '.join(changes)}" if changes else place
     study = checked_study(tomlkit.dumps(document), source, name, catalogue)
+    if study.budget.start_from and best_of is not None:
+        notices += _begin_from(document, study, catalogue, best_of(study.budget.start_from), source)
+        study = checked_study(tomlkit.dumps(document), source, name, catalogue)
     _complete_spaces(document, study, catalogue)
     text = tomlkit.dumps(document)
     return ChangedStudy(text, parse_study(text, source, name), notices)
@@ -290,6 +337,58 @@ def _value(text: str) -> object:
         return tomlkit.parse(f"value = {text}")["value"]
     except (TOMLKitError, ValueError, RecursionError):
         return text
+
+
+def _find_saved_model(document: tomlkit.TOMLDocument, study_file: Path) -> None:
+    """Write the path of a saved model that lies beside the study file, so that a run finds it.
+
+    Args:
+        document: the study.
+        study_file: where it was read from.
+    """
+    problem = document.get("problem")
+    model = problem.get("model") if isinstance(problem, MutableMapping) else None
+    holder, key = (model, "name") if isinstance(model, MutableMapping) else (problem, "model")
+    name = holder.get(key) if isinstance(holder, MutableMapping) else None
+    if not isinstance(name, str) or not is_saved_model(name):
+        return
+    beside = study_file.parent / name
+    if beside.is_file():
+        file, here = beside.absolute(), Path.cwd()
+        shown = file.relative_to(here) if file.is_relative_to(here) else file
+        holder[key] = shown.as_posix()  # type: ignore[index]
+
+
+def _begin_from(
+    document: tomlkit.TOMLDocument,
+    study: Study,
+    catalogue: Catalogue,
+    best: Mapping[str, BestSetting],
+    source: str,
+) -> tuple[str, ...]:
+    """Write the best settings of another run into the text as starts, before those it has.
+
+    Raises:
+        StudyError: nothing of that run can be taken over.
+    """
+    run = study.budget.start_from
+    taken = taken_over(study, catalogue, best, run)
+    if not taken.starts:
+        rule = "start_from must name a run with a best setting of a compared optimizer"
+        mistake = Mistake("budget.start_from", rule, run, " ".join(taken.notices))
+        raise StudyError([mistake.line(source)])
+    for label, start in taken.starts.items():
+        others = [other for other in study.starts(label) if other != start]
+        starts = tomlkit.array()
+        for settings in (start, *others):
+            table = tomlkit.inline_table()
+            table.update(settings)
+            starts.append(table)
+        space = _table(document, ["search", label])
+        space.pop(START, None)
+        space[START] = starts
+    del _table(document, ["budget"])["start_from"]
+    return taken.notices
 
 
 def _complete_spaces(document: tomlkit.TOMLDocument, study: Study, catalogue: Catalogue) -> None:

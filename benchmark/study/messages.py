@@ -69,6 +69,8 @@ def mistakes_of(error: ValidationError) -> Iterator[Mistake]:
         location = [part for part in entry["loc"] if part not in ("float", "int")]
         if len(location) == 4 and location[0] == "search" and location[-1] == "value":
             location.pop()  # a bare number stands for {value}
+        if location[:1] == ["search"] and "starts" in location[3:4]:
+            del location[3:4]  # what stands in [[search.<label>.start]]
         key = _dotted(location)
         if key not in seen:
             seen.add(key)

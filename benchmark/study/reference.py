@@ -43,7 +43,10 @@ TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "`[budget]`": (BudgetSection, ()),
     "`[target]`": (TargetSection, ()),
     "`[curvature]`": (CurvatureSection, ()),
-    "A dimension of `[search.common]` or `[search.<label>]`": (Dimension, ("option", "theory")),
+    "A dimension of `[search.common]` or `[search.<label>]`": (
+        Dimension,
+        ("option", "theory", "starts"),
+    ),
 }
 """The tables of a study file in their order, with the keys that have a section of their own."""
 HEADER = """# The study file
@@ -202,6 +205,14 @@ def _hyperparameters() -> str:
         f"Besides an optimizer's own hyperparameters: {names}. "
         "[hyperparameters.md](hyperparameters.md) says what each is. The parameters of a schedule "
         f"begin with `schedule_`; the schedules are {schedules}.\n"
+        "\n## Starting settings\n\n"
+        "`[[search.<label>.start]]` gives settings of one compared optimizer, which are tried "
+        "before all others. The sampler proposes what a table leaves out, and learns from these "
+        "trials as from others.\n\n"
+        "```toml\n[[search.adam.start]]\nlearning_rate = 0.01\nbeta_1 = 0.95\n\n"
+        "[[search.adam.start]]\nlearning_rate = 0.001\n```\n\n"
+        '`start_from = "RUN"` in `[budget]`, or `study --start-from RUN`, starts from the best '
+        "settings of another run. The command says what does not match.\n"
     )
 
 

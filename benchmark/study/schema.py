@@ -21,7 +21,17 @@ from pydantic import (
 
 from benchmark.data.sampling import SAMPLINGS
 from benchmark.errors import did_you_mean
-from benchmark.study.dimension import Dimension, Number, NumberOrName, RuleError, Section, Space
+from benchmark.study.dimension import (
+    START,
+    Dimension,
+    Number,
+    NumberOrName,
+    RuleError,
+    Section,
+    Setting,
+    Space,
+    with_starts,
+)
 from benchmark.study.samplers import PRUNERS, SAMPLERS
 
 Scaling = Literal["none", "standard", "min_max"]
@@ -142,8 +152,12 @@ class PreprocessingSection(Section):
 class ModelSection(Section):
     """``[problem.model]``: a model by name and its structural options.
 
+    In ``[problem]``, ``model = "NAME"`` is short for ``model = { name = "NAME" }``.
+
     Args:
-        name: one of ``kappabench list models``, which also shows the options of each.
+        name: one of ``kappabench list models``, which also shows the options of each; or
+            ``package.module:function``, which builds a Keras model; or a ``.keras`` file, looked
+            for beside the study file and then in the current folder.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
@@ -154,6 +168,11 @@ class ModelSection(Section):
     def options(self) -> dict[str, Any]:
         """Everything but the name."""
         return dict(self.__pydantic_extra__ or {})
+
+
+def _as_model(value: Any) -> Any:
+    """Let a bare name stand for a model with its default options."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 class ProblemSection(Section):
@@ -180,7 +199,7 @@ class ProblemSection(Section):
     options: dict[str, NumberOrName] = Field(default_factory=dict)
     split: SplitSection = SplitSection()
     preprocessing: PreprocessingSection = PreprocessingSection()
-    model: ModelSection = ModelSection()
+    model: Annotated[ModelSection, BeforeValidator(_as_model)] = ModelSection()
     loss: str = ""
     metric: str = ""
     objective: str = ""
@@ -224,6 +243,8 @@ class BudgetSection(Section):
             mini-batches are drawn is ``[training] batch_sampling``.
         pruner: what stops bad trials early, an Optuna pruner.
         warmup_epochs: epochs before the pruner may stop a trial.
+        start_from: a run, as for ``show``, whose best settings are tried first; the new run keeps
+            them as ``[[search.<label>.start]]``.
     """
 
     trials: Count = Field(20, ge=1)
@@ -231,6 +252,7 @@ class BudgetSection(Section):
     sampler: Annotated[str, BeforeValidator(OneOf("sampler", SAMPLERS))] = "tpe"
     pruner: Annotated[str, BeforeValidator(OneOf("pruner", PRUNERS))] = "none"
     warmup_epochs: Count = Field(3, ge=0)
+    start_from: str = ""
 
 
 class TargetSection(Section):
@@ -303,7 +325,8 @@ class Study(Section):
         problem: the table ``[problem]``.
         training: the table ``[training]``.
         search: search spaces: the table ``common``, and a table named by the label of each compared
-            optimizer; each maps hyperparameters to dimensions.
+            optimizer; each maps hyperparameters to dimensions. ``[[search.<label>.start]]`` are
+            settings of that optimizer that are tried first.
         budget: the table ``[budget]``.
         target: the table ``[target]``.
         curvature: the table ``[curvature]``.
@@ -315,7 +338,7 @@ class Study(Section):
     seed: int = Field(0, ge=0, lt=2**63)
     problem: ProblemSection
     training: TrainingSection = TrainingSection()
-    search: dict[str, Space] = Field(default_factory=dict)
+    search: Annotated[dict[str, Space], BeforeValidator(with_starts)] = Field(default_factory=dict)
     budget: BudgetSection = BudgetSection()
     target: TargetSection | None = None
     curvature: CurvatureSection = CurvatureSection()
@@ -352,5 +375,11 @@ class Study(Section):
             if dimension.theory
         }
 
+    def starts(self, label: str) -> list[dict[str, Setting]]:
+        """The settings that one compared optimizer is tried with first, each whole or in part."""
+        given = self.search.get(label, {}).get(START)
+        return list(given.starts or []) if given else []
+
     def _given(self, label: str) -> dict[str, Dimension]:
-        return {**self.search.get("common", {}), **self.search.get(label, {})}
+        given = {**self.search.get("common", {}), **self.search.get(label, {})}
+        return {name: dimension for name, dimension in given.items() if dimension.starts is None}

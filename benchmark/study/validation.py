@@ -10,11 +10,13 @@ from typing import Any
 
 from benchmark.errors import did_you_mean
 from benchmark.metrics import METRICS, metrics_of, reported_metric
+from benchmark.models.foreign import is_foreign_model
 from benchmark.study.catalogue import Catalogue, training_rows
 from benchmark.study.messages import Mistake
 from benchmark.study.samplers import PRUNERS
 from benchmark.study.schema import LOSSES, Study, TargetSection
 from benchmark.study.spaces import check_space
+from benchmark.study.starts import check_common_start, check_starts
 
 
 def check_study(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
@@ -37,6 +39,8 @@ def _all_mistakes(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     known = [entry for entry in study.compare if entry.optimizer in catalogue.optimizers]
     for entry in known:
         yield from check_space(study, entry, catalogue)
+        yield from check_starts(study, entry, catalogue)
+    yield from check_common_start(study)
     yield from _check_target(study, catalogue)
     yield from _check_evaluation(study)
     yield from _check_curvature(study)
@@ -78,13 +82,16 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
             training_rows(study, catalogue)
         except ValueError as error:
             yield Mistake("problem.split", sentence=str(error))
-    if problem.model.name not in catalogue.models:
-        yield unknown("problem.model.name", problem.model.name, catalogue.models)
+    name = problem.model.name
+    if name not in catalogue.models and not is_foreign_model(name):
+        names = ", ".join(sorted(catalogue.models))
+        rule = f"name must be one of {names}, or package.module:function, or a .keras file"
+        remedy = did_you_mean(name, catalogue.models) or "Take one of them."
+        yield Mistake("problem.model.name", rule, name, remedy)
     else:
         try:
             facts = catalogue.datasets.get(problem.dataset)
-            features = facts.features if facts else None
-            catalogue.check_model(problem.model.name, problem.model.options, features)
+            catalogue.check_model(name, problem.model.options, facts)
         except ValueError as error:
             yield Mistake("problem.model", sentence=str(error))
     yield from _check_measures(study, catalogue)

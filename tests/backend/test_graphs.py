@@ -60,6 +60,17 @@ def test_a_kept_graph_is_taken_in_place_of_the_function():
     assert loaded.compilations == first.compilations == 1
 
 
+def test_signatures_differ_where_the_written_shapes_do():
+    x, y = ops.zeros((2, 3)), ops.zeros((2, 3), "int32")
+    scalar = ops.zeros(())
+    nests = [x, y, scalar, [x], (x,), [x, x], [[x], x], [x, [x]], {"a": x}, {"a": y}, {"b": x}, []]
+    nests += [ops.ones((2, 3)), [ops.ones((2, 3))]]
+    for first in nests:
+        for second in nests:
+            is_same = graphs.shapes_of(first) == graphs.shapes_of(second)
+            assert (graphs.signature_of(first) == graphs.signature_of(second)) == is_same
+
+
 @pytest.mark.parametrize(
     ("key", "x"), [("other", X), ("powers", X[:, :2]), ("powers", X.astype("f8"))]
 )

@@ -56,6 +56,13 @@ def _dtypes() -> Any:
     return import_module("keras.src.backend.common.dtypes").BIT64_TO_BIT32_DTYPE
 
 
+def _counts_names() -> bool:
+    with keras_internals.fresh_names():
+        first = keras.layers.Dense(1).name
+    with keras_internals.fresh_names():
+        return first == keras.layers.Dense(1).name == "dense"
+
+
 CONTRACT: Mapping[str, tuple[Callable[[], bool], str]] = {
     "_learning_rate": (
         lambda: isinstance(_optimizer()._learning_rate, keras.Variable),
@@ -102,6 +109,10 @@ CONTRACT: Mapping[str, tuple[Callable[[], bool], str]] = {
     "_flatten_layers": (
         _finds_inner_layers,
         "the refusal of random layers and of batch statistics",
+    ),
+    "keras.src.backend.common.global_state": (
+        _counts_names,
+        "the names of layers, alike in every process",
     ),
     "keras.src.backend.common.dtypes": (
         lambda: "float64" in _dtypes(),

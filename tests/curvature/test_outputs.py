@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from benchmark.backend.outputs import output_activation, output_operation
 from benchmark.curvature import (
     GaussNewtonProgram,
     HessianProgram,
     exact_eigenvalues,
     model_loss,
 )
-from benchmark.curvature.losses import output_activation, output_operation
 
 
 class Gated(keras.Model):

@@ -43,10 +43,10 @@ def test_curvature_that_is_due_is_reported(make_engine) -> None:
     )
     _, reports = run(make_engine(), replace(evaluated_at(()), curvature=request))
     assert [report.epoch for report in reports] == [0, 2, 3, 4, 6]
-    found = {report.epoch: report for report in reports}
-    assert "lambda_max" in found[2].curvature
-    assert "probe_lambda_max" in found[3].curvature
-    assert "gradient_norm" in found[4].metrics
+    by_epoch = {report.epoch: report for report in reports}
+    assert "lambda_max" in by_epoch[2].curvature
+    assert "probe_lambda_max" in by_epoch[3].curvature
+    assert "gradient_norm" in by_epoch[4].metrics
 
 
 @pytest.mark.parametrize("make_engine", ENGINES)

@@ -76,6 +76,6 @@ def test_norm_of_the_update_and_curvature_are_those_of_the_judged_weights(engine
 
 def test_what_is_evaluated_elsewhere_is_structure() -> None:
     evaluated = {"averaged_sgd", "schedule_free_sgd", "schedule_free_adamw", "dog"}
-    found = {name for name in OPTIMIZERS if build_optimizer(name).has_evaluation_weights}
-    assert evaluated <= found
-    assert not {"sgd", "momentum", "nesterov", "adam", "prodigy"} & found
+    separate = {name for name in OPTIMIZERS if build_optimizer(name).has_evaluation_weights}
+    assert evaluated <= separate
+    assert not {"sgd", "momentum", "nesterov", "adam", "prodigy"} & separate

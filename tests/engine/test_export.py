@@ -74,9 +74,9 @@ def test_raw_rows_give_what_scikit_learn_and_numpy_give(card: str, scaling: str)
     scaled = SCALERS[scaling]().fit(RAW[train]).transform(RAW) if scaling in SCALERS else RAW
     mean, deviation = TARGET[train].mean(), TARGET[train].std()
     expected = (scaled @ weights[0] + weights[1]) * deviation + mean
-    found = exported.model.predict(RAW.astype(np.float32), verbose=0)
+    predicted = exported.model.predict(RAW.astype(np.float32), verbose=0)
     # float32: 1000 + x keeps x to 6e-5, and there are sums up to 1e4.
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-2)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-2)
     assert exported.features == ("x0", "x1", "x2", "x3")
     assert exported.outputs == "the target in the dataset's own unit"
     assert exported.notice == ""
@@ -101,8 +101,10 @@ def test_a_convolutional_model_of_every_option_is_made_of_keras_layers_alone(
     trial = trial_on("digits", "min_max", "convolutional_network", **options)
     model = build_model("convolutional_network", (64,), 10, options)
     weights = [*model.trainable_variables]
-    weights += [one for one in model.non_trainable_variables if "float" in str(one.dtype)]
-    exported = exported_model(trial, [np.asarray(one.value) for one in weights])
+    weights += [
+        variable for variable in model.non_trainable_variables if "float" in str(variable.dtype)
+    ]
+    exported = exported_model(trial, [np.asarray(variable.value) for variable in weights])
     file = tmp_path / "best.keras"
     exported.model.save(file)
     with zipfile.ZipFile(file) as archive:
@@ -123,8 +125,8 @@ def test_a_convolutional_model_of_every_option_is_made_of_keras_layers_alone(
 def _values(config: Any, key: str) -> list[Any]:
     """All values of a key, at any depth."""
     if isinstance(config, dict):
-        own = [config[key]] if key in config else []
-        return own + [one for item in config.values() for one in _values(item, key)]
+        direct = [config[key]] if key in config else []
+        return direct + [value for item in config.values() for value in _values(item, key)]
     if isinstance(config, list):
-        return [one for item in config for one in _values(item, key)]
+        return [value for item in config for value in _values(item, key)]
     return []

@@ -66,12 +66,12 @@ def test_norms_of_neighbours_change_no_other_number(shape) -> None:
     for number, epochs in enumerate(chosen):
         result, reports = together[number]
         for report, all_metrics in zip(reports, everything, strict=True):
-            found = dict(report.metrics)
+            metrics = dict(report.metrics)
             is_last = report.epoch == 3 and bool(epochs)
-            assert ("gradient_norm" in found) == (
+            assert ("gradient_norm" in metrics) == (
                 epochs is None or report.epoch in epochs or is_last
             )
-            assert found == {name: all_metrics[name] for name in found}
+            assert metrics == {name: all_metrics[name] for name in metrics}
         for weights, others in zip(result.weights, alone[0][0].weights, strict=True):
             np.testing.assert_array_equal(weights, others)
 

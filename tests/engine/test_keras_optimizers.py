@@ -29,19 +29,19 @@ def test_adam_of_keras_trains_as_ours_in_both_engines(engine) -> None:
     hyperparameters = {**RATE, "epsilon": 1e-3, "beta_2": 0.9375, "clipnorm": 0.5}
     ours, _ = run(engine, make_trial(0, "adam", hyperparameters=hyperparameters))
     trial = make_trial(0, "keras:Adam", hyperparameters=hyperparameters)
-    for one in (engine, VectorizedEngine(2)):
-        theirs, _ = run(one, trial)
+    for trainer in (engine, VectorizedEngine(2)):
+        theirs, _ = run(trainer, trial)
         assert theirs.status is Status.COMPLETED
-        for found, expected in zip(theirs.weights, ours.weights, strict=True):
+        for weights, expected in zip(theirs.weights, ours.weights, strict=True):
             # Twelve steps, each with some roundings of 6e-8 of weights of order one.
-            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6)
+            np.testing.assert_allclose(weights, expected, rtol=1e-5, atol=2e-6)
 
 
 def test_trials_of_one_structure_share_a_compiled_model(engine) -> None:
     for number, rate in enumerate((0.1, 0.2)):
         run(engine, make_trial(number, "keras:Lion", hyperparameters={**RATE, "beta_2": rate}))
-    own = [key for key in engine._structures if key[-1][0] == "keras:Lion"]
-    assert len(own) == 1
+    lion_keys = [key for key in engine._structures if key[-1][0] == "keras:Lion"]
+    assert len(lion_keys) == 1
 
 
 @pytest.mark.slow
@@ -53,12 +53,12 @@ def test_a_class_that_begins_with_the_weights_trains_one_trial_at_a_time(engine)
     trial = make_trial(0, "keras:ScheduleFreeAdamW", hyperparameters=RATE)
     results = [run(engine, trial)[0] for _ in range(2)]
     assert results[0].status is Status.COMPLETED, results[0].reason
-    for one, other in zip(results[0].weights, results[1].weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weights, other in zip(results[0].weights, results[1].weights, strict=True):
+        np.testing.assert_array_equal(weights, other)
     told: list[str] = []
-    found, _ = run(VectorizedEngine(2, notify=told.append), trial)
-    for one, other in zip(found.weights, results[0].weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    vectorized, _ = run(VectorizedEngine(2, notify=told.append), trial)
+    for weights, other in zip(vectorized.weights, results[0].weights, strict=True):
+        np.testing.assert_array_equal(weights, other)
     [text] = told
     assert "must step as a pure function" in text
     assert text.endswith("Such trials are trained one after the other.")
@@ -84,9 +84,9 @@ def test_constants_and_options_are_structure_of_a_program(engine) -> None:
     assert vectorized.compilations == before + 5  # three momenta, two kinds of Adam
     for trial in trials:
         expected = run(engine, trial)[0].weights
-        for one, other in zip(together[trial.number][0].weights, expected, strict=True):
+        for weights, other in zip(together[trial.number][0].weights, expected, strict=True):
             # float32, with sums in another order; Adam divides by small gradients.
-            np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
+            np.testing.assert_allclose(weights, other, rtol=1e-4, atol=2e-5)
     first, second = (together[number][0].weights[0] for number in (1, 3))
     np.testing.assert_array_equal(first, second)
 
@@ -155,8 +155,8 @@ def test_an_optimizer_that_leaves_the_program_fails_its_trial(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "leaving", raising=False)
     trials = [make_trial(0, f"leaving:{name}", hyperparameters=RATE), make_trial(1)]
-    for one in (engine, VectorizedEngine(2)):
-        results = run_all(one, trials)
+    for trainer in (engine, VectorizedEngine(2)):
+        results = run_all(trainer, trials)
         broken, good = results[0][0], results[1][0]
         assert broken.status is Status.FAILED
         assert words in broken.reason

@@ -40,28 +40,28 @@ def need_of(trial):
 
 
 def test_the_footprint_counts_the_values_of_a_slot():
-    found, program = need_of(trial_of(0))
+    need, program = need_of(trial_of(0))
     # Iris: 4 × 3 weights and 3 biases, velocities of both, and of the optimizer two
     # numbers in 4 bytes and a count of steps, which TensorFlow keeps in 8.
     [count] = [state.nbytes for state in program.states if state.dtype.kind == "i"]
-    assert found.slot == COPIES[backend.name()] * (4 * (2 * 15 + 2) + count)
+    assert need.slot == COPIES[backend.name()] * (4 * (2 * 15 + 2) + count)
     # 96 rows of 3 logits pass at once (90 in whole lines), and the weights' gradient.
-    assert found.place == PASSES * (4 * 96 * 3 + 4 * 15)
-    assert found.fixed == COMPILED_BYTES[backend.name()] + 2 * 90 * (4 * 4 + 4)
-    assert found.diagnosis == 0
+    assert need.place == PASSES * (4 * 96 * 3 + 4 * 15)
+    assert need.fixed == COMPILED_BYTES[backend.name()] + 2 * 90 * (4 * 4 + 4)
+    assert need.diagnosis == 0
     # Blocks of two slots, two of which are computed at a time.
     for slots, blocks, computed in ((1, 1, 1), (4, 2, 2), (9, 5, 2)):
-        total = found.total(slots, Shape(1, 2), threads=2)
-        assert total == found.fixed + 2 * blocks * found.slot + 2 * computed * found.place
+        total = need.total(slots, Shape(1, 2), threads=2)
+        assert total == need.fixed + 2 * blocks * need.slot + 2 * computed * need.place
 
 
 def test_the_footprint_counts_the_vectors_of_a_diagnosis():
     trial = trial_of(0)
     by_lanczos = CurvatureRequest((0,), exact_limit=0, lanczos_steps=14)
-    found, _ = need_of(replace(trial, curvature=by_lanczos))
+    need, _ = need_of(replace(trial, curvature=by_lanczos))
     # 14 vectors of the basis, 16 gradients of mini-batches and 8 temporaries, of 15 numbers; the
     # compiled call that extends the basis has three more copies of them.
-    assert found.diagnosis == 4 * 8 * 15 * (14 + 16 + 8) + 8 * PASSES * 90 * 3
+    assert need.diagnosis == 4 * 8 * 15 * (14 + 16 + 8) + 8 * PASSES * 90 * 3
     exact, _ = need_of(replace(trial, curvature=CurvatureRequest((0,))))
     assert exact.diagnosis == exact_plan(15).needed_bytes + 8 * PASSES * 90 * 3 * 16
 
@@ -154,15 +154,15 @@ def test_exhausted_memory_halves_the_capacity_and_trials_go_on(monkeypatch):
         return train(self, *arguments)
 
     monkeypatch.setattr(TrainingProgram, "train", limited)
-    found = run_all(engine, trials)
+    ended = run_all(engine, trials)
     assert engine.capacity == 3
     assert told == [
         "Memory is exhausted: the capacity is lowered to 3. Trials go on from their last epoch."
     ]
     for number, (result, reports) in expected.items():
-        assert found[number][1] == reports
-        for one, other in zip(found[number][0].weights, result.weights, strict=True):
-            np.testing.assert_array_equal(one, other)
+        assert ended[number][1] == reports
+        for weights, other in zip(ended[number][0].weights, result.weights, strict=True):
+            np.testing.assert_array_equal(weights, other)
 
 
 def test_a_single_trial_without_memory_fails_with_a_sentence(monkeypatch):
@@ -238,21 +238,21 @@ def test_an_epoch_that_raises_is_as_if_it_had_not_begun(monkeypatch, place, erro
 
     def failing(self, *arguments):
         calls.append(1)
-        found = original(self, *arguments)
+        ended = original(self, *arguments)
         if len(calls) == 3:
             raise error
-        return found
+        return ended
 
     monkeypatch.setattr(Block, place, failing)
-    found = run_all(VectorizedEngine(capacity=2, shape=shape), trials)
+    ended = run_all(VectorizedEngine(capacity=2, shape=shape), trials)
     assert len(calls) >= 3
     for number, (result, reports) in expected.items():
         if isinstance(error, MemoryError):
-            assert found[number][1] == reports
-            assert found[number][0].status is result.status
+            assert ended[number][1] == reports
+            assert ended[number][0].status is result.status
         else:
-            assert found[number][0].status is Status.FAILED
-            assert found[number][1][-1].reason.startswith("ArithmeticError: no unit (")
+            assert ended[number][0].status is Status.FAILED
+            assert ended[number][1][-1].reason.startswith("ArithmeticError: no unit (")
 
 
 def test_trials_that_cannot_come_in_fail_and_do_not_wait_for_ever(monkeypatch):

@@ -2,11 +2,19 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
-from benchmark.engine.monitoring import MonitoredPoint, MonitoringProgram, probe_seed, rows_seed
+from benchmark.engine.monitoring import (
+    COLUMNS,
+    MonitoredPoint,
+    MonitoringProgram,
+    inner_products,
+    probe_seed,
+    rows_seed,
+)
 from benchmark.engine.task import build_task, starting_weights
 from benchmark.engine.tiles import Shape
 from benchmark.trial import ClosedFormProblem, CurvatureRequest, DatasetProblem, Settings, Status
@@ -52,7 +60,7 @@ def trial_of(number, rate=0.1, batch_size=32, **changes):
 def weights_of(task, seed):
     generator = np.random.default_rng(seed)
     start = starting_weights(task, make_trial())
-    return [np.asarray(generator.standard_normal(one.shape), "float32") for one in start]
+    return [np.asarray(generator.standard_normal(weights.shape), "float32") for weights in start]
 
 
 def dense(task, weights):
@@ -79,8 +87,8 @@ def dense(task, weights):
 
 def test_best_step_and_ends_are_those_of_the_dense_hessian(task, program):
     points = [weights_of(task, seed) for seed in range(3)]
-    found = program.measure([MonitoredPoint(weights, (), None) for weights in points])
-    for weights, (numbers, direction) in zip(points, found, strict=True):
+    measured = program.measure([MonitoredPoint(weights, (), None) for weights in points])
+    for weights, (numbers, direction) in zip(points, measured, strict=True):
         gradient, hessian = dense(task, weights)
         values = np.linalg.eigvalsh(hessian)
         step = gradient @ gradient / (gradient @ hessian @ gradient)
@@ -131,19 +139,27 @@ def test_many_chunks_measure_the_same(task, program, monkeypatch):
 
 def test_both_engines_follow_alike_at_the_epochs_asked_for_and_the_last(engines):
     trial = trial_of(0, epochs=4)
-    (_, oracle), (_, found) = (run(engine, trial) for engine in engines)
-    for reports in (oracle, found):
-        assert [bool(one.curvature) for one in reports] == [True, True, True, False, True]
-    for one, other in zip(found, oracle, strict=True):
-        assert set(one.curvature) == set(other.curvature) <= NAMES
-        for name, value in one.curvature.items():
+    (_, oracle), (_, vectorized_reports) = (run(engine, trial) for engine in engines)
+    for reports in (oracle, vectorized_reports):
+        assert [bool(report.curvature) for report in reports] == [True, True, True, False, True]
+    for report, other in zip(vectorized_reports, oracle, strict=True):
+        assert set(report.curvature) == set(other.curvature) <= NAMES
+        for name, value in report.curvature.items():
             # Weights that differ by roundings of float32. A residual has them of λmax, and a
             # bound of κ is λmax over what is little more than they are.
             relative = 0.1 if "condition" in name else 1e-3
-            error = 1e-4 * one.curvature["probe_lambda_max"]
+            error = 1e-4 * report.curvature["probe_lambda_max"]
             assert value == pytest.approx(other.curvature[name], rel=relative, abs=error)
-    rates = [one.curvature["probe_scaled_sharpness"] for one in found if one.curvature]
-    expected = [0.1 * one.curvature["probe_lambda_max"] for one in found if one.curvature]
+    rates = [
+        report.curvature["probe_scaled_sharpness"]
+        for report in vectorized_reports
+        if report.curvature
+    ]
+    expected = [
+        0.1 * report.curvature["probe_lambda_max"]
+        for report in vectorized_reports
+        if report.curvature
+    ]
     assert rates == pytest.approx(expected, rel=1e-6)  # the rate is float32 in the program
 
 
@@ -167,7 +183,7 @@ def test_a_diverged_trial_is_not_measured_and_the_clock_is_its_own(engines):
         assert not reports[-1].curvature and reports[0].curvature
         assert result.seconds["curvature"] > 0
         result, reports = run(engine, trial_of(0, curvature=CurvatureRequest()))
-        assert not any(one.curvature for one in reports)
+        assert not any(report.curvature for report in reports)
         assert "curvature" not in result.seconds
 
 
@@ -187,8 +203,8 @@ def test_a_full_diagnosis_stands_beside_it(engines):
 @pytest.mark.parametrize("model", ["multilayer_perceptron", "convolutional_network"])
 def test_models_with_a_state_are_measured_in_inference_mode(engines, model):
     digits = DatasetProblem("digits", loss="sparse_categorical_crossentropy", metric="accuracy")
-    own = {"filters": [2], "hidden": [4]} if model == "convolutional_network" else {"hidden": [5]}
-    options = {**own, "batch_normalization": True, "dropout": 0.4}
+    sizes = {"filters": [2], "hidden": [4]} if model == "convolutional_network" else {"hidden": [5]}
+    options = {**sizes, "batch_normalization": True, "dropout": 0.4}
     request = CurvatureRequest(
         epochs=(1,), exact_limit=0, lanczos_steps=12, monitored_epochs=(1,), probe=10_000
     )
@@ -229,5 +245,13 @@ def test_a_diagnosis_of_some_rows_takes_the_same_ones_in_every_trial_and_says_so
     }
     whole = make_trial(2, epochs=1, curvature=replace(request, samples=8192))
     assert "sample" not in run(engine(), whole)[1][0].findings
-    one, other = (rows_seed(make_trial(replicate=replicate)) for replicate in (0, 1))
-    assert one == other
+    first_seed, other = (rows_seed(make_trial(replicate=replicate)) for replicate in (0, 1))
+    assert first_seed == other
+
+
+@pytest.mark.parametrize("size", [COLUMNS - 1, COLUMNS, 2 * COLUMNS + 5])
+def test_inner_products_are_those_of_numpy_in_float64(size):
+    rows = np.random.default_rng(0).standard_normal((2, 3, size)).astype("float32")
+    computed = keras.ops.convert_to_numpy(inner_products(keras.ops.convert_to_tensor(rows)))
+    exact = np.einsum("wik,wjk->wij", rows.astype(float), rows.astype(float))
+    np.testing.assert_allclose(computed, exact, rtol=0, atol=1e-13 * size)  # sums of float64

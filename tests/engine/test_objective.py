@@ -46,13 +46,13 @@ def assert_agree(trials, **tolerance) -> None:
     vectorized, sequential = VectorizedEngine(4, shape=Shape(tiles=1, width=2)), SequentialEngine()
     together = run_all(vectorized, trials)
     for trial in trials:
-        (found, reports), (expected, others) = together[trial.number], run(sequential, trial)
-        assert (found.status, found.reason) == (expected.status, expected.reason)
-        assert found.gradient_evaluations == expected.gradient_evaluations
-        assert [one.gradient_evaluations for one in reports] == [
-            one.gradient_evaluations for one in others
+        (result, reports), (expected, others) = together[trial.number], run(sequential, trial)
+        assert (result.status, result.reason) == (expected.status, expected.reason)
+        assert result.gradient_evaluations == expected.gradient_evaluations
+        assert [report.gradient_evaluations for report in reports] == [
+            report.gradient_evaluations for report in others
         ]
-        for value, oracle in zip(found.weights, expected.weights, strict=True):
+        for value, oracle in zip(result.weights, expected.weights, strict=True):
             np.testing.assert_allclose(value, oracle, **tolerance)
 
 
@@ -84,7 +84,9 @@ def test_engines_agree_in_float64(double, name):
 def test_fixed_costs_are_counted(name, factor):
     result, reports = run(VectorizedEngine(4, shape=SHAPE), trial_of(0, name, epochs=2))
     assert result.gradient_evaluations == factor * result.step > 0
-    assert [one.gradient_evaluations for one in reports] == [factor * one.step for one in reports]
+    assert [report.gradient_evaluations for report in reports] == [
+        factor * report.step for report in reports
+    ]
 
 
 def test_a_closed_form_problem_is_solved_by_its_curvature():
@@ -131,8 +133,8 @@ def test_a_result_is_bitwise_the_same_beside_any_neighbours(name):
     trials = [trial_of(number, name, epochs=2) for number in range(4)]
     beside = run_all(VectorizedEngine(4, shape=SHAPE), trials)[1][0]
     assert beside.gradient_evaluations == alone.gradient_evaluations
-    for one, other in zip(beside.weights, alone.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weights, other in zip(beside.weights, alone.weights, strict=True):
+        np.testing.assert_array_equal(weights, other)
 
 
 def test_random_sizes_of_mini_batches_are_trained_one_after_the_other():

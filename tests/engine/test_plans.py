@@ -31,7 +31,7 @@ def trial_of(sampling: str, batch_size: int, number: int = 0):
 
 
 def rates(*steps):
-    return {place: np.arange(1.0, one.updates + 1) for place, one in enumerate(steps)}
+    return {place: np.arange(1.0, batches.updates + 1) for place, batches in enumerate(steps)}
 
 
 @pytest.mark.parametrize("size", [1, 8, 32])
@@ -62,11 +62,11 @@ def test_empty_places_hold_a_row_of_their_own_batch():
 
 @pytest.mark.parametrize("length", [4, 64])
 def test_plans_hold_every_piece_of_every_trial_once(length):
-    one = steps_of(trial_of("shuffle", 7), ROWS, 1, 16)
+    short = steps_of(trial_of("shuffle", 7), ROWS, 1, 16)
     other = steps_of(trial_of("with_replacement", 40), ROWS, 1, 16)
-    plans = together({0: one, 2: other}, {0: rates(one)[0], 2: rates(other)[0]}, 3,
+    plans = together({0: short, 2: other}, {0: rates(short)[0], 2: rates(other)[0]}, 3,
                      Layout(16, False), length)  # fmt: skip
-    for place, steps in ((0, one), (2, other)):
+    for place, steps in ((0, short), (2, other)):
         seen, due = [], []
         for plan in plans:
             assert plan.rows.shape == (length, 3, 16)
@@ -92,9 +92,9 @@ def test_plans_hold_every_piece_of_every_trial_once(length):
 
 def test_a_piece_that_others_need_holds_rows_of_the_own_batch():
     """A row of another batch could have an infinite loss, and 0 · ∞ is NaN."""
-    one = steps_of(trial_of("shuffle", 4), ROWS, 1, 4)
+    short = steps_of(trial_of("shuffle", 4), ROWS, 1, 4)
     other = steps_of(trial_of("with_replacement", 12), ROWS, 1, 4)
-    [plan] = together({0: one, 1: other}, rates(one, other), 2, Layout(4, False), 64)
+    [plan] = together({0: short, 1: other}, rates(short, other), 2, Layout(4, False), 64)
     assert plan.held[:3].tolist() == [[4, 4], [0, 4], [0, 4]]
     assert set(plan.rows[:3, 0].reshape(-1)) == set(batches_of(trial_of("shuffle", 4), ROWS, 1)[0])
 

@@ -26,8 +26,8 @@ def engine() -> SequentialEngine:
 
 def scheduled(schedule, number=0, optimizer="momentum", epochs=4, **numbers):
     base = {"learning_rate": 0.2, "batch_size": 32}
-    own = {"momentum": 0.9} if optimizer == "momentum" else {}
-    trial = make_trial(number, optimizer, epochs, hyperparameters={**base, **own, **numbers})
+    momentum = {"momentum": 0.9} if optimizer == "momentum" else {}
+    trial = make_trial(number, optimizer, epochs, hyperparameters={**base, **momentum, **numbers})
     return replace(trial, options=Settings(trial.options, schedule=schedule))
 
 
@@ -72,9 +72,9 @@ def test_scheduled_momentum_follows_a_numpy_loop(engine, schedule):
     trial = scheduled(schedule, **numbers)
     result, reports = run(engine, trial)
     expected = by_hand(trial, lambda t, _: 0.2 * factor(t))
-    for found, weights in zip(result.weights, expected, strict=True):
+    for trained, weights in zip(result.weights, expected, strict=True):
         # float32 over twelve updates.
-        np.testing.assert_allclose(found, weights, atol=1e-5)
+        np.testing.assert_allclose(trained, weights, atol=1e-5)
     rates_seen = [report.metrics.get("learning_rate") for report in reports]
     if schedule == "constant":
         assert rates_seen == [None] * 5
@@ -114,11 +114,11 @@ def test_a_plateau_lowers_the_rate_of_the_epochs_that_follow(engine):
     result, reports = run(engine, trial)
     # The first epoch is better than nothing; then two that are not.
     factors = {1: 1.0, 2: 1.0, 3: 1.0, 4: 0.5, 5: 0.5, 6: 0.25}
-    found = [report.metrics["learning_rate"] for report in reports[1:]]
-    assert found == pytest.approx([0.2 * factor for factor in factors.values()], rel=1e-6)
+    learning_rates = [report.metrics["learning_rate"] for report in reports[1:]]
+    assert learning_rates == pytest.approx([0.2 * factor for factor in factors.values()], rel=1e-6)
     expected = by_hand(trial, lambda _, epoch: 0.2 * factors[epoch])
-    for one, other in zip(result.weights, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)  # float32 over 18 updates
+    for weights, other in zip(result.weights, expected, strict=True):
+        np.testing.assert_allclose(weights, other, atol=1e-5)  # float32 over 18 updates
 
 
 def test_a_plateau_is_one_of_the_validation_loss():
@@ -150,11 +150,11 @@ def test_total_updates_are_those_of_all_epochs(sampling, size, updates):
 
 def test_rates_are_rounded_once_to_float32():
     slot = Slot(scheduled("exponential"))
-    found = rates(slot, ROWS, 3, 4)
-    assert found.dtype == np.float32
+    rounded = rates(slot, ROWS, 3, 4)
+    assert rounded.dtype == np.float32
     expected = [np.float32(0.2 * 0.01 ** (t / 12)) for t in range(3, 7)]
     # The float64 power may differ in its last place, and so its rounding.
-    np.testing.assert_array_max_ulp(found, np.array(expected), maxulp=1)
+    np.testing.assert_array_max_ulp(rounded, np.array(expected), maxulp=1)
     assert rates(Slot(scheduled("constant")), ROWS, 0, 2).tolist() == [np.float32(0.2)] * 2
 
 

@@ -63,15 +63,17 @@ def test_engines_diagnose_the_penalised_loss(kind, start, vectorized):
     for number, case in enumerate(cases):
         first = ended[number][1][0]
         gradient, hessian = dense(weights, train.x, train.y, **case)
-        found = first.curvature
+        curvature = first.curvature
         np.testing.assert_allclose(first.spectrum, np.linalg.eigvalsh(hessian), atol=1e-10)
-        assert found["gradient_norm"] == pytest.approx(np.linalg.norm(gradient))
+        assert curvature["gradient_norm"] == pytest.approx(np.linalg.norm(gradient))
         step = gradient @ gradient / (gradient @ hessian @ gradient)
-        assert found["optimal_step"] == pytest.approx(step)
-        assert found["scaled_sharpness"] == pytest.approx(0.1 * np.linalg.eigvalsh(hessian)[-1])
+        assert curvature["optimal_step"] == pytest.approx(step)
+        assert curvature["scaled_sharpness"] == pytest.approx(0.1 * np.linalg.eigvalsh(hessian)[-1])
         # The predicted decrease nearly comes true only if the measured loss has the penalties.
-        assert found["measured_decrease"] == pytest.approx(found["predicted_decrease"], rel=0.3)
-        assert found["probe_optimal_step"] == pytest.approx(step, rel=1e-4)  # float32
+        assert curvature["measured_decrease"] == pytest.approx(
+            curvature["predicted_decrease"], rel=0.3
+        )
+        assert curvature["probe_optimal_step"] == pytest.approx(step, rel=1e-4)  # float32
         assert ("penalties" in first.findings) == bool(case)
 
 
@@ -92,8 +94,8 @@ def test_curvature_is_followed_with_the_penalties_of_each_trial(start):
     task, weights, train = start
     program = MonitoringProgram(task, Shape(2, 2), ALL_ROWS, probe_seed(trial_with()))
     cases = [Regularization(), Regularization(l2=L2), Regularization(l1=L1, l2=2.0)]
-    found = program.measure([MonitoredPoint(weights, (), None, case) for case in cases])
-    for case, (numbers, _) in zip(cases, found, strict=True):
+    measured = program.measure([MonitoredPoint(weights, (), None, case) for case in cases])
+    for case, (numbers, _) in zip(cases, measured, strict=True):
         gradient, hessian = dense(weights, train.x, train.y, case.l1, case.l2)
         step = gradient @ gradient / (gradient @ hessian @ gradient)
         assert numbers["optimal_step"] == pytest.approx(step, rel=1e-5)  # float32

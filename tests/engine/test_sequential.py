@@ -193,9 +193,9 @@ def test_a_result_depends_on_the_trial_alone(engine):
     run(engine, make_trial(number=1, optimizer="adam", hyperparameters=other))
     again, again_reports = run(engine, make_trial(optimizer="adam"))
     fresh, _ = run(SequentialEngine(), make_trial(optimizer="adam"))
-    for one, two, three in zip(first.weights, again.weights, fresh.weights, strict=True):
-        np.testing.assert_array_equal(one, two)
-        np.testing.assert_array_equal(one, three)
+    for weights, two, three in zip(first.weights, again.weights, fresh.weights, strict=True):
+        np.testing.assert_array_equal(weights, two)
+        np.testing.assert_array_equal(weights, three)
     assert first_reports == again_reports
 
 

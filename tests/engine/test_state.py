@@ -42,8 +42,8 @@ def test_a_trial_is_the_same_after_others(engine, model):
     assert first.status is Status.COMPLETED, first.reason
     run(engine, trial_of(model, 1, hyperparameters={"learning_rate": 0.2, "batch_size": 359}))
     again, same_reports = run(engine, trial_of(model))
-    for one, other in zip(first.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weights, other in zip(first.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(weights, other)
     assert [report.metrics for report in reports] == [report.metrics for report in same_reports]
 
 
@@ -162,9 +162,9 @@ def test_what_is_dropped_is_what_a_compiled_step_drops(engine):
         (_, state), gradients = step(weights, state, train.x, train.y)
         slopes = [keras.ops.convert_to_numpy(gradient) for gradient in gradients]
         weights = [w - np.float32(0.05) * g for w, g in zip(weights, slopes, strict=True)]
-    for found, expected in zip(result.weights, weights, strict=False):
+    for trained, expected in zip(result.weights, weights, strict=False):
         # float32 sums over a thousand rows in another order; another mask changes 1e-3.
-        np.testing.assert_allclose(found, expected, atol=2e-6)
+        np.testing.assert_allclose(trained, expected, atol=2e-6)
 
 
 def step_of(task):
@@ -189,8 +189,8 @@ def test_models_map_over_trials_with_their_own_state(model):
     task = build_task(trial_of(model))
     count = 3
     trials = [trial_of(model, replicate=index) for index in range(count)]
-    weights = [starting_weights(task, one) for one in trials]
-    states = [starting_state(task, one) for one in trials]
+    weights = [starting_weights(task, trial) for trial in trials]
+    states = [starting_state(task, trial) for trial in trials]
     x, y = task.parts["train"].x[:16], task.parts["train"].y[:16]
 
     step = step_of(task)
@@ -204,15 +204,15 @@ def test_models_map_over_trials_with_their_own_state(model):
         (loss, state), gradient = alone(weights[index], states[index], x, y)
         # float32 sums of other orders.
         assert float(losses[index]) == pytest.approx(float(loss), rel=1e-5)
-        for many, one in zip([*new, *gradients], [*state, *gradient], strict=True):
-            found = keras.ops.convert_to_numpy(many)[index]
-            np.testing.assert_allclose(found, keras.ops.convert_to_numpy(one), atol=1e-5)
+        for many, single in zip([*new, *gradients], [*state, *gradient], strict=True):
+            mapped = keras.ops.convert_to_numpy(many)[index]
+            np.testing.assert_allclose(mapped, keras.ops.convert_to_numpy(single), atol=1e-5)
 
 
 @pytest.mark.slow
 def test_the_exact_hessian_of_convolutions_has_the_eigenvalues_that_lanczos_finds(engine):
     """Hessian products of many vectors at once are those of one at a time."""
-    found = []
+    eigenvalues = []
     for number, limit in ((20, 0), (21, 1000)):
         request = CurvatureRequest((0,), exact_limit=limit, lanczos_steps=20, samples=64)
         trial = make_trial(
@@ -221,6 +221,6 @@ def test_the_exact_hessian_of_convolutions_has_the_eigenvalues_that_lanczos_find
         )  # fmt: skip
         _, reports = run(engine, trial)
         assert reports[0].spectrum
-        found.append(max(reports[0].spectrum))
+        eigenvalues.append(max(reports[0].spectrum))
     # Twenty steps in float64 for the largest of a hundred eigenvalues.
-    assert found[0] == pytest.approx(found[1], rel=1e-6)
+    assert eigenvalues[0] == pytest.approx(eigenvalues[1], rel=1e-6)

@@ -80,36 +80,38 @@ def test_adam_steps_along_its_mean_over_the_preconditioner():
     slot = Slot(trial("adam", learning_rate=0.01, beta_1=0.8, beta_2=0.9, epsilon=1e-3))
     slot.step = 7
     moments = [np.array([[0.04, 0.09]], "f4"), np.array([1.0], "f4")]
-    rule = rule_of(slot, [{"second_moment": one} for one in moments])
+    rule = rule_of(slot, [{"second_moment": moment} for moment in moments])
     assert rule.root is not None
     assert rule.limit == pytest.approx((2 + 1.6) / 0.2)
     mean = np.array([0.3, -0.2, 0.1])
-    flat = np.concatenate([one.ravel() for one in moments]).astype(float)
+    flat = np.concatenate([moment.ravel() for moment in moments]).astype(float)
     update = 0.01 * np.sqrt(1 - 0.9**7) / (1 - 0.8**7) * mean / (np.sqrt(flat) + 1e-3)
     steps = rule.learning_rate * rule.root(rule.root(mean[:, None]))[:, 0]
     np.testing.assert_allclose(steps, update, rtol=1e-12)
 
 
-def reports_of(one, engine=None):
+def reports_of(trial, engine=None):
     engine = engine or SequentialEngine()
-    engine.start(one)
+    engine.start(trial)
     reports: list[Report] = []
     while not reports or not reports[-1].status.is_final:
         reports += engine.advance()
-    engine.stop(one.number, reports[-1].status, reports[-1].reason)
+    engine.stop(trial.number, reports[-1].status, reports[-1].reason)
     assert reports[-1].status is Status.COMPLETED, reports[-1].reason
     return reports
 
 
 def test_a_quadratic_gains_what_is_predicted_and_is_evaluated_by_its_limit():
     first, *_, last = reports_of(trial(learning_rate=0.5, momentum=0.5))
-    found = first.curvature
+    curvature = first.curvature
     # The weights are float32, the loss is taken in float64.
-    assert found["measured_decrease"] == pytest.approx(found["predicted_decrease"], rel=1e-6)
-    assert found["scaled_sharpness"] == pytest.approx(0.5, rel=1e-6)
-    assert found["stability_limit"] == 3
+    assert curvature["measured_decrease"] == pytest.approx(
+        curvature["predicted_decrease"], rel=1e-6
+    )
+    assert curvature["scaled_sharpness"] == pytest.approx(0.5, rel=1e-6)
+    assert curvature["stability_limit"] == 3
     assert last.findings["verdict"] == "not a critical point"
-    assert "gradient_noise_scale" not in found  # one example
+    assert "gradient_noise_scale" not in curvature  # one example
 
 
 def quadratic_loop(optimizer, numbers):
@@ -151,10 +153,10 @@ def test_an_adaptive_trial_is_evaluated_by_its_preconditioned_hessian(optimizer,
     assert last.curvature["preconditioned_lambda_max"] == pytest.approx(expected, rel=1e-5)
     assert last.curvature["scaled_sharpness"] == pytest.approx(0.1 * expected, rel=1e-5)
     assert last.curvature["stability_limit"] == pytest.approx(limit, rel=1e-6)
-    found = last.findings["stability"]
-    assert found.startswith(f"η·λ_max(P⁻¹H) = {0.1 * expected:.3g}: ")
-    assert f"of the limit {limit:.3g}, so steps are stable. P = " in found
-    assert ("Weight decay of 0.2 in a step" in found) == (optimizer == "adamw")
+    sentence = last.findings["stability"]
+    assert sentence.startswith(f"η·λ_max(P⁻¹H) = {0.1 * expected:.3g}: ")
+    assert f"of the limit {limit:.3g}, so steps are stable. P = " in sentence
+    assert ("Weight decay of 0.2 in a step" in sentence) == (optimizer == "adamw")
 
 
 OTHERS = {
@@ -175,8 +177,8 @@ def test_a_network_of_any_optimizer_has_a_limit_or_a_reason(optimizer):
     iris = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
     *_, last = reports_of(trial(optimizer, iris, epochs=1, batch_size=50))
     assert ("scaled_sharpness" in last.curvature) == OTHERS[optimizer]
-    found = last.findings["stability"]
-    assert ("limit" in found, found.startswith("η·λ_max")) == (True, OTHERS[optimizer])
+    sentence = last.findings["stability"]
+    assert ("limit" in sentence, sentence.startswith("η·λ_max")) == (True, OTHERS[optimizer])
     if OTHERS[optimizer]:
         assert np.isfinite(last.curvature["scaled_sharpness"])
         assert 0 < last.curvature["stability_limit"] < np.inf
@@ -192,14 +194,14 @@ def test_a_network_of_any_optimizer_has_a_limit_or_a_reason(optimizer):
 )
 def test_both_engines_read_the_same_state(optimizer):
     iris = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
-    found = [
+    curvatures = [
         reports_of(trial(optimizer, iris, epochs=1, batch_size=50), engine)[-1].curvature
         for engine in (SequentialEngine(), vectorized())
     ]
     for name in ("preconditioned_lambda_max", "scaled_sharpness", "stability_limit"):
         # A few float32 steps, added up in another order: SOAP turns its basis by them, in which
         # the smallest moments are sums of rounding.
-        assert found[0][name] == pytest.approx(found[1][name], rel=1e-3)
+        assert curvatures[0][name] == pytest.approx(curvatures[1][name], rel=1e-3)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -208,10 +210,10 @@ def test_a_penalty_counts_once_in_what_is_compared_with_the_limit(optimizer):
     iris = DatasetProblem("iris", loss="sparse_categorical_crossentropy", metric="accuracy")
     heavy = 5000.0  # so that all of H is its diagonal, 2 · l2, on kernels
     *_, last = reports_of(trial(optimizer, iris, 1, learning_rate=1e-6, batch_size=50, l2=heavy))
-    found = last.curvature
-    assert found["lambda_max"] == pytest.approx(2 * heavy, rel=0.01)
+    curvature = last.curvature
+    assert curvature["lambda_max"] == pytest.approx(2 * heavy, rel=0.01)
     if optimizer == "sgd":
-        assert found["scaled_sharpness"] == pytest.approx(1e-6 * found["lambda_max"])
+        assert curvature["scaled_sharpness"] == pytest.approx(1e-6 * curvature["lambda_max"])
     assert "2 · l2 = 1e+04 to the diagonal of H" in last.findings["penalties"]
 
 
@@ -244,10 +246,10 @@ def test_the_chain_is_measured_layer_by_layer():
         Settings(layers=8, width=2, smallest_eigenvalue=0.3, largest_eigenvalue=0.4),
     )
     quadratic = trial("sgd", learning_rate=1e-3)
-    one = Trial(**{
+    chained = Trial(**{
         field: getattr(quadratic, field) for field in quadratic.__slots__ if field != "problem"
     }, problem=chain)  # fmt: skip
-    first = reports_of(one)[0]
+    first = reports_of(chained)[0]
     # Weights are float32, eight of them are multiplied.
     assert first.curvature["jacobian_singular_value_max"] == pytest.approx(0.4**8, rel=1e-5)
     assert first.findings["depth"].startswith("Vanishing at W_")
@@ -260,7 +262,7 @@ def test_dead_units_are_looked_for_in_all_examples():
     task = build_task(trial(problem=digits, learning_rate=0.1))
     x = -np.ones_like(task.parts["train"].x[:300])
     x[101] = 1.0  # not among every fourth
-    weights = [np.ones_like(one.value) for one in task.model.trainable_variables]
+    weights = [np.ones_like(variable.value) for variable in task.model.trainable_variables]
     weights[1] = np.zeros_like(weights[1])
     size = sum(weight.size for weight in weights)
     _, findings = Depth(task).measure(weights, np.ones(size), [], x, None)

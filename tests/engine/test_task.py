@@ -42,20 +42,20 @@ def test_the_engine_has_every_name_that_a_study_may_give():
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_a_metric_is_that_of_scikit_learn(name):
     targets, outputs, expected = ORACLES[name]
-    found = float(np.asarray(task.mean_metric(name, targets, outputs)))
-    assert found == pytest.approx(expected, rel=1e-6)
+    computed = float(np.asarray(task.mean_metric(name, targets, outputs)))
+    assert computed == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "sentence"),
     [
         ({"metric": "r_squared"}, "the metric must be one of accuracy, mean_absolute_error"),
         ({"loss": "log_cosh"}, "the loss must be one of sparse_categorical_crossentropy"),
     ],
     ids=["metric", "loss"],
 )
-def test_an_unknown_name_fails_the_trial_instead_of_being_the_squared_error(names, said):
+def test_an_unknown_name_fails_the_trial_instead_of_being_the_squared_error(names, sentence):
     given = {"loss": "mean_squared_error", "metric": "mean_absolute_error", **names}
     result, _ = run(SequentialEngine(), make_trial(problem=DatasetProblem("diabetes", **given)))
     assert result.status is Status.FAILED
-    assert said in result.reason
+    assert sentence in result.reason

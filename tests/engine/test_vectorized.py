@@ -56,8 +56,8 @@ def vectorized() -> VectorizedEngine:
     return VectorizedEngine(capacity=6, shape=SHAPE)
 
 
-def assert_close(found: Ended, expected: Ended) -> None:
-    result, reports = found
+def assert_close(ended: Ended, expected: Ended) -> None:
+    result, reports = ended
     oracle, oracle_reports = expected
     assert (result.status, result.reason) == (oracle.status, oracle.reason)
     assert (result.epochs, result.step, result.samples) == (
@@ -65,23 +65,27 @@ def assert_close(found: Ended, expected: Ended) -> None:
         oracle.step,
         oracle.samples,
     )
-    for one, other in zip(reports, oracle_reports, strict=True):
-        assert (one.epoch, one.step, one.samples) == (other.epoch, other.step, other.samples)
-        assert one.status is other.status
-        assert_metrics_close(one.metrics, other.metrics)
+    for report, other in zip(reports, oracle_reports, strict=True):
+        assert (report.epoch, report.step, report.samples) == (
+            other.epoch,
+            other.step,
+            other.samples,
+        )
+        assert report.status is other.status
+        assert_metrics_close(report.metrics, other.metrics)
     assert_metrics_close(result.metrics, oracle.metrics)
     assert result.objective == pytest.approx(oracle.objective, rel=1e-5)
     assert_weights_close(result, oracle)
 
 
-def assert_weights_close(found: TrialResult, expected: TrialResult) -> None:
-    for weights, others in zip(found.weights, expected.weights, strict=True):
+def assert_weights_close(result: TrialResult, expected: TrialResult) -> None:
+    for weights, others in zip(result.weights, expected.weights, strict=True):
         np.testing.assert_allclose(weights, others, rtol=RELATIVE, atol=ABSOLUTE)
 
 
-def assert_metrics_close(found: Settings, expected: Settings) -> None:
-    assert list(found) == list(expected)
-    values, others = list(found.values()), list(expected.values())
+def assert_metrics_close(metrics: Settings, expected: Settings) -> None:
+    assert list(metrics) == list(expected)
+    values, others = list(metrics.values()), list(expected.values())
     np.testing.assert_allclose(values, others, rtol=RELATIVE, atol=ABSOLUTE)
 
 
@@ -227,9 +231,9 @@ def test_curvature_equals_that_of_the_sequential_engine(sequential, vectorized):
     _, reports = run(vectorized, trial)
     _, oracle = run(sequential, trial)
     assert [bool(report.curvature) for report in reports] == [True, False, True, False]
-    for one, other in zip(reports, oracle, strict=True):
+    for report, other in zip(reports, oracle, strict=True):
         # Taken at weights that differ by roundings of float32.
-        np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(report.spectrum, other.spectrum, rtol=1e-5, atol=1e-6)
 
 
 def test_a_capacity_below_one_is_refused():

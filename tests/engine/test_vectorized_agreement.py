@@ -66,14 +66,14 @@ def assert_agree(sequential, vectorized, trials, tolerance=TIGHT) -> None:
     for value, same in zip(alone.weights, beside.weights, strict=True):
         np.testing.assert_array_equal(value, same)
     for trial in trials:
-        found, expected = together[trial.number], run(sequential, trial)
-        for value, oracle in zip(found[0].weights, expected[0].weights, strict=True):
+        ended, expected = together[trial.number], run(sequential, trial)
+        for value, oracle in zip(ended[0].weights, expected[0].weights, strict=True):
             assert value.dtype == "float64"
             np.testing.assert_allclose(value, oracle, **tolerance)
-        for one, other in zip(found[1], expected[1], strict=True):
-            assert list(one.metrics) == list(other.metrics)
+        for report, other in zip(ended[1], expected[1], strict=True):
+            assert list(report.metrics) == list(other.metrics)
             np.testing.assert_allclose(
-                list(one.metrics.values()), list(other.metrics.values()), **REPORTED
+                list(report.metrics.values()), list(other.metrics.values()), **REPORTED
             )
 
 

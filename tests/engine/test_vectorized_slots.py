@@ -18,11 +18,11 @@ def vectorized() -> VectorizedEngine:
     return VectorizedEngine(capacity=6, shape=SHAPE)
 
 
-def assert_same(found: Ended, expected: Ended) -> None:
+def assert_same(ended: Ended, expected: Ended) -> None:
     """Bit for bit."""
-    assert found[1] == expected[1]
-    assert found[0].metrics == expected[0].metrics
-    for weights, expected_weights in zip(found[0].weights, expected[0].weights, strict=True):
+    assert ended[1] == expected[1]
+    assert ended[0].metrics == expected[0].metrics
+    for weights, expected_weights in zip(ended[0].weights, expected[0].weights, strict=True):
         np.testing.assert_array_equal(weights, expected_weights)
 
 
@@ -154,13 +154,13 @@ def test_trials_move_together_when_others_have_ended(vectorized, alone):
     engine = VectorizedEngine(capacity=8, shape=SHAPE)
     lengths = [9, 1, 1, 9, 1, 9, 9, 1]
     trials = [network_trial(n, epochs=length) for n, length in enumerate(lengths)]
-    found = run_all(engine, trials)
+    ended = run_all(engine, trials)
     used, computed = engine.slot_epochs
     assert used == sum(lengths)
     # The first epoch fills four tiles; then four trials fill two of the same block.
     assert computed == 8 + 8 * 4
     for number in (0, 6):
-        assert_same(found[number], run(vectorized, trials[number]))
+        assert_same(ended[number], run(vectorized, trials[number]))
 
 
 def test_reports_come_in_the_same_order_whatever_the_threads_do(vectorized, alone):
@@ -199,6 +199,6 @@ def test_the_update_norm_does_not_depend_on_how_many_tiles_a_block_has():
     ]
     norms = []
     for tiles in (1, 2):
-        found = run_all(VectorizedEngine(8, Shape(tiles, 4)), trials)
-        norms.append([report.metrics["update_norm"] for n in range(8) for report in found[n][1]])
+        ended = run_all(VectorizedEngine(8, Shape(tiles, 4)), trials)
+        norms.append([report.metrics["update_norm"] for n in range(8) for report in ended[n][1]])
     assert norms[0] == norms[1]

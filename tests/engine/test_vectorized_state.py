@@ -70,17 +70,17 @@ def test_every_step_equals_that_of_the_sequential_engine(
     ]
     together = run_all(vectorized, trials)
     for trial in trials[:2]:
-        found, expected = together[trial.number], run(sequential, trial)
-        for one, other in zip(found[1], expected[1], strict=True):
+        ended, expected = together[trial.number], run(sequential, trial)
+        for report, other in zip(ended[1], expected[1], strict=True):
             np.testing.assert_allclose(
-                list(one.metrics.values()),
+                list(report.metrics.values()),
                 list(other.metrics.values()),
                 rtol=RELATIVE,
                 atol=ABSOLUTE,
             )
             # Lanczos takes up the difference of the weights.
-            np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=1e-2, atol=1e-3)
-        for value, expect in zip(found[0].weights, expected[0].weights, strict=True):
+            np.testing.assert_allclose(report.spectrum, other.spectrum, rtol=1e-2, atol=1e-3)
+        for value, expect in zip(ended[0].weights, expected[0].weights, strict=True):
             np.testing.assert_allclose(value, expect, rtol=RELATIVE, atol=ABSOLUTE)
 
 
@@ -88,10 +88,10 @@ def test_a_trial_is_bitwise_the_same_beside_any_neighbours(vectorized):
     alone = run(vectorized, trial_of(9, "multilayer_perceptron", NETWORK))
     trials = [trial_of(n, "multilayer_perceptron", NETWORK, rate=0.1 * n + 0.1) for n in range(5)]
     trials[1] = trial_of(9, "multilayer_perceptron", NETWORK)
-    found = run_all(vectorized, trials)[9]
-    assert found[1] == alone[1]
-    for one, other in zip(found[0].weights, alone[0].weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    beside = run_all(vectorized, trials)[9]
+    assert beside[1] == alone[1]
+    for weights, other in zip(beside[0].weights, alone[0].weights, strict=True):
+        np.testing.assert_array_equal(weights, other)
 
 
 def test_what_has_no_common_shape_is_trained_alone_and_told(sequential, vectorized, told):

@@ -109,8 +109,11 @@ def test_built_model_carries_its_initial_weights(name: str, initializer: str) ->
     for variable, value in zip(model.trainable_variables, expected, strict=True):
         assert tuple(variable.shape) == value.shape
         np.testing.assert_array_equal(np.asarray(variable.value), value)
-        is_bias = variable.path.endswith("bias")
-        assert (not value.any()) == (is_bias or initializer == "zeros")
+        role = variable.path.split("/")[-1]
+        if role == "gamma":
+            assert (value == 1).all()
+        else:
+            assert (not value.any()) == (role in ("bias", "beta") or initializer == "zeros")
 
 
 def test_building_leaves_the_global_random_state_alone(monkeypatch: pytest.MonkeyPatch) -> None:

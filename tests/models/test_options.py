@@ -67,6 +67,7 @@ def test_given_options_win_and_lists_become_tuples() -> None:
     given = {"hidden": [8, 4], "initializer": "he_normal"}
     assert check_options("multilayer_perceptron", given) == {
         "hidden": (8, 4),
+        "layer_normalization": False,
         "activation": "relu",
         "batch_normalization": False,
         "dropout": 0.0,
@@ -114,6 +115,13 @@ def test_tables_cannot_be_changed() -> None:
         ("convolutional_network", {"image": (8, 8)}, r"image must .* three .* Received \[8, 8\]"),
         ("convolutional_network", {"kernel_size": 0}, "kernel_size must be a whole .* Received 0"),
         ("convolutional_network", {"pool_size": 1.5}, "pool_size must be a whole .* Received 1.5"),
+        ("transformer", {"steps": -1}, "steps must be a whole number >= 0 that divides"),
+        ("transformer", {"heads": 3}, "heads must divide width. Received 3 and 32 .* width = 30"),
+        (
+            "multilayer_perceptron",
+            {"layer_normalization": True, "batch_normalization": True},
+            "at most one of batch_normalization and layer_normalization must be true",
+        ),
         ("linear", {"initializer": "glorot"}, "initializer must be one of .*Did you mean `glorot_"),
         ("linear", {"initializer": None}, "initializer must be one of .*Received None"),
     ],

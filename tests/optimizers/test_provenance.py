@@ -128,7 +128,7 @@ def test_code_in_a_folder_of_results_is_refused_whatever_is_recorded(file: str) 
     (Path("other/small/z") / "run.lock").write_text("")
     name = file.removesuffix(".py").replace("/", ".") + ":Mine"
     message = refusal(name, forged(name))
-    assert f"Received the optimizer {name!r} in results/small/y" in message
+    assert f"Received {name!r} in results/small/y" in message
     assert file in message and "--trust" in message
 
 

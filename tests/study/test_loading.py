@@ -42,6 +42,7 @@ class Dataset:
     samples: int
     task: str
     features: int
+    units: int = 1
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Optimizer:
     options: dict[str, bool | str] = field(default_factory=dict)
 
 
-def check_model(name, options, features):
+def check_model(name, options, dataset):
     if "hiden" in options:
         raise ValueError("an option of multilayer_perceptron must be hidden. Received 'hiden'.")
 
