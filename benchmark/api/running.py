@@ -78,8 +78,9 @@ def run_study(
     code = code_of_study(find_study(str(study)), trust=False) if is_named else nullcontext()
     with code:
         command.engine_choice(request)  # refused before anything is read
-        best_of = command.best_settings(request.results)
-        new = resolved_study(study, (), "study", lambda: select(""), best_of)
+        new = resolved_study(
+            study, (), "study", lambda: select(""), command.best_settings(request.results)
+        )
         try:
             outcome = command.train(new, None, request, select, console)
         except command.HaltedError as halted:

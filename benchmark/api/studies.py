@@ -7,7 +7,13 @@ from typing import Any
 from benchmark.commands.backends import select_backend
 from benchmark.commands.runs import code_of_study
 from benchmark.study.catalogue import catalogue
-from benchmark.study.loading import ChangedStudy, changed_study, completed_study, find_study
+from benchmark.study.loading import (
+    BestOf,
+    ChangedStudy,
+    changed_study,
+    completed_study,
+    find_study,
+)
 from benchmark.study.schema import Study
 from benchmark.study.starts import BestSetting
 from benchmark.study.writing import content_text, study_text, value_text
@@ -50,7 +56,7 @@ def resolved_study(
     changes: Changes,
     name: str,
     before_import: Callable[[], None],
-    best_of: Callable[[str], Mapping[str, BestSetting]] | None = None,
+    best_of: BestOf | None = None,
 ) -> ChangedStudy:
     """Return a checked study with its text, which the run folder keeps.
 
@@ -59,7 +65,7 @@ def resolved_study(
         changes: as for :func:`load_study`.
         name: as for :func:`load_study`.
         before_import: called before Keras is imported for a class that the study names.
-        best_of: finds the best settings of another run by its name, for ``start_from``.
+        best_of: finds the best settings of another run, for ``start_from``.
 
     Raises:
         StudyError: with one line for each mistake.
@@ -73,7 +79,7 @@ def resolved_study(
         name, text = source.name, study_text(source)
     else:
         text = content_text(source, f"the study {name}")
-    return completed_study(text, f"the study {name}", name, texts, known, best_of=best_of)
+    return completed_study(text, f"the study {name}", name, texts, known, best_of)
 
 
 def _texts(changes: Changes) -> list[str]:

@@ -41,7 +41,13 @@ from benchmark.results import (
 )
 from benchmark.study.catalogue import catalogue
 from benchmark.study.data import check_data
-from benchmark.study.loading import ChangedStudy, changed_study, find_study, study_of_run
+from benchmark.study.loading import (
+    BestOf,
+    ChangedStudy,
+    changed_study,
+    find_study,
+    study_of_run,
+)
 from benchmark.study.starts import BestSetting
 from benchmark.tracking import resolve_tracking_uri
 
@@ -181,7 +187,7 @@ def train(
         request: what the user asked for.
         select_backend: as for :func:`run_study`.
         console: where notices and progress are printed.
-        extended: the study of that run with more trials, if they are asked for.
+        extended: the study of the run with more trials, if they are asked for.
 
     Raises:
         UserError: something that the user can fix.
@@ -240,12 +246,8 @@ def _extended(path: Path, request: StudyRequest) -> str | None:
     return extended_study(path, request.trials, request.extend)
 
 
-def best_settings(results: Path) -> Callable[[str], Mapping[str, BestSetting]]:
-    """Return what finds the best settings of another run by its name.
-
-    Args:
-        results: the folder of all results.
-    """
+def best_settings(results: Path) -> BestOf:
+    """What finds the best settings of another run by its name."""
 
     def best_of(run: str) -> Mapping[str, BestSetting]:
         return {

@@ -148,7 +148,7 @@ def setting_table(run_data: RunData) -> Table:
         [
             (row.label, name, value, row.best_trial)
             for row in run_data.summaries
-            for name, value in row.configuration.items()
+            for name, value in row.settings.items()
         ],
         text_columns=2,
         name="settings",

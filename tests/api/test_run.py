@@ -76,12 +76,12 @@ def test_a_run_has_tables_figures_and_a_verdict(path: Path) -> None:
 
 def test_a_figure_shows_itself_without_the_network(path: Path) -> None:
     figures = load_run(path).figures
-    assert "convergence-validation-loss" in figures
-    bundle = figures["convergence-validation-loss"]._repr_mimebundle_()
+    name = "convergence-validation-loss"
+    bundle = figures[name]._repr_mimebundle_()
     page = html.unescape(bundle["text/html"].partition('srcdoc="')[2])
-    assert 'id="plot-convergence-validation-loss"' in page and "plotly.js" in page
+    assert f'id="plot-{name}"' in page and "plotly.js" in page
     assert "<script src" not in page and "<link" not in page
-    assert bundle["text/plain"].startswith("Figure convergence-validation-loss. ")
+    assert bundle["text/plain"].startswith(f"Figure {name}. ")
 
 
 def test_what_is_not_there_is_refused(folder: Path) -> None:
