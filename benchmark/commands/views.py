@@ -105,7 +105,9 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     for column in ("label", "objective", "trial", "hyperparameters"):
         table.add_column(column, overflow="fold")
     for label, best in _ranked(summary):
-        chosen = ", ".join(f"{k} {number(v)}" for k, v in best["hyperparameters"].items())
+        settings = {name: number(value) for name, value in best["hyperparameters"].items()}
+        settings |= best.get("model_options", {})
+        chosen = ", ".join(f"{name} {value}" for name, value in settings.items())
         table.add_row(label, number(best["objective"]), str(best["trial"]), chosen)
     return table
 

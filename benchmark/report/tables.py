@@ -54,6 +54,7 @@ def interval_methods(run_data: RunData) -> list[str]:
 
 def _label_row(run_data: RunData, row: LabelSummary) -> dict[str, Any]:
     settings = [f"{key} {number(value)}" for key, value in row.configuration.items()]
+    settings += [f"{key} {value}" for key, value in row.architecture.items()]
     return {
         "label": row.label,
         "optimizer": row.optimizer,

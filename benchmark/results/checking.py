@@ -128,6 +128,7 @@ def _are_best(value: Any) -> bool:
             and is_count(entry.get("trial"))
             and is_number(entry.get("objective"))
             and _is_mapping(entry.get("hyperparameters"), is_number)
+            and isinstance(entry.get("model_options", {}), Mapping)
         ),
     )
 

@@ -44,13 +44,15 @@ class SearchSpace:
         return math.prod(dimension.size or 1 for dimension in self.finite.values())
 
     @property
-    def points(self) -> dict[str, list[float | int]]:
+    def points(self) -> dict[str, list[float | int | str]]:
         """The values of each finite searched dimension, in the order in which they are written.
 
         They are made when they are asked for, by the grid sampler: there may be many.
         """
         return {
-            name: [_number(x, name in self.integers) for x in dimension.grid or []]
+            name: list(dimension.alternatives)
+            if dimension.alternatives is not None
+            else [_number(x, name in self.integers) for x in dimension.grid or []]
             for name, dimension in self.finite.items()
         }
 
@@ -119,6 +121,8 @@ def _number(value: float | int, is_whole: bool) -> float | int:
 
 
 def _distribution(dimension: Dimension, is_whole: bool) -> BaseDistribution:
+    if dimension.alternatives is not None:
+        return CategoricalDistribution(dimension.alternatives)
     if dimension.choices is not None:
         return CategoricalDistribution([_number(x, is_whole) for x in dimension.choices])
     if dimension.low is None or dimension.high is None:

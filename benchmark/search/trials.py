@@ -3,10 +3,12 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from benchmark.metrics import direction_of
 from benchmark.problems.theory import extreme_eigenvalues, theory_settings
+from benchmark.study.dimension import MODEL_PREFIX, model_value
+from benchmark.study.model_options import searched_options
 from benchmark.study.schema import Rank, Study
 from benchmark.trial import (
     ClosedFormProblem,
@@ -85,7 +87,7 @@ def build_trial(
     settings: SearchSettings,
     label: str,
     number: int,
-    hyperparameters: Mapping[str, float | int],
+    hyperparameters: Mapping[str, Any],
     *,
     phase: Phase = "search",
     replicate: int = 0,
@@ -97,8 +99,8 @@ def build_trial(
         settings: its resolved objective, loss and metric.
         label: the compared entry.
         number: the trial's number, unique in its run.
-        hyperparameters: all numbers by name, searched and fixed; those that theory gives are
-            added.
+        hyperparameters: all numbers by name, searched and fixed, and the searched options of the
+            model; numbers that theory gives are added.
         phase: ``"search"`` or ``"replicate"``.
         replicate: index of the initial weights and batch order, ≥ 0.
 
@@ -117,17 +119,21 @@ def build_trial(
     is_closed_form = bool(study.problem.function)
     model = study.problem.model
     swept = {k: v for k, v in hyperparameters.items() if k in settings.problem_options}
+    numbers = {k: v for k, v in hyperparameters.items() if not k.startswith(MODEL_PREFIX)}
+    options = {
+        name.removeprefix(MODEL_PREFIX): model_value(value)
+        for name, value in hyperparameters.items()
+        if name.startswith(MODEL_PREFIX)
+    }
     return Trial(
         number=number,
         phase=phase,
         problem=_problem(study, settings, label, swept),
         model="" if is_closed_form else model.name,
-        model_options=Settings() if is_closed_form else Settings(model.options),
+        model_options=Settings() if is_closed_form else Settings({**model.options, **options}),
         label=label,
         optimizer=optimizer,
-        hyperparameters=Settings(
-            hyperparameters, **_of_theory(study, settings, label, optimizer, swept)
-        ),
+        hyperparameters=Settings(numbers, **_of_theory(study, settings, label, optimizer, swept)),
         options=Settings(
             study.options(label),
             sampling=study.training.batch_sampling,
@@ -141,6 +147,13 @@ def build_trial(
         objective=settings.objective,
         direction=settings.direction,
     )
+
+
+def _settings(study: Study, trial: Trial) -> dict[str, Any]:
+    """All that :func:`build_trial` needs to make the same trial again."""
+    names = searched_options(study, trial.label)
+    options = {name: trial.model_options[name.removeprefix(MODEL_PREFIX)] for name in names}
+    return {**trial.hyperparameters, **options}
 
 
 def _of_theory(
@@ -315,7 +328,7 @@ def replicates(
         row = study.budget.trials + replicate - 1
         for index, label in enumerate(labels):
             if label in best:
-                number, same = row * len(labels) + index, best[label].trial.hyperparameters
+                number, same = row * len(labels) + index, _settings(study, best[label].trial)
                 trials.append(
                     build_trial(
                         study,
@@ -349,7 +362,7 @@ def diagnoses(
     for index, label in enumerate(labels):
         for rank, result in ranked(results, label, study.curvature.diagnosed).items():
             row = study.budget.trials + study.budget.replicates + RANKS.index(rank)
-            number, same = row * len(labels) + index, result.trial.hyperparameters
+            number, same = row * len(labels) + index, _settings(study, result.trial)
             trial = build_trial(study, settings, label, number, same, phase="diagnosis")
             repetitions.append(Diagnosis(trial, rank, result.trial.number))
     return repetitions

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.search import SearchSettings
+from benchmark.study.dimension import MODEL_PREFIX
 from benchmark.study.schema import Study
 from benchmark.tracking import (
     DIAGNOSED,
@@ -45,7 +46,7 @@ def tracked_study(study: Study, settings: SearchSettings) -> TrackedStudy:
             name
             for label in labels
             for name, dimension in study.space(label).items()
-            if dimension.log
+            if dimension.log and not name.startswith(MODEL_PREFIX)  # no number of an optimizer
         ),
         replicates=study.budget.replicates,
         is_diagnosed=study.curvature.trials in ("replicate", "all"),
@@ -168,7 +169,11 @@ def _optimizer_overview(
     return OptimizerOverview(
         _setting(run_data, row),
         run_data.styles[row.label].colour,
-        {"optimizer": row.optimizer, **{k: f"{v:.6g}" for k, v in row.configuration.items()}},
+        {
+            "optimizer": row.optimizer,
+            **{k: f"{v:.6g}" for k, v in row.configuration.items()},
+            **row.architecture,
+        },
         (*drawn, *finals),
     )
 
@@ -188,7 +193,8 @@ def _setting(run_data: "RunData", row: "LabelSummary") -> str:
     _, kind = run_data.shown_trials(row.label)
     if not kind:
         return f"No trial of {escaped(row.label)} ran to its end."
-    setting = ", ".join(f"{key} {number(value)}" for key, value in row.configuration.items())
+    numbers = {key: number(value) for key, value in row.configuration.items()}
+    setting = ", ".join(f"{k} {v}" for k, v in {**numbers, **row.architecture}.items())
     over = (
         f"{counted(row.replicates.count, 'replicate')}: mean, low (lowest) and high (highest)"
         if kind == "replicates"

@@ -6,6 +6,7 @@ from benchmark.optimizers import OptimizerEntry, notices, optimizer_entry
 from benchmark.search import SearchSettings, settings_of
 from benchmark.study.catalogue import catalogue
 from benchmark.study.loading import StudyError
+from benchmark.study.model_options import whole_options
 from benchmark.study.samplers import PRUNERS, SAMPLERS
 from benchmark.study.schema import Study
 from benchmark.study.spaces import problem_options, schedule_parameters
@@ -67,6 +68,7 @@ def search_settings(study: Study) -> SearchSettings:
     is_closed_form = bool(study.problem.function)
     options = problem_options(study, facts)
     integers |= {name for name, value in options.items() if isinstance(value, int)}
+    integers |= whole_options(study)
     return settings_of(
         study,
         loss="" if is_closed_form else loss_of(study, facts),

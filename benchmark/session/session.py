@@ -36,6 +36,7 @@ from benchmark.session.resolution import (
 )
 from benchmark.session.summary import summary_of
 from benchmark.study.loading import study_of_run
+from benchmark.study.model_options import programs_sentence
 from benchmark.study.schema import Study
 from benchmark.tracking import Tracker, Unsent
 from benchmark.trial import TrialResult
@@ -136,6 +137,7 @@ class Session:
         settings = replace(settings, engine=engine, notify=_once(settings.notify))
         facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
+        notices += filter(None, [programs_sentence(study)])
         for sentence in notices:
             settings.notify(sentence)
         names = [*(entry.optimizer for entry in study.compare), study.problem.model.name]

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from benchmark.search import Diagnosis, SearchSettings
+from benchmark.study.dimension import MODEL_PREFIX
+from benchmark.study.model_options import searched_options
 from benchmark.study.schema import Study
 from benchmark.trial import TrialResult
 
@@ -51,7 +53,7 @@ def summary_of(
         "by_status": dict(Counter(result.status.value for result in results)),
         "objective": settings.objective,
         "direction": settings.direction,
-        "best": {label: _plain(result) for label, result in sorted(best.items())},
+        "best": {label: _plain(study, result) for label, result in sorted(best.items())},
         "seconds": {clock: round(value, 3) for clock, value in sorted(clocks.items())},
         **({"diagnosed": diagnosed} if diagnosed else {}),
         **({"stopped": dict(stopped)} if stopped else {}),
@@ -90,10 +92,13 @@ def _diagnosis_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
     }
 
 
-def _plain(result: TrialResult) -> dict[str, Any]:
+def _plain(study: Study, result: TrialResult) -> dict[str, Any]:
+    names = searched_options(study, result.trial.label)
+    options = {name: result.trial.model_options[name.removeprefix(MODEL_PREFIX)] for name in names}
     return {
         "trial": result.trial.number,
         "objective": result.objective,
         "hyperparameters": dict(result.trial.hyperparameters),
+        **({"model_options": options} if options else {}),
         "metrics": dict(result.metrics),
     }

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never, cast
 
 import numpy as np
@@ -59,6 +59,7 @@ class LabelSummary:
         replicates: the objective over the usable replicates of that configuration.
         test: the test metric over them; of no value where nothing was tested.
         replicates_lost: replicates without a usable end, which count as the worst in a verdict.
+        architecture: the best trial's options of the model that vary in the search, as text.
     """
 
     label: str
@@ -73,6 +74,12 @@ class LabelSummary:
     replicates: Interval
     test: Interval
     replicates_lost: int = 0
+    architecture: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, float | str]:
+        """Hyperparameters and searched options of the model of the best trial."""
+        return {**self.configuration, **self.architecture}
 
 
 def summarize(trials: pd.DataFrame, labels: Sequence[str] | None = None) -> list[LabelSummary]:
@@ -250,4 +257,11 @@ def _summary(label: str, trials: pd.DataFrame) -> LabelSummary:
         replicates=mean_interval(repeated["objective"] if len(repeated) else []),
         test=mean_interval(tested[np.isfinite(tested)]),
         replicates_lost=int(has_ended.sum()) - len(repeated),
+        architecture=_architecture(search, best) if best is not None else {},
     )
+
+
+def _architecture(search: pd.DataFrame, best: "pd.Series") -> dict[str, str]:
+    """The options of the model that differ between the trials of a search, of the best one."""
+    names = [name for name in map(str, search) if name.startswith("model.")]
+    return {name: str(best[name]) for name in names if search[name].nunique() > 1}

@@ -1,5 +1,7 @@
 """One dimension of a search space, and the base of every table of a study file."""
 
+import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -64,9 +66,11 @@ class Dimension(Section):
         log: search on a logarithmic scale; needs ``low > 0``.
         step: the distance between grid points, at most 100,000 of them; not together with
             ``log``.
-        choices: the numbers to choose from.
+        choices: the numbers to choose from, or for an option of the model any values.
         option: true, false or a text: a structural option, which is fixed.
         theory: the tuning by which theory gives the number, see :mod:`benchmark.problems.theory`.
+        alternatives: the choices of an option of the model where some are no numbers, each a
+            number, true, false or a text; a list is a text in JSON.
         starts: no dimension, but the settings that are tried first; the key ``start`` of a table.
 
     Example:
@@ -84,6 +88,7 @@ class Dimension(Section):
     choices: list[Number] | None = None
     option: bool | str | None = None
     theory: Literal["optimal", "standard"] | None = None
+    alternatives: list[bool | str | Number] | None = None
     starts: list[dict[str, Setting]] | None = None
 
     @model_validator(mode="after")
@@ -94,6 +99,7 @@ class Dimension(Section):
             self.low is not None or self.high is not None,
             self.option is not None,
             self.theory is not None,
+            self.alternatives is not None,
             self.starts is not None,
         ]
         if sum(given) != 1:
@@ -101,7 +107,9 @@ class Dimension(Section):
             raise self._broken(rule, "Keep or write one of them.", *_FORMS)
         if self.option is not None or self.theory is not None or self.starts is not None:
             return self
-        if self.choices is not None:
+        if self.alternatives is not None:
+            self._check_choices(self.alternatives)
+        elif self.choices is not None:
             self._check_choices(self.choices)
         elif self.value is None:
             self._check_range()
@@ -116,9 +124,10 @@ class Dimension(Section):
         words = [f"{name} = {str(value).lower()}" for name, value in given if value is not None]
         return RuleError(rule, ", ".join(words) or "nothing", remedy)
 
-    def _check_choices(self, choices: list[float | int]) -> None:
+    def _check_choices(self, choices: Sequence[float | int | str]) -> None:
         if not choices or len(set(choices)) != len(choices):
-            rule = "choices must be a list of one or more different numbers"
+            kind = "numbers" if self.alternatives is None else "values"
+            rule = f"choices must be a list of one or more different {kind}"
             remedy = "Name each number once." if choices else "Add some, or remove the line."
             raise self._broken(rule, remedy, "choices")
         if self.log or self.step is not None:
@@ -175,6 +184,8 @@ class Dimension(Section):
         """
         if self.value is not None:
             return 1
+        if self.alternatives is not None:
+            return len(self.alternatives)
         if self.choices is not None:
             return len(self.choices)
         if self.step is None or self.low is None or self.high is None:
@@ -208,6 +219,8 @@ class Dimension(Section):
             >>> dimension.contains(0.3), dimension.contains(0.4)
             (True, False)
         """
+        if self.alternatives is not None:
+            return value in self.alternatives
         if isinstance(value, bool | str):
             return type(value) is type(self.option) and value == self.option
         if not isinstance(value, float | int):
@@ -220,6 +233,8 @@ class Dimension(Section):
 
 
 _FORMS = ("value", "low", "high", "log", "step", "choices", "option", "theory")
+MODEL_PREFIX = "model."
+"""What the options of the model are called by in a search space."""
 START = "start"
 """The key of a search table that holds the settings to be tried first."""
 
@@ -236,6 +251,55 @@ def _as_dimension(value: Any) -> Any:
     if isinstance(value, bool | str):
         return {"option": value}
     return {"value": value} if isinstance(value, int | float) else value
+
+
+def with_model_options(search: Any) -> Any:
+    """Let options of the model stand in a search space, with choices of any kind.
+
+    ``model.hidden`` may be written with or without quotes: without, TOML makes a table of it.
+
+    Args:
+        search: the table ``search`` of a study file, as it was parsed.
+
+    Example:
+        >>> with_model_options({"common": {"model": {"hidden": {"choices": [[8], [8, 8]]}}}})
+        {'common': {'model.hidden': {'alternatives': ['[8]', '[8, 8]']}}}
+    """
+    if not isinstance(search, dict):
+        return search
+    return {label: _with_model_options(space) for label, space in search.items()}
+
+
+def _with_model_options(space: Any) -> Any:
+    if not isinstance(space, dict):
+        return space
+    flat, inner = dict(space), space.get("model")
+    if isinstance(inner, dict) and not set(inner) & set(Dimension.model_fields):
+        del flat["model"]
+        flat |= {f"{MODEL_PREFIX}{option}": given for option, given in inner.items()}
+    return {
+        name: _with_alternatives(given) if name.startswith(MODEL_PREFIX) else given
+        for name, given in flat.items()
+    }
+
+
+def _with_alternatives(given: Any) -> Any:
+    choices = given.get("choices") if isinstance(given, dict) else None
+    if not isinstance(choices, list) or all(type(x) in (int, float) for x in choices):
+        return given
+    texts = [json.dumps(value) if isinstance(value, list) else value for value in choices]
+    return {**{k: v for k, v in given.items() if k != "choices"}, "alternatives": texts}
+
+
+def model_value(value: Any) -> Any:
+    """Return the value of an option of the model that stands for it in a search space.
+
+    Example:
+        >>> model_value("[64, 32]"), model_value("relu"), model_value(3)
+        ((64, 32), 'relu', 3)
+    """
+    is_list = isinstance(value, str) and value.startswith("[")
+    return tuple(json.loads(value)) if is_list else value
 
 
 def with_starts(search: Any) -> Any:

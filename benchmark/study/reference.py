@@ -45,7 +45,7 @@ TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "`[curvature]`": (CurvatureSection, ()),
     "A dimension of `[search.common]` or `[search.<label>]`": (
         Dimension,
-        ("option", "theory", "starts"),
+        ("option", "theory", "alternatives", "starts"),
     ),
 }
 """The tables of a study file in their order, with the keys that have a section of their own."""

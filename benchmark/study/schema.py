@@ -30,6 +30,7 @@ from benchmark.study.dimension import (
     Section,
     Setting,
     Space,
+    with_model_options,
     with_starts,
 )
 from benchmark.study.samplers import PRUNERS, SAMPLERS
@@ -340,7 +341,9 @@ class Study(Section):
     seed: int = Field(0, ge=0, lt=2**63)
     problem: ProblemSection
     training: TrainingSection = TrainingSection()
-    search: Annotated[dict[str, Space], BeforeValidator(with_starts)] = Field(default_factory=dict)
+    search: Annotated[
+        dict[str, Space], BeforeValidator(with_starts), BeforeValidator(with_model_options)
+    ] = Field(default_factory=dict)
     budget: BudgetSection = BudgetSection()
     target: TargetSection | None = None
     curvature: CurvatureSection = CurvatureSection()

@@ -16,8 +16,9 @@ from benchmark.study.catalogue import (
     OptimizerFacts,
     training_rows,
 )
-from benchmark.study.dimension import MOST_POINTS, Dimension
+from benchmark.study.dimension import MODEL_PREFIX, MOST_POINTS, Dimension
 from benchmark.study.messages import Mistake
+from benchmark.study.model_options import check_model_option
 from benchmark.study.samplers import SAMPLERS
 from benchmark.study.schema import Compared, Study
 
@@ -62,7 +63,9 @@ def check_space(study: Study, entry: Compared, catalogue: Catalogue) -> Iterator
     yield from check_theory(study, entry, catalogue)
     for name in (*space, *options):
         key = _key(study, entry, name)
-        if name in swept and name not in known:
+        if name.startswith(MODEL_PREFIX):
+            yield from check_model_option(study, entry, name, key, catalogue)
+        elif name in swept and name not in known:
             yield from check_swept(study, entry, name, catalogue)
         elif name == "clipping":
             yield Mistake(key, "clipping must be spelled as in Keras", name, _CLIPPING_REMEDY)

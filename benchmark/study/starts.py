@@ -136,6 +136,8 @@ def in_words(dimension: Dimension) -> str:
         >>> in_words(Dimension(low=0.1, high=1.0)), in_words(Dimension(choices=[16, 32]))
         ('0.1 to 1', 'one of 16, 32')
     """
+    if dimension.alternatives is not None:
+        return f"one of {', '.join(map(str, dimension.alternatives))}"
     if dimension.low is None or dimension.high is None:
         return f"one of {', '.join(f'{choice:g}' for choice in dimension.choices or [])}"
     step = "" if dimension.step is None else f" in steps of {dimension.step:g}"

@@ -266,7 +266,7 @@ def test_an_edited_study_is_told_and_its_report_is_of_the_former(project: Path) 
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ('"model":"linear"', '"model":"evil:make"', "model must be one of linear"),
+        ('"model":"linear"', '"model":"evil"', "model must be one of linear"),
         ('"loss":"sparse', '"loss":"evil:sparse', "the loss must be one of"),
         ('"optimizer":"', '"optimizer":"no_', "the optimizer must be one of"),
         ('"model_options":{', '"model_options":{"hidden":[2],', "hidden"),
