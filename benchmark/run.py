@@ -86,7 +86,7 @@ def study(request: StudyRequest) -> None:
     raise typer.Exit(code)
 
 
-@app.command(epilog="Examples:  init wine  |  init digits --optimizer sgd --optimizer adam")
+@app.command(epilog="Examples:  init wine  |  init churn.csv --target churned --ignore customer")
 @takes(InitRequest)
 def init(request: InitRequest) -> None:
     """Write a study of a dataset, with comments, to begin with."""
