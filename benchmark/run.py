@@ -86,7 +86,7 @@ def study(request: StudyRequest) -> None:
     raise typer.Exit(code)
 
 
-@app.command(epilog="Examples:  init wine  |  init digits --optimizer sgd --optimizer adam")
+@app.command(epilog="Examples:  init wine  |  init churn.csv --target churned --ignore customer")
 @takes(InitRequest)
 def init(request: InitRequest) -> None:
     """Write a study of a dataset, with comments, to begin with."""
@@ -104,7 +104,7 @@ def validate(request: ValidateRequest) -> None:
     from benchmark.commands.runs import code_of_study
     from benchmark.errors import UserError
     from benchmark.study.catalogue import catalogue
-    from benchmark.study.data import check_data
+    from benchmark.study.data import check_data, data_sentences
     from benchmark.study.loading import find_study, load_study, old_names
 
     mistakes: dict[str, list[str]] = {}
@@ -117,7 +117,11 @@ def validate(request: ValidateRequest) -> None:
                 with code_of_study(file, trust=request.trust):
                     study = load_study(file, facts)
                 check_data(study, warn)
-                notes[path] = [*old_names(file), *default_spaces(study, facts)]
+                notes[path] = [
+                    *old_names(file),
+                    *data_sentences(study),
+                    *default_spaces(study, facts),
+                ]
                 mistakes[path] = []
             except UserError as error:
                 mistakes[path] = str(error).splitlines()

@@ -8,6 +8,8 @@ from typing import Any, Literal, Self, assert_never
 
 import numpy as np
 
+from benchmark.data_source import DataSource
+
 Phase = Literal["search", "replicate", "diagnosis"]
 Direction = Literal["minimize", "maximize"]
 AXES = ("split", "initial_weights", "batches", "dropout", "sampler", "probe", "diagnosis")
@@ -146,16 +148,17 @@ def _frozen(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DatasetProblem:
-    """A supervised problem: a dataset card, how it is split and what is minimised.
+    """A supervised problem: a dataset, how it is split and what is minimised.
 
     Args:
-        dataset: name of a card in ``datasets/``.
+        dataset: name of a card in ``datasets/``, or a file as the study names it.
         fractions: shares of the train, validation and test parts; they sum to 1.
         scaling: ``"none"``, ``"standard"`` (zero mean, unit variance) or
             ``"min_max"`` (to [0, 1]); fitted on the training part only.
         loss: a Keras loss name; empty means the usual one of the dataset's task.
         metric: a Keras metric name besides the loss; empty means the usual one.
         split_seed: seed of the axis ``split``; trials that share it see the same rows.
+        source: how the file is read; nothing where ``dataset`` is a card.
     """
 
     dataset: str
@@ -164,6 +167,7 @@ class DatasetProblem:
     loss: str = ""
     metric: str = ""
     split_seed: int = 0
+    source: DataSource | None = None
 
     @property
     def name(self) -> str:

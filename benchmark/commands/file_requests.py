@@ -16,8 +16,19 @@ class InitRequest:
     """The options of ``init``."""
 
     dataset: Annotated[
-        str, typer.Argument(help="The dataset of the study; list datasets shows the names.")
+        str,
+        typer.Argument(
+            help="The dataset of the study: a name that list datasets shows, or a CSV, TSV, "
+            "Parquet or NPZ file."
+        ),
     ]
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of the file to predict.")
+    ] = None
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column of the file to leave out. Repeatable."),
+    ] = None
     optimizers: Annotated[
         list[str] | None,
         typer.Option(

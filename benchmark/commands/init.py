@@ -1,6 +1,7 @@
 """What the command ``init`` does: a commented study of a dataset as a file."""
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePath
 
 from benchmark.commands.backends import select_backend
 from benchmark.commands.file_requests import InitRequest
@@ -22,15 +23,44 @@ def run_init(request: InitRequest) -> None:
     from benchmark.study.data import check_data
     from benchmark.study.first import OPTIMIZERS, first_study
 
-    file = request.output or FOLDER / f"{request.dataset}.toml"
+    file = request.output or FOLDER / f"{_name(request.dataset)}.toml"
     _check(file)
+    _check_target(request)
     known = catalogue(before_import=lambda: select_backend(None))
-    new = first_study(request.dataset, request.optimizers or OPTIMIZERS, file.stem, known)
+    new = first_study(
+        request.dataset,
+        request.optimizers or OPTIMIZERS,
+        file.stem,
+        known,
+        request.target,
+        request.ignore or (),
+    )
     check_data(new.study, say)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, new.text)
     say(f"{file} compares {', '.join(entry.label for entry in new.study.compare)}. Next:")
     say(f"  {command('validate', file)}\n  {command('study', file)}")
+
+
+def _name(dataset: str) -> str:
+    """The name of a dataset without folder and endings, fit for a study."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", PurePath(dataset).name.split(".")[0])
+    return name.lstrip("_-") or "first"
+
+
+def _check_target(request: InitRequest) -> None:
+    """Refuse a file without a target in the words of the command."""
+    from benchmark.data.files import format_of, names_of, read_frame
+
+    path = Path(request.dataset)
+    kind = format_of(request.dataset)
+    if request.target is not None or kind in ("", "npz") or not path.is_file():
+        return
+    columns = list(read_frame(path).columns)
+    raise UserError(
+        f"--target must be the column to predict, one of {names_of(columns)}. "
+        f"Received nothing for {path}. Write for instance --target {columns[-1]}."
+    )
 
 
 def _check(file: Path) -> None:

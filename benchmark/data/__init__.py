@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmark.data.preparation import Part as Part
     from benchmark.data.preparation import Prepared as Prepared
     from benchmark.data.preparation import prepare as prepare
+    from benchmark.data.preparation import prepare_problem as prepare_problem
     from benchmark.data.sampling import SAMPLINGS as SAMPLINGS
     from benchmark.data.sampling import epoch_batches as epoch_batches
     from benchmark.data.split import part_sizes as part_sizes
@@ -37,6 +38,7 @@ _MODULES = {
     "load_dataset": "dataset",
     "part_sizes": "split",
     "prepare": "preparation",
+    "prepare_problem": "preparation",
     "split_rows": "split",
 }
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "load_dataset",
     "part_sizes",
     "prepare",
+    "prepare_problem",
     "split_rows",
 ]
 

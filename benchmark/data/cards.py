@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from benchmark.data.loader_settings import SETTINGS, LoaderSettings, Table
+from benchmark.data.loader_settings import SETTINGS, ColumnSettings, LoaderSettings, Table
 from benchmark.errors import UserError, did_you_mean
 from benchmark.resources import shipped
 from benchmark.toml_text import TomlError, parse_toml, read_toml_text
@@ -15,6 +15,19 @@ from benchmark.toml_text import TomlError, parse_toml, read_toml_text
 
 class DatasetError(UserError, ValueError):
     """A dataset that cannot be found, read, trusted or split; its text says why and what to do."""
+
+
+class SourceError(DatasetError):
+    """A file that cannot be read as a study or a card says.
+
+    Args:
+        message: rule, value received and remedy.
+        key: the key that it is about, as a study names it within ``[problem]``.
+    """
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 def card_error(
@@ -50,7 +63,7 @@ def _line(entry: dict[str, Any], file: str, keys: Mapping[str, Sequence[str]]) -
         return f"{entry['ctx']['error']}. Received {_short(value)} {where}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         known = [tag.strip("' ") for tag in entry["ctx"].get("expected_tags", "").split(",")]
-        known = [tag for tag in known if tag] or sorted(k[7:] for k in keys if "." in k)
+        known = [tag for tag in known if tag] or sorted(k[7:] for k in keys if k[:7] == "loader.")
         received = value.get("kind") if isinstance(value, dict) else value
         offer = did_you_mean(str(received), known)
         return f"kind must be one of {', '.join(known)}. Received {received!r} {where}{offer}"
@@ -67,27 +80,84 @@ def _short(value: object, limit: int = 120) -> str:
 
 
 WHAT = "a dataset card"
+FILES = ("csv", "parquet")
+"""The loaders of files whose columns have names, which can be read as tables."""
 
 
-class DatasetCard(Table):
-    """What is known of a dataset before it is loaded.
+class CardFile(Table):
+    """What the file of a card says; only ``loader`` must be given.
 
     Args:
         name: the name of the card's file without ending.
         title: the dataset's usual name.
         description: what a row is, and what is predicted.
         loader: the table ``[loader]``: where the data come from.
-        task: ``"classification"`` or ``"regression"``.
-        samples: number of rows, n.
-        features: number of input columns after one-hot encoding, d.
-        classes: number of classes; 0 for a regression.
+        columns: the table ``[columns]``: how the columns of a file become inputs. A card with this
+            table, and one of a file that does not give ``features``, is read as a table whose
+            missing values are filled in and whose categories are encoded, fitted to the training
+            part.
+        task: ``"classification"`` or ``"regression"``; by default it is inferred from the target.
+        samples: number of rows, n; by default that of the data.
+        features: number of input columns after encoding, d; by default that of the data.
+        classes: number of classes; 0 for a regression; by default that of the data.
         class_names: their names in the order of the labels 0 … classes - 1, or nothing.
-        checksum: SHA-256 of the loaded arrays in hexadecimal, as computed by
-            :func:`benchmark.data.checksum_of`. It may be empty for a generator only: the
-            last bits of generated numbers depend on the machine's linear algebra.
+        checksum: SHA-256 in hexadecimal: of the file where the card is read as a table, otherwise
+            of the loaded arrays, as computed by :func:`benchmark.data.checksum_of`. Without it the
+            data may change. The last bits of generated numbers depend on the machine's linear
+            algebra, so a generator has none.
         licence: under which terms the data are distributed.
         source: where the data come from (URL).
         reference: the literature to cite.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    title: str = ""
+    description: str = ""
+    loader: LoaderSettings
+    columns: ColumnSettings | None = None
+    task: Literal["classification", "regression"] | None = None
+    samples: int | None = Field(None, ge=3)
+    features: int | None = Field(None, ge=1)
+    classes: int | None = Field(None, ge=0)
+    class_names: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    checksum: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    licence: str = ""
+    source: str = ""
+    reference: str = ""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the data are read by their columns, fitted to the training part."""
+        is_file = self.loader.kind in FILES
+        return is_file and (self.columns is not None or self.features is None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the card says all that is asked before the data are loaded."""
+        is_counted = self.task == "regression" or self.classes is not None
+        return None not in (self.task, self.samples, self.features) and is_counted
+
+    @model_validator(mode="after")
+    def _classes_fit_task(self) -> Self:
+        if self.task == "classification" and self.classes is not None and self.classes < 2:
+            raise ValueError("classes must be >= 2 where task is classification")
+        if self.task == "regression" and self.classes:
+            raise ValueError("classes must be 0 or absent where task is regression")
+        if self.class_names and len(self.class_names) != self.classes:
+            raise ValueError("class_names must hold one name for each class")
+        if self.columns is not None and self.loader.kind not in FILES:
+            raise ValueError(f"columns must stand beside a loader of {', '.join(FILES)}")
+        return self
+
+
+class DatasetCard(CardFile):
+    """What is known of a dataset before it is loaded: a card whose sizes are all known.
+
+    Args:
+        task: ``"classification"`` or ``"regression"``.
+        samples: number of rows, n.
+        features: number of input columns after encoding, d.
+        classes: number of classes; 0 for a regression.
 
     Example:
         >>> card = load_card("iris")
@@ -95,34 +165,15 @@ class DatasetCard(Table):
         ('classification', 150, 4, 3, 3)
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    title: str = Field(min_length=1)
-    description: str = Field(min_length=1)
-    loader: LoaderSettings
     task: Literal["classification", "regression"]
     samples: int = Field(ge=3)
     features: int = Field(ge=1)
     classes: int = Field(0, ge=0)
-    class_names: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    checksum: str = Field("", pattern=r"^([0-9a-f]{64})?$")
-    licence: str = Field(min_length=1)
-    source: str = Field(min_length=1)
-    reference: str = ""
 
     @property
     def units(self) -> int:
         """The number of outputs a model needs: one a class, or one for a regression."""
         return self.classes or 1
-
-    @model_validator(mode="after")
-    def _classes_fit_task(self) -> Self:
-        if self.task == "classification" and self.classes < 2:
-            raise ValueError("classes must be >= 2 where task is classification")
-        if self.task == "regression" and self.classes:
-            raise ValueError("classes must be 0 or absent where task is regression")
-        if self.class_names and len(self.class_names) != self.classes:
-            raise ValueError("class_names must hold one name for each class")
-        return self
 
 
 def card_names() -> list[str]:
@@ -181,11 +232,30 @@ Did you mean `digits`? A new dataset needs a card datasets/digit.toml.
 def read_card(path: Path) -> DatasetCard:
     """Read and check a card given by its file.
 
+    What the card leaves out is inferred from the data, which are loaded for it.
+
     Args:
         path: a TOML file; its name without ending is the card's name.
 
     Raises:
-        DatasetError: the file cannot be read, or a line for each mistake in it.
+        DatasetError: the file or the data cannot be read, or a line for each mistake in it.
+    """
+    file = read_card_file(path)
+    if not file.is_complete:
+        from benchmark.data.inference import completed_card  # with scikit-learn
+
+        return completed_card(file, path)
+    return DatasetCard.model_validate({name: getattr(file, name) for name in file.model_fields_set})
+
+
+def read_card_file(path: Path) -> CardFile:
+    """Read and check what a card says, without loading anything.
+
+    Args:
+        path: a TOML file.
+
+    Raises:
+        DatasetError: as :func:`read_card`.
     """
     try:
         content = parse_toml(read_toml_text(path, WHAT), str(path), WHAT)
@@ -200,8 +270,9 @@ def read_card(path: Path) -> DatasetCard:
             f"name must be that of the file, {path.stem!r}. Received {content['name']!r} "
             f"at name in {path}. Remove the line."
         )
+    content.setdefault("title", path.stem)
     try:
-        return DatasetCard.model_validate(content)
+        return CardFile.model_validate(content)
     except ValidationError as error:
         raise card_error(error, str(path), _keys()) from None
 
@@ -213,4 +284,5 @@ def _card_files() -> dict[str, Path]:
 
 def _keys() -> dict[str, list[str]]:
     keys = {f"loader.{kind}": list(table.model_fields) for kind, table in SETTINGS.items()}
-    return {"": list(DatasetCard.model_fields), **keys}
+    keys["columns"] = list(ColumnSettings.model_fields)
+    return {"": list(CardFile.model_fields), **keys}

@@ -10,7 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.data.cards import DatasetCard, DatasetError, find_card, read_card
+from benchmark.data.inference import table_of_card
 from benchmark.data.loaders import LOADERS, Inputs, feature_names
+from benchmark.data.preprocessing import encoded_table
+from benchmark.data.tables import Table
+from benchmark.data.transformer import fit_transformer, parameters_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +59,8 @@ def load_dataset(name: str) -> Dataset:
 def load_dataset_file(path: Path) -> Dataset:
     """Load the dataset of a card given by its file; see :func:`load_dataset`."""
     card = read_card(path)
+    if card.is_table:
+        return _encoded(card, table_of_card(card, path))
     inputs, target = LOADERS[card.loader.kind](card, path.parent)
     x = _numbers(card, "inputs", inputs)
     is_classification = card.task == "classification"
@@ -66,6 +72,15 @@ def load_dataset_file(path: Path) -> Dataset:
     x.setflags(write=False)
     y.setflags(write=False)
     return Dataset(card, x, y, feature_names(inputs))
+
+
+def _encoded(card: DatasetCard, table: Table) -> Dataset:
+    """A table filled in and encoded as if all its rows were trained on."""
+    transformer = fit_transformer(table.columns, table.source, "none", table.frame)
+    parameters = parameters_of(transformer, table.columns, "none")
+    x = encoded_table(parameters, table.frame)
+    x.setflags(write=False)
+    return Dataset(card, x, table.y, tuple(parameters["features"]))
 
 
 def checksum_of(x: NDArray[Any], y: NDArray[Any]) -> str:
@@ -158,14 +173,9 @@ def _check_target(card: DatasetCard, y: NDArray[Any]) -> None:
 
 
 def _check_checksum(card: DatasetCard, x: NDArray[Any], y: NDArray[Any], path: Path) -> None:
-    received = checksum_of(x, y)
-    if not card.checksum and card.loader.kind == "scikit_learn_generator":
+    if not card.checksum:  # the card lets the data change
         return
-    if not card.checksum:
-        raise DatasetError(
-            f"checksum must be given. Received nothing at checksum in {path}. If the data are "
-            f'the ones you mean, add `checksum = "{received}"`.'
-        )
+    received = checksum_of(x, y)
     if received != card.checksum:
         raise DatasetError(
             f"the data must have the checksum of the card {card.name}, {card.checksum}. "

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from benchmark.data_source import MOST_CATEGORIES, Encoding, Missing
+
 GENERATOR_RESERVED = (
     "n_samples",
     "random_state",
@@ -128,6 +130,24 @@ class NpzSettings(Table):
     path: str = Field(min_length=1)
     inputs: str = "x"
     target: str = "y"
+
+
+class ColumnSettings(Table):
+    """The table ``[columns]``: how the columns of a file become inputs.
+
+    Args:
+        ignore: columns that are left out.
+        categorical: columns of numbers that are read as categories.
+        missing: what is done about missing values, as in ``[problem.columns]`` of a study.
+        categories: whether categories become one-hot columns or ordinal numbers.
+        max_categories: different values that a one-hot column may have.
+    """
+
+    ignore: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    categorical: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    missing: Missing = "median"
+    categories: Encoding = "one_hot"
+    max_categories: int = Field(MOST_CATEGORIES, ge=2)
 
 
 LoaderSettings = Annotated[

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sklearn.datasets
 
-from benchmark.data.cards import DatasetCard, DatasetError
+from benchmark.data.cards import CardFile, DatasetError
 from benchmark.data.loader_settings import (
     CsvSettings,
     GeneratorSettings,
@@ -28,7 +28,7 @@ CACHE = Path("datasets") / ".cache"
 """Where remote data are kept, below the current folder."""
 
 
-def load_toy(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001  (loaders share one form)
+def load_toy(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001  (loaders share one form)
     """Load one of the datasets that scikit-learn carries.
 
     Args:
@@ -51,7 +51,7 @@ def load_toy(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001  (loade
     return bunch.data.round(4), bunch.target.to_numpy()
 
 
-def load_generated(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001
+def load_generated(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001
     """Draw a random dataset with one of scikit-learn's generators.
 
     Args:
@@ -63,8 +63,9 @@ def load_generated(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001
     """
     settings = cast("GeneratorSettings", card.loader)
     generate = getattr(sklearn.datasets, settings.function)
+    samples = {} if card.samples is None else {"n_samples": card.samples}
     try:
-        drawn = generate(n_samples=card.samples, random_state=settings.seed, **settings.options)
+        drawn = generate(random_state=settings.seed, **samples, **settings.options)
     except (TypeError, ValueError) as error:
         raise DatasetError(
             f"loader.options must be accepted by sklearn.datasets.{settings.function}. "
@@ -73,7 +74,7 @@ def load_generated(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001
     return cast("Arrays", drawn)
 
 
-def load_openml(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001
+def load_openml(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001
     """Fetch a dataset of OpenML, or take it from the cache.
 
     Args:
@@ -107,7 +108,7 @@ def load_openml(card: DatasetCard, folder: Path) -> Arrays:  # noqa: ARG001
     return _encoded(card, bunch.data, bunch.target)
 
 
-def load_csv(card: DatasetCard, folder: Path) -> Arrays:
+def load_csv(card: CardFile, folder: Path) -> Arrays:
     """Read a text file with a row of column names.
 
     Args:
@@ -126,7 +127,7 @@ def load_csv(card: DatasetCard, folder: Path) -> Arrays:
     return _from_frame(card, frame, settings.target, settings.features)
 
 
-def load_parquet(card: DatasetCard, folder: Path) -> Arrays:
+def load_parquet(card: CardFile, folder: Path) -> Arrays:
     """Read an Apache Parquet file.
 
     Args:
@@ -143,7 +144,7 @@ def load_parquet(card: DatasetCard, folder: Path) -> Arrays:
     return _from_frame(card, frame, settings.target, settings.features)
 
 
-def load_npz(card: DatasetCard, folder: Path) -> Arrays:
+def load_npz(card: CardFile, folder: Path) -> Arrays:
     """Read two arrays of an archive written by ``numpy.savez``.
 
     Args:
@@ -169,7 +170,7 @@ def load_npz(card: DatasetCard, folder: Path) -> Arrays:
     return x.reshape(len(x), -1), y
 
 
-LOADERS: dict[str, Callable[[DatasetCard, Path], Arrays]] = {
+LOADERS: dict[str, Callable[[CardFile, Path], Arrays]] = {
     "csv": load_csv,
     "npz": load_npz,
     "openml": load_openml,
@@ -198,7 +199,7 @@ def feature_names(inputs: Inputs) -> tuple[str, ...]:
     return names if is_named else tuple(f"x{index}" for index in range(inputs.shape[1]))
 
 
-def _existing(card: DatasetCard, folder: Path, path: str) -> Path:
+def _existing(card: CardFile, folder: Path, path: str) -> Path:
     file = folder / path
     if not file.is_file():
         raise DatasetError(
@@ -209,7 +210,7 @@ def _existing(card: DatasetCard, folder: Path, path: str) -> Path:
 
 
 @contextmanager
-def _reading(card: DatasetCard, path: Path) -> Iterator[None]:
+def _reading(card: CardFile, path: Path) -> Iterator[None]:
     try:
         yield
     except DatasetError:
@@ -225,7 +226,7 @@ def _targets(target: object) -> str:
     return ", ".join(map(str, target.columns)) if isinstance(target, pd.DataFrame) else "none"
 
 
-def _missing_name(card: DatasetCard, key: str, name: str, known: Sequence[str]) -> DatasetError:
+def _missing_name(card: CardFile, key: str, name: str, known: Sequence[str]) -> DatasetError:
     return DatasetError(
         f"{key} must be one of {', '.join(known)}. Received {name!r} at loader.{key} "
         f"in the card {card.name}.{did_you_mean(name, known)}"
@@ -233,7 +234,7 @@ def _missing_name(card: DatasetCard, key: str, name: str, known: Sequence[str]) 
 
 
 def _from_frame(
-    card: DatasetCard, frame: pd.DataFrame, target: str, features: Sequence[str]
+    card: CardFile, frame: pd.DataFrame, target: str, features: Sequence[str]
 ) -> Arrays:
     columns = [str(column) for column in frame.columns]
     for key, name in [("target", target), *(("features", name) for name in features)]:
@@ -243,7 +244,7 @@ def _from_frame(
     return _encoded(card, inputs, frame[target])
 
 
-def _encoded(card: DatasetCard, inputs: pd.DataFrame, target: "pd.Series[Any]") -> Arrays:
+def _encoded(card: CardFile, inputs: pd.DataFrame, target: "pd.Series[Any]") -> Arrays:
     """Turn a table into numbers: one-hot for columns of words, refusing missing values."""
     table = inputs.assign(**{"the target": target})
     empty = [str(name) for name, count in table.isna().sum().items() if count]

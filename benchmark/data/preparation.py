@@ -1,83 +1,26 @@
 """From a card to the scaled arrays that a model is trained on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
-from benchmark.data.cards import DatasetCard, DatasetError, find_card
+from benchmark.data.cards import DatasetCard, DatasetError, find_card, read_card
 from benchmark.data.dataset import load_dataset_file
+from benchmark.data.inference import card_of, table_of_card
+from benchmark.data.preprocessing import affine_scaling, encoded_table
+from benchmark.data.scaling import fit_scaling
 from benchmark.data.split import split_rows
-from benchmark.errors import did_you_mean
+from benchmark.data.tables import Table, load_table
+from benchmark.data.transformer import fit_transformer, parameters_of
+from benchmark.trial import DatasetProblem
 
 Matrix = NDArray[np.float64]
-Scaler: TypeAlias = "FunctionTransformer | MinMaxScaler | StandardScaler"
-SCALERS: dict[str, Callable[[], Scaler]] = {
-    "none": FunctionTransformer,
-    "standard": StandardScaler,
-    "min_max": MinMaxScaler,
-}
-"""The scikit-learn transformer of each scaling."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FittedScaling:
-    """A scaling fitted to training inputs; calling it scales others.
-
-    Args:
-        scaler: scikit-learn's transformer.
-        offset: o_j of each column, shape (d,): a column becomes (x_j - o_j) / s_j.
-        divisor: s_j of each column, shape (d,), never 0.
-    """
-
-    scaler: Scaler
-    offset: Matrix
-    divisor: Matrix
-
-    def __call__(self, inputs: Matrix) -> Matrix:
-        """Return scaled inputs of shape (n, d)."""
-        return np.asarray(self.scaler.transform(inputs), np.float64)
-
-
-def fit_scaling(scaling: str, training: Matrix) -> FittedScaling:
-    """Fit a scaling to the training inputs and return it as a function.
-
-    ``standard`` maps column j to (x_j - m_j) / s_j with the mean m_j and the deviation s_j
-    (divisor n) of the training part; ``min_max`` to (x_j - min_j) / (max_j - min_j), which
-    is [0, 1] on the training part; ``none`` changes nothing. A constant column has the
-    divisor 1, so it becomes 0 and stays finite.
-
-    Args:
-        scaling: ``"none"``, ``"standard"`` or ``"min_max"``.
-        training: inputs of the training part, float64, shape (n, d).
-
-    Raises:
-        DatasetError: the scaling is unknown.
-
-    Example:
-        >>> scale = fit_scaling("standard", np.array([[1.0, 7.0], [3.0, 7.0]]))
-        >>> scale(np.array([[5.0, 8.0]]))
-        array([[3., 1.]])
-        >>> scale.offset, scale.divisor
-        (array([2., 7.]), array([1., 1.]))
-    """
-    if scaling not in SCALERS:
-        raise DatasetError(
-            f"scaling must be one of {', '.join(SCALERS)}. Received {scaling!r} at "
-            f"problem.preprocessing.scaling.{did_you_mean(scaling, SCALERS)}"
-        )
-    scaler = SCALERS[scaling]().fit(training)
-    if isinstance(scaler, StandardScaler):
-        return FittedScaling(scaler, scaler.mean_, scaler.scale_)
-    if isinstance(scaler, MinMaxScaler):
-        return FittedScaling(scaler, scaler.data_min_, 1 / scaler.scale_)
-    features = training.shape[1]
-    return FittedScaling(scaler, np.zeros(features), np.ones(features))
 
 
 def target_statistics(training: Matrix) -> tuple[float, float]:
@@ -131,6 +74,8 @@ class Prepared:
         input_divisor: s of it.
         features: the names of the d inputs.
         example: a few rows of the validation part in the dataset's units, float64.
+        preprocessing: of a table that is read by its columns, the parameters by which
+            :mod:`benchmark.data.preprocessing` makes inputs of new rows; else nothing.
     """
 
     card: DatasetCard
@@ -143,6 +88,7 @@ class Prepared:
     input_divisor: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
     features: tuple[str, ...] = ()
     example: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    preprocessing: Mapping[str, Any] | None = None
 
 
 def prepare(
@@ -179,6 +125,25 @@ def prepare(
     return _prepare(path, path.stat().st_mtime_ns, tuple(fractions), scaling, int(split_seed))
 
 
+def prepare_problem(problem: DatasetProblem) -> Prepared:
+    """Prepare the data of a problem: those of a card, or of the user's own file.
+
+    Args:
+        problem: what a trial is trained on.
+
+    Raises:
+        DatasetError: as :func:`prepare`; or the file is not there, has changed, or cannot be used.
+
+    Example:
+        >>> prepare_problem(DatasetProblem("iris")).train.x.shape
+        (90, 4)
+    """
+    if problem.source is None:
+        return prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
+    table = load_table(problem.source, problem.dataset)
+    return _prepare_table(table, problem.fractions, problem.scaling, problem.split_seed)
+
+
 # The time of the card's last change is part of the key, so that an edited card is read again.
 @lru_cache(maxsize=4)
 def _prepare(
@@ -188,28 +153,18 @@ def _prepare(
     scaling: str,
     split_seed: int,
 ) -> Prepared:
+    card = read_card(path)
+    if card.is_table:
+        table = table_of_card(card, path)
+        prepared = _prepare_table(table, fractions, scaling, split_seed)
+        facts = {"features": prepared.card.features, "checksum": table.source.checksum}
+        return replace(prepared, card=card.model_copy(update=facts))
     dataset = load_dataset_file(path)
-    card, x, y = dataset.card, dataset.x, dataset.y
-    is_classification = card.task == "classification"
-    parts = split_rows(card.samples, fractions, split_seed, y if is_classification else None)
-    if np.ptp(y[parts[0]]) == 0:
-        raise DatasetError(
-            f"the target must take more than one value in the training part. Received "
-            f"{y[parts[0]][0]:g} in all {len(parts[0])} training rows of the card {card.name}. "
-            "Take a larger problem.split.train or another seed."
-        )
-    scale = fit_scaling(scaling, x[parts[0]])
-    mean, deviation = (0.0, 1.0) if is_classification else target_statistics(y[parts[0]])
-    targets = y.astype(np.int32) if is_classification else (y - mean) / deviation
-    kind = np.int32 if is_classification else np.float32
-    train, validation, test = (
-        Part(
-            _read_only(scale(x[rows]).astype(np.float32)),
-            _read_only(targets[rows].astype(kind)),
-            _read_only(rows),
-        )
-        for rows in parts
-    )
+    card, x = dataset.card, dataset.x
+    rows = _rows_of_parts(card, dataset.y, fractions, split_seed)
+    scale = fit_scaling(scaling, x[rows[0]])
+    targets, mean, deviation = _training_targets(card, dataset.y, rows[0])
+    train, validation, test = (_part(scale(x[part]), targets[part], part) for part in rows)
     return Prepared(
         *(card, train, validation, test, mean, deviation),
         input_offset=_read_only(scale.offset),
@@ -217,6 +172,65 @@ def _prepare(
         features=dataset.features,
         example=_read_only(x[validation.rows[:EXAMPLE_ROWS]]),
     )
+
+
+@lru_cache(maxsize=4)
+def _prepare_table(
+    table: Table, fractions: tuple[float, float, float], scaling: str, split_seed: int
+) -> Prepared:
+    card, frame = card_of(table), table.frame
+    rows = _rows_of_parts(card, table.y, fractions, split_seed)
+    transformer = fit_transformer(table.columns, table.source, scaling, frame.iloc[rows[0]])
+    parameters = parameters_of(transformer, table.columns, scaling)
+    targets, mean, deviation = _training_targets(card, table.y, rows[0])
+    parameters["target"] = {"name": table.source.target, "task": card.task}
+    if table.classes:
+        parameters["target"] |= {"classes": list(table.classes)}
+    else:
+        parameters["target"] |= {"mean": mean, "deviation": deviation}
+    train, validation, test = (
+        _part(transformer.transform(frame.iloc[part]), targets[part], part) for part in rows
+    )
+    card = card.model_copy(update={"features": train.x.shape[1]})
+    offset, divisor = affine_scaling(parameters)
+    example = encoded_table(parameters, frame.iloc[validation.rows[:EXAMPLE_ROWS]])
+    return Prepared(
+        *(card, train, validation, test, mean, deviation),
+        input_offset=_read_only(offset),
+        input_divisor=_read_only(divisor),
+        features=tuple(parameters["features"]),
+        example=_read_only(example),
+        preprocessing=parameters,
+    )
+
+
+def _rows_of_parts(
+    card: DatasetCard, y: NDArray[Any], fractions: tuple[float, float, float], split_seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    is_classification = card.task == "classification"
+    parts = split_rows(len(y), fractions, split_seed, y if is_classification else None)
+    if np.ptp(y[parts[0]]) == 0:
+        raise DatasetError(
+            f"the target must take more than one value in the training part. Received "
+            f"{y[parts[0]][0]:g} in all {len(parts[0])} training rows of the card {card.name}. "
+            "Take a larger problem.split.train or another seed."
+        )
+    return parts
+
+
+def _training_targets(
+    card: DatasetCard, y: NDArray[Any], training: NDArray[np.int64]
+) -> tuple[NDArray[Any], float, float]:
+    """Labels as int32, or float32 targets standardised by the training part; its statistics."""
+    if card.task == "classification":
+        return y.astype(np.int32), 0.0, 1.0
+    mean, deviation = target_statistics(y[training])
+    return ((y - mean) / deviation).astype(np.float32), mean, deviation
+
+
+def _part(x: Matrix, y: NDArray[Any], rows: NDArray[np.int64]) -> Part:
+    inputs = np.asarray(x, np.float64).astype(np.float32)
+    return Part(_read_only(inputs), _read_only(y), _read_only(rows))
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

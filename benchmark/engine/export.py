@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from benchmark.data import Prepared, prepare
+from benchmark.data import Prepared, prepare_problem
 from benchmark.engine.task import Array, trained_model
 from benchmark.trial import DatasetProblem, Trial
 
@@ -52,7 +52,7 @@ def exported_model(trial: Trial, weights: Sequence[Array]) -> ExportedModel:
     """
     assert isinstance(trial.problem, DatasetProblem), "a closed form has no model to use"
     problem = trial.problem
-    data = prepare(problem.dataset, problem.fractions, problem.scaling, problem.split_seed)
+    data = prepare_problem(problem)
     trained = trained_model(trial, weights)
     inputs = keras.Input((len(data.features),), name=INPUT)
     outputs = inputs

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from benchmark.data import Prepared, prepare
+from benchmark.data import Prepared, prepare_problem
 from benchmark.errors import did_you_mean
 from benchmark.metrics import METRICS, Metric
 from benchmark.models import build_model, initial_weights
@@ -153,7 +153,7 @@ def build_task(trial: Trial) -> Task:
         model = problem_model(problem)
         return Task(model, MeanOfOutputs(), "", parts, key=_key_of(problem))
     kind = trial.problem
-    data = prepare(kind.dataset, kind.fractions, kind.scaling, kind.split_seed)
+    data = prepare_problem(kind)
     shape = data.train.x.shape[1:]
     options = {k: v for k, v in trial.model_options.items() if k != "initializer"}
     model = build_model(trial.model, shape, data.card.units, options)

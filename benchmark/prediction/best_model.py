@@ -125,7 +125,7 @@ def load_best_model(
             f"{file.relative_to(path)}. Make it again with: "
             f"python -m benchmark.run study --resume {path}"
         )
-    signature = signature_of(problem)
+    signature = signature_of(problem, path)
     _check_classes(file, path)
     if before_import is not None:
         before_import()

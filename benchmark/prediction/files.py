@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.data.files import read_frame
 from benchmark.prediction.signature import PredictionError
 from benchmark.results.files import write_atomically
 
@@ -19,22 +20,15 @@ def read_rows(path: Path) -> pd.DataFrame:
         path: a CSV, TSV or Parquet file.
 
     Raises:
-        PredictionError: there is no such file, or it is no table.
+        PredictionError: there is no such file, or its name has another ending.
+        DatasetError: it is no table.
     """
     _check_ending(path, "ROWS")
     if not path.is_file():
         raise PredictionError(
             f"ROWS must be a file. Received {path}, which is not there. Name a table of new rows."
         )
-    try:
-        if path.suffix == PARQUET:
-            return pd.read_parquet(path)
-        return pd.read_csv(path, sep=SEPARATORS[path.suffix])
-    except (ValueError, OSError, KeyError) as error:  # pyarrow's and pandas' own are among them
-        raise PredictionError(
-            f"ROWS must be a readable table. Received {path}: {' '.join(str(error).split())} "
-            "Save it anew as UTF-8 CSV with a row of column names, or as Parquet."
-        ) from None
+    return read_frame(path)
 
 
 def check_output(path: Path, rows: Path) -> None:

@@ -1,7 +1,8 @@
 """What a best model takes and gives: columns by name, classes in words, numbers in their unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,16 @@ import pandas as pd
 from scipy.special import softmax
 
 from benchmark.data import load_dataset
+from benchmark.data.preprocessing import model_inputs
 from benchmark.errors import UserError, did_you_mean
+from benchmark.results.files import read_json
 from benchmark.trial import DatasetProblem
 
 Array = np.ndarray[Any, Any]
 PREDICTION = "prediction"
 """The column of predictions where the dataset has no name for its target."""
+FACTS = "dataset.json"
+"""What a run on an own file knows of it."""
 PROBABILITY = "probability_"
 """What the column of a class's probability begins with."""
 MOST_NAMED = 5
@@ -33,6 +38,8 @@ class Signature:
         features: the names of the input columns, in the model's order.
         target: the name of what is predicted.
         classes: the classes in the order of the model's outputs; none for a regression.
+        preprocessing: of an own file, the parameters of :mod:`benchmark.data.preprocessing`;
+            columns of a dataset with a card are numbers, which the model takes as they are.
 
     Example:
         >>> iris = Signature(("length", "width"), "species", ("setosa", "virginica"))
@@ -46,6 +53,7 @@ class Signature:
     features: tuple[str, ...]
     target: str = PREDICTION
     classes: tuple[Any, ...] = ()
+    preprocessing: Mapping[str, Any] | None = None
 
     def inputs(self, rows: "pd.DataFrame | Array | Sequence[Sequence[float]]") -> Array:
         """Return what the model takes, float32 of shape (rows, features).
@@ -56,12 +64,15 @@ class Signature:
 
         Raises:
             PredictionError: a column is missing, or a value is not a finite number.
+            DatasetError: a value of an own file is of another kind than in training.
         """
         if isinstance(rows, pd.DataFrame):
             _check_columns(rows, self.features)
             table = rows.loc[:, list(self.features)]
         else:
             table = _named(rows, self.features)
+        if self.preprocessing is not None:
+            return model_inputs(self.preprocessing, table)
         columns = [_numbers(table[name], name) for name in self.features]
         return np.stack(columns, axis=1).astype(np.float32)
 
@@ -87,25 +98,43 @@ class Signature:
         return pd.DataFrame({self.target: predicted, **columns}, index=index)
 
 
-def signature_of(problem: DatasetProblem) -> Signature:
+def signature_of(problem: DatasetProblem, path: Path) -> Signature:
     """Return the signature of the models that were trained on a dataset.
 
     Args:
         problem: of a trial.
+        path: the run folder, which knows an own file; that file itself is not needed.
 
     Raises:
+        PredictionError: what the run knew of its own file is gone or damaged.
         DatasetError: the dataset cannot be loaded.
 
     Example:
-        >>> signature_of(DatasetProblem("wine")).classes
+        >>> signature_of(DatasetProblem("wine"), Path("results/first")).classes
         ('class_0', 'class_1', 'class_2')
     """
+    if problem.source is not None:
+        return _of_own_file(problem.scaling, path)
     dataset = load_dataset(problem.dataset)
     card = dataset.card
     classes: tuple[Any, ...] = card.class_names or (*range(card.classes),)
     has_columns = card.loader.kind in ("csv", "parquet", "openml")
     target = str(getattr(card.loader, "target", "")) if has_columns else ""
     return Signature(dataset.features, target or PREDICTION, classes)
+
+
+def _of_own_file(scaling: str, path: Path) -> Signature:
+    try:
+        preprocessing = read_json(path / FACTS)["preprocessing"][scaling]
+        features = tuple(column["name"] for column in preprocessing["columns"])
+        target = preprocessing["target"]
+        return Signature(features, target["name"], tuple(target.get("classes", ())), preprocessing)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise PredictionError(
+            f"{FACTS} must hold the preprocessing of the run. Received {error!r} in {path}. "
+            "Restore the file, or delete it and make it again with: "
+            f"python -m benchmark.run study --resume {path}"
+        ) from None
 
 
 def _check_columns(rows: pd.DataFrame, features: Sequence[str]) -> None:

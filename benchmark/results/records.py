@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmark.data_source import DataSource
 from benchmark.errors import UserError
 from benchmark.results.checking import check_fields
 from benchmark.results.files import parse_json
@@ -149,6 +150,8 @@ def _plain(value: Any) -> Any:
     plain = {name: _plain(getattr(value, name)) for name in _field_names(type(value))}
     if isinstance(value, DatasetProblem | ClosedFormProblem):
         plain["kind"] = type(value).__name__
+        if plain.get("source", plain) is None:  # a card, as in runs of earlier releases
+            del plain["source"]
     return plain
 
 
@@ -200,7 +203,19 @@ def _problem(plain: dict[str, Any]) -> Problem:
     content = {key: value for key, value in plain.items() if key != "kind"}
     if plain["kind"] == ClosedFormProblem.__name__:
         return ClosedFormProblem(content["function"], Settings(content["options"]))
-    return DatasetProblem(**{**content, "fractions": tuple(content["fractions"])})
+    source = content.get("source")
+    return DatasetProblem(
+        **{
+            **content,
+            "fractions": tuple(content["fractions"]),
+            "source": None if source is None else _source(source),
+        }
+    )
+
+
+def _source(plain: dict[str, Any]) -> DataSource:
+    lists = {name: tuple(plain[name]) for name in ("features", "ignore", "categorical")}
+    return DataSource(**{**plain, **lists})
 
 
 def _report(plain: dict[str, Any]) -> Report:

@@ -7,20 +7,19 @@ from typing import Any, assert_never
 
 from benchmark.metrics import direction_of
 from benchmark.problems.theory import extreme_eigenvalues, theory_settings
+from benchmark.study.data import dataset_problem
 from benchmark.study.dimension import MODEL_PREFIX, model_value
 from benchmark.study.model_options import searched_options
 from benchmark.study.schema import Rank, Study
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,
-    DatasetProblem,
     Direction,
     Phase,
     Problem,
     Settings,
     Trial,
     TrialResult,
-    named_seed,
 )
 
 
@@ -182,14 +181,7 @@ def _problem(
     section = study.problem
     if section.function:
         return ClosedFormProblem(section.function, Settings(section.options, **swept))
-    return DatasetProblem(
-        dataset=section.dataset,
-        fractions=(section.split.train, section.split.validation, section.split.test),
-        scaling=study.scaling(label),
-        loss=settings.loss,
-        metric=settings.metric,
-        split_seed=named_seed(study.seed, "split"),
-    )
+    return replace(dataset_problem(study, label), loss=settings.loss, metric=settings.metric)
 
 
 def _curvature(study: Study, phase: Phase) -> CurvatureRequest:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmark.data import load_card, prepare
+from benchmark.data import prepare_problem
 from benchmark.results import read_environment, started_study
 from benchmark.session.overview import run_overview, tracked_study
 from benchmark.session.resolution import search_settings
+from benchmark.study.data import dataset_problem
 from benchmark.study.schema import Study
 from benchmark.tracking import LoggedModel, TrackedDataset, Tracker
-from benchmark.trial import Status, named_seed
+from benchmark.trial import Status
 
 CLOSE_SECONDS = 300.0
 """How long the end of a study waits for an MLflow store that makes no progress."""
@@ -64,12 +65,6 @@ def tracked_dataset(study: Study) -> TrackedDataset | None:
     problem = study.problem
     if problem.function:
         return None
-    split = problem.split
-    data = prepare(
-        problem.dataset,
-        (split.train, split.validation, split.test),
-        problem.preprocessing.scaling,
-        named_seed(study.seed, "split"),
-    )
-    card = load_card(problem.dataset)
+    data = prepare_problem(dataset_problem(study))
+    card = data.card
     return TrackedDataset(card.name, card.source, data.train.x, data.train.y, card.checksum)

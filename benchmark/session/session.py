@@ -25,6 +25,7 @@ from benchmark.results import (
 )
 from benchmark.search import Diagnosis, Search
 from benchmark.search.storage import recorded_storage, storage_facts
+from benchmark.session.dataset import write_dataset_facts
 from benchmark.session.extension import complete_extension, train_missing_weights
 from benchmark.session.finishing import Products, close_tracker, make_products
 from benchmark.session.mirroring import start_tracker
@@ -146,6 +147,7 @@ class Session:
         facts |= {"code": code} if code else {}
         writer = RunWriter.create(settings.results, study.name, text, facts, name)
         try:
+            write_dataset_facts(writer.path, study)
             return cls(writer, study, settings)
         except BaseException:
             writer.abandon()  # or `latest` would be a run without a trial
@@ -187,6 +189,7 @@ class Session:
         )
         writer = RunWriter.reopen(path)
         try:
+            write_dataset_facts(path, study)
             finished = [result for result, _ in read_records(path)]
             return cls(writer, study, settings, finished, resumed=True)
         except BaseException:

@@ -10,6 +10,7 @@ from benchmark.models import MODELS, check_input, check_options
 from benchmark.models.foreign import is_foreign_model
 from benchmark.optimizers import OPTIMIZERS, SCHEDULES, OptimizerEntry, optimizer_entry
 from benchmark.problems import PROBLEMS, check_problem
+from benchmark.study.data import own_facts
 from benchmark.study.schema import Study
 
 
@@ -162,6 +163,16 @@ class Catalogue:
     check_optimizer: Callable[[str], object]
 
 
+def dataset_facts(study: Study, catalogue: Catalogue) -> DatasetFacts | None:
+    """What is known of the dataset of a study, or nothing where there is none of that name.
+
+    Args:
+        study: one whose own file, if it has one, was found.
+        catalogue: what a study may name.
+    """
+    return own_facts(study) or catalogue.datasets.get(study.problem.dataset)
+
+
 def training_rows(study: Study, catalogue: Catalogue) -> int | None:
     """How many examples are trained on, or nothing where the problem is unknown.
 
@@ -173,7 +184,7 @@ def training_rows(study: Study, catalogue: Catalogue) -> int | None:
         options = catalogue.check_problem(problem.function, problem.options)
         # A deterministic function has one example, which does not enter its value.
         return int(options.get("samples", 1))
-    facts = catalogue.datasets.get(problem.dataset)
+    facts = dataset_facts(study, catalogue)
     shares = (problem.split.train, problem.split.validation, problem.split.test)
     return catalogue.train_size(facts.samples, shares) if facts else None
 

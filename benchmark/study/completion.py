@@ -62,3 +62,12 @@ def table_at(document: tomlkit.TOMLDocument, path: Sequence[str]) -> MutableMapp
             raise TypeError(part)
         table = inner
     return table
+
+
+def complete_file(document: tomlkit.TOMLDocument, study: Study) -> None:
+    """Write which file was read, and what for, so that a resumed run reads the same."""
+    problem = study.problem
+    if problem.file is None or not problem.file.path:
+        return
+    table_at(document, ["problem"])["task"] = problem.task
+    table_at(document, ["problem", "file"]).update(problem.file.model_dump())

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
+import tomlkit
+
 from benchmark.data import DatasetCard
 from benchmark.metrics import METRICS
 from benchmark.study.catalogue import Catalogue
+from benchmark.study.data import own_facts
 from benchmark.study.loading import ChangedStudy, completed_study
+from benchmark.study.schema import Study
 from benchmark.study.writing import content_text, value_text
 
 OPTIMIZERS = ("momentum", "adam", "adamw")
@@ -30,7 +34,7 @@ seed = 0
 
 [problem]
 dataset = {dataset}  # {facts}
-metric = {metric}  # what is reported besides the loss
+{columns}metric = {metric}  # what is reported besides the loss
 objective = "validation_loss"  # what the search improves; or "validation_{plain_metric}"
 
 # Shares of the rows: to train on, to compare trials by, and for the last comparison.
@@ -63,23 +67,33 @@ batch_size = {{ choices = {batches} }}
 
 
 def first_study(
-    dataset: str, optimizers: Sequence[str], name: str, catalogue: Catalogue
+    dataset: str,
+    optimizers: Sequence[str],
+    name: str,
+    catalogue: Catalogue,
+    target: str | None = None,
+    ignore: Sequence[str] = (),
 ) -> ChangedStudy:
     """Return a study of a dataset, its text with comments, completed and checked.
 
     Args:
-        dataset: the name of a card.
+        dataset: the name of a card, or a file of rows.
         optimizers: what to compare.
         name: the name of the study.
         catalogue: what the study may name.
+        target: the column of the file to predict.
+        ignore: columns of the file to leave out.
 
     Raises:
-        StudyError: there is no such dataset or optimizer.
+        StudyError: there is no such dataset, column or optimizer, or the file cannot be used.
     """
     place = f"the first study of {dataset}"
-    entries = {"question": "Which?", "compare": list(optimizers), "problem": {"dataset": dataset}}
-    completed_study(content_text(entries, place), place, name, (), catalogue)  # or a sentence
-    card = catalogue.datasets[dataset]
+    columns = {"columns": {"ignore": list(ignore)}} if ignore else {}
+    problem = {"dataset": dataset, "target": target, **columns}
+    entries = {"question": "Which?", "compare": list(optimizers), "problem": problem}
+    # Checked first: what is wrong is a sentence, and what is inferred stands in the comments.
+    study = completed_study(content_text(entries, place), place, name, (), catalogue).study
+    card = own_facts(study) or catalogue.datasets[dataset]
     assert isinstance(card, DatasetCard)
     metric = next(name for name, entry in METRICS.items() if entry.task == card.task)
     largest = SPLIT[0] * card.samples / FEWEST_STEPS
@@ -90,12 +104,29 @@ def first_study(
         compare=value_text(list(optimizers)),
         dataset=value_text(dataset),
         facts=_facts(card),
+        columns=_columns(study),
         metric=value_text(metric),
         plain_metric=metric,
         **dict(zip(("train", "validation", "test"), SPLIT, strict=True)),
         batches=value_text(batches),
     )
-    return completed_study(text, place, name, (), catalogue)
+    new = completed_study(text, place, name, (), catalogue)
+    # Where the file lies and its checksum are of this machine and day; a run records them.
+    document = tomlkit.parse(new.text)
+    document["problem"].pop("file", None)
+    return ChangedStudy(tomlkit.dumps(document), new.study, new.notices)
+
+
+def _columns(study: Study) -> str:
+    """The lines of an own file in the table of the problem."""
+    problem = study.problem
+    if not problem.target:
+        return ""
+    lines = [f"target = {value_text(problem.target)}  # the column to predict"]
+    lines.append(f"task = {value_text(problem.task)}  # inferred from the target")
+    ignored = value_text(list(problem.columns.ignore))
+    lines.append(f"columns = {{ ignore = {ignored} }}  # columns to leave out, such as identifiers")
+    return "\n".join(lines) + "\n"
 
 
 def _question(dataset: str, card: DatasetCard, optimizers: Sequence[str]) -> str:

@@ -8,10 +8,12 @@ import tomlkit
 from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
+from benchmark.data.cards import SourceError
 from benchmark.errors import UserError, did_you_mean
 from benchmark.resources import shipped
 from benchmark.study.catalogue import Catalogue
-from benchmark.study.completion import complete_spaces, find_saved_model, table_at
+from benchmark.study.completion import complete_file, complete_spaces, find_saved_model, table_at
+from benchmark.study.data import mistake_of, with_own_file
 from benchmark.study.dimension import START
 from benchmark.study.messages import Mistake, mistakes_of
 from benchmark.study.renamed import use_new_names
@@ -125,10 +127,12 @@ def load_study(path: Path, catalogue: Catalogue) -> Study:
     """
     document = _document(read_text(path), str(path))
     find_saved_model(document, path.parent)
-    return checked_study(tomlkit.dumps(document), str(path), path.stem, catalogue)
+    return checked_study(tomlkit.dumps(document), str(path), path.stem, catalogue, path.parent)
 
 
-def checked_study(text: str, source: str, name: str, catalogue: Catalogue) -> Study:
+def checked_study(
+    text: str, source: str, name: str, catalogue: Catalogue, folder: Path = Path()
+) -> Study:
     """Read the text of a study file and check all of it.
 
     Args:
@@ -136,11 +140,16 @@ def checked_study(text: str, source: str, name: str, catalogue: Catalogue) -> St
         source: the file named in messages.
         name: the study's name if the text gives none.
         catalogue: what the study may name.
+        folder: where an own file is looked for first.
 
     Raises:
         StudyError: with one line for each mistake.
     """
     study = parse_study(text, source, name)
+    try:
+        study = with_own_file(study, folder)
+    except SourceError as error:
+        raise StudyError([mistake_of(error).line(source)]) from None
     mistakes = [mistake.line(source) for mistake in check_study(study, catalogue)]
     if mistakes:
         raise StudyError(mistakes)
@@ -256,11 +265,12 @@ def completed_study(
     find_saved_model(document, folder)
     # Checked and completed as changed: a change may add or fix what the file lacks.
     source = f"{place} with {', '.join(changes)}" if changes else place
-    study = checked_study(tomlkit.dumps(document), source, name, catalogue)
+    study = checked_study(tomlkit.dumps(document), source, name, catalogue, folder)
     if study.budget.start_from and best_of is not None:
         notices += _begin_from(document, study, catalogue, best_of(study.budget.start_from), source)
-        study = checked_study(tomlkit.dumps(document), source, name, catalogue)
+        study = checked_study(tomlkit.dumps(document), source, name, catalogue, folder)
     complete_spaces(document, study, catalogue)
+    complete_file(document, study)
     text = tomlkit.dumps(document)
     return ChangedStudy(text, parse_study(text, source, name), notices)
 

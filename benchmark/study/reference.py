@@ -17,6 +17,7 @@ from benchmark.optimizers import SCHEDULES
 from benchmark.problems import PROBLEMS
 from benchmark.study.catalogue import TRAINING_HYPERPARAMETERS
 from benchmark.study.dimension import Dimension
+from benchmark.study.own_file import ColumnsSection, FileSection
 from benchmark.study.schema import (
     MOST,
     BudgetSection,
@@ -35,7 +36,9 @@ from benchmark.study.schema import (
 TABLES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "The top level": (Study, ("name", "problem", "training", "budget", "target", "curvature")),
     "An entry of `compare`": (Compared, ()),
-    "`[problem]`": (ProblemSection, ("split", "preprocessing", "model")),
+    "`[problem]`": (ProblemSection, ("columns", "file", "split", "preprocessing", "model")),
+    "`[problem.columns]`": (ColumnsSection, ()),
+    "`[problem.file]`": (FileSection, ()),
     "`[problem.split]`": (SplitSection, ()),
     "`[problem.preprocessing]`": (PreprocessingSection, ()),
     "`[problem.model]`": (ModelSection, ()),

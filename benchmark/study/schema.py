@@ -33,9 +33,10 @@ from benchmark.study.dimension import (
     with_model_options,
     with_starts,
 )
+from benchmark.study.own_file import ColumnsSection, FileSection
 from benchmark.study.samplers import PRUNERS, SAMPLERS
 
-Scaling = Literal["none", "standard", "min_max"]
+Scaling = Literal["none", "standard", "min_max", "robust"]
 Rank = Literal["best", "median", "worst"]
 GradientNorm = Literal["monitor_epochs", "every_epoch", "never"]
 LOSSES = {
@@ -144,7 +145,8 @@ class PreprocessingSection(Section):
     """``[problem.preprocessing]``: how inputs are scaled, fitted on the training part.
 
     Args:
-        scaling: not at all, to mean 0 and standard deviation 1, or to the range from 0 to 1.
+        scaling: not at all, to mean 0 and standard deviation 1, to the range from 0 to 1, or to
+            median 0 and interquartile range 1.
     """
 
     scaling: Scaling = "standard"
@@ -180,10 +182,16 @@ class ProblemSection(Section):
     """``[problem]``: a dataset with a model, or a closed-form function.
 
     Args:
-        dataset: one of ``kappabench list datasets``; either this or ``function``.
+        dataset: one of ``kappabench list datasets``, or a CSV, TSV, Parquet or NPZ file, which is
+            looked for beside the study and then in the current folder; either this or ``function``.
         function: one of ``kappabench list problems``; in two dimensions the report draws the paths
             of the optimizers.
         options: the options of the function.
+        target: the column of an own file to predict; the array of an NPZ file.
+        task: what an own file is; by default texts, booleans and at most 20 different whole numbers
+            are classes, and other numbers a regression.
+        columns: the table ``[problem.columns]``.
+        file: the table ``[problem.file]``.
         split: the table ``[problem.split]``.
         preprocessing: the table ``[problem.preprocessing]``.
         model: the table ``[problem.model]``.
@@ -198,6 +206,10 @@ class ProblemSection(Section):
     dataset: str = ""
     function: str = ""
     options: dict[str, NumberOrName] = Field(default_factory=dict)
+    target: str = ""
+    task: Literal["classification", "regression"] | None = None
+    columns: ColumnsSection = ColumnsSection()
+    file: FileSection | None = None
     split: SplitSection = SplitSection()
     preprocessing: PreprocessingSection = PreprocessingSection()
     model: Annotated[ModelSection, BeforeValidator(_as_model)] = ModelSection()

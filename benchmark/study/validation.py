@@ -12,7 +12,8 @@ from benchmark.errors import did_you_mean
 from benchmark.metrics import METRICS, metrics_of, reported_metric
 from benchmark.models.foreign import is_foreign_model
 from benchmark.study.budget import check_budget
-from benchmark.study.catalogue import Catalogue, training_rows
+from benchmark.study.catalogue import Catalogue, dataset_facts, training_rows
+from benchmark.study.data import OF_A_FILE, check_own_file
 from benchmark.study.messages import Mistake
 from benchmark.study.samplers import PRUNERS
 from benchmark.study.schema import LOSSES, Study, TargetSection
@@ -59,7 +60,7 @@ def _check_function(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
             catalogue.check_problem(problem.function, problem.options)
         except ValueError as error:
             yield Mistake("problem.options", sentence=str(error))
-    for name in ("split", "preprocessing", "model", "loss", "metric"):
+    for name in (*OF_A_FILE, "split", "preprocessing", "model", "loss", "metric"):
         if name in problem.model_fields_set:
             rule = f"{name} needs a dataset; a closed-form function has none"
             yield Mistake(f"problem.{name}", rule, name, "Remove it.")
@@ -77,7 +78,9 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     if problem.options:
         rule = "options needs a function; the options of a model are in [problem.model]"
         yield Mistake("problem.options", rule, dict(problem.options), "Move or remove them.")
-    if problem.dataset not in catalogue.datasets:
+    yield from check_own_file(study)
+    facts = dataset_facts(study, catalogue)
+    if facts is None:
         yield unknown("problem.dataset", problem.dataset, catalogue.datasets)
     else:
         try:
@@ -92,7 +95,6 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
         yield Mistake("problem.model.name", rule, name, remedy)
     else:
         try:
-            facts = catalogue.datasets.get(problem.dataset)
             catalogue.check_model(name, problem.model.options, facts)
         except ValueError as error:
             yield Mistake("problem.model", sentence=str(error))
@@ -103,7 +105,7 @@ def _check_dataset(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
 def _check_measures(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
     """Metric and loss must fit the dataset's task."""
     problem = study.problem
-    facts = catalogue.datasets.get(problem.dataset)
+    facts = dataset_facts(study, catalogue)
     if problem.metric and problem.metric not in METRICS:
         yield unknown("problem.metric", problem.metric, METRICS)
     elif facts and problem.metric and problem.metric not in metrics_of(facts.task):
@@ -131,14 +133,14 @@ def metric_names(study: Study, catalogue: Catalogue) -> list[str]:
 
 def metric_of(study: Study, catalogue: Catalogue) -> str:
     """The metric besides the loss: the study's, or the usual one of the dataset's task."""
-    facts = catalogue.datasets.get(study.problem.dataset)
+    facts = dataset_facts(study, catalogue)
     usual = metrics_of(facts.task if facts else "classification")[0]
     return study.problem.metric or usual
 
 
 def loss_of(study: Study, catalogue: Catalogue) -> str:
     """The Keras loss: the study's, or the usual one of the dataset's task."""
-    facts = catalogue.datasets.get(study.problem.dataset)
+    facts = dataset_facts(study, catalogue)
     usual = LOSSES[facts.task][0] if facts else ""
     return study.problem.loss or usual
 

@@ -27,7 +27,13 @@ import pytest
 
 from tests.source_tree import ROOT
 
-GUIDES = ("README.md", "docs/hyperparameters.md", "docs/backends.md", "docs/mlflow.md")
+GUIDES = (
+    "README.md",
+    "docs/getting-started.md",
+    "docs/hyperparameters.md",
+    "docs/backends.md",
+    "docs/mlflow.md",
+)
 TEXT = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in GUIDES)
 BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>serves|not run|file): (?P<remark>[^>]+?) -->\n)?"
