@@ -160,8 +160,8 @@ def the_hessian_is_that_of_the_gradient(subject: ModelSubject) -> None:
     if not apart <= 1e-3 * size:
         raise ViolationError(
             f"A product with the Hessian and the difference of two gradients are {apart:.3g} "
-            f"apart, and {1e-3 * size:.2g} is allowed. A kink of the loss (of relu, say) that lies near "
-            "the first weights does that too."
+            f"apart, and {1e-3 * size:.2g} is allowed. A kink of the loss (of relu, say) that lies "
+            "near the first weights does that too."
         )
 
 
