@@ -19,6 +19,7 @@ import typer
 
 from benchmark.commands.backends import backend_name, select_backend
 from benchmark.commands.check_requests import CheckModelRequest, CheckRequest
+from benchmark.commands.file_requests import ExportRequest, InitRequest, PredictRequest
 from benchmark.commands.options import takes
 from benchmark.commands.requests import (
     DEFAULT_STUDY,
@@ -83,6 +84,16 @@ def study(request: StudyRequest) -> None:
             lambda recorded: select_backend(request.backend, recorded),
         )
     raise typer.Exit(code)
+
+
+@app.command(epilog="Examples:  init wine  |  init digits --optimizer sgd --optimizer adam")
+@takes(InitRequest)
+def init(request: InitRequest) -> None:
+    """Write a study of a dataset, with comments, to begin with."""
+    from benchmark.commands.init import run_init
+
+    with user_errors():
+        run_init(request)
 
 
 @app.command(epilog="Example:  validate studies/quickstart.toml")
@@ -188,6 +199,29 @@ def report(request: ReportRequest) -> None:
             say(file)
         if lacking := completeness(path):
             warn(f"The run {path} is {lacking}")
+
+
+@app.command(epilog="Examples:  export latest  |  export quickstart --format parquet --output out")
+@takes(ExportRequest)
+def export(request: ExportRequest) -> None:
+    """Write the numbers of a run, or the tables of its report, to files."""
+    from benchmark.commands.export import run_export
+
+    with user_errors():
+        run_export(request)
+
+
+@app.command(
+    epilog="Examples:  predict latest new.csv  |  predict quickstart new.parquet --label adam "
+    "--output predictions.csv"
+)
+@takes(PredictRequest)
+def predict(request: PredictRequest) -> None:
+    """Predict the target of new rows by the best model of a run."""
+    from benchmark.commands.predict import run_predict
+
+    with user_errors():
+        run_predict(request)
 
 
 @app.command(epilog="Example:  track latest --tracking-uri http://127.0.0.1:5000")

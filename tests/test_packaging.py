@@ -90,7 +90,7 @@ def test_dependencies_are_what_the_package_imports() -> None:
     # pandas reads and writes Parquet through pyarrow without our importing it.
     unused = runtime - outside - {"pyarrow"}
     assert not unused, f"nothing imports {sorted(unused)}"
-    optional = {"jax", "kaleido", "keras_tuner", "optuna_dashboard", "ray"}
+    optional = {"cmaes", "jax", "kaleido", "keras_tuner", "optuna_dashboard", "ray"}
     assert outside - runtime <= optional, "only these are extras"
 
 

@@ -21,6 +21,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.eager import context
 
+from benchmark.backend import keras_internals
 from benchmark.backend.selection import tensorflow_cache
 
 Function = Callable[..., Any]
@@ -45,8 +46,7 @@ def signature_of(arguments: Any) -> Any:
         return (type(arguments).__name__, *map(signature_of, arguments))
     if isinstance(arguments, dict):
         return tuple((name, signature_of(arguments[name])) for name in sorted(arguments))
-    # The public `shape` takes eight times as long, for it wraps each number in an object.
-    return arguments.dtype, arguments._shape_tuple()
+    return arguments.dtype, keras_internals.shape_of(arguments)
 
 
 def program(f: Function, key: str, arguments: Any) -> Function | None:

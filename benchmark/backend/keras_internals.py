@@ -1,4 +1,4 @@
-"""The private names of Keras that we use: nobody else touches them.
+"""The private names of Keras and TensorFlow that we use: nobody else touches them.
 
 ``tests/backend/test_keras_internals.py`` checks each of them, and says what of ours breaks
 where a new version of Keras has moved one.
@@ -136,6 +136,15 @@ def remembers_logits(outputs: Any) -> bool:
 def layers(model: keras.Model) -> Iterator[keras.Layer]:
     """Yield all layers of a model; ``model.layers`` leaves out the one inside a wrapper."""
     yield from model._flatten_layers(include_self=False)
+
+
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """Return the shape of a computed tensor of TensorFlow.
+
+    Its public ``shape`` takes eight times as long, for it wraps each number in an object.
+    """
+    shape: tuple[int, ...] = tensor._shape_tuple()
+    return shape
 
 
 def keep_float64() -> None:

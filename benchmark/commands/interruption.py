@@ -1,6 +1,7 @@
 """Ctrl-C and ``kill`` end a study cleanly at the end of the epoch; a second one at once."""
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -9,6 +10,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 class Interruption:
     """While entered, the first signal only sets :attr:`requested`.
+
+    Python hands signals to the main thread alone; in another one nothing is changed.
 
     Example:
         >>> with Interruption() as interruption:
@@ -22,8 +25,9 @@ class Interruption:
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in SIGNALS:
-            self._previous[number] = signal.signal(number, self._note)
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._previous[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,7 +41,13 @@ from benchmark.results import (
 )
 from benchmark.study.catalogue import catalogue
 from benchmark.study.data import check_data
-from benchmark.study.loading import changed_study, find_study, study_of_run
+from benchmark.study.loading import (
+    BestOf,
+    ChangedStudy,
+    changed_study,
+    find_study,
+    study_of_run,
+)
 from benchmark.study.starts import BestSetting
 from benchmark.tracking import resolve_tracking_uri
 
@@ -90,7 +97,7 @@ def _check(
     studies = []
     for name in names:
         with code_of_study(find_study(name), trust=request.trust):
-            best_of = _best_settings(request.results)
+            best_of = best_settings(request.results)
             studies.append(changed_study(name, request.changes, known, best_of).study)
     names = [study.name for study in studies]
     for study in studies:
@@ -132,22 +139,71 @@ def _run(
     # With --quiet nothing but what went wrong is printed.
     console = Terminal(stderr=request.as_json or request.quiet)
     tell = _teller(console, request.quiet)
-    asked = engine_choice(request)
+    engine_choice(request)  # refused before anything is read
     extended = _extended(path, request) if path else None
     is_over = path and extended is None and not is_extending(path)
     if path and is_over and (summary := _summary_of_trained(path)):
         return _end_trained(path, summary, request, select_backend, console)
+    new = None
     if path is None:
         known = catalogue(before_import=lambda: select_backend(""))
-        new = changed_study(name, request.changes, known, _best_settings(request.results))
+        new = changed_study(name, request.changes, known, best_settings(request.results))
+    try:
+        outcome = train(new, path, request, select_backend, console, extended)
+    except HaltedError as halted:
+        if isinstance(halted.error, OSError):
+            return tell_failure(halted.error, halted.path, request)
+        return tell_interruption(halted.path, request)
+    tracking_uri = _tracking_uri(request, outcome.path.absolute().parent.parent)
+    return tell_outcome(outcome, request, tracking_uri, console, tell)
+
+
+class HaltedError(Exception):
+    """A run that stopped before its end, by a file that cannot be written or a second Ctrl-C.
+
+    Args:
+        path: the run folder, which keeps every finished trial.
+        error: what stopped it.
+    """
+
+    def __init__(self, path: Path, error: BaseException) -> None:
+        super().__init__(str(path))
+        self.path, self.error = path, error
+
+
+def train(
+    new: ChangedStudy | None,
+    path: Path | None,
+    request: StudyRequest,
+    select_backend: Callable[[str], None],
+    console: Console,
+    extended: str | None = None,
+) -> "Outcome":
+    """Train a new study, or go on with a run, while the progress is shown.
+
+    Args:
+        new: the study of a new run.
+        path: or the folder of the run to go on with.
+        request: what the user asked for.
+        select_backend: as for :func:`run_study`.
+        console: where notices and progress are printed.
+        extended: the study of the run with more trials, if they are asked for.
+
+    Raises:
+        UserError: something that the user can fix.
+        HaltedError: the run stopped before its end.
+    """
+    tell = _teller(console, request.quiet)
+    if new is not None:
         for notice in new.notices:
             warn_on(console, notice)
         check_run_name(request.results, new.study.name, request.run_name)
         study = new.study
     else:
-        new, study = None, study_of_run(path)
+        assert path is not None
+        study = study_of_run(path)
     facts = read_environment(path) if path else {}
-    choice = _engine_of_run(path, facts) if path else asked
+    choice = _engine_of_run(path, facts) if path else engine_choice(request)
     if choice.workers is not None:
         check_ray()
         share_graphics_memory()
@@ -176,12 +232,9 @@ def _run(
             session = Session.resume(path, settings, extended)
         _introduce(session, choice, tell)
         try:
-            outcome = _run_visibly(session, console, _mode(console, request.quiet), interruption)
-        except OSError as error:
-            return tell_failure(error, session.path, request)
-        except KeyboardInterrupt:  # the second Ctrl-C
-            return tell_interruption(session.path, request)
-    return tell_outcome(outcome, request, tracking_uri, console, tell)
+            return _run_visibly(session, console, _mode(console, request.quiet), interruption)
+        except (OSError, KeyboardInterrupt) as error:  # the second Ctrl-C
+            raise HaltedError(session.path, error) from None
 
 
 def _extended(path: Path, request: StudyRequest) -> str | None:
@@ -193,7 +246,7 @@ def _extended(path: Path, request: StudyRequest) -> str | None:
     return extended_study(path, request.trials, request.extend)
 
 
-def _best_settings(results: Path) -> Callable[[str], Mapping[str, BestSetting]]:
+def best_settings(results: Path) -> BestOf:
     """What finds the best settings of another run by its name."""
 
     def best_of(run: str) -> Mapping[str, BestSetting]:
@@ -310,7 +363,9 @@ def _workers(option: str | None) -> int | Literal["auto"] | None:
 def _mode(console: Console, quiet: bool) -> Mode:
     if quiet:
         return "quiet"
-    return "live" if console.is_terminal else "plain"
+    # In a notebook Rich draws by ipywidgets.
+    has_widgets = console.is_jupyter and find_spec("ipywidgets") is not None
+    return "live" if console.is_terminal or has_widgets else "plain"
 
 
 def _run_visibly(

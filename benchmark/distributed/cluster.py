@@ -15,7 +15,6 @@ from typing import Any
 
 import ray
 
-import benchmark
 from benchmark.distributed.machine import DistributedError
 from benchmark.distributed.worker import Worker
 from benchmark.urls import masked, remember, without_secrets
@@ -83,7 +82,7 @@ class Cluster:
             Its handle; calls wait until the worker is ready.
         """
         # Some libraries read the number of threads as they are loaded, and Ray loads NumPy.
-        root = str(Path(benchmark.__file__).parents[1])
+        root = str(Path(__file__).parents[2])
         paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         variables = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         if self.is_local:

@@ -19,12 +19,13 @@ WIDEST = 40
 """A column with longer texts than this is broken into lines in LaTeX."""
 
 
-def write_tables(run_path: str | Path, kind: str) -> list[Path]:
-    """Write every table of a run's report as ``tables/NAME.csv`` or ``tables/NAME.tex``.
+def write_tables(run_path: str | Path, kind: str, folder: Path | None = None) -> list[Path]:
+    """Write every table of a run's report as ``NAME.csv`` or ``NAME.tex``.
 
     Args:
         run_path: the run folder.
         kind: ``"csv"`` or ``"latex"``; the latter needs LaTeX's package ``booktabs``.
+        folder: where to; by default ``tables/`` in the run folder.
 
     Returns:
         The files.
@@ -38,7 +39,7 @@ def write_tables(run_path: str | Path, kind: str) -> list[Path]:
     name = path.resolve().parent.name
     written: Callable[[Table], str] = csv if kind == "csv" else lambda table: latex(table, name)
     ending = "csv" if kind == "csv" else "tex"
-    folder = subfolder(path, "tables")
+    folder = subfolder(path, "tables") if folder is None else folder
     files = []
     for table in tables_of(run_data, is_narrow=kind == "latex"):
         files.append(folder / f"{table.name}.{ending}")

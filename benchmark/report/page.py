@@ -188,7 +188,10 @@ def _write_figures(folder: Path, figures: Iterable[Figure]) -> None:
     write_text(folder / "plotly.min.js", plotly_script())
     for figure in figures:
         names.add(f"{figure.name}.html")
-        write_text(folder / f"{figure.name}.html", render("figure.html.jinja", figure=figure))
+        write_text(
+            folder / f"{figure.name}.html",
+            render("figure.html.jinja", figure=figure, is_complete=False),
+        )
     for file in folder.glob("*.html"):  # figures of an earlier report that no longer exist
         if file.name not in names and _is_ours(file):
             file.unlink()

@@ -1,5 +1,6 @@
 """Figures and tables of a page, and the page itself: one file that opens offline."""
 
+import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +66,22 @@ class Figure:
         """Its height in pixels."""
         return int(self.plot.layout.height)
 
+    def _repr_html_(self) -> str:
+        """Return the figure with its words, as a notebook shows it: complete, without network."""
+        page = html.escape(render("figure.html.jinja", figure=self, is_complete=True))
+        return (
+            '<iframe sandbox="allow-scripts allow-downloads" style="width:100%;border:0;'
+            f'height:{self.height + WORDS_HEIGHT}px" srcdoc="{page}"></iframe>'
+        )
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return the figure for notebooks, and its words for all that shows text alone."""
+        words = f"Figure {self.name}. {self.caption} {self.shows}".strip()
+        return {"text/html": self._repr_html_(), "text/plain": words}
+
+
+WORDS_HEIGHT = 180
+"""Pixels below a figure in a notebook for its words; a longer text scrolls."""
 FOLDER = Path(__file__).parent
 PLOTLY = FOLDER / "vendor" / "plotly-cartesian-4.1.1.min.js"
 """Plotly.js with the traces of flat charts alone: 1.5 MB, where the whole of it has 4.8 MB.

@@ -13,8 +13,9 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from benchmark.search import optuna_internals
+from benchmark.search.cma_es import GENERATION
 from benchmark.search.errors import SearchError
-from benchmark.search.samplers import ScrambledSobol
+from benchmark.search.samplers import ScrambledSobol, expected_warnings
 from benchmark.search.space import SearchSpace
 from benchmark.search.storage import TrialStore
 from benchmark.trial import Direction
@@ -38,6 +39,7 @@ class LabelSearch:
         seed: names the study in memory; hyperband draws its brackets from that name,
             which therefore must hold neither the run nor the label.
         starts: the settings of the first trials; what one leaves open the sampler proposes.
+        marks_divergence: whether diverged trials get a constraint, by which TPE ranks them.
 
     Raises:
         SearchError: the store holds trials of another search space or budget.
@@ -54,11 +56,13 @@ class LabelSearch:
         planned: int,
         seed: int,
         starts: Sequence[Mapping[str, Any]] = (),
+        marks_divergence: bool = True,
     ) -> None:
         self.space = space
         self.planned = planned
         self._store = store
         self._make_sampler = make_sampler
+        self._marks_divergence = marks_divergence
         self._starts = [space.start(start) for start in starts]
         self._records = store.load()
         self._check_records()
@@ -145,10 +149,14 @@ class LabelSearch:
             if record.state is TrialState.RUNNING:
                 self._study.enqueue_trial(record.params)
                 trial = self._study.ask(self.space.distributions)
+                for key, value in record.user_attrs.items():
+                    trial.set_user_attr(key, value)
                 self._running[trial.number] = trial
                 self._waiting.append(trial.number)
             else:
-                self._study.add_trial(_finished(record))
+                trial_before = _finished(record)
+                self._mark_divergence(trial_before, record.value)
+                self._study.add_trial(trial_before)
         self._waiting = sorted([*self._waiting, *self._lost])
         self._records = []
 
@@ -181,14 +189,20 @@ class LabelSearch:
         k = self.upcoming
         if k is None:
             raise SearchError(f"the budget of {self._store.name} is spent")
-        self._study.sampler = self._sampler(k)
+        sampler = self._study.sampler = self._sampler(k)
         if k < len(self._starts):
             self._study.enqueue_trial(self._starts[k])
             if self._sobol is not None and not self._sobol.draws(self._starts[k]):
                 self._sobol.skip(self._study, 1)  # trial k has point k in any case
-        trial = self._study.ask(self.space.distributions)
+        with expected_warnings():
+            trial = self._study.ask(self.space.distributions)
         self._study.sampler = self._no_opinion
-        self._store.create(trial.params, trial.distributions, number)
+        # What CMA-ES knows of a trial that it proposed, and must know again after a kill.
+        generation = getattr(sampler, GENERATION, None)
+        notes = {} if generation is None else {GENERATION: generation}
+        for key, value in notes.items():
+            trial.set_user_attr(key, value)
+        self._store.create(trial.params, trial.distributions, number, notes)
         self._running[k] = trial
         self._upcoming += 1
         return self._parameters(trial)
@@ -249,23 +263,26 @@ class LabelSearch:
         self._store.write_notes(k)
         trial = self._running.pop(k)
         self._reported.pop(k, None)
-        _mark_divergence(trial, value)
+        self._mark_divergence(trial, value)
         # Optuna gives a pruned trial its last reported value by itself.
         self._study.tell(trial, None if state is TrialState.PRUNED else value, state=state)
         return partial(self._store.finish, k, state, value)
 
+    def _mark_divergence(self, trial: optuna.Trial | FrozenTrial, value: float | None) -> None:
+        if self._marks_divergence:
+            _mark_divergence(trial, value)
+
 
 def _finished(record: FrozenTrial) -> FrozenTrial:
-    trial = create_trial(
+    return create_trial(
         state=record.state,
         value=record.value,
         params=record.params,
         distributions=record.distributions,
+        user_attrs=record.user_attrs,
         system_attrs=record.system_attrs,
         intermediate_values=record.intermediate_values,
     )
-    _mark_divergence(trial, record.value)
-    return trial
 
 
 def _mark_divergence(trial: optuna.Trial | FrozenTrial, value: float | None) -> None:

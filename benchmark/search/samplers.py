@@ -1,7 +1,8 @@
 """Optuna's samplers and pruners, each made afresh from a named seed so that no state is hidden."""
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -13,7 +14,7 @@ from optuna.samplers import BaseSampler, QMCSampler
 
 from benchmark.search.errors import SearchError
 from benchmark.search.space import SearchSpace
-from benchmark.study.samplers import PRUNERS, SAMPLERS, Proposal
+from benchmark.study.samplers import PRUNERS, SAMPLERS, Proposal, missing_package
 from benchmark.trial import named_seed
 
 
@@ -104,7 +105,7 @@ def make_sampler(
         seed=named_seed(study_seed, "sampler", label_index, k),
         shared_seed=named_seed(study_seed, "sampler"),
     )
-    sampler: BaseSampler = _class(entry.target)(**entry.arguments(proposal))
+    sampler: BaseSampler = _made(entry.target, entry.arguments(proposal))
     return sampler
 
 
@@ -122,7 +123,20 @@ def check_grid(space: SearchSpace, label: str = "") -> None:
             )
 
 
-def make_pruner(name: str, warmup_epochs: int, epochs: int) -> BasePruner:
+def check_installed(name: str) -> None:
+    """Refuse a sampler whose package is not installed.
+
+    Raises:
+        SearchError: it is not.
+    """
+    if missing := missing_package(name):
+        rule, remedy = missing
+        raise SearchError(f"{rule}. Received {name!r} at budget.sampler. {remedy}")
+
+
+def make_pruner(
+    name: str, warmup_epochs: int, epochs: int, options: Mapping[str, Any] | None = None
+) -> BasePruner:
     """Make a pruner that leaves every trial its first epochs.
 
     Args:
@@ -130,16 +144,40 @@ def make_pruner(name: str, warmup_epochs: int, epochs: int) -> BasePruner:
         warmup_epochs: epochs that every trial is trained, ≥ 0; the first rung of
             successive halving and hyperband.
         epochs: the epochs of a trial that is not pruned, ≥ 1.
+        options: the pruner's own, by the names of its class's arguments.
 
     Example:
         >>> type(make_pruner("median", warmup_epochs=3, epochs=20)).__name__
         'MedianPruner'
     """
     entry = PRUNERS[name]
-    pruner: BasePruner = _class(entry.target)(**entry.arguments(warmup_epochs, epochs))
+    arguments = {**entry.arguments(warmup_epochs, epochs), **(options or {})}
+    wrapped = arguments.get("wrapped_pruner")
+    if wrapped is not None:
+        is_none = wrapped == "none"
+        arguments["wrapped_pruner"] = (
+            None if is_none else make_pruner(wrapped, warmup_epochs, epochs)
+        )
+    pruner: BasePruner = _made(entry.target, arguments)
     return pruner
 
 
-def _class(target: str) -> Any:
+@contextmanager
+def expected_warnings() -> Iterator[None]:
+    """Within, samplers do not warn of what is as it should be.
+
+    A Gaussian process takes the objective of a diverged trial for the worst finite one. PyTorch
+    looks for a graphics card, although Optuna computes on the processor.
+    """
+    with warnings.catch_warnings():
+        for message in ("Clip non-finite values", "CUDA initialization"):
+            warnings.filterwarnings("ignore", message, UserWarning)
+        yield
+
+
+def _made(target: str, arguments: Mapping[str, Any]) -> Any:
     module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    with warnings.catch_warnings():
+        # Optuna marks some as experimental; their behaviour is pinned by our tests.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return getattr(import_module(module), name)(**arguments)

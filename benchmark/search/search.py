@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from benchmark.search.errors import SearchError
 from benchmark.search.label import LabelSearch
-from benchmark.search.samplers import check_grid, make_pruner, make_sampler
+from benchmark.search.samplers import check_grid, check_installed, make_pruner, make_sampler
 from benchmark.search.space import SearchSpace, make_space
 from benchmark.search.storage import (
     TrialStore,
@@ -91,6 +91,7 @@ class Search:
         self._settings = settings
         self._labels = [entry.label for entry in study.compare]
         spaces = [make_space(study.space(x), settings.integers, x) for x in self._labels]
+        check_installed(study.budget.sampler)
         if SAMPLERS[study.budget.sampler].is_grid:
             for label, space in zip(self._labels, spaces, strict=True):
                 check_grid(space, label)
@@ -138,10 +139,16 @@ class Search:
                 label_index=index,
                 trials=planned,
             ),
-            make_pruner(budget.pruner, budget.warmup_epochs, self._study.training.epochs),
+            make_pruner(
+                budget.pruner,
+                budget.warmup_epochs,
+                self._study.training.epochs,
+                budget.pruner_options,
+            ),
             planned=planned,
             seed=named_seed(seed, "sampler"),
             starts=self._study.starts(self._labels[index]),
+            marks_divergence=SAMPLERS[budget.sampler].marks_divergence,
         )
 
     def restore(self, finished: Iterable[TrialResult]) -> list[int]:

@@ -359,14 +359,18 @@ class TrialStore:
         return trials
 
     def create(
-        self, params: dict[str, Any], distributions: dict[str, BaseDistribution], number: int
+        self,
+        params: dict[str, Any],
+        distributions: dict[str, BaseDistribution],
+        number: int,
+        notes: Mapping[str, Any],
     ) -> None:
         """Add a running trial with all its parameters in one write, so that none is half there."""
         trial = create_trial(
             state=TrialState.RUNNING,
             params=params,
             distributions=distributions,
-            user_attrs={"number": number},
+            user_attrs={"number": number, **notes},
         )
         with storage_errors(self.location, f"adding trial {number}"):
             self._trial_ids.append(self._storage.create_new_trial(self._study_id, trial))

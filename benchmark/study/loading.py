@@ -1,24 +1,21 @@
 """Study files: found, changed by ``--set``, read, completed and checked."""
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tomlkit
 from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import InlineTable
 
 from benchmark.errors import UserError, did_you_mean
-from benchmark.optimizers.provenance import is_saved_model
 from benchmark.resources import shipped
 from benchmark.study.catalogue import Catalogue
+from benchmark.study.completion import complete_spaces, find_saved_model, table_at
 from benchmark.study.dimension import START
 from benchmark.study.messages import Mistake, mistakes_of
 from benchmark.study.renamed import use_new_names
 from benchmark.study.schema import Study
-from benchmark.study.spaces import missing_spaces
 from benchmark.study.starts import BestSetting, taken_over
 from benchmark.study.validation import check_study
 from benchmark.toml_text import MOST_PARTS, TomlError, parse_toml, read_toml_text
@@ -127,7 +124,7 @@ def load_study(path: Path, catalogue: Catalogue) -> Study:
         StudyError: the file cannot be read, or with one line for each mistake.
     """
     document = _document(read_text(path), str(path))
-    _find_saved_model(document, path)
+    find_saved_model(document, path.parent)
     return checked_study(tomlkit.dumps(document), str(path), path.stem, catalogue)
 
 
@@ -179,6 +176,8 @@ def with_trials(path: Path, trials: int) -> str:
     return text
 
 
+BestOf = Callable[[str], Mapping[str, BestSetting]]
+"""Finds the best settings of another run by its name."""
 MOST_SHOWN = 200
 """Characters of a change that a message repeats."""
 
@@ -203,7 +202,7 @@ def changed_study(
     name: str,
     changes: Sequence[str],
     catalogue: Catalogue,
-    best_of: Callable[[str], Mapping[str, BestSetting]] | None = None,
+    best_of: BestOf | None = None,
 ) -> ChangedStudy:
     """Find a study, change keys of it, complete its search spaces, and check it.
 
@@ -221,20 +220,49 @@ def changed_study(
         StudyError: with a line for each mistake.
     """
     path = find_study(name)
-    document = _document(read_text(path), str(path))
+    return completed_study(
+        read_text(path), str(path), path.stem, changes, catalogue, best_of, folder=path.parent
+    )
+
+
+def completed_study(
+    text: str,
+    place: str,
+    name: str,
+    changes: Sequence[str],
+    catalogue: Catalogue,
+    best_of: BestOf | None = None,
+    *,
+    folder: Path = Path(),
+) -> ChangedStudy:
+    """Change keys of the text of a study, complete its search spaces, and check it.
+
+    Args:
+        text: the TOML text.
+        place: the file, or whatever else the text comes from, for messages.
+        name: the study's name if the text gives none.
+        changes: as for :func:`changed_study`.
+        catalogue: what the study may name.
+        best_of: as for :func:`changed_study`.
+        folder: where files that the study names are looked for first.
+
+    Raises:
+        StudyError: with a line for each mistake.
+    """
+    document = _document(text, place)
     for change in changes:
         _apply(document, change)
     notices = use_new_names(document)
-    _find_saved_model(document, path)
+    find_saved_model(document, folder)
     # Checked and completed as changed: a change may add or fix what the file lacks.
-    source = f"{path} with {', '.join(changes)}" if changes else str(path)
-    study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
+    source = f"{place} with {', '.join(changes)}" if changes else place
+    study = checked_study(tomlkit.dumps(document), source, name, catalogue)
     if study.budget.start_from and best_of is not None:
         notices += _begin_from(document, study, catalogue, best_of(study.budget.start_from), source)
-        study = checked_study(tomlkit.dumps(document), source, path.stem, catalogue)
-    _complete_spaces(document, study, catalogue)
+        study = checked_study(tomlkit.dumps(document), source, name, catalogue)
+    complete_spaces(document, study, catalogue)
     text = tomlkit.dumps(document)
-    return ChangedStudy(text, parse_study(text, source, path.stem), notices)
+    return ChangedStudy(text, parse_study(text, source, name), notices)
 
 
 def _document(text: str, source: str) -> tomlkit.TOMLDocument:
@@ -267,7 +295,7 @@ def _apply(document: tomlkit.TOMLDocument, change: str) -> None:
             ]
         )
     try:
-        _table(document, parts[:-1])[parts[-1]] = _value(value.strip())
+        table_at(document, parts[:-1])[parts[-1]] = _value(value.strip())
     except TypeError as error:
         raise StudyError(
             [
@@ -282,54 +310,12 @@ def _shown(change: str) -> str:
     return repr(change if len(change) <= MOST_SHOWN else f"{change[:MOST_SHOWN]}…")
 
 
-def _table(document: tomlkit.TOMLDocument, path: Sequence[str]) -> MutableMapping[str, Any]:
-    """Return the table at a path, made where there is none.
-
-    Raises:
-        TypeError: with the name of what is no table.
-    """
-    table: MutableMapping[str, Any] = document
-    # Inline tables hold inline tables only, and a header amid dotted keys would take over those
-    # that follow.
-    keys = [key for key, _ in document.body if key is not None]
-    inline = any(key.is_dotted() and [key.key] == list(path[:1]) for key in keys)
-    for index, part in enumerate(path):
-        inline = inline or isinstance(table, InlineTable)
-        is_last = index == len(path) - 1
-        new = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=not is_last)
-        inner = table.setdefault(part, new)
-        if not isinstance(inner, MutableMapping):
-            raise TypeError(part)
-        table = inner
-    return table
-
-
 def _value(text: str) -> object:
     try:
         parse_toml(f"value = {text}", "--set", "a value")
         return tomlkit.parse(f"value = {text}")["value"]
     except (TOMLKitError, ValueError, RecursionError):
         return text
-
-
-def _find_saved_model(document: tomlkit.TOMLDocument, study_file: Path) -> None:
-    """Write the path of a saved model that lies beside the study file, so that a run finds it.
-
-    Args:
-        document: the study.
-        study_file: where it was read from.
-    """
-    problem = document.get("problem")
-    model = problem.get("model") if isinstance(problem, MutableMapping) else None
-    holder, key = (model, "name") if isinstance(model, MutableMapping) else (problem, "model")
-    name = holder.get(key) if isinstance(holder, MutableMapping) else None
-    if not isinstance(name, str) or not is_saved_model(name):
-        return
-    beside = study_file.parent / name
-    if beside.is_file():
-        file, here = beside.absolute(), Path.cwd()
-        shown = file.relative_to(here) if file.is_relative_to(here) else file
-        holder[key] = shown.as_posix()  # type: ignore[index]
 
 
 def _begin_from(
@@ -357,17 +343,8 @@ def _begin_from(
             table = tomlkit.inline_table()
             table.update(settings)
             starts.append(table)
-        space = _table(document, ["search", label])
+        space = table_at(document, ["search", label])
         space.pop(START, None)
         space[START] = starts
-    del _table(document, ["budget"])["start_from"]
+    del table_at(document, ["budget"])["start_from"]
     return taken.notices
-
-
-def _complete_spaces(document: tomlkit.TOMLDocument, study: Study, catalogue: Catalogue) -> None:
-    """Write default search spaces into the text, so that a resumed run finds the same."""
-    for entry in study.compare:
-        for name, space in missing_spaces(study, entry, catalogue).items():
-            dimension = tomlkit.inline_table()
-            dimension.update(dict(space))
-            _table(document, ["search", entry.label])[name] = dimension

@@ -14,7 +14,8 @@ References:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 
@@ -59,6 +60,10 @@ class SamplerEntry:
         learns: whether what it proposes depends on how earlier trials went.
         is_grid: whether it tries each point of the space once, so that all dimensions must be
             finite.
+        marks_divergence: whether it is told by a constraint which trials diverged; otherwise it has
+            their objective alone, the worst there can be.
+        package: the module that it needs beyond our own requirements.
+        extra: the extra of our distribution that installs it.
     """
 
     summary: str
@@ -66,6 +71,45 @@ class SamplerEntry:
     arguments: Callable[[Proposal], dict[str, Any]]
     learns: bool = False
     is_grid: bool = False
+    marks_divergence: bool = True
+    package: str = ""
+    extra: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrunerOption:
+    """An option of a pruner, a key of ``pruner_options``.
+
+    Args:
+        rule: what it must be, in words.
+        example: a sensible value, as a study file writes it.
+        meaning: what it does.
+        low: the smallest number.
+        high: the largest number.
+        integer: whether it is a whole number.
+        choices: the names to choose from, if it is no number.
+    """
+
+    rule: str
+    example: str
+    meaning: str
+    low: float = float("-inf")
+    high: float = float("inf")
+    integer: bool = False
+    choices: tuple[str, ...] = ()
+
+    def allows(self, value: object) -> bool:
+        """Whether the option may have a value.
+
+        Example:
+            >>> PRUNERS["patient"].options["patience"].allows(2.5)
+            False
+        """
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, bool) or not isinstance(value, int if self.integer else float | int):
+            return False
+        return self.low <= value <= self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +122,16 @@ class PrunerEntry:
         arguments: the arguments of that class, from the epochs that every trial is trained and
             the epochs of a whole trial, both ≥ 1 but the first, which is ≥ 0.
         stops: whether it ever stops a trial, and so looks at every epoch of it.
+        options: what ``pruner_options`` may give, by the names of the class's arguments.
+        needs: options of which one must be given.
     """
 
     summary: str
     target: str
     arguments: Callable[[int, int], dict[str, Any]]
     stops: bool = True
+    options: Mapping[str, PrunerOption] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
 
 SAMPLERS: dict[str, SamplerEntry] = {
@@ -114,6 +162,26 @@ SAMPLERS: dict[str, SamplerEntry] = {
         "optuna.samplers:GridSampler",
         lambda proposal: {"search_space": proposal.space.points, "seed": proposal.shared_seed},
         is_grid=True,
+    ),
+    "gp": SamplerEntry(
+        "Gaussian process: learns a smooth model of the objective; for up to some 200 trials",
+        "optuna.samplers:GPSampler",
+        lambda proposal: {
+            "seed": proposal.seed,
+            "n_startup_trials": startup_trials(len(proposal.space.distributions), proposal.trials),
+        },
+        learns=True,
+        marks_divergence=False,  # it needs the same constraints of all trials
+        package="torch",
+        extra="gp",
+    ),
+    "cma_es": SamplerEntry(
+        "CMA-ES: evolves a normal distribution over the ranges; for many trials",
+        "benchmark.search.cma_es:CmaEs",
+        lambda proposal: {"space": proposal.space, "seed": proposal.seed},
+        learns=True,
+        package="cmaes",
+        extra="cma_es",
     ),
 }
 """The samplers by name."""
@@ -147,8 +215,66 @@ PRUNERS: dict[str, PrunerEntry] = {
             "reduction_factor": 3,
         },
     ),
+    "patient": PrunerEntry(
+        "stops a trial that has not improved for some epochs, and where it wraps another pruner "
+        "only if that one agrees",
+        "optuna.pruners:PatientPruner",
+        lambda _warmup, _epochs: {"wrapped_pruner": "none", "patience": 5},
+        options={
+            "patience": PrunerOption(
+                "a whole number >= 1", "5", "epochs without improvement", low=1, integer=True
+            ),
+            "min_delta": PrunerOption(
+                "a number >= 0", "0.01", "how much is an improvement", low=0.0
+            ),
+            "wrapped_pruner": PrunerOption(
+                "one of none, median, successive_halving",
+                '"median"',
+                "the pruner that must agree",
+                choices=("none", "median", "successive_halving"),
+            ),
+        },
+    ),
+    "threshold": PrunerEntry(
+        "stops a trial whose objective leaves the range from lower to upper",
+        "optuna.pruners:ThresholdPruner",
+        lambda warmup, _epochs: {"n_warmup_steps": warmup},
+        options={
+            "lower": PrunerOption("a number", "0.1", "the least value that may go on"),
+            "upper": PrunerOption("a number", "2.5", "the largest value that may go on"),
+        },
+        needs=("lower", "upper"),
+    ),
+    "wilcoxon": PrunerEntry(
+        "stops a trial whose curve lies above that of the best one, by Wilcoxon's signed-rank test "
+        "over their epochs, which are not independent: its p-value is no error rate",
+        "optuna.pruners:WilcoxonPruner",
+        lambda warmup, _epochs: {"n_startup_steps": warmup},
+        options={
+            "p_threshold": PrunerOption(
+                "a number from 0 to 1", "0.1", "the p-value below which it stops", low=0.0, high=1.0
+            )
+        },
+    ),
 }
 """The pruners by name."""
+
+
+def missing_package(sampler: str) -> tuple[str, str] | None:
+    """Return the rule that a sampler breaks whose package is not installed, and the remedy.
+
+    Args:
+        sampler: a key of ``SAMPLERS``.
+
+    Example:
+        >>> missing_package("tpe") is None
+        True
+    """
+    entry = SAMPLERS[sampler]
+    if not entry.package or find_spec(entry.package) is not None:
+        return None
+    rule = f"the sampler {sampler} needs the package {entry.package}, which is not installed"
+    return rule, f'Run: pip install "kappabench[{entry.extra}]".'
 
 
 def startup_trials(dimensions: int, trials: int) -> int:

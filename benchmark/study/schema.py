@@ -243,6 +243,7 @@ class BudgetSection(Section):
         sampler: what proposes the hyperparameters of each trial, an Optuna sampler; how
             mini-batches are drawn is ``[training] batch_sampling``.
         pruner: what stops bad trials early, an Optuna pruner.
+        pruner_options: options of the pruner, for instance ``{ patience = 5 }``.
         warmup_epochs: epochs before the pruner may stop a trial.
         start_from: a run, as for ``show``, whose best settings are tried first; the new run keeps
             them as ``[[search.<label>.start]]``.
@@ -252,6 +253,7 @@ class BudgetSection(Section):
     replicates: Count = Field(3, ge=0)
     sampler: Annotated[str, BeforeValidator(OneOf("sampler", SAMPLERS))] = "tpe"
     pruner: Annotated[str, BeforeValidator(OneOf("pruner", PRUNERS))] = "none"
+    pruner_options: dict[str, Setting] = Field(default_factory=dict)
     warmup_epochs: Count = Field(3, ge=0)
     start_from: str = ""
 

@@ -11,6 +11,7 @@ from typing import Any
 from benchmark.errors import did_you_mean
 from benchmark.metrics import METRICS, metrics_of, reported_metric
 from benchmark.models.foreign import is_foreign_model
+from benchmark.study.budget import check_budget
 from benchmark.study.catalogue import Catalogue, training_rows
 from benchmark.study.messages import Mistake
 from benchmark.study.samplers import PRUNERS
@@ -41,6 +42,7 @@ def _all_mistakes(study: Study, catalogue: Catalogue) -> Iterator[Mistake]:
         yield from check_space(study, entry, catalogue)
         yield from check_starts(study, entry, catalogue)
     yield from check_common_start(study)
+    yield from check_budget(study)
     yield from _check_target(study, catalogue)
     yield from _check_evaluation(study)
     yield from _check_curvature(study)

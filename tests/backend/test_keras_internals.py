@@ -113,6 +113,13 @@ CONTRACT: Mapping[str, tuple[Callable[[], bool], str]] = {
     ),
     "_inbound_nodes": (_has_node, "inspecting a saved model whose last layer is a softmax"),
     "_keras_logits": (_remembers_logits, "the refusal of losses of probabilities"),
+    "_shape_tuple": (
+        lambda: (
+            keras.backend.backend() == "jax"
+            or keras.ops.zeros((2, 3))._shape_tuple() == keras.ops.zeros((2, 3)).shape == (2, 3)
+        ),
+        "which kept program a call takes",
+    ),
     "_flatten_layers": (
         _finds_inner_layers,
         "the refusal of random layers and of batch statistics",

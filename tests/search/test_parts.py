@@ -180,7 +180,7 @@ def test_every_sampler_is_made_from_its_entry(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRUNERS)
 def test_every_pruner_is_made_from_its_entry(name: str) -> None:
-    pruner = make_pruner(name, 1, 3)
+    pruner = make_pruner(name, 1, 3, dict.fromkeys(PRUNERS[name].needs[-1:], 1.0))
     assert isinstance(pruner, optuna.pruners.BasePruner), (
         f"the target of {name!r} in benchmark/study/samplers.py must be a pruner of Optuna. "
         f"Received {PRUNERS[name].target}. Name a subclass of BasePruner."

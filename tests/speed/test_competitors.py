@@ -143,6 +143,7 @@ def test_the_usual_way_that_learns_nothing_is_no_measurement(answer, monkeypatch
 def test_pytorch_that_stops_early_is_no_measurement(answer, monkeypatch, epochs) -> None:
     torch = SimpleNamespace(
         from_numpy=lambda array: array,
+        manual_seed=lambda _: None,
         get_num_threads=lambda: 1,
         set_num_threads=lambda _: None,
     )
