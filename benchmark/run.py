@@ -18,11 +18,11 @@ from pathlib import Path
 import typer
 
 from benchmark.commands.backends import backend_name, select_backend
+from benchmark.commands.check_requests import CheckModelRequest, CheckRequest
 from benchmark.commands.file_requests import ExportRequest, InitRequest, PredictRequest
 from benchmark.commands.options import takes
 from benchmark.commands.requests import (
     DEFAULT_STUDY,
-    CheckRequest,
     CurvatureRequest,
     DoctorRequest,
     Kind,
@@ -328,6 +328,26 @@ def check_optimizer(request: CheckRequest) -> None:
 
     with user_errors():
         code = run_check(request)
+    raise typer.Exit(code)
+
+
+@app.command(
+    "check-model",
+    epilog="Examples:  check-model my_module:build --dataset wine --set width=16  |  check-model "
+    "my.keras --backend jax",
+)
+@takes(CheckModelRequest)
+def check_model(request: CheckModelRequest) -> None:
+    """Check that a model can be used in a study.
+
+    It is built, evaluated, differentiated, saved and trained in both engines
+    on a dataset. That takes about ten seconds. If a check fails, the command
+    prints what failed and exits with 1.
+    """
+    from benchmark.commands.check_model import run_model_check
+
+    with user_errors():
+        code = run_model_check(request)
     raise typer.Exit(code)
 
 

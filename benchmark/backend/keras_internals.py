@@ -6,6 +6,8 @@ where a new version of Keras has moved one.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 import keras
@@ -167,3 +169,37 @@ def fresh_names() -> Iterator[None]:
         yield
     finally:
         global_state.set_global_attribute(key, counted)
+
+
+_is_twice: ContextVar[bool] = ContextVar("is_twice", default=False)
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Within, let mean and variance on TensorFlow have right second derivatives.
+
+    ``tf.nn.moments`` holds the mean of a variance constant. That changes no first derivative, for
+    there the mean's part is zero, but the second ones of every normalisation.
+    """
+    _dispatch_moments()
+    token = _is_twice.set(True)
+    try:
+        yield
+    finally:
+        _is_twice.reset(token)
+
+
+@cache
+def _dispatch_moments() -> None:
+    from keras.src.backend.tensorflow import nn
+
+    usual = nn._compute_moments
+
+    def moments(x: Tensor, axes: Any, keepdims: bool) -> Any:
+        if not _is_twice.get():
+            return usual(x, axes, keepdims)
+        mean = keras.ops.mean(x, axis=axes, keepdims=True)
+        variance = keras.ops.mean(keras.ops.square(x - mean), axis=axes, keepdims=keepdims)
+        return mean if keepdims else keras.ops.squeeze(mean, axes), variance
+
+    nn._compute_moments = moments

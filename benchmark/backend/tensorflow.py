@@ -74,8 +74,10 @@ def hessian_vector_product(f: Function) -> Function:
     gradient = value_and_grad(f, has_aux=False)
 
     def product(parameters: Any, vectors: Any, *rest: Any) -> Any:
+        from benchmark.backend.keras_internals import twice_differentiable
+
         tensors = [tf.convert_to_tensor(parameter) for parameter in parameters]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(watch_accessed_variables=False) as tape, twice_differentiable():
             tape.watch(tensors)
             _, gradients = gradient(tensors, *rest)
             # H v = ∇⟨∇f, v⟩ with v constant.

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.commands.backends import backend_name
+from benchmark.commands.check_requests import CheckRequest
 from benchmark.commands.progress import counting_bar
-from benchmark.commands.requests import CheckRequest
 from benchmark.commands.terminal import terminal, warn
 from benchmark.errors import UserError
 

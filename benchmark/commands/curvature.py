@@ -109,7 +109,7 @@ def _of_model(
     assert request.model is not None, "checked"
     assert request.dataset is not None, "checked"
     from benchmark.data import load_card
-    from benchmark.data.preparation import SCALERS
+    from benchmark.data.scaling import SCALERS
     from benchmark.inspection.settings import check_model_file
 
     check_model_file(request.model)

@@ -363,33 +363,3 @@ class CurvatureRequest:
     ] = None
     trust: TrustOption = False
     as_json: JsonOption = False
-
-
-@dataclass(frozen=True)
-class CheckRequest:
-    """The options of ``check-optimizer``."""
-
-    optimizers: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="OPTIMIZER...",
-            help="Names that list optimizers shows, keras:Class or package.module:Class.",
-        ),
-    ] = None
-    everything: Annotated[bool, typer.Option("--all", help="Check every built-in optimizer.")] = (
-        False
-    )
-    backend: Annotated[
-        list[Backend] | None,
-        typer.Option(
-            help="The framework. Repeatable; each runs in its own process. Default: "
-            "KERAS_BACKEND, or else tensorflow."
-        ),
-    ] = None
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the table of all properties into this Markdown file."
-        ),
-    ] = None
-    as_json: JsonOption = False

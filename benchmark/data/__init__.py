@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.data.card_files import card_names as card_names
+    from benchmark.data.card_files import load_card as load_card
     from benchmark.data.cards import DatasetCard as DatasetCard
     from benchmark.data.cards import DatasetError as DatasetError
-    from benchmark.data.cards import card_names as card_names
-    from benchmark.data.cards import load_card as load_card
     from benchmark.data.dataset import Dataset as Dataset
     from benchmark.data.dataset import checksum_of as checksum_of
     from benchmark.data.dataset import load_dataset as load_dataset
@@ -31,10 +31,10 @@ _MODULES = {
     "Part": "preparation",
     "Prepared": "preparation",
     "SAMPLINGS": "sampling",
-    "card_names": "cards",
+    "card_names": "card_files",
     "checksum_of": "dataset",
     "epoch_batches": "sampling",
-    "load_card": "cards",
+    "load_card": "card_files",
     "load_dataset": "dataset",
     "part_sizes": "split",
     "prepare": "preparation",

@@ -14,6 +14,8 @@ Kind = Literal["number", "boolean", "category", "date"]
 Series = "pd.Series[Any]"
 PARTS = ("year", "month", "day", "weekday")
 """What becomes of a date; ``weekday`` is 0 on Mondays. One with a time has its ``hour`` too."""
+ATTRIBUTES = {"weekday": "day_of_week"}
+"""What pandas calls a part, where it has another name."""
 ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 """How a date is written in a text: 2026-01-31, or with a time behind it."""
 BOOLEANS = {"true": True, "false": False}
@@ -164,7 +166,7 @@ def _plain(values: "pd.Series[Any]", column: Column) -> dict[str, Any]:
     if column.kind == "date":
         dates = as_dates(values)
         return {
-            name: getattr(dates.dt, part).astype(np.float64)
+            name: getattr(dates.dt, ATTRIBUTES.get(part, part)).astype(np.float64)
             for name, part in zip(column.numbers, column.parts, strict=True)
         }
     if column.kind == "boolean" and not pd.api.types.is_numeric_dtype(values.dtype):

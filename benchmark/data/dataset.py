@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.data.cards import DatasetCard, DatasetError, find_card, read_card
+from benchmark.data.card_files import find_card, read_card
+from benchmark.data.cards import DatasetCard, DatasetError
 from benchmark.data.inference import table_of_card
 from benchmark.data.loaders import LOADERS, Inputs, feature_names
 from benchmark.data.preprocessing import encoded_table

@@ -36,7 +36,7 @@ def load_toy(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001  (loaders 
         folder: not used.
 
     Example:
-        >>> from benchmark.data.cards import load_card
+        >>> from benchmark.data import load_card
         >>> load_toy(load_card("iris"), Path())[0].shape
         (150, 4)
     """

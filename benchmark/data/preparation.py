@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from benchmark.data.cards import DatasetCard, DatasetError, find_card, read_card
+from benchmark.data.card_files import find_card, read_card
+from benchmark.data.cards import DatasetCard, DatasetError
 from benchmark.data.dataset import load_dataset_file
 from benchmark.data.inference import card_of, table_of_card
 from benchmark.data.preprocessing import affine_scaling, encoded_table

@@ -93,7 +93,7 @@ def encoded_table(parameters: Parameters, plain: pd.DataFrame) -> Matrix:
         block = "number" if column.kind == "date" else column.kind
         blocks[block].append(_numbers(plain, entry, column))
         if entry.get("indicator"):
-            absent = plain[column.numbers[0]].isna().to_numpy(np.float64)
+            absent = np.asarray(plain[column.numbers[0]].isna(), np.float64)
             blocks["missing"].append(absent[:, None])
     return np.concatenate([matrix for block in blocks.values() for matrix in block], axis=1)
 

@@ -73,15 +73,15 @@ def located(source: DataSource, dataset: str) -> Path:
         SourceError: it is in neither place.
     """
     names = dict.fromkeys([source.path, dataset, PurePath(dataset).name])
-    found = next((path for name in names if name and (path := find_file(name, [Path()]))), None)
-    if found is None:
+    file = next((path for name in names if name and (path := find_file(name, [Path()]))), None)
+    if file is None:
         places = " and ".join(str(Path(name).absolute()) for name in names if name)
         raise SourceError(
             f"the file must be where it was when the study was read. Received none at {places}. "
             "Put it back, or put it into the current folder.",
             "dataset",
         )
-    return found
+    return file
 
 
 @lru_cache(maxsize=2)

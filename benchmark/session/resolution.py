@@ -84,3 +84,15 @@ def _known(optimizer: str) -> OptimizerEntry:
         return optimizer_entry(optimizer)
     except ValueError as error:
         raise StudyError([f"{error} It is compared in the study of the run."]) from error
+
+
+def once(notify: Callable[[str], None]) -> Callable[[str], None]:
+    """Show each sentence the first time only."""
+    told: set[str] = set()
+
+    def show(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            notify(text)
+
+    return show

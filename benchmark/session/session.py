@@ -32,6 +32,7 @@ from benchmark.session.mirroring import start_tracker
 from benchmark.session.resolution import (
     check_model_of_run,
     learns_from_trials,
+    once,
     optimizer_notices,
     search_settings,
 )
@@ -135,7 +136,7 @@ class Session:
             learns=learns_from_trials(study), device=backend.devices()[0]
         )
         # The engine says again of a trial what the notices say of its optimizer.
-        settings = replace(settings, engine=engine, notify=_once(settings.notify))
+        settings = replace(settings, engine=engine, notify=once(settings.notify))
         facts = environment(backend.name(), backend.devices(), seed=study.seed, **engine.facts())
         notices = optimizer_notices(study, vectorized=engine.name == "vectorized")
         notices += filter(None, [programs_sentence(study)])
@@ -389,15 +390,3 @@ class Session:
     def _finish(self, summary: Mapping[str, Any], best: Iterable[TrialResult]) -> Products:
         self._writer.finish(summary)
         return make_products(self.path, best, self._settings.notify)
-
-
-def _once(notify: Callable[[str], None]) -> Callable[[str], None]:
-    """Show each sentence the first time only."""
-    told: set[str] = set()
-
-    def show(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            notify(text)
-
-    return show

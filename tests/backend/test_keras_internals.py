@@ -56,6 +56,13 @@ def _dtypes() -> Any:
     return import_module("keras.src.backend.common.dtypes").BIT64_TO_BIT32_DTYPE
 
 
+def _has_moments() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return True
+    module = import_module("keras.src.backend.tensorflow.nn")
+    return list(inspect.signature(module._compute_moments).parameters) == ["x", "axes", "keepdims"]
+
+
 def _counts_names() -> bool:
     with keras_internals.fresh_names():
         first = keras.layers.Dense(1).name
@@ -116,6 +123,10 @@ CONTRACT: Mapping[str, tuple[Callable[[], bool], str]] = {
     "_flatten_layers": (
         _finds_inner_layers,
         "the refusal of random layers and of batch statistics",
+    ),
+    "keras.src.backend.tensorflow.nn": (
+        _has_moments,
+        "second derivatives of normalisations on TensorFlow",
     ),
     "keras.src.backend.common.global_state": (
         _counts_names,

@@ -257,3 +257,20 @@ def test_apart_returns_the_same_as_often_as_asked():
     for mapped in (backend.vectorize(f), backend.compile(backend.vectorize(f))):
         for output in mapped(x, np.stack([y, y])):
             np.testing.assert_array_equal(output["sum"], x + 2 * y)
+
+
+def test_hessian_products_pass_through_a_normalisation():
+    generator = np.random.default_rng(0)
+    x, slope, direction = (generator.normal(size=(4, 3)) for _ in range(3))
+
+    def value(parameters):
+        mean, variance = ops.moments(parameters[0], axes=[1], keepdims=True)
+        outputs = (parameters[0] - mean) / ops.sqrt(variance + 1e-3)
+        return ops.sum(outputs * slope) + ops.sum(outputs[:, 0] ** 3)
+
+    step = 1e-5
+    gradient = backend.value_and_grad(value)
+    ends = [np.asarray(gradient([x + s * step * direction])[1][0]) for s in (1, -1)]
+    product = np.asarray(backend.hessian_vector_product(value)([x], [direction])[0])
+    # A central difference, whose error is of the order of step² and of rounding over step.
+    np.testing.assert_allclose(product, (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-6)

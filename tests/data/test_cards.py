@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.data import DatasetError, card_names, load_card
-from benchmark.data.cards import find_card, read_card
+from benchmark.data.card_files import find_card, read_card
 from benchmark.data.loader_settings import SETTINGS
 from benchmark.data.loaders import LOADERS
 from benchmark.resources import shipped
