@@ -311,6 +311,10 @@ class Session:
             products, unsent = None, Unsent()
             try:
                 finished = execution.run_search()
+                for label, count in self._search.spent.items():
+                    self._settings.notify(
+                        f"{label} gets no more trials: {count} gradient evaluations."
+                    )
                 if finished and self._known:
                     train_missing_weights(self.path, execution.best.values(), engine)
                 finished = finished and execution.run_replicates(
@@ -328,6 +332,7 @@ class Session:
                     best=execution.best,
                     diagnoses=self._diagnoses(execution) if finished else (),
                     stopped=execution.stopped,
+                    spent=self._search.spent,
                     seconds=execution.seconds,
                     finished=finished,
                 )
@@ -341,8 +346,7 @@ class Session:
                     unsent = close_tracker(tracker, products, self._settings.notify)
             if products is not None:
                 self._writer.mark_finished(products.files)
-        elapsed = time.perf_counter() - started
-        report = products.report if products else None
+        elapsed, report = time.perf_counter() - started, products and products.report
         return Outcome(self.path, finished, summary, report, unsent, elapsed)
 
     def _diagnoses(self, execution: Execution) -> list[Diagnosis]:
@@ -366,13 +370,9 @@ class Session:
             return self.engine.build(self._settings.notify, self._known)
         from benchmark.distributed import DistributedEngine, gpus
 
+        workers, notify = facts["workers"], self._settings.notify
         return DistributedEngine(
-            facts["workers"],
-            facts["capacity"],
-            backend.name(),
-            gpus(),
-            self._settings.notify,
-            known=self._known,
+            workers, facts["capacity"], backend.name(), gpus(), notify, known=self._known
         )
 
     def _start_tracker(self) -> Tracker | None:
