@@ -245,6 +245,9 @@ class Trial:
         direction: ``"minimize"`` or ``"maximize"``.
         evaluation_epochs: the epochs after which the trial is evaluated and reported on, beside
             the start, the last one and those at which curvature is due. None means all.
+        patience: the trial ends after this many epochs in a row without a better objective; 0
+            means that it is trained to its last epoch.
+        min_delta: by how much an objective must be better to count.
     """
 
     number: int
@@ -263,6 +266,8 @@ class Trial:
     objective: str = "validation_loss"
     direction: Direction = "minimize"
     evaluation_epochs: tuple[int, ...] | None = None
+    patience: int = 0
+    min_delta: float = 0.0
 
     @property
     def worst_objective(self) -> float:

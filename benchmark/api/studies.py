@@ -36,9 +36,9 @@ def load_study(
         StudyError: with one line for each mistake.
 
     Example:
-        >>> study = load_study("quickstart", {"training.epochs": 5, "compare": ["sgd"]})
-        >>> study.training.epochs, list(study.space("sgd"))[-1]
-        (5, 'learning_rate')
+        >>> study = load_study("quickstart", {"training.epochs": 5, "budget.trials": 10})
+        >>> study.training.epochs, list(study.space("adam"))[-1]
+        (5, 'beta_1')
         >>> content = {"question": "Which?", "compare": ["sgd"], "problem": {"dataset": "wine"}}
         >>> load_study(content, name="grapes").name
         'grapes'

@@ -9,7 +9,7 @@ from keras import ops
 
 from benchmark import backend
 from benchmark.engine.batches import whole_lines
-from benchmark.engine.task import Array, Part, Task, metric_of_rows
+from benchmark.engine.task import Array, Part, Task, metric_named, metric_of_rows
 from benchmark.engine.tiles import Shape
 
 Tensor = Any
@@ -188,8 +188,15 @@ class EvaluationProgram:
             return self._sums(weights, states, x, y, shares)
 
         zero = ops.zeros((self.shape.width,), weights[0].dtype)
-        zeros = [zero] * (2 if self._task.metric else 1)
-        return self._added(of_one, weights, states, part, zeros)
+        if not self._task.metric:
+            return self._added(of_one, weights, states, part, [zero])
+        metric = metric_named(self._task.metric)
+        count = metric.count(self._task.model.output_shape[-1])
+        if not count:
+            return self._added(of_one, weights, states, part, [zero, zero])
+        several = ops.zeros((self.shape.width, count), weights[0].dtype)
+        loss, means = self._added(of_one, weights, states, part, [zero, several])
+        return [loss, metric.of_means(ops, means)]
 
     def _added(
         self, of_one: Any, weights: Tensors, states: Tensors, part: Any, zeros: Tensors
@@ -214,8 +221,10 @@ class EvaluationProgram:
         loss, outputs = loss_of_chunk(self._task, weights, states, x, y, shares)
         if not self._task.metric:
             return [loss]
-        rows = metric_of_rows(self._task.metric, y, outputs)
-        return [loss, ops.sum(ops.cast(rows, shares.dtype) * shares)]
+        rows = ops.cast(metric_of_rows(self._task.metric, y, outputs), shares.dtype)
+        if len(rows.shape) == 1:
+            return [loss, ops.sum(rows * shares)]
+        return [loss, ops.sum(rows * shares[:, None], axis=0)]
 
 
 def loss_of_chunk(

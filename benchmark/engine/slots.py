@@ -38,6 +38,8 @@ class Slot:
         learning_rate: of the last update; the engine sets it before it evaluates.
         counted: evaluations of the objective, where the optimizer counts them itself.
         direction: the sharpest direction that was found last, where curvature is followed.
+        best: the best objective so far, with ``patience``.
+        waited: epochs since then.
         outcome: what is known of the trial already, so that it need not be trained.
     """
 
@@ -52,6 +54,8 @@ class Slot:
     learning_rate: float = math.nan
     counted: int | None = None
     direction: np.ndarray[Any, Any] | None = None
+    best: float = math.nan
+    waited: int = 0
     outcome: Outcome | None = None
 
     @property
@@ -96,6 +100,10 @@ class Slot:
         status, reason = self._evaluate(metrics)
         if status is not Status.DIVERGED:
             self.metrics = dict(metrics)
+            if self.trial.patience:
+                self.waited = self._waited(metrics)
+                if not self.waited:
+                    self.best = metrics[self.trial.objective]
         if status is Status.RUNNING and self.epoch > 0 and self.schedule == "reduce_on_plateau":
             loss = metrics.get("validation_loss", metrics["train_loss"])
             self.plateau = self.plateau.after(loss, self.schedule_parameters)
@@ -133,12 +141,19 @@ class Slot:
         due = self.trial.curvature.gradient_norm_epochs
         if due is None or self.trial.objective == "gradient_norm" or self.epoch in due:
             return True
-        is_last = self.epoch >= self.trial.epochs or self._has_settled(metrics)
+        is_last = (
+            self.epoch >= self.trial.epochs
+            or self._has_settled(metrics)
+            or self._is_patience_over(metrics)
+        )
         return bool(due) and is_last
 
     def needs_curvature(self, status: Status) -> bool:
         """Whether curvature is due at this epoch."""
-        return status is not Status.DIVERGED and self.epoch in self.trial.curvature.epochs
+        due = self.trial.curvature.epochs
+        # What ends by patience ends earlier than the epoch that the study names as the last.
+        ends = self.trial.patience > 0 and status.is_usable and self.trial.epochs in due
+        return status is not Status.DIVERGED and (self.epoch in due or ends)
 
     def needs_monitoring(self, status: Status) -> bool:
         """Whether the curvature on the probe is due at this epoch."""
@@ -258,7 +273,23 @@ class Slot:
             )
         if self.epoch >= trial.epochs:
             return Status.COMPLETED, Status.COMPLETED.sentence
+        if self._is_patience_over(metrics):
+            return Status.COMPLETED, (
+                f"{trial.objective} did not improve in the last {trial.patience} "
+                f"epoch{'s' * (trial.patience > 1)}, after epoch {self.epoch}"
+            )
         return Status.RUNNING, ""
+
+    def _is_patience_over(self, metrics: Mapping[str, float]) -> bool:
+        """Whether the objective has not improved for as many epochs as the study waits."""
+        return 0 < self.trial.patience <= self._waited(metrics)
+
+    def _waited(self, metrics: Mapping[str, float]) -> int:
+        """How many epochs there are without a better objective, with those metrics the last."""
+        value = metrics.get(self.trial.objective, math.nan)
+        sign = 1 if self.trial.direction == "minimize" else -1
+        is_better = math.isnan(self.best) or sign * (self.best - value) > self.trial.min_delta
+        return 0 if self.epoch == 0 or is_better else self.waited + 1
 
     def _has_settled(self, metrics: Mapping[str, float]) -> bool:
         """Whether the lecture's stopping rule holds: ‖W(t+1) − W(t)‖ < tolerance."""

@@ -11,7 +11,7 @@ from keras import ops
 
 from benchmark.data import Prepared, prepare
 from benchmark.errors import did_you_mean
-from benchmark.metrics import METRICS
+from benchmark.metrics import METRICS, Metric
 from benchmark.models import build_model, initial_weights
 from benchmark.models.foreign import OWN_INITIALIZER, is_foreign_model
 from benchmark.models.foreign_building import Draw, own_weights, scaled_kernels
@@ -93,7 +93,7 @@ def build_loss(name: str) -> keras.losses.Loss:
 
 
 def mean_metric(name: str, y: Any, outputs: Any) -> Any:
-    """Compute a metric as a mean over all rows, in ``keras.ops``.
+    """Compute a metric of all rows, in ``keras.ops``.
 
     Args:
         name: a key of :data:`benchmark.metrics.METRICS`.
@@ -103,12 +103,24 @@ def mean_metric(name: str, y: Any, outputs: Any) -> Any:
     Raises:
         ValueError: there is none of that name.
     """
-    return ops.mean(metric_of_rows(name, y, outputs))
+    metric, rows = metric_named(name), metric_of_rows(name, y, outputs)
+    if not metric.count(outputs.shape[-1]):
+        return ops.mean(rows)
+    return metric.of_means(ops, ops.mean(rows, axis=0))
 
 
 def metric_of_rows(name: str, y: Any, outputs: Any) -> Any:
     """Compute what each row adds to a metric, before the mean; as :func:`mean_metric`."""
-    return _named("metric", name, METRICS).of_rows(ops, y, outputs)
+    return metric_named(name).of_rows(ops, y, outputs)
+
+
+def metric_named(name: str) -> Metric:
+    """Return the entry of a metric.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    return _named("metric", name, METRICS)
 
 
 LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {

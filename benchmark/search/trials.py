@@ -144,6 +144,8 @@ def build_trial(
         replicate=replicate,
         curvature=_curvature(study, phase),
         evaluation_epochs=_evaluation_epochs(study),
+        patience=study.training.patience or 0,
+        min_delta=float(study.training.min_delta),
         objective=settings.objective,
         direction=settings.direction,
     )

@@ -225,11 +225,16 @@ class TrainingSection(Section):
         schedule: the learning-rate schedule, one of ``kappabench list schedules``.
         evaluation_epochs: the epochs after which loss and metric of the training and the validation
             part are evaluated, in addition to the start and the end; by default every epoch. It
-            must be left out with a pruner.
+            must be left out with a pruner and with ``patience``.
+        patience: early stopping: a trial ends after this many epochs in a row without a better
+            objective. It keeps the weights of its last epoch. By default no trial ends like this.
+        min_delta: by how much the objective must improve to count, with ``patience``.
     """
 
     epochs: Count = Field(20, ge=1)
     evaluation_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
+    patience: Annotated[Count, Field(ge=1)] | None = None
+    min_delta: Number = Field(0.0, ge=0)
     batch_sampling: Annotated[str, BeforeValidator(OneOf("batch_sampling", SAMPLINGS))] = "shuffle"
     schedule: str = "constant"
 

@@ -215,6 +215,13 @@ def _check_evaluation(study: Study) -> Iterator[Mistake]:
         rule = "evaluation_epochs must be left out with a pruner, which looks at every epoch"
         remedy = 'Remove it, or write pruner = "none" in [budget].'
         yield Mistake("training.evaluation_epochs", rule, epochs, remedy)
+    if epochs is not None and study.training.patience is not None:
+        rule = "evaluation_epochs must be left out with patience, which looks at every epoch"
+        yield Mistake("training.evaluation_epochs", rule, epochs, "Remove one of them.")
+    if study.training.min_delta and study.training.patience is None:
+        rule = "min_delta needs patience, the epochs without that improvement"
+        remedy = "Write for instance patience = 5, or remove it."
+        yield Mistake("training.min_delta", rule, study.training.min_delta, remedy)
 
 
 def _check_curvature(study: Study) -> Iterator[Mistake]:

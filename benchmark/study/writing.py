@@ -78,7 +78,7 @@ def value_text(value: Any, place: str = "a change") -> str:
 
 
 def _of_dimension(dimension: Dimension) -> Any:
-    for value in (dimension.value, dimension.option, dimension.theory):
+    for value in (dimension.value, dimension.option, dimension.theory, dimension.starts):
         if value is not None:
             return value
     return dimension.model_dump(exclude_defaults=True)

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn import metrics as sklearn_metrics
 
 from benchmark.engine import SequentialEngine, task
+from benchmark.engine.evaluation_program import EvaluationProgram
+from benchmark.engine.tiles import Shape
 from benchmark.metrics import METRICS
 from benchmark.study import schema as study
 from benchmark.trial import DatasetProblem, Status
@@ -15,6 +18,7 @@ TARGETS = RANDOM.normal(size=(12, 1)).astype("float32")
 PREDICTED = RANDOM.normal(size=(12, 1)).astype("float32")
 CLASSES = RANDOM.integers(0, 3, size=12).astype("int32")
 LOGITS = RANDOM.normal(size=(12, 3)).astype("float32")
+CLASSIFICATION = {"loss": "sparse_categorical_crossentropy"}
 ORACLES = {
     "accuracy": (CLASSES, LOGITS, sklearn_metrics.accuracy_score(CLASSES, LOGITS.argmax(1))),
     "mean_absolute_error": (
@@ -26,6 +30,19 @@ ORACLES = {
         TARGETS,
         PREDICTED,
         sklearn_metrics.mean_squared_error(TARGETS, PREDICTED),
+    ),
+    "balanced_accuracy": (
+        CLASSES,
+        LOGITS,
+        sklearn_metrics.balanced_accuracy_score(CLASSES, LOGITS.argmax(1)),
+    ),
+    "f1": (CLASSES, LOGITS, sklearn_metrics.f1_score(CLASSES, LOGITS.argmax(1), average="macro")),
+    "log_loss": (CLASSES, LOGITS, sklearn_metrics.log_loss(CLASSES, softmax(LOGITS, axis=1))),
+    "r2": (TARGETS, PREDICTED, sklearn_metrics.r2_score(TARGETS, PREDICTED)),
+    "root_mean_squared_error": (
+        TARGETS,
+        PREDICTED,
+        sklearn_metrics.root_mean_squared_error(TARGETS, PREDICTED),
     ),
 }
 
@@ -44,6 +61,45 @@ def test_a_metric_is_that_of_scikit_learn(name):
     targets, outputs, expected = ORACLES[name]
     computed = float(np.asarray(task.mean_metric(name, targets, outputs)))
     assert computed == pytest.approx(expected, rel=1e-6)
+
+
+def test_classes_that_nobody_has_or_predicts_do_not_count():
+    """As in scikit-learn: F1 over classes that occur, balanced accuracy over classes of rows."""
+    labels, logits = np.array([0, 0, 1]), np.eye(4, dtype="float32")[[0, 2, 1]]
+    predicted = logits.argmax(1)
+    f1 = sklearn_metrics.f1_score(labels, predicted, average="macro")
+    assert float(task.mean_metric("f1", labels, logits)) == pytest.approx(f1)
+    assert float(task.mean_metric("balanced_accuracy", labels, logits)) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("predicted", [[2.0, 2.0], [2.0, 3.0]])
+def test_r2_of_equal_targets_is_that_of_scikit_learn(predicted):
+    targets, outputs = np.float32([[2.0], [2.0]]), np.float32(predicted).reshape(-1, 1)
+    computed = float(task.mean_metric("r2", targets, outputs))
+    assert computed == sklearn_metrics.r2_score(targets, outputs)
+
+
+@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy", "log_loss"])
+def test_the_evaluation_program_computes_a_metric_in_chunks(metric):
+    """Over several chunks, the last of them filled up, as over all rows at once."""
+    trial = make_trial(problem=DatasetProblem("digits", metric=metric, **CLASSIFICATION))
+    task_of_trial = task.build_task(trial)
+    program = EvaluationProgram(task_of_trial, Shape(1, 1))
+    weights = task.starting_weights(task_of_trial, trial)
+    stacked = [weight[None, None] for weight in weights]
+    values = program.evaluate(stacked, [], stacked, [0])[0]
+    for variable, weight in zip(task_of_trial.model.trainable_variables, weights, strict=True):
+        variable.assign(weight)
+    for part in ("train", "validation"):
+        x, y = task_of_trial.parts[part].x, task_of_trial.parts[part].y
+        logits = task_of_trial.model.predict(x, verbose=0)
+        expected = {
+            "f1": sklearn_metrics.f1_score(y, logits.argmax(1), average="macro"),
+            "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(y, logits.argmax(1)),
+            "log_loss": sklearn_metrics.log_loss(y, softmax(logits.astype(float), axis=1)),
+        }[metric]
+        # float32 sums over a thousand rows
+        assert values[f"{part}_{metric}"] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,21 @@ MORE_REFUSALS: dict[str, tuple[tuple[str, str], list[str]]] = {
             'pruner = "none"',
         ],
     ),
+    "patience that would not see every epoch": (
+        ("epochs = 3", "epochs = 3\nevaluation_epochs = [1]\npatience = 2"),
+        [
+            "evaluation_epochs must be left out with patience",
+            "Received [1] at training.evaluation_epochs in",
+        ],
+    ),
+    "an improvement without patience": (
+        ("epochs = 3", "epochs = 3\nmin_delta = 0.1"),
+        ["min_delta needs patience", "Received 0.1 at training.min_delta in", "patience = 5"],
+    ),
+    "no patience at all": (
+        ("epochs = 3", "epochs = 3\npatience = 0"),
+        ["patience must be >= 1. Received 0 at training.patience in"],
+    ),
     "a probe of nothing": (
         ("[training]", "[curvature]\nprobe = 0\n[training]"),
         ["probe must be >= 1. Received 0 at curvature.probe in"],

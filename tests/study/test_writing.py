@@ -38,6 +38,7 @@ beta_1 = 0.5
 amsgrad = true
 learning_rate = "optimal"
 epsilon = { low = 0, high = 1, step = 0.25 }
+start = [{ epsilon = 0.5, amsgrad = true }, { epsilon = 0.25 }]
 
 [target]
 metric = "train_loss"
