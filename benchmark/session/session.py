@@ -34,7 +34,7 @@ from benchmark.session.resolution import (
     optimizer_notices,
     search_settings,
 )
-from benchmark.session.summary import summary_of
+from benchmark.session.summary import say_spent, summary_of
 from benchmark.study.loading import study_of_run
 from benchmark.study.model_options import programs_sentence
 from benchmark.study.schema import Study
@@ -311,10 +311,7 @@ class Session:
             products, unsent = None, Unsent()
             try:
                 finished = execution.run_search()
-                for label, count in self._search.spent.items():
-                    self._settings.notify(
-                        f"{label} gets no more trials: {count} gradient evaluations."
-                    )
+                say_spent(self._search.spent, self._settings.notify)
                 if finished and self._known:
                     train_missing_weights(self.path, execution.best.values(), engine)
                 finished = finished and execution.run_replicates(

@@ -1,7 +1,7 @@
 """What ``summary.json`` of a run holds."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from benchmark.search import Diagnosis, SearchSettings
@@ -63,6 +63,17 @@ def summary_of(
         **_monitoring_cost(results),
         **_diagnosis_cost(results),
     }
+
+
+def say_spent(spent: Mapping[str, int], notify: Callable[[str], None]) -> None:
+    """Tell the user which labels get no more trials.
+
+    Args:
+        spent: the gradient evaluations of the labels whose search these ended.
+        notify: shows a sentence.
+    """
+    for label, evaluations in spent.items():
+        notify(f"{label} gets no more trials: it has used {evaluations} gradient evaluations.")
 
 
 def _monitoring_cost(results: Iterable[TrialResult]) -> dict[str, Any]:
