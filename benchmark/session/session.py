@@ -343,7 +343,8 @@ class Session:
                     unsent = close_tracker(tracker, products, self._settings.notify)
             if products is not None:
                 self._writer.mark_finished(products.files)
-        elapsed, report = time.perf_counter() - started, products and products.report
+        elapsed = time.perf_counter() - started
+        report = products.report if products else None
         return Outcome(self.path, finished, summary, report, unsent, elapsed)
 
     def _diagnoses(self, execution: Execution) -> list[Diagnosis]:
