@@ -51,14 +51,14 @@ hidden = [32]
 [training]
 epochs = 30
 
+[budget]
+trials = 20  # settings that are tried of each optimizer
+replicates = 5  # how often the best setting of each is trained again, with other seeds
+
 # Searched for all of them. The tables below it are of one optimizer each, at their default
 # ranges: {{ low, high, log }}, {{ choices }}, or a number that stays fixed.
 [search.common]
 batch_size = {{ choices = {batches} }}
-
-[budget]
-trials = 20  # settings that are tried of each optimizer
-replicates = 5  # how often the best setting of each is trained again, with other seeds
 """
 
 
