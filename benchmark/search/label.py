@@ -40,6 +40,7 @@ class LabelSearch:
             which therefore must hold neither the run nor the label.
         starts: the settings of the first trials; what one leaves open the sampler proposes.
         marks_divergence: whether diverged trials get a constraint, by which TPE ranks them.
+        most_evaluations: gradient evaluations after which no further trial is proposed.
 
     Raises:
         SearchError: the store holds trials of another search space or budget.
@@ -57,12 +58,16 @@ class LabelSearch:
         seed: int,
         starts: Sequence[Mapping[str, Any]] = (),
         marks_divergence: bool = True,
+        most_evaluations: int | None = None,
     ) -> None:
         self.space = space
         self.planned = planned
         self._store = store
         self._make_sampler = make_sampler
         self._marks_divergence = marks_divergence
+        self._most_evaluations = most_evaluations
+        self.evaluations = 0
+        """Gradient evaluations of the trials that have ended."""
         self._starts = [space.start(start) for start in starts]
         self._records = store.load()
         self._check_records()
@@ -168,8 +173,17 @@ class LabelSearch:
     @property
     def upcoming(self) -> int | None:
         """The next trial to propose; nothing once the budget is spent or the label dropped."""
-        is_over = self._is_dropped or self._upcoming >= self.planned
+        is_over = self._is_dropped or self.is_spent or self._upcoming >= self.planned
         return None if is_over else self._upcoming
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the trials that have ended used up the gradient evaluations."""
+        return self._most_evaluations is not None and self.evaluations >= self._most_evaluations
+
+    def spend(self, evaluations: int) -> None:
+        """Count the gradient evaluations of a trial that has ended."""
+        self.evaluations += evaluations
 
     def drop(self) -> None:
         """Propose nothing more, nor what an earlier process left running."""

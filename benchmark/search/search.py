@@ -121,6 +121,12 @@ class Search:
             for label, search in zip(self._labels, self._searches, strict=True)
         }
 
+    @property
+    def spent(self) -> dict[str, int]:
+        """The gradient evaluations of each label that has no more left for another trial."""
+        labels = zip(self._labels, self._searches, strict=True)
+        return {label: search.evaluations for label, search in labels if search.is_spent}
+
     def _label_search(self, index: int, store: TrialStore, space: SearchSpace) -> LabelSearch:
         budget, seed = self._study.budget, self._study.seed
         planned = budget.trials
@@ -148,6 +154,7 @@ class Search:
             planned=planned,
             seed=named_seed(seed, "sampler"),
             starts=self._study.starts(self._labels[index]),
+            most_evaluations=budget.gradient_evaluations,
             marks_divergence=SAMPLERS[budget.sampler].marks_divergence,
         )
 
@@ -173,6 +180,7 @@ class Search:
             if result.trial.phase == "search" and end is not None:
                 index, k = self._place(result.trial.number)
                 self._searches[index].restore(k, *end)
+                self._searches[index].spend(result.gradient_evaluations)
         count = len(self._searches)
         return sorted(
             k * count + index
@@ -266,6 +274,7 @@ class Search:
         if end is None:
             return
         record_end = self._searches[index].finish(k, *end)
+        self._searches[index].spend(result.gradient_evaluations)
         if self._ends is None:
             record_end()
         else:

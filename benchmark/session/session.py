@@ -36,7 +36,7 @@ from benchmark.session.resolution import (
     optimizer_notices,
     search_settings,
 )
-from benchmark.session.summary import summary_of
+from benchmark.session.summary import say_spent, summary_of
 from benchmark.study.loading import study_of_run
 from benchmark.study.model_options import programs_sentence
 from benchmark.study.schema import Study
@@ -315,6 +315,7 @@ class Session:
             products, unsent = None, Unsent()
             try:
                 finished = execution.run_search()
+                say_spent(self._search.spent, self._settings.notify)
                 if finished and self._known:
                     train_missing_weights(self.path, execution.best.values(), engine)
                 finished = finished and execution.run_replicates(
@@ -332,6 +333,7 @@ class Session:
                     best=execution.best,
                     diagnoses=self._diagnoses(execution) if finished else (),
                     stopped=execution.stopped,
+                    spent=self._search.spent,
                     seconds=execution.seconds,
                     finished=finished,
                 )
@@ -370,13 +372,9 @@ class Session:
             return self.engine.build(self._settings.notify, self._known)
         from benchmark.distributed import DistributedEngine, gpus
 
+        workers, notify = facts["workers"], self._settings.notify
         return DistributedEngine(
-            facts["workers"],
-            facts["capacity"],
-            backend.name(),
-            gpus(),
-            self._settings.notify,
-            known=self._known,
+            workers, facts["capacity"], backend.name(), gpus(), notify, known=self._known
         )
 
     def _start_tracker(self) -> Tracker | None:

@@ -1,7 +1,7 @@
 """What ``summary.json`` of a run holds."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from benchmark.search import Diagnosis, SearchSettings
@@ -20,6 +20,7 @@ def summary_of(
     best: Mapping[str, TrialResult],
     diagnoses: Iterable[Diagnosis],
     stopped: Mapping[str, str],
+    spent: Mapping[str, int],
     seconds: Mapping[str, float],
     finished: bool,
 ) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def summary_of(
         best: the best result of each label.
         diagnoses: the trials that were repeated, and which ones they repeat.
         stopped: the labels whose first trials all failed, with the reason.
+        spent: the gradient evaluations of the labels whose search these ended.
         seconds: of the run by clock, in addition to those of the trials.
         finished: whether the whole budget was spent.
     """
@@ -57,9 +59,21 @@ def summary_of(
         "seconds": {clock: round(value, 3) for clock, value in sorted(clocks.items())},
         **({"diagnosed": diagnosed} if diagnosed else {}),
         **({"stopped": dict(stopped)} if stopped else {}),
+        **({"spent_gradient_evaluations": dict(spent)} if spent else {}),
         **_monitoring_cost(results),
         **_diagnosis_cost(results),
     }
+
+
+def say_spent(spent: Mapping[str, int], notify: Callable[[str], None]) -> None:
+    """Tell the user which labels get no more trials.
+
+    Args:
+        spent: the gradient evaluations of the labels whose search these ended.
+        notify: shows a sentence.
+    """
+    for label, evaluations in spent.items():
+        notify(f"{label} gets no more trials: it has used {evaluations} gradient evaluations.")
 
 
 def _monitoring_cost(results: Iterable[TrialResult]) -> dict[str, Any]:

@@ -256,6 +256,8 @@ class BudgetSection(Section):
 
     Args:
         trials: search trials of each compared optimizer; the replicates come in addition.
+        gradient_evaluations: an optimizer gets no further search trial once its ended ones took
+            this many gradient evaluations; those that run go on to their end. By default no limit.
         replicates: how often the best setting of each optimizer is trained again with new seeds.
         sampler: what proposes the hyperparameters of each trial, an Optuna sampler; how
             mini-batches are drawn is ``[training] batch_sampling``.
@@ -267,6 +269,7 @@ class BudgetSection(Section):
     """
 
     trials: Count = Field(20, ge=1)
+    gradient_evaluations: Count | None = Field(None, ge=1)
     replicates: Count = Field(3, ge=0)
     sampler: Annotated[str, BeforeValidator(OneOf("sampler", SAMPLERS))] = "tpe"
     pruner: Annotated[str, BeforeValidator(OneOf("pruner", PRUNERS))] = "none"
