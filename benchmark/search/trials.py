@@ -7,10 +7,11 @@ from typing import Any, assert_never
 
 from benchmark.metrics import direction_of
 from benchmark.problems.theory import extreme_eigenvalues, theory_settings
+from benchmark.study.curvature_section import Rank
 from benchmark.study.data import dataset_problem
 from benchmark.study.dimension import MODEL_PREFIX, model_value
 from benchmark.study.model_options import searched_options
-from benchmark.study.schema import Rank, Study
+from benchmark.study.schema import Study
 from benchmark.trial import (
     ClosedFormProblem,
     CurvatureRequest,

@@ -1,5 +1,7 @@
 """What a study leaves open, resolved with the parts that it names."""
 
+from collections.abc import Callable
+
 from benchmark.models import check_options
 from benchmark.models.foreign import is_foreign_model
 from benchmark.optimizers import OptimizerEntry, notices, optimizer_entry

@@ -5,12 +5,21 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from benchmark.problems.theory import TUNINGS
 
 MOST_POINTS = 100_000
 """The most points a step may make: a finer one is a continuous range in all but memory."""
+MOST = 1_000_000_000
+"""The largest count of anything: far beyond what ends, and far within 64 bits."""
 
 
 class RuleError(ValueError):
@@ -44,6 +53,7 @@ def _number_within_float(value: float | int | str) -> float | int | str:
 
 
 Number = Annotated[float | int, AfterValidator(_within_float)]
+Count = Annotated[int, Field(le=MOST)]
 NumberOrName = Annotated[float | int | str, AfterValidator(_number_within_float)]
 """One union, so that a number beyond the range is one mistake and not also "no text"."""
 Setting = Annotated[bool | float | int | str, AfterValidator(_number_within_float)]

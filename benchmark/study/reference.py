@@ -16,13 +16,12 @@ from benchmark.models import MODELS
 from benchmark.optimizers import SCHEDULES
 from benchmark.problems import PROBLEMS
 from benchmark.study.catalogue import TRAINING_HYPERPARAMETERS
-from benchmark.study.dimension import Dimension
+from benchmark.study.curvature_section import CurvatureSection
+from benchmark.study.dimension import MOST, Dimension
 from benchmark.study.own_file import ColumnsSection, FileSection
 from benchmark.study.schema import (
-    MOST,
     BudgetSection,
     Compared,
-    CurvatureSection,
     ModelSection,
     OneOf,
     PreprocessingSection,

@@ -21,8 +21,10 @@ from pydantic import (
 
 from benchmark.data.sampling import SAMPLINGS
 from benchmark.errors import did_you_mean
+from benchmark.study.curvature_section import CurvatureSection
 from benchmark.study.dimension import (
     START,
+    Count,
     Dimension,
     Number,
     NumberOrName,
@@ -37,8 +39,6 @@ from benchmark.study.own_file import ColumnsSection, FileSection
 from benchmark.study.samplers import PRUNERS, SAMPLERS
 
 Scaling = Literal["none", "standard", "min_max", "robust"]
-Rank = Literal["best", "median", "worst"]
-GradientNorm = Literal["monitor_epochs", "every_epoch", "never"]
 LOSSES = {
     "classification": ("sparse_categorical_crossentropy",),
     "regression": ("mean_squared_error", "mean_absolute_error", "huber"),
@@ -49,14 +49,6 @@ LABEL = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$"
 """An optimizer's name is its label by default, those of Keras and of users included."""
 RESERVED_NAME = "latest"
 """What the command line calls the newest run, so that nothing else may be called it."""
-DIAGNOSIS_ROWS = 8192
-"""Most training examples that a diagnosis takes the Hessian over, unless the study says more.
-
-The largest eigenvalues over this many drawn rows of 60,000 differed by 0.5 to 3 % from those over
-all, by 8 % where a network fits nearly every row (docs/curvature.md).
-"""
-MOST = 1_000_000_000
-"""The largest count of anything: far beyond what ends, and far within 64 bits."""
 
 
 def _not_reserved(name: str) -> str:
@@ -91,7 +83,6 @@ class OneOf:
 
 Name = Annotated[str, Field(pattern=SHIPPED_NAME), AfterValidator(_not_reserved)]
 Label = Annotated[str, Field(pattern=LABEL), AfterValidator(_not_reserved)]
-Count = Annotated[int, Field(le=MOST)]
 
 
 class Compared(Section):
@@ -288,51 +279,6 @@ class TargetSection(Section):
 
     metric: str
     value: Number
-
-
-class CurvatureSection(Section):
-    """``[curvature]``: what curvature to measure, in which trials, after which epochs.
-
-    Args:
-        trials: which trials are diagnosed: the replicates, those of the search, all, or none.
-        epochs: the epochs after which they are diagnosed; by default the start and the end.
-        exact_limit: the full Hessian is formed for models with at most this many parameters.
-        lanczos_steps: Hessian-vector products of a diagnosis of a larger model.
-        samples: the largest number of training examples over which a diagnosis takes the Hessian;
-            the same ones are drawn in every trial; 0 means all.
-        diagnosed: the ranks of search trials that are trained again and diagnosed, for each
-            optimizer.
-        monitor: whether to monitor the curvature of every search trial on a probe; by default yes,
-            unless ``trials`` is ``"none"``.
-        monitor_epochs: the epochs after which curvature is monitored; by default 0, 1, 4, 16 … and
-            the last, or 0, 1, 2, 4, 8 … and the last where that is at most one epoch in eight.
-        probe: training examples in the probe; with 64, monitoring took a fifth of the time of
-            training a digits network for 15 epochs.
-        gradient_norm: when the norm of the gradient of the whole training loss is computed, which
-            costs twice as much as the loss; by default after the ``monitor_epochs``, and never
-            where curvature is not monitored.
-    """
-
-    trials: Literal["none", "replicate", "search", "all"] = "replicate"
-    epochs: list[Annotated[Count, Field(ge=0)]] | None = None
-    exact_limit: Count = Field(1000, ge=0)
-    lanczos_steps: Count = Field(40, ge=2)
-    samples: Count = Field(DIAGNOSIS_ROWS, ge=0)
-    diagnosed: list[Rank] = Field(default_factory=list)
-    monitor: bool | None = None
-    monitor_epochs: list[Annotated[Count, Field(ge=0)]] | None = None
-    probe: Count = Field(64, ge=1)
-    gradient_norm: GradientNorm | None = None
-
-    @property
-    def is_monitored(self) -> bool:
-        """Whether the curvature of every search trial is monitored."""
-        return self.trials != "none" if self.monitor is None else self.monitor
-
-    @property
-    def gradient_norm_taken(self) -> GradientNorm:
-        """When the norm of the gradient of the whole training loss is computed."""
-        return self.gradient_norm or ("monitor_epochs" if self.is_monitored else "never")
 
 
 class Study(Section):

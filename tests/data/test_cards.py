@@ -85,7 +85,7 @@ MISTAKES = [
     (
         "samples = 40",
         "sampels = 40",
-        ["samples must be given", "'sampels'", "Did you mean `samples`"],
+        ["'sampels'", "Did you mean `samples`"],
     ),
     (
         "samples = 40",

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from benchmark.data import DatasetError, load_dataset, part_sizes, prepare
-from benchmark.data.preparation import fit_scaling, target_statistics
+from benchmark.data.preparation import target_statistics
+from benchmark.data.scaling import fit_scaling
 from benchmark.resources import shipped
 
 FRACTIONS = (0.6, 0.2, 0.2)
 
 
-@pytest.mark.parametrize("scaling", ["none", "standard", "min_max"])
+@pytest.mark.parametrize("scaling", ["none", "standard", "min_max", "robust"])
 @pytest.mark.parametrize("name", ["digits", "iris", "breast_cancer"])
 def test_parts_equal_the_formula_on_training_rows(name: str, scaling: str) -> None:
     dataset = load_dataset(name)
@@ -23,6 +24,9 @@ def test_parts_equal_the_formula_on_training_rows(name: str, scaling: str) -> No
         shift, divisor = train.mean(0), np.where(constant, 1, train.std(0))
     elif scaling == "min_max":
         shift, divisor = train.min(0), np.where(constant, 1, np.ptp(train, axis=0))
+    elif scaling == "robust":
+        low, shift, high = np.percentile(train, [25, 50, 75], axis=0)
+        divisor = np.where(high == low, 1, high - low)
     for part in (prepared.train, prepared.validation, prepared.test):
         expected = (dataset.x[part.rows] - shift) / divisor
         assert [part.x.dtype.name, part.y.dtype.name] == ["float32", "int32"]

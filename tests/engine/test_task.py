@@ -18,7 +18,6 @@ TARGETS = RANDOM.normal(size=(12, 1)).astype("float32")
 PREDICTED = RANDOM.normal(size=(12, 1)).astype("float32")
 CLASSES = RANDOM.integers(0, 3, size=12).astype("int32")
 LOGITS = RANDOM.normal(size=(12, 3)).astype("float32")
-CLASSIFICATION = {"loss": "sparse_categorical_crossentropy"}
 ORACLES = {
     "accuracy": (CLASSES, LOGITS, sklearn_metrics.accuracy_score(CLASSES, LOGITS.argmax(1))),
     "mean_absolute_error": (
@@ -74,7 +73,8 @@ def test_classes_that_nobody_has_or_predicts_do_not_count():
 
 @pytest.mark.parametrize("predicted", [[2.0, 2.0], [2.0, 3.0]])
 def test_r2_of_equal_targets_is_that_of_scikit_learn(predicted):
-    targets, outputs = np.float32([[2.0], [2.0]]), np.float32(predicted).reshape(-1, 1)
+    targets = np.full((2, 1), 2.0, "float32")
+    outputs = np.array(predicted, "float32").reshape(-1, 1)
     computed = float(task.mean_metric("r2", targets, outputs))
     assert computed == sklearn_metrics.r2_score(targets, outputs)
 
@@ -82,7 +82,9 @@ def test_r2_of_equal_targets_is_that_of_scikit_learn(predicted):
 @pytest.mark.parametrize("metric", ["f1", "balanced_accuracy", "log_loss"])
 def test_the_evaluation_program_computes_a_metric_in_chunks(metric):
     """Over several chunks, the last of them filled up, as over all rows at once."""
-    trial = make_trial(problem=DatasetProblem("digits", metric=metric, **CLASSIFICATION))
+    trial = make_trial(
+        problem=DatasetProblem("digits", loss="sparse_categorical_crossentropy", metric=metric)
+    )
     task_of_trial = task.build_task(trial)
     program = EvaluationProgram(task_of_trial, Shape(1, 1))
     weights = task.starting_weights(task_of_trial, trial)

@@ -213,9 +213,9 @@ def test_model_options_are_free_and_apart_from_the_name() -> None:
             "greater than 0",
         ),
         (
-            {"problem": {"dataset": "digits", "preprocessing": {"scaling": "robust"}}},
+            {"problem": {"dataset": "digits", "preprocessing": {"scaling": "sturdy"}}},
             "problem.preprocessing.scaling",
-            "'none', 'standard' or 'min_max'",
+            "'none', 'standard', 'min_max' or 'robust'",
         ),
         ({"training": {"epochs": 0}}, "training.epochs", "greater than or equal to 1"),
         ({"training": {"epochs": "20"}}, "training.epochs", "valid integer"),

@@ -160,7 +160,7 @@ def test_a_label_may_have_inputs_of_its_own_scaling(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (('"none"', '"robust"'), ["scaling must be", "'robust'"]),
+        (('"none"', '"sturdy"'), ["scaling must be", "'sturdy'"]),
         (('dataset = "wine"', 'function = "beale"'), ["scaling needs a dataset"]),
     ],
 )
