@@ -86,6 +86,7 @@ class Tracker:
         self._backoff = backoff
         self._outbox: Outbox[RunMirror] = Outbox(ATTEMPTS)
         self._told: set[str] = set()
+        self._has_failed = False
         self._thread: threading.Thread | None = None
         self._running: dict[int, tuple[float, Trial, Sequence[Report]]] = {}
 
@@ -281,7 +282,9 @@ class Tracker:
                 f"{store} does not answer ({reason(error)}); nothing is lost, the run folder "
                 "keeps every trial.",
             )
-        return not self._outbox.is_closed
+        # The first attempt of a short run may end when all else has ended; it is not the last one.
+        is_first, self._has_failed = not self._has_failed, True
+        return is_first or not self._outbox.is_closed
 
     def _announce(self, topic: str, sentence: str) -> None:
         if topic in self._told:
