@@ -116,7 +116,7 @@ def validate(request: ValidateRequest) -> None:
                 file = find_study(path)
                 with code_of_study(file, trust=request.trust):
                     study = load_study(file, facts)
-                check_data(study, warn)
+                check_data(study, warn, with_inferred=False)
                 notes[path] = [
                     *old_names(file),
                     *data_sentences(study),

@@ -40,7 +40,7 @@ def dataset_problem(study: Study, label: str = "") -> DatasetProblem:
     )
 
 
-def check_data(study: Study, tell: Callable[[str], object]) -> None:
+def check_data(study: Study, tell: Callable[[str], object], *, with_inferred: bool = True) -> None:
     """Load, verify, split and scale what the trials of a study train on.
 
     The engine of this process finds it prepared. A closed-form problem has nothing to load.
@@ -48,6 +48,7 @@ def check_data(study: Study, tell: Callable[[str], object]) -> None:
     Args:
         study: read and checked.
         tell: shows a sentence where loading takes long, and what was inferred from an own file.
+        with_inferred: whether to show the latter.
 
     Raises:
         DatasetError: the data cannot be loaded, or they are not what their card says.
@@ -68,7 +69,7 @@ def check_data(study: Study, tell: Callable[[str], object]) -> None:
         elif card.samples * card.features >= LARGE:
             size = f"{card.samples} × {card.features} values"
             tell(f"Loading and checking the dataset {name}: {size}.")
-    for sentence in data_sentences(study):
+    for sentence in data_sentences(study) if with_inferred else ():
         tell(sentence)
     labels = [entry.label for entry in study.compare]
     for problem in dict.fromkeys(dataset_problem(study, label) for label in labels):
