@@ -19,7 +19,12 @@ import typer
 
 from benchmark.commands.backends import backend_name, select_backend
 from benchmark.commands.check_requests import CheckModelRequest, CheckRequest
-from benchmark.commands.file_requests import ExportRequest, InitRequest, PredictRequest
+from benchmark.commands.file_requests import (
+    DescribeRequest,
+    ExportRequest,
+    InitRequest,
+    PredictRequest,
+)
 from benchmark.commands.options import takes
 from benchmark.commands.requests import (
     DEFAULT_STUDY,
@@ -54,6 +59,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+datasets = typer.Typer(help="Look at a file of rows.", no_args_is_help=True)
+app.add_typer(datasets, name="dataset")
 
 
 @app.command(
@@ -94,6 +101,18 @@ def init(request: InitRequest) -> None:
 
     with user_errors():
         run_init(request)
+
+
+@datasets.command(
+    epilog="Example:  dataset describe churn.csv --target churned > datasets/churn.toml"
+)
+@takes(DescribeRequest)
+def describe(request: DescribeRequest) -> None:
+    """Print a dataset card of a file: what is known of it, to be kept or changed."""
+    from benchmark.commands.dataset import describe as print_card
+
+    with user_errors():
+        print_card(request)
 
 
 @app.command(epilog="Example:  validate studies/quickstart.toml")

@@ -44,6 +44,32 @@ class InitRequest:
     ] = None
 
 
+class Task(StrEnum):
+    """What a model predicts."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class DescribeRequest:
+    """The options of ``dataset describe``."""
+
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A CSV, TSV, Parquet or NPZ file with a row each.")
+    ]
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = (
+        None
+    )
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column to leave out. Repeatable."),
+    ] = None
+    task: Annotated[
+        Task | None, typer.Option(help="What is predicted. Default: inferred from the target.")
+    ] = None
+
+
 class ExportKind(StrEnum):
     """The files that ``export`` can write."""
 

@@ -25,7 +25,7 @@ def run_init(request: InitRequest) -> None:
 
     file = request.output or FOLDER / f"{_name(request.dataset)}.toml"
     _check(file)
-    _check_target(request)
+    check_target(request.dataset, request.target)
     known = catalogue(before_import=lambda: select_backend(None))
     new = first_study(
         request.dataset,
@@ -48,13 +48,21 @@ def _name(dataset: str) -> str:
     return name.lstrip("_-") or "first"
 
 
-def _check_target(request: InitRequest) -> None:
-    """Refuse a file without a target in the words of the command."""
+def check_target(dataset: str, target: str | None) -> None:
+    """Refuse a file without a target in the words of the command.
+
+    Args:
+        dataset: a file, or the name of a card.
+        target: the column to predict.
+
+    Raises:
+        UserError: a file has none.
+    """
     from benchmark.data.files import format_of, names_of, read_frame
 
-    path = Path(request.dataset)
-    kind = format_of(request.dataset)
-    if request.target is not None or kind in ("", "npz") or not path.is_file():
+    path = Path(dataset)
+    kind = format_of(dataset)
+    if target is not None or kind in ("", "npz") or not path.is_file():
         return
     columns = list(read_frame(path).columns)
     raise UserError(

@@ -159,6 +159,7 @@ class DatasetCard(CardFile):
         classes: number of classes; 0 for a regression.
 
     Example:
+        >>> from benchmark.data import load_card
         >>> card = load_card("iris")
         >>> card.task, card.samples, card.features, card.classes, card.units
         ('classification', 150, 4, 3, 3)

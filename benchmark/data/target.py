@@ -34,8 +34,8 @@ def read_target(
         SourceError: a value is missing, all are the same, or they do not fit the task.
 
     Example:
-        >>> read_target(pd.Series(["no", "yes", "no"], name="churned"), "", "churn.csv")
-        (array([0, 1, 0]), ('no', 'yes'))
+        >>> read_target(pd.Series(["no", "yes", "no", "no"], name="churned"), "", "churn.csv")
+        (array([0, 1, 0, 0]), ('no', 'yes'))
         >>> read_target(pd.Series([0.5, 2.0, 1.5], name="price"), "", "houses.csv")
         (array([0.5, 2. , 1.5]), ())
     """
