@@ -1,8 +1,8 @@
 """What a dataset card may say about where its data come from: one class a kind of loader."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from benchmark.data_source import MOST_CATEGORIES, Encoding, Missing
 
@@ -18,6 +18,10 @@ GENERATOR_RESERVED = (
 would change what the generator returns."""
 
 
+FETCHER_RESERVED = ("data_home", "return_X_y", "as_frame")
+"""Keyword arguments of scikit-learn's fetchers that would change what they return, or where."""
+
+
 class Table(BaseModel):
     """Base of every table of a card: immutable, strict, unknown keys refused."""
 
@@ -31,10 +35,19 @@ class ToySettings(Table):
         dataset: the name after ``load_``. Diabetes is loaded as measured
             (``scaled=False``): its scaled form is computed at run time, so its last bits,
             and the checksum with them, would depend on the machine.
+        target: of linnerud, which has three, the column to predict: ``Weight``, ``Waist`` or
+            ``Pulse``.
     """
 
     kind: Literal["scikit_learn"]
-    dataset: Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
+    dataset: Literal["breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine"]
+    target: Literal["", "Weight", "Waist", "Pulse"] = ""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.dataset == "linnerud") != bool(self.target):
+            raise ValueError("target must be given for linnerud, and for no other dataset")
+        return self
 
 
 class GeneratorSettings(Table):
@@ -58,7 +71,9 @@ class GeneratorSettings(Table):
         "make_hastie_10_2",
         "make_moons",
         "make_regression",
+        "make_s_curve",
         "make_sparse_uncorrelated",
+        "make_swiss_roll",
     ]
     seed: int = Field(0, ge=0, lt=2**32)
     options: dict[str, bool | int | float | str | list[float]] = Field(default_factory=dict)
@@ -69,6 +84,30 @@ class GeneratorSettings(Table):
         for name in GENERATOR_RESERVED:
             if name in options:
                 raise ValueError(f"options must not hold {name}, which the card itself decides")
+        return options
+
+
+class FetcherSettings(Table):
+    """``kind = "scikit_learn_fetcher"``: a dataset that scikit-learn downloads.
+
+    It is fetched once into ``datasets/.cache/``, in scikit-learn's own form; a download that was
+    interrupted is begun again.
+
+    Args:
+        dataset: the name after ``fetch_``.
+        options: other keyword arguments, such as ``min_faces_per_person``.
+    """
+
+    kind: Literal["scikit_learn_fetcher"]
+    dataset: Literal["california_housing", "covtype", "lfw_people", "olivetti_faces"]
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+
+    @field_validator("options")
+    @classmethod
+    def _free(cls, options: dict[str, object]) -> dict[str, object]:
+        for name in FETCHER_RESERVED:
+            if name in options:
+                raise ValueError(f"options must not hold {name}, which the program decides")
         return options
 
 
@@ -151,7 +190,13 @@ class ColumnSettings(Table):
 
 
 LoaderSettings = Annotated[
-    ToySettings | GeneratorSettings | OpenmlSettings | CsvSettings | ParquetSettings | NpzSettings,
+    ToySettings
+    | GeneratorSettings
+    | FetcherSettings
+    | OpenmlSettings
+    | CsvSettings
+    | ParquetSettings
+    | NpzSettings,
     Field(discriminator="kind"),
 ]
 """The table ``[loader]`` of a card; its ``kind`` decides which keys it may hold."""
@@ -162,6 +207,7 @@ SETTINGS: dict[str, type[Table]] = {
     "openml": OpenmlSettings,
     "parquet": ParquetSettings,
     "scikit_learn": ToySettings,
+    "scikit_learn_fetcher": FetcherSettings,
     "scikit_learn_generator": GeneratorSettings,
 }
 """The settings by kind."""

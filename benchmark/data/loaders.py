@@ -13,6 +13,7 @@ import sklearn.datasets
 from benchmark.data.cards import CardFile, DatasetError
 from benchmark.data.loader_settings import (
     CsvSettings,
+    FetcherSettings,
     GeneratorSettings,
     NpzSettings,
     OpenmlSettings,
@@ -44,7 +45,8 @@ def load_toy(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001  (loaders 
     load = getattr(sklearn.datasets, f"load_{settings.dataset}")
     if settings.dataset != "diabetes":
         bunch = load(as_frame=True)
-        return bunch.data, bunch.target.to_numpy()
+        target = bunch.target[settings.target] if settings.target else bunch.target
+        return bunch.data, target.to_numpy()
     bunch = load(as_frame=True, scaled=False)
     # Given to four decimals at most; scikit-learn 1.7 still carries 4.803999999999999 for
     # 4.804, and the checksum must not depend on its release.
@@ -72,6 +74,35 @@ def load_generated(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001
             f"Received {settings.options} in the card {card.name}: {error}"
         ) from error
     return cast("Arrays", drawn)
+
+
+def load_fetched(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001
+    """Fetch a dataset by one of scikit-learn's fetchers, or take it from the cache.
+
+    Args:
+        card: a card whose loader is of the kind ``scikit_learn_fetcher``.
+        folder: not used; the cache is ``datasets/.cache/`` of the current folder.
+
+    Raises:
+        DatasetError: it cannot be fetched, or the fetcher refuses its options.
+    """
+    settings = cast("FetcherSettings", card.loader)
+    fetch = getattr(sklearn.datasets, f"fetch_{settings.dataset}")
+    try:
+        bunch = fetch(data_home=str(CACHE.resolve()), **settings.options)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(
+            f"loader.options must be accepted by sklearn.datasets.fetch_{settings.dataset}. "
+            f"Received {settings.options} in the card {card.name}: {error}"
+        ) from error
+    except OSError as error:  # URLError is one
+        raise DatasetError(
+            f"the dataset {settings.dataset} must be in {CACHE} or fetched from the network. "
+            f"Received {type(error).__name__}: {error} in the card {card.name}. Check the network "
+            f"connection, or copy {CACHE} from a machine that has it."
+        ) from error
+    names = getattr(bunch, "feature_names", None)
+    return pd.DataFrame(bunch.data, columns=names) if names else bunch.data, bunch.target
 
 
 def load_openml(card: CardFile, folder: Path) -> Arrays:  # noqa: ARG001
@@ -176,6 +207,7 @@ LOADERS: dict[str, Callable[[CardFile, Path], Arrays]] = {
     "openml": load_openml,
     "parquet": load_parquet,
     "scikit_learn": load_toy,
+    "scikit_learn_fetcher": load_fetched,
     "scikit_learn_generator": load_generated,
 }
 """The loaders by the ``kind`` of a card's table ``[loader]``."""

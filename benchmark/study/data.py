@@ -64,8 +64,8 @@ def check_data(study: Study, tell: Callable[[str], object], *, with_inferred: bo
 
     if study.problem.file is None:
         card = load_card(name)
-        if card.loader.kind == "openml":
-            tell(f"Loading the dataset {name} from OpenML, or from datasets/.cache if it is there.")
+        if card.loader.kind in ("openml", "scikit_learn_fetcher"):
+            tell(f"Loading {name} from the network, or from datasets/.cache if it is there.")
         elif card.samples * card.features >= LARGE:
             size = f"{card.samples} × {card.features} values"
             tell(f"Loading and checking the dataset {name}: {size}.")

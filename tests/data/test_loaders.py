@@ -1,9 +1,11 @@
 import hashlib
 import struct
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,6 +110,15 @@ def test_checksum_equals_a_hash_written_out_by_hand() -> None:
         ("make_blobs", "centers = 3, n_features = 4", 4, 3),
         ("make_regression", "n_features = 5, noise = 1.0", 5, 0),
         ("make_friedman1", "", 10, 0),
+        ("make_friedman2", "", 4, 0),
+        ("make_friedman3", "", 4, 0),
+        ("make_circles", "noise = 0.1", 2, 2),
+        ("make_gaussian_quantiles", "n_features = 3", 3, 3),
+        ("make_hastie_10_2", "", 10, 2),
+        ("make_s_curve", "noise = 0.1", 3, 0),
+        ("make_swiss_roll", "noise = 0.1", 3, 0),
+        ("make_sparse_uncorrelated", "n_features = 8", 8, 0),
+        ("make_regression", "n_features = 6, effective_rank = 2", 6, 0),
     ],
 )
 def test_generator_equals_scikit_learn(
@@ -125,7 +136,70 @@ def test_generator_equals_scikit_learn(
     x, y = getattr(sklearn.datasets, function)(n_samples=30, random_state=5, **arguments)
     dataset = load_dataset("own")
     np.testing.assert_array_equal(dataset.x, x)
-    np.testing.assert_array_equal(dataset.y, y)
+    labels = np.unique(y, return_inverse=True)[1] if classes else y
+    np.testing.assert_array_equal(dataset.y, labels)
+
+
+@pytest.mark.parametrize("target", ["Weight", "Waist", "Pulse"])
+def test_one_target_of_linnerud_is_predicted(write_card: Write, target: str) -> None:
+    loader = f'kind = "scikit_learn"\ndataset = "linnerud"\ntarget = "{target}"'
+    write_card(loader, samples=20, features=3, classes=0, task="regression")
+    bunch = sklearn.datasets.load_linnerud(as_frame=True)
+    np.testing.assert_array_equal(load_dataset("own").y, bunch.target[target])
+
+
+def test_linnerud_needs_a_target(write_card: Write) -> None:
+    write_card('kind = "scikit_learn"\ndataset = "linnerud"')
+    with pytest.raises(DatasetError, match="target must be given for linnerud"):
+        load_dataset("own")
+
+
+def test_fetched_data_are_taken_from_the_cache(write_card: Write) -> None:
+    """Small files in the form in which scikit-learn keeps what it downloads."""
+    home = Path("datasets/.cache")
+    (home / "covertype").mkdir(parents=True)
+    random = np.random.default_rng(0)
+    houses = random.normal(size=(12, 9)) + 3
+    joblib.dump(houses, home / "cal_housing_py3.pkz")
+    forests, covers = random.normal(size=(12, 54)), np.arange(12) % 7 + 1
+    joblib.dump(forests, home / "covertype" / "samples_py3")
+    joblib.dump(covers, home / "covertype" / "targets_py3")
+    kind = 'kind = "scikit_learn_fetcher"\n'
+    write_card(f'{kind}dataset = "covtype"', samples=12, features=54, classes=7)
+    dataset = load_dataset("own")
+    np.testing.assert_array_equal(dataset.x, forests)
+    np.testing.assert_array_equal(dataset.y, covers - 1)
+    write_card(
+        f'{kind}dataset = "california_housing"',
+        samples=12,
+        features=8,
+        classes=0,
+        task="regression",
+    )
+    dataset = load_dataset("own")
+    np.testing.assert_allclose(dataset.y, houses[:, 0] / 100_000)
+    assert dataset.features[:2] == ("MedInc", "HouseAge")
+
+
+def test_a_fetcher_without_network_says_so(
+    write_card: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*given: Any, **options: Any) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_covtype", offline)
+    write_card('kind = "scikit_learn_fetcher"\ndataset = "covtype"')
+    with pytest.raises(DatasetError, match=r"must be in .*cache or fetched from the network"):
+        load_dataset("own")
+
+
+@pytest.mark.parametrize("options", ["data_home = '/tmp'", "as_frame = true"])
+def test_what_the_program_decides_is_no_option_of_a_fetcher(
+    write_card: Write, options: str
+) -> None:
+    write_card(f'kind = "scikit_learn_fetcher"\ndataset = "covtype"\noptions = {{ {options} }}')
+    with pytest.raises(DatasetError, match="options must not hold"):
+        load_dataset("own")
 
 
 def test_generator_refuses_unknown_option(write_card: Write) -> None:
