@@ -27,3 +27,12 @@ backend.select(os.environ["KERAS_BACKEND"])
 def _no_remembered_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin each test as a process begins: with no secret to hide."""
     monkeypatch.setattr("benchmark.urls._remembered", {})
+
+
+@pytest.fixture(autouse=True)
+def _no_store_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test without a store of MLflow, and take back what the test sets.
+
+    ``mlflow.set_tracking_uri`` also sets the variable, for the processes that are started later.
+    """
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
