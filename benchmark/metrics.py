@@ -105,7 +105,11 @@ def _error_and_moments(ops: Any, y: Any, outputs: Any) -> Any:
 
 
 def _r2(ops: Any, means: Any) -> Any:
-    """1 − mean squared error / variance; of equal targets 1 or 0, as scikit-learn has it."""
+    """1 − mean squared error / variance; of equal targets 1 or 0, as scikit-learn has it.
+
+    In float32, so digits are lost where the mean of a part lies many deviations off that of the
+    training part, whose targets have mean 0.
+    """
     error, mean, square = means[..., 0], means[..., 1], means[..., 2]
     variance = square - ops.square(mean)
     varies = variance > 0

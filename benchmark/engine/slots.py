@@ -102,7 +102,7 @@ class Slot:
             self.metrics = dict(metrics)
             if self.trial.patience:
                 self.waited = self._waited(metrics)
-                if not self.waited:
+                if self.epoch > 0 and not self.waited:  # the start is no epoch, as in Keras
                     self.best = metrics[self.trial.objective]
         if status is Status.RUNNING and self.epoch > 0 and self.schedule == "reduce_on_plateau":
             loss = metrics.get("validation_loss", metrics["train_loss"])

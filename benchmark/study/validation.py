@@ -128,7 +128,8 @@ def metric_names(study: Study, catalogue: Catalogue) -> list[str]:
     if study.problem.function:
         return ["train_loss"]
     metric = metric_of(study, catalogue)
-    return [f"{part}_{name}" for part in ("train", "validation") for name in ("loss", metric)]
+    names = ("loss", metric) if metric in METRICS else ("loss",)  # that is refused already
+    return [f"{part}_{name}" for part in ("train", "validation") for name in names]
 
 
 def metric_of(study: Study, catalogue: Catalogue) -> str:

@@ -26,8 +26,8 @@ def engines():
 
 def last_epoch(values, patience, min_delta, sign):
     """The epoch after which plain Python stops."""
-    best, waited = values[0], 0
-    for epoch, value in enumerate(values[1:], 1):
+    best, waited = values[1], 0
+    for epoch, value in enumerate(values[2:], 2):
         if sign * (best - value) > min_delta:
             best, waited = value, 0
         else:
