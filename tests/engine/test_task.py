@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 from benchmark.engine import SequentialEngine, task
 from benchmark.engine.evaluation_program import EvaluationProgram
 from benchmark.engine.tiles import Shape
-from benchmark.metrics import METRICS
+from benchmark.metrics import METRICS, metrics_of
 from benchmark.study import schema as study
 from benchmark.trial import DatasetProblem, Status
 from tests.engine.trials import make_trial, run
@@ -79,29 +79,37 @@ def test_r2_of_equal_targets_is_that_of_scikit_learn(predicted):
     assert computed == sklearn_metrics.r2_score(targets, outputs)
 
 
-@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy", "log_loss"])
+WHOLE = {
+    "f1": lambda y, z: sklearn_metrics.f1_score(y, z.argmax(1), average="macro"),
+    "balanced_accuracy": lambda y, z: sklearn_metrics.balanced_accuracy_score(y, z.argmax(1)),
+    "log_loss": lambda y, z: sklearn_metrics.log_loss(y, softmax(z.astype(float), axis=1)),
+    "r2": lambda y, z: sklearn_metrics.r2_score(y.astype(float), z.astype(float)),
+    "root_mean_squared_error": sklearn_metrics.root_mean_squared_error,
+}
+
+
+@pytest.mark.parametrize("metric", WHOLE)
 def test_the_evaluation_program_computes_a_metric_in_chunks(metric):
-    """Over several chunks, the last of them filled up, as over all rows at once."""
-    trial = make_trial(
-        problem=DatasetProblem("digits", loss="sparse_categorical_crossentropy", metric=metric)
-    )
+    """Over several chunks, the last of them filled up, for two trials side by side."""
+    is_classification = metric in metrics_of("classification")
+    dataset, loss = ("digits", "sparse_categorical_crossentropy")
+    if not is_classification:
+        dataset, loss = ("diabetes", "mean_squared_error")
+    trial = make_trial(problem=DatasetProblem(dataset, loss=loss, metric=metric))
     task_of_trial = task.build_task(trial)
-    program = EvaluationProgram(task_of_trial, Shape(1, 1))
+    program = EvaluationProgram(task_of_trial, Shape(1, 2))
     weights = task.starting_weights(task_of_trial, trial)
-    stacked = [weight[None, None] for weight in weights]
-    values = program.evaluate(stacked, [], stacked, [0])[0]
-    for variable, weight in zip(task_of_trial.model.trainable_variables, weights, strict=True):
-        variable.assign(weight)
-    for part in ("train", "validation"):
-        x, y = task_of_trial.parts[part].x, task_of_trial.parts[part].y
-        logits = task_of_trial.model.predict(x, verbose=0)
-        expected = {
-            "f1": sklearn_metrics.f1_score(y, logits.argmax(1), average="macro"),
-            "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(y, logits.argmax(1)),
-            "log_loss": sklearn_metrics.log_loss(y, softmax(logits.astype(float), axis=1)),
-        }[metric]
-        # float32 sums over a thousand rows
-        assert values[f"{part}_{metric}"] == pytest.approx(expected, rel=1e-5)
+    scales = np.array([1.0, 0.5], "float32")
+    stacked = [np.stack([scale * weight for scale in scales])[None] for weight in weights]
+    values = program.evaluate(stacked, [], stacked, [0, 1])
+    for slot, scale in enumerate(scales):
+        for variable, weight in zip(task_of_trial.model.trainable_variables, weights, strict=True):
+            variable.assign(scale * weight)
+        for part in ("train", "validation"):
+            x, y = task_of_trial.parts[part].x, task_of_trial.parts[part].y
+            expected = WHOLE[metric](y, task_of_trial.model.predict(x, verbose=0))
+            # float32 sums over a thousand rows
+            assert values[slot][f"{part}_{metric}"] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
