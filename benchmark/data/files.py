@@ -112,7 +112,15 @@ def _read(path: Path, kind: str, separator: str, target: str) -> pd.DataFrame:
         return _read_arrays(path, target)
     # Apache Arrow rounds every number correctly; the default parser of pandas 2 may miss the
     # last bit.
-    return pd.read_csv(path, sep=separator or _separator(path), engine="pyarrow")
+    frame = pd.read_csv(path, sep=separator or _separator(path), engine="pyarrow")
+    for name in frame.columns[frame.dtypes == object]:
+        if any(isinstance(value, bytes) for value in frame[name]):  # so Arrow hands out other text
+            raise SourceError(
+                f"a text file must be encoded in UTF-8. Received other bytes in the column {name} "
+                f"of {path.name}. Save it as UTF-8.",
+                "dataset",
+            )
+    return frame
 
 
 def _separator(path: Path) -> str:

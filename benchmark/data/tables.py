@@ -75,7 +75,7 @@ def located(source: DataSource, dataset: str) -> Path:
     names = dict.fromkeys([source.path, dataset, PurePath(dataset).name])
     file = next((path for name in names if name and (path := find_file(name, [Path()]))), None)
     if file is None:
-        places = " and ".join(str(Path(name).absolute()) for name in names if name)
+        places = " and ".join(dict.fromkeys(str(Path(name).absolute()) for name in names if name))
         raise SourceError(
             f"the file must be where it was when the study was read. Received none at {places}. "
             "Put it back, or put it into the current folder.",

@@ -156,3 +156,10 @@ def test_a_changed_file_is_refused(frame: pd.DataFrame) -> None:
     frame.assign(fee=1.0).to_csv("table.csv", index=False)
     with pytest.raises(DatasetError, match="Received"):
         prepare_problem(before)
+
+
+def test_a_file_in_another_encoding_is_refused(frame: pd.DataFrame) -> None:
+    path = Path("table.csv").absolute()
+    frame.assign(plan="Zürich").to_csv(path, index=False, encoding="latin-1")
+    with pytest.raises(DatasetError, match="UTF-8"):
+        load_table(DataSource("churned", path=str(path)), "table.csv")
