@@ -113,7 +113,7 @@ def _read(path: Path, kind: str, separator: str, target: str) -> pd.DataFrame:
     # Apache Arrow rounds every number correctly; the default parser of pandas 2 may miss the
     # last bit.
     frame = pd.read_csv(path, sep=separator or _separator(path), engine="pyarrow")
-    for name in frame.columns[frame.dtypes == object]:
+    for name in frame.select_dtypes("object"):
         if any(isinstance(value, bytes) for value in frame[name]):  # so Arrow hands out other text
             raise SourceError(
                 f"a text file must be encoded in UTF-8. Received other bytes in the column {name} "
