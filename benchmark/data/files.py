@@ -113,8 +113,10 @@ def _read(path: Path, kind: str, separator: str, target: str) -> pd.DataFrame:
     # Apache Arrow rounds every number correctly; the default parser of pandas 2 may miss the
     # last bit.
     frame = pd.read_csv(path, sep=separator or _separator(path), engine="pyarrow")
-    for name in frame.select_dtypes("object"):
-        if any(isinstance(value, bytes) for value in frame[name]):  # so Arrow hands out other text
+    for name in frame.columns:
+        values = frame[name]
+        # So Arrow hands out text of another encoding.
+        if values.dtype.kind == "O" and any(isinstance(value, bytes) for value in values):
             raise SourceError(
                 f"a text file must be encoded in UTF-8. Received other bytes in the column {name} "
                 f"of {path.name}. Save it as UTF-8.",
