@@ -360,16 +360,8 @@ class Execution:
             self.seconds[name] += time.perf_counter() - start
 
     def _is_best(self, result: TrialResult) -> bool:
-        trial = result.trial
-        if trial.phase != "search" or not result.status.is_usable:
-            return False
-        best = self.best.get(trial.label)
-        if best is None:
-            return True
-        sign = 1 if trial.direction == "minimize" else -1
-        # Of equal objectives the earlier number wins, whatever order they finish in.
-        rank = (sign * result.objective, trial.number)
-        return rank < (sign * best.objective, best.trial.number)
+        best = self.best.get(result.trial.label)
+        return result.is_candidate and (best is None or result.rank < best.rank)
 
 
 class _Replicates:

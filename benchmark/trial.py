@@ -361,6 +361,17 @@ class TrialResult:
     seconds: Settings
     weights: tuple[np.ndarray[Any, Any], ...] = ()
 
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it may be the best of its label: of the search, and run to its own end."""
+        return self.trial.phase == "search" and self.status.is_usable
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """The smaller, the better; of equal objectives the earlier number is the better one."""
+        sign = 1 if self.trial.direction == "minimize" else -1
+        return sign * self.objective, self.trial.number
+
 
 @lru_cache(maxsize=4096)  # asked for in every epoch of every trial
 def named_seed(study_seed: int, axis: str, *indices: int) -> int:

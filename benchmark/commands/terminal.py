@@ -127,6 +127,8 @@ def user_errors() -> Iterator[None]:
         yield
     except UserError as error:
         bad_input(str(error))
+    except BrokenPipeError:
+        raise  # what reads the output, such as `head`, has seen enough
     except OSError as error:
         bad_input(f"files must be readable and folders writable. Received: {error}.")
     except KeyboardInterrupt:

@@ -116,6 +116,7 @@ class Slot:
             self.trial.evaluation_epochs is None
             or "tolerance" in self.trial.hyperparameters
             or self.schedule == "reduce_on_plateau"
+            or self.trial.patience > 0
         )
 
     def needs_evaluation(self) -> bool:

@@ -13,7 +13,7 @@ import pandas as pd
 from benchmark.errors import did_you_mean, failure_reason
 from benchmark.optimizers.foreign import check_permission
 from benchmark.prediction.signature import Array, PredictionError, Signature, signature_of
-from benchmark.results import model_file, read_records, read_run, read_summary
+from benchmark.results import best_numbers, model_file, read_records, read_run, read_summary
 from benchmark.results.files import refuse_link
 from benchmark.statistics import verdict
 from benchmark.trial import DatasetProblem
@@ -73,7 +73,7 @@ def best_trials(path: Path) -> dict[str, int]:
     Raises:
         PredictionError: the run has not spent its budget, or no trial ran to its end.
     """
-    numbers = _best_numbers(read_summary(path).get("best"))
+    numbers = best_numbers(read_summary(path))
     if not numbers:
         raise PredictionError(
             "a run must be finished, with a trial that ran to its end, to have best models. "
@@ -83,13 +83,6 @@ def best_trials(path: Path) -> dict[str, int]:
     ranked = [standing.label for standing in verdict(read_run(path).trials).standings]
     order = dict.fromkeys([*ranked, *numbers])
     return {label: numbers[label] for label in order if label in numbers}
-
-
-def _best_numbers(best: Any) -> dict[str, int]:
-    """The trials that a summary names; one that was edited may name fewer."""
-    entries = best.items() if isinstance(best, dict) else ()
-    numbers = {label: entry.get("trial") for label, entry in entries if isinstance(entry, dict)}
-    return {label: number for label, number in numbers.items() if isinstance(number, int)}
 
 
 def load_best_model(

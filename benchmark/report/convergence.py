@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from benchmark.metrics import direction_of
-from benchmark.report.formatting import listed, number, words
+from benchmark.report.formatting import capitalized, listed, number, words
 from benchmark.report.panels import Panel, Place, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
@@ -67,7 +67,7 @@ def _curves(run_data: RunData, metric: str) -> Figure | None:
     plot.update_yaxes(title=words(metric), **axis)
     return Figure(
         f"convergence-{metric.replace('_', '-')}",
-        f"{words(metric).capitalize()} by epoch at the best setting of each optimizer.",
+        f"{capitalized(words(metric))} by epoch at the best setting of each optimizer.",
         f"Line chart of {words(metric)} by epoch, {scale} scale. At the last epoch: "
         f"{listed([f'{label} {number(value)}' for label, value in ends.items()])}.",
         finished(plot, with_legend(420, len(run_data.labels)), hovermode=_hover(crowded)),
@@ -106,7 +106,7 @@ def _swept_curves(run_data: RunData) -> Figure | None:
         return None
     return Figure(
         "convergence-by-problem",
-        f"{words(run_data.objective).capitalize()} of each optimizer's best trial by epoch, a "
+        f"{capitalized(words(run_data.objective))} of each optimizer's best trial by epoch, a "
         "panel for each problem.",
         f"Line charts by epoch. At the last epoch, {'; '.join(ends)}.",
         small_multiples(panels, MOST_COLUMNS),

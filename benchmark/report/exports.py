@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.report.formatting import interval, number, words
+from benchmark.report.formatting import capitalized, interval, number, words
 from benchmark.report.page import sections_of
 from benchmark.report.rendering import Cell, Table, cell
 from benchmark.report.run_data import RunData
@@ -130,7 +130,7 @@ def _measured_names(run_data: RunData) -> list[str]:
 
 def _of_optimizers(run_data: RunData) -> str:
     return (
-        f"{words(run_data.objective).capitalize()} of each optimizer: best and median over the "
+        f"{capitalized(words(run_data.objective))} of each optimizer: best and median over the "
         "trials of the search, and means over the replicates of the best setting with 95 % "
         "intervals."
     )

@@ -7,7 +7,7 @@ from functools import partial
 import plotly.graph_objects as go
 
 from benchmark.report.axes import ObjectiveAxis, draw_points, looks
-from benchmark.report.formatting import listed, number, words
+from benchmark.report.formatting import capitalized, listed, number, words
 from benchmark.report.panels import Panel, small_multiples
 from benchmark.report.rendering import Figure
 from benchmark.report.run_data import RunData
@@ -86,7 +86,7 @@ def learning_rate_slice(run_data: RunData) -> Figure | None:
     shown = f"The best trials lie at {listed(best)}." if best else ""
     return Figure(
         "learning-rate",
-        f"{words(run_data.objective).capitalize()} of every trial of the search by its learning "
+        f"{capitalized(words(run_data.objective))} of every trial of the search by its learning "
         "rate.",
         f"Scatter chart of {words(run_data.objective)} by learning rate. {shown}",
         small_multiples(_slices(run_data, ["learning_rate"]), 1, height=336),
@@ -108,7 +108,7 @@ def other_slices(run_data: RunData) -> Figure | None:
     others = "other " if has_first else ""
     return Figure(
         "other-hyperparameters",
-        f"{words(run_data.objective).capitalize()} by the {others}searched hyperparameters.",
+        f"{capitalized(words(run_data.objective))} by the {others}searched hyperparameters.",
         f"Scatter charts of {words(run_data.objective)} by {listed(names)}.",
         small_multiples(_slices(run_data, names), 2, height=200, shares_y=True),
         wide=len(names) > 1,

@@ -156,7 +156,7 @@ def monitoring_outcome(run_data: RunData) -> Figure | None:
     objective = ObjectiveAxis.of(points["objective"], run_data.direction)
     return Figure(
         "monitored-outcome",
-        f"{words(run_data.objective).capitalize()} of every trial of the search by its curvature: "
+        f"{capitalized(words(run_data.objective))} of every trial of the search by its curvature: "
         "what the settings that converge have in common.",
         f"Scatter charts of {words(run_data.objective)} by "
         f"{listed([TITLES[name] for name in names])}.",

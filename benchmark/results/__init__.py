@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.results.best import best_of, best_results
+    from benchmark.results.best import best_numbers, best_of, best_results
     from benchmark.results.checking import is_summary
     from benchmark.results.extension import earlier_records, extend_run, is_extending
     from benchmark.results.files import LinkError, write_atomically
@@ -47,6 +47,7 @@ __all__ = [
     "RunNotFoundError",
     "RunTables",
     "RunWriter",
+    "best_numbers",
     "best_of",
     "best_results",
     "check_run_name",
@@ -89,6 +90,7 @@ _MODULES = {
     "find_run": "reader",
     "list_runs": "reader",
     "load_weights": "weights",
+    "best_numbers": "best",
     "best_of": "best",
     "best_results": "best",
     "check_run_name": "names",

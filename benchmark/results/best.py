@@ -1,7 +1,8 @@
 """The best trial of each compared optimizer of a run, from its records."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmark.results.reader import read_records
 from benchmark.trial import TrialResult
@@ -23,21 +24,28 @@ def best_results(path: str | Path) -> dict[str, TrialResult]:
 def best_of(results: Iterable[TrialResult]) -> dict[str, TrialResult]:
     """Return the best usable search result of each label.
 
-    Of equal objectives the earlier number is the better one.
-
     Args:
         results: of any phase and label.
     """
     best: dict[str, TrialResult] = {}
     for result in results:
-        if result.trial.phase != "search" or not result.status.is_usable:
-            continue
         label = result.trial.label
-        if label not in best or _rank(result) < _rank(best[label]):
+        if result.is_candidate and (label not in best or result.rank < best[label].rank):
             best[label] = result
     return best
 
 
-def _rank(result: TrialResult) -> tuple[float, int]:
-    sign = 1 if result.trial.direction == "minimize" else -1
-    return sign * result.objective, result.trial.number
+def best_numbers(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of each label's best trial; a summary that was edited may name fewer.
+
+    Args:
+        summary: what ``summary.json`` holds.
+
+    Example:
+        >>> best_numbers({"best": {"adam": {"trial": 3}, "sgd": "edited"}})
+        {'adam': 3}
+    """
+    best = summary.get("best")
+    entries = best.items() if isinstance(best, dict) else ()
+    numbers = {label: entry.get("trial") for label, entry in entries if isinstance(entry, dict)}
+    return {label: number for label, number in numbers.items() if isinstance(number, int)}

@@ -4,15 +4,15 @@ All of it is made from the run folder alone, so a run that was killed on the way
 without training: by ``study --resume`` and by ``track``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmark.engine import ExportedModel, exported_model
 from benchmark.errors import UserError
 from benchmark.results import (
     RunWriter,
+    best_numbers,
     is_finished,
     is_trained,
     load_weights,
@@ -149,16 +149,8 @@ def _resumed_tracker(path: Path, uri: str, notify: Notify) -> Tracker:
 
 
 def _best(path: Path) -> list[TrialResult]:
-    numbers = _best_trials(read_summary(path))
+    numbers = set(best_numbers(read_summary(path)).values())
     return [result for result, _ in read_records(path) if result.trial.number in numbers]
-
-
-def _best_trials(summary: Mapping[str, Any]) -> set[int]:
-    """The best trial of each label; a summary that was edited may name fewer."""
-    best = summary.get("best")
-    entries = list(best.values()) if isinstance(best, dict) else []
-    numbers = (entry.get("trial") for entry in entries if isinstance(entry, dict))
-    return {number for number in numbers if isinstance(number, int)}
 
 
 def _exported(

@@ -314,16 +314,7 @@ class Session:
             )
             products, unsent = None, Unsent()
             try:
-                finished = execution.run_search()
-                say_spent(self._search.spent, self._settings.notify)
-                if finished and self._known:
-                    train_missing_weights(self.path, execution.best.values(), engine)
-                finished = finished and execution.run_replicates(
-                    [
-                        *self._search.replicates(execution.best),
-                        *(diagnosis.trial for diagnosis in self._diagnoses(execution)),
-                    ]
-                )
+                finished = self._train(execution, engine)
                 engines.close()  # what it held is free while the report is made
                 summary = summary_of(
                     self._study,
@@ -350,6 +341,18 @@ class Session:
         elapsed = time.perf_counter() - started
         report = products.report if products else None
         return Outcome(self.path, finished, summary, report, unsent, elapsed)
+
+    def _train(self, execution: Execution, engine: Engine) -> bool:
+        """Train the search, then the replicates; returns whether the budget was spent."""
+        is_searched = execution.run_search()
+        say_spent(self._search.spent, self._settings.notify)
+        if not is_searched:
+            return False
+        if self._known:
+            train_missing_weights(self.path, execution.best.values(), engine)
+        replicates = self._search.replicates(execution.best)
+        diagnosed = (diagnosis.trial for diagnosis in self._diagnoses(execution))
+        return execution.run_replicates([*replicates, *diagnosed])
 
     def _diagnoses(self, execution: Execution) -> list[Diagnosis]:
         return self._search.diagnoses(execution.results.values())

@@ -173,7 +173,7 @@ def check_own_file(study: Study) -> Iterator[Mistake]:
     for name in OF_A_FILE:
         if name in problem.model_fields_set:
             rule = f'{name} needs a file as dataset, such as "churn.csv"'
-            remedy = f"Remove it: the card of {problem.dataset} says that."
+            remedy = "Remove it: a dataset with a card has this in its card, or needs none of it."
             yield Mistake(f"problem.{name}", rule, problem.dataset, remedy)
 
 

@@ -90,7 +90,8 @@ def _mistake(key: str, location: list[int | str], entry: dict[str, Any]) -> Mist
     if kind == "extra_forbidden":
         known = sorted(_keys_at(location[:-1]))
         rule = f"the key must be one of {', '.join(known)}"
-        return Mistake(key, rule, name, did_you_mean(name, known) or "Remove it.")
+        remedy = did_you_mean(name, known) or _belongs(name) or "Remove it."
+        return Mistake(key, rule, name, remedy)
     if kind == "missing":
         return Mistake(key, f"{name} must be given", None, f"Add `{name} = …`.")
     if kind == "value_error":
@@ -169,6 +170,14 @@ def _keys_at(location: list[int | str]) -> set[str]:
     model = _model_in(annotation)
     keys = set(model.model_fields) if model else set()
     return keys - {"name"} if model is Study else keys
+
+
+def _belongs(name: str) -> str:
+    """Say in which table of a study a key belongs, where it is a key of one."""
+    sections = {key: _model_in(field.annotation) for key, field in Study.model_fields.items()}
+    known = {key: section.model_fields for key, section in sections.items() if section}
+    tables = [f"[{key}]" for key, fields in known.items() if name in fields]
+    return f"It belongs in {' or '.join(tables)}." if tables else ""
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

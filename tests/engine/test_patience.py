@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmark.engine import SequentialEngine, VectorizedEngine
@@ -76,3 +77,13 @@ def test_the_end_is_diagnosed_wherever_it_is(engines):
             False,
             True,
         ]
+
+
+def test_patience_is_the_same_wherever_the_trial_is_evaluated(engines):
+    """A trial whose weights were not kept is trained again with fewer evaluations."""
+    for engine in engines:
+        result, _ = run(engine, trial_of(2))
+        again, _ = run(engine, trial_of(2, evaluation_epochs=(0,)))
+        assert result.epochs == again.epochs < EPOCHS
+        for weights, others in zip(result.weights, again.weights, strict=True):
+            np.testing.assert_array_equal(weights, others)
